@@ -1,0 +1,29 @@
+"""One contract a dataset: tables, validation, sample data and docs all come from it (SPEC 1)."""
+
+from fridge_assets.contracts._contract import Column, Contract
+from fridge_assets.contracts.clean_sensor_readings import CLEAN_SENSOR_READINGS
+from fridge_assets.contracts.device_alerts import ALERT_EVENTS, DEVICE_ALERTS
+from fridge_assets.contracts.device_features import DEVICE_FEATURES, MODEL_FEATURES
+from fridge_assets.contracts.device_registry import DEVICE_REGISTRY
+from fridge_assets.contracts.device_status import DEVICE_STATUS
+from fridge_assets.contracts.model_scores import MODEL_SCORES
+from fridge_assets.contracts.quarantined_readings import QUARANTINED_READINGS
+from fridge_assets.contracts.sensor_readings import SENSOR_READINGS, SENSORS
+from fridge_assets.contracts.site_status import SITE_STATUS
+
+__all__ = [
+    "ALERT_EVENTS",
+    "CLEAN_SENSOR_READINGS",
+    "DEVICE_ALERTS",
+    "DEVICE_FEATURES",
+    "DEVICE_REGISTRY",
+    "DEVICE_STATUS",
+    "MODEL_FEATURES",
+    "MODEL_SCORES",
+    "QUARANTINED_READINGS",
+    "SENSORS",
+    "SENSOR_READINGS",
+    "SITE_STATUS",
+    "Column",
+    "Contract",
+]

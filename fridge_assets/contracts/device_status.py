@@ -1,0 +1,30 @@
+"""What operators look at: the state of each device (SPEC 1.8)."""
+
+from fridge_assets.contracts._contract import Column, Contract
+from fridge_assets.contracts.device_alerts import SEVERITIES
+from fridge_assets.contracts.device_registry import DEVICE_REGISTRY
+
+HEALTH = ("healthy", "warning", "critical", "offline")
+SCORE_STATUSES = ("fresh", "stale", "very_stale", "expired")
+TRENDS = ("increasing", "stable", "decreasing")
+
+DEVICE_STATUS = Contract(
+    name="device_status",
+    description="One device as it stands now.",
+    columns=(
+        *DEVICE_REGISTRY.columns,
+        Column("last_reading_at", "timestamp", "newest reading"),
+        Column("latest_anomaly_score", "double", "highest over production models; blank once expired", minimum=0, maximum=1),
+        Column("anomaly_trend", "text", "over 24 h", allowed=TRENDS),
+        Column("health_status", "text", "overall", nullable=False, allowed=HEALTH),
+        Column("score_status", "text", "how old the scores are", nullable=False, allowed=SCORE_STATUSES),
+        Column("score_source", "text", "what the score came from"),
+        Column("scored_at", "timestamp", "when the device was last scored"),
+        Column("open_alerts", "integer", "alerts not yet resolved", nullable=False, minimum=0),
+        Column("worst_severity", "text", "of the open alerts", allowed=SEVERITIES),
+        Column("temp_evaporator_mean_24h", "double", "24 h mean of evaporator temperature", "°C", minimum=-60, maximum=30),
+        Column("current_compressor_mean_24h", "double", "24 h mean of compressor current", "A", minimum=0, maximum=50),
+        Column("reading_count_24h", "integer", "readings in 24 h", nullable=False, minimum=0),
+    ),
+    key=("device_id",),
+)

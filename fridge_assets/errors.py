@@ -1,0 +1,15 @@
+"""The one family of errors a user may meet: each names the thing, the value and the way out."""
+
+
+class FridgeError(Exception):
+    """What went wrong and what to do about it, as one sentence each.
+
+    Args:
+        problem: names the thing and the offending value, without a trailing full stop.
+        remedy: what the user should do next, as an imperative sentence.
+    """
+
+    def __init__(self, problem: str, remedy: str) -> None:
+        super().__init__(f"{problem}. {remedy}")
+        self.problem = problem
+        self.remedy = remedy

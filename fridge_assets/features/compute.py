@@ -1,0 +1,174 @@
+"""Due windows into ``device_features``: the newest, every one missed in an outage, and those with late readings."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+import duckdb
+import pandas as pd
+import pyarrow as pa
+
+from fridge_assets.contracts import DEVICE_FEATURES
+from fridge_assets.contracts.validation import enforce
+from fridge_assets.features.windows import readings_sql, windows_sql
+from fridge_assets.settings import Settings
+from fridge_assets.stores.reading_files import clean_files
+from fridge_assets.stores.warehouse import Warehouse
+
+
+@dataclass(frozen=True)
+class FeatureReport:
+    """What one computation of features did."""
+
+    windows: int
+    rows: int
+    late_rows: int
+    newest_window_end: datetime | None
+
+
+@dataclass(frozen=True)
+class _Due:
+    """Windows to compute together: whole windows, and single devices of windows."""
+
+    windows: tuple[datetime, ...]
+    whole: bool
+
+
+def compute_features(warehouse: Warehouse, now: datetime, settings: Settings) -> FeatureReport:
+    """Compute every window that is due at ``now`` and replace its rows.
+
+    Args:
+        warehouse: holds clean readings and gets the features.
+        now: windows that close later, and readings that arrive later, do not exist yet.
+        settings: window length and batch size.
+
+    Returns:
+        Counts; all zero when nothing was due.
+
+    Raises:
+        ContractViolation: computed rows break their contract; the windows of that batch keep their rows.
+    """
+    whole_windows, late_windows = _due(warehouse, now)
+    rows = sum(
+        _compute(warehouse, _Due(chunk, whole=True), now, settings)
+        for chunk in _chunks(warehouse, whole_windows, settings)
+    )
+    late_rows = sum(
+        _compute(warehouse, _Due(chunk, whole=False), now, settings)
+        for chunk in _chunks(warehouse, late_windows, settings)
+    )
+    newest = max(whole_windows) + settings.features.window if whole_windows else None
+    return FeatureReport(len(whole_windows), rows, late_rows, newest)
+
+
+def newest_window_end(connection: duckdb.DuckDBPyConnection, now: datetime) -> datetime | None:
+    """End of the newest window with features at ``now``, None when there is none."""
+    row = connection.execute(
+        "SELECT max(window_end) FROM device_features WHERE window_end <= ?", [now]
+    ).fetchall()
+    newest = row[0][0]
+    return None if newest is None else pd.Timestamp(newest).tz_convert("UTC").to_pydatetime()
+
+
+def _due(warehouse: Warehouse, now: datetime) -> tuple[list[datetime], list[datetime]]:
+    with warehouse.read() as connection:
+        whole = connection.execute(
+            "SELECT DISTINCT window_start FROM due_windows WHERE due_at <= $now AND device_id IS NULL ORDER BY 1",
+            {"now": now},
+        ).fetchall()
+        late = connection.execute(
+            "SELECT DISTINCT window_start FROM due_windows WHERE due_at <= $now AND device_id IS NOT NULL ORDER BY 1",
+            {"now": now},
+        ).fetchall()
+    whole_windows = [row[0] for row in whole]
+    # A window computed whole already includes its late readings.
+    return whole_windows, [row[0] for row in late if row[0] not in set(whole_windows)]
+
+
+def _chunks(warehouse: Warehouse, windows: Sequence[datetime], settings: Settings) -> Iterator[tuple[datetime, ...]]:
+    """``windows`` cut where their readings together exceed the batch size."""
+    with warehouse.read() as connection:
+        readings = dict(
+            connection.execute("SELECT hour, sum(rows)::BIGINT FROM clean_reading_files GROUP BY hour").fetchall()
+        )
+    windows_per_hour = max(1, int(timedelta(hours=1) / settings.features.window))
+    chunk: list[datetime] = []
+    size = 0
+    for start in windows:
+        expected = readings.get(start.replace(minute=0), 0) // windows_per_hour
+        if chunk and size + expected > settings.features.readings_per_batch:
+            yield tuple(chunk)
+            chunk, size = [], 0
+        chunk.append(start)
+        size += expected
+    if chunk:
+        yield tuple(chunk)
+
+
+def _compute(warehouse: Warehouse, due: _Due, now: datetime, settings: Settings) -> int:
+    window = settings.features.window
+    with warehouse.read() as connection:
+        folder = warehouse.clean_readings_folder()
+        files = sorted({path for start in due.windows for path in clean_files(connection, folder, start, start)})
+        repeated = connection.sql(
+            "SELECT DISTINCT event_id FROM repeated_events WHERE timestamp_utc BETWEEN $first AND $last",
+            params={"first": min(due.windows), "last": max(due.windows) + window},
+        ).to_arrow_table()
+        devices = connection.sql(
+            "SELECT DISTINCT window_start, device_id FROM due_windows "
+            "WHERE due_at <= $now AND device_id IS NOT NULL AND list_contains($windows, window_start)",
+            params={"now": now, "windows": list(due.windows)},
+        ).to_arrow_table()
+    features = _features(warehouse, [str(path) for path in files], due, repeated, devices, now, window)
+    enforce(DEVICE_FEATURES, features.to_pandas())
+    _replace(warehouse, features, due, now)
+    return int(features.num_rows)
+
+
+def _features(
+    warehouse: Warehouse,
+    files: list[str],
+    due: _Due,
+    repeated: pa.Table,
+    devices: pa.Table,
+    now: datetime,
+    window: timedelta,
+) -> pa.Table:
+    seconds = int(window.total_seconds())
+    start = f"to_timestamp(epoch_us(r.timestamp_utc) // ({seconds} * 1000000) * {seconds})"
+    chosen = (
+        f"list_contains($windows, {start})"
+        if due.whole
+        else f"(r.device_id, {start}) IN (SELECT device_id, window_start FROM due_devices)"
+    )
+    where = (
+        f"{chosen} AND r.timestamp_ingested <= $now AND r.timestamp_utc >= $first AND r.timestamp_utc < $last"
+    )
+    parameters: dict[str, object] = {"now": now, "first": min(due.windows), "last": max(due.windows) + window}
+    if due.whole:
+        parameters["windows"] = list(due.windows)
+    # One thread: the order of a floating-point sum decides its last bit, and a re-run must change no row.
+    with warehouse.engine(threads=1) as engine:
+        engine.register("repeated_events", repeated)
+        engine.register("due_devices", devices)
+        relation = readings_sql(repr(files), where)
+        return engine.sql(windows_sql(relation, seconds), params=parameters).to_arrow_table()
+
+
+def _replace(warehouse: Warehouse, features: pa.Table, due: _Due, now: datetime) -> None:
+    windows = list(due.windows)
+    with warehouse.transaction() as connection:
+        connection.register("new_features", features)
+        if due.whole:
+            connection.execute("DELETE FROM device_features WHERE list_contains($windows, window_start)", {"windows": windows})
+        else:
+            connection.execute(
+                "DELETE FROM device_features WHERE (device_id, window_start) IN "
+                "(SELECT device_id, window_start FROM new_features)"
+            )
+        connection.execute(f"INSERT INTO device_features SELECT {', '.join(DEVICE_FEATURES.column_names)} FROM new_features")
+        connection.execute(
+            "DELETE FROM due_windows WHERE due_at <= $now AND list_contains($windows, window_start) "
+            f"AND {'true' if due.whole else 'device_id IS NOT NULL'}",
+            {"now": now, "windows": windows},
+        )

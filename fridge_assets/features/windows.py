@@ -1,0 +1,79 @@
+"""All features of all devices and windows in one query (SPEC 1.4)."""
+
+from fridge_assets.contracts import CLEAN_SENSOR_READINGS, DEVICE_FEATURES
+from fridge_assets.contracts.device_features import SENSOR_FEATURES, SensorFeature
+from fridge_assets.contracts.sensor_readings import SENSORS
+
+_SQL_AGGREGATES = {
+    "mean": "avg({sensor})",
+    "std": "stddev_samp({sensor})",
+    "min": "min({sensor})",
+    "max": "max({sensor})",
+    "p95": "quantile_cont({sensor}, 0.95)",
+    "slope": "regr_slope({sensor}, minutes)",
+}
+
+
+def windows_sql(readings: str, window_seconds: int) -> str:
+    """SELECT of DEVICE_FEATURES rows over the relation ``readings``.
+
+    Args:
+        readings: SQL of a relation with the columns of CLEAN_SENSOR_READINGS plus ``repeated`` (boolean: the event
+            was delivered again in a later batch).
+        window_seconds: length of a window.
+    """
+    aggregates = ",\n    ".join(f"{_aggregate(feature)} AS {feature.name}" for feature in SENSOR_FEATURES)
+    sensors = ", ".join(sensor.name for sensor in SENSORS)
+    columns = ", ".join(DEVICE_FEATURES.column_names)
+    return f"""
+WITH readings AS (
+  SELECT device_id, timestamp_utc, {sensors}, quality_flags, sensor_null_count, repeated,
+    to_timestamp(epoch_us(timestamp_utc) // ({window_seconds} * 1000000) * {window_seconds}) AS window_start,
+    (epoch_us(timestamp_utc) % ({window_seconds} * 1000000)) / 6e7 AS minutes
+  FROM {readings}
+),
+aggregated AS (
+  SELECT
+    device_id,
+    window_start,
+    window_start + to_seconds({window_seconds}) AS window_end,
+    {window_seconds // 60} AS window_duration_minutes,
+    count(*) AS reading_count,
+    {aggregates},
+    avg(door_open_close::INTEGER) AS door_open_fraction,
+    avg(defrost_cycle::INTEGER) AS defrost_active_fraction,
+    1 - sum(sensor_null_count) / ({len(SENSORS)} * count(*)) AS sensor_completeness,
+    sum(len(quality_flags))
+      + count(*) FILTER (repeated AND NOT list_contains(quality_flags, 'DUPLICATE_REMOVED')) AS quality_flag_count
+  FROM readings
+  GROUP BY device_id, window_start
+),
+derived AS (
+  SELECT *,
+    pressure_high_mean / nullif(pressure_low_mean, 0) AS pressure_ratio,
+    temp_condenser_mean - temp_evaporator_mean AS temp_spread_evap_cond,
+    temp_discharge_mean - temp_suction_mean AS temp_spread_discharge_suction,
+    current_compressor_mean / nullif(temp_condenser_mean - temp_evaporator_mean, 0) AS current_per_temp_spread
+  FROM aggregated
+)
+SELECT {columns} FROM derived ORDER BY window_start, device_id
+"""
+
+
+def readings_sql(files: str, where: str) -> str:
+    """SQL of the relation that :func:`windows_sql` reads.
+
+    Args:
+        files: SQL list of Parquet file names.
+        where: condition over ``r`` (the clean readings).
+    """
+    columns = ", ".join(f"r.{name}" for name in CLEAN_SENSOR_READINGS.column_names)
+    return (
+        f"(SELECT {columns}, repeated_events.event_id IS NOT NULL AS repeated "
+        f"FROM read_parquet({files}, hive_partitioning = false) AS r "
+        f"LEFT JOIN repeated_events USING (event_id) WHERE {where})"
+    )
+
+
+def _aggregate(feature: SensorFeature) -> str:
+    return _SQL_AGGREGATES[feature.aggregation].format(sensor=feature.sensor.name)

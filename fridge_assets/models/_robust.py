@@ -1,0 +1,28 @@
+"""Robust statistics over groups, vectorised."""
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+MAD_TO_SIGMA = 1.4826
+"""Median absolute deviation × this = standard deviation, for a normal distribution."""
+
+
+def grouped_median(values: NDArray[np.float64], groups: NDArray[np.intp], count: int) -> NDArray[np.float64]:
+    """Median of each column of ``values`` within each group.
+
+    Args:
+        values: shape (n, k).
+        groups: shape (n,), group numbers 0 … ``count`` - 1; rows of group -1 belong to none.
+        count: number of groups.
+
+    Returns:
+        Shape (count, k), NaN for a group without rows.
+    """
+    medians = pd.DataFrame(values).groupby(groups).median().reindex(range(count))
+    return medians.to_numpy(dtype=np.float64)
+
+
+def grouped_mean(values: NDArray[np.float64], groups: NDArray[np.intp], count: int) -> NDArray[np.float64]:
+    """Like :func:`grouped_median`, with means."""
+    return pd.DataFrame(values).groupby(groups).mean().reindex(range(count)).to_numpy(dtype=np.float64)

@@ -1,0 +1,86 @@
+"""What every model family implements: frames in, arrays out, no state outside the fitted version (SPEC 2)."""
+
+from pathlib import Path
+from typing import ClassVar, Literal, Protocol, Self
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from fridge_assets.errors import FridgeError
+from fridge_assets.settings import Settings
+
+Granularity = Literal["fleet", "cohort", "device"]
+Explanation = tuple[list[list[str]], list[list[float]]]
+"""Feature names per row, strongest first, and their strengths in the same order."""
+
+
+class ScoreModel(Protocol):
+    """A fitted model of one family, immutable.
+
+    ``rows`` are always frames with ``device_id``, ``cohort``, ``window_end`` and the model's features, without
+    nulls; further columns are ignored. What a row gets depends on that row alone: never on its neighbours in the
+    batch, nor on the order of rows or columns, down to the last bit.
+    """
+
+    family: ClassVar[str]
+    major: ClassVar[int]
+    granularity: ClassVar[Granularity]
+
+    @property
+    def features(self) -> tuple[str, ...]:
+        """The features the model reads."""
+        ...
+
+    @classmethod
+    def fit(cls, rows: pd.DataFrame, features: tuple[str, ...], settings: Settings, seed: int) -> Self:
+        """A model fitted on ``rows``; it may use fewer than the ``features`` offered."""
+        ...
+
+    def raw_scores(self, rows: pd.DataFrame) -> NDArray[np.float64]:
+        """One number per row, shape (n,), higher = stranger, in the family's own unit."""
+        ...
+
+    def explain(self, rows: pd.DataFrame, top: int) -> Explanation:
+        """The features behind each row's score: 1 to ``top`` names per row, strengths descending."""
+        ...
+
+    def save(self, folder: Path) -> None:
+        """Write the model into the existing, empty ``folder``."""
+        ...
+
+    @classmethod
+    def load(cls, folder: Path) -> Self:
+        """The model that :meth:`save` wrote."""
+        ...
+
+
+def feature_matrix(rows: pd.DataFrame, features: tuple[str, ...]) -> NDArray[np.float64]:
+    """``features`` of ``rows`` as a C-contiguous float64 matrix, shape (n, len(features)).
+
+    Raises:
+        FridgeError: a feature column is missing, or holds nulls or infinities; the columns are named.
+    """
+    require_columns(rows, features)
+    matrix = np.ascontiguousarray(rows[list(features)].to_numpy(dtype=np.float64, na_value=np.nan))
+    unusable = ~np.isfinite(matrix).all(axis=0)
+    if unusable.any():
+        names = ", ".join(name for name, bad in zip(features, unusable, strict=True) if bad)
+        raise FridgeError(
+            f"rows to be scored hold nulls or infinities in {names}", "Impute the rows before a model sees them."
+        )
+    return matrix
+
+
+def require_columns(rows: pd.DataFrame, columns: tuple[str, ...]) -> None:
+    """Refuse ``rows`` that lack any of ``columns``.
+
+    Raises:
+        FridgeError: naming the missing columns.
+    """
+    missing = [column for column in columns if column not in rows.columns]
+    if missing:
+        raise FridgeError(
+            f"rows lack the columns {', '.join(missing)} that the model was trained with",
+            "Compute these features again, or train a new version on the features there are.",
+        )

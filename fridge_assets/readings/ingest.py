@@ -1,0 +1,377 @@
+"""Landing files into clean and quarantined readings: exactly once, in batches, each batch whole or not at all."""
+
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+
+import duckdb
+import pandas as pd
+
+from fridge_assets.contracts import CLEAN_SENSOR_READINGS, QUARANTINED_READINGS, Contract
+from fridge_assets.contracts.validation import enforce
+from fridge_assets.identity import deterministic_id, deterministic_id_sql
+from fridge_assets.readings.clean import clean
+from fridge_assets.readings.interpretation import Interpretation
+from fridge_assets.readings.source import SourceFile, UnreadableFile, format_of, probe
+from fridge_assets.readings.staging import create_staged, stage
+from fridge_assets.settings import Settings
+from fridge_assets.stores.landing import Landing, LandingFile, LedgerEntry, still_growing
+from fridge_assets.stores.reading_files import CleanFile, clean_files, commit_clean_files, write_clean_files
+from fridge_assets.stores.warehouse import Warehouse
+
+_VALIDATION_ROWS = 1_500_000
+
+
+@dataclass
+class IngestReport:
+    """What one ingestion did.
+
+    ``rows`` = ``clean`` + ``quarantined`` + ``duplicates``, always.
+    """
+
+    files: int = 0
+    rows: int = 0
+    clean: int = 0
+    quarantined: int = 0
+    duplicates: int = 0
+    flagged: dict[str, int] = field(default_factory=lambda: defaultdict(int))
+    reasons: dict[str, int] = field(default_factory=lambda: defaultdict(int))
+    refused: dict[str, str] = field(default_factory=dict)
+    waiting: dict[str, str] = field(default_factory=dict)
+    warnings: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class _Batch:
+    batch_id: str
+    files: tuple[LandingFile, ...]
+
+
+def ingest(
+    landing: Landing, warehouse: Warehouse, registry: pd.DataFrame | None, now: datetime, settings: Settings
+) -> IngestReport:
+    """Ingest every landing file that has not been ingested yet.
+
+    Args:
+        landing: the landing folder and its ledger.
+        warehouse: where clean and quarantined readings go.
+        registry: DEVICE_REGISTRY rows; None when there is no registry and every device counts as known.
+        now: recorded as the time of ingestion.
+        settings: cleaning rules and batch size.
+
+    Returns:
+        Counts, refused files with their reasons, and warnings.
+
+    Raises:
+        ContractViolation: cleaned rows break their contract; that batch wrote nothing.
+    """
+    report = IngestReport()
+    _settle_interrupted(landing, warehouse, now)
+    for batch in _batches(_pending(landing, settings, now, report), settings.readings.batch_bytes):
+        _ingest_batch(batch, landing, warehouse, registry, now, settings, report)
+    return report
+
+
+def interpretation_of(file: LandingFile) -> Interpretation:
+    """How ``file`` is to be read: its sidecar, or plainly."""
+    return Interpretation.from_json(file.sidecar.read_text()) if file.sidecar.exists() else Interpretation()
+
+
+def _settle_interrupted(landing: Landing, warehouse: Warehouse, now: datetime) -> None:
+    """Complete the ledger for batches that were committed just before a crash."""
+    loading = [entry for entry in landing.ledger().values() if entry.status == "loading"]
+    if not loading:
+        return
+    with warehouse.read() as connection:
+        committed = connection.execute("SELECT * FROM ingest_batches").df().set_index("source_file")
+    entries = []
+    for entry in loading:
+        if entry.file_name in committed.index and committed.loc[entry.file_name, "batch_id"] == entry.batch_id:
+            row = committed.loc[entry.file_name]
+            entries.append(_ingested(entry.file_name, entry.size_bytes, entry.modified_at, row, now))
+    landing.record(entries)
+
+
+def _pending(landing: Landing, settings: Settings, now: datetime, report: IngestReport) -> list[LandingFile]:
+    ledger = landing.ledger()
+    files = landing.files()
+    candidates = []
+    refused = []
+    for file in files:
+        known = ledger.get(file.name)
+        unchanged = known is not None and (known.size_bytes, known.modified_at) == (file.size_bytes, file.modified_at)
+        if known is not None and known.status == "ingested":
+            if not unchanged:
+                report.warnings.append(
+                    f"{file.name} changed after it was ingested and is not read again; "
+                    "deliver its new rows in a file of another name"
+                )
+        elif known is not None and known.status == "refused" and unchanged:
+            continue
+        elif format_of(file.path) is None:
+            reason = f"{file.name} is not a readings file. Name it .parquet, .csv, .jsonl or with .gz behind."
+            refused.append(_refused(file, reason, now))
+            report.refused[file.name] = reason
+        else:
+            candidates.append(file)
+    landing.record(refused)
+    growing = still_growing(candidates, settings.readings.settle.total_seconds())
+    for name in sorted(growing):
+        report.waiting[name] = f"{name} is still being written; the next run looks again"
+    return [file for file in candidates if file.name not in growing]
+
+
+def _batches(files: Sequence[LandingFile], batch_bytes: int) -> Iterator[_Batch]:
+    chunk: list[LandingFile] = []
+    size = 0
+    for file in files:
+        if chunk and size + file.size_bytes > batch_bytes:
+            yield _batch(chunk)
+            chunk, size = [], 0
+        chunk.append(file)
+        size += file.size_bytes
+    if chunk:
+        yield _batch(chunk)
+
+
+def _batch(files: Sequence[LandingFile]) -> _Batch:
+    identity = [f"{file.name}:{file.size_bytes}:{file.modified_at.isoformat()}" for file in files]
+    return _Batch(deterministic_id("batch", *identity), tuple(files))
+
+
+def _ingest_batch(
+    batch: _Batch,
+    landing: Landing,
+    warehouse: Warehouse,
+    registry: pd.DataFrame | None,
+    now: datetime,
+    settings: Settings,
+    report: IngestReport,
+) -> None:
+    folder = warehouse.clean_readings_folder()
+    with warehouse.engine() as engine:
+        if registry is not None:
+            engine.execute("CREATE TABLE known_devices AS SELECT device_id FROM registry")
+        refused = _stage_files(engine, batch.files, settings, report)
+        landing.record(
+            _refused(file, refused[file.name], now) if file.name in refused
+            else LedgerEntry(file.name, file.size_bytes, file.modified_at, "loading", now, batch.batch_id)
+            for file in batch.files
+        )  # fmt: skip
+        report.refused.update(refused)
+        stored = _load_known_state(engine, warehouse, folder)
+        clean(engine, stored, settings.readings)
+        quarantined = engine.execute(_QUARANTINED_SQL, {"now": now}).df()
+        enforce(QUARANTINED_READINGS, quarantined)
+        _enforce_cleaned(engine)
+        written = write_clean_files(engine, folder, batch.batch_id)
+        per_file = engine.execute(_PER_FILE_SQL).df()
+        due = engine.sql(_DUE_SQL, params=_due_parameters(settings)).to_arrow_table()
+        seen = engine.sql("SELECT * FROM seen_now").to_arrow_table()
+        repeated = engine.sql("SELECT * FROM repeated_now").to_arrow_table()
+        _count(engine, per_file, report)
+    _commit(warehouse, batch.batch_id, written, quarantined, per_file, due, seen, repeated)
+    counts = per_file.set_index("source_file")
+    landing.record(
+        _ingested(file.name, file.size_bytes, file.modified_at, counts.loc[file.name] if file.name in counts.index else _NO_ROWS, now)
+        for file in batch.files
+        if file.name not in refused
+    )
+
+
+def _stage_files(
+    engine: duckdb.DuckDBPyConnection, files: Sequence[LandingFile], settings: Settings, report: IngestReport
+) -> dict[str, str]:
+    """Stage all readable ``files``; returns the reasons of the others by file name."""
+    create_staged(engine)
+    refused: dict[str, str] = {}
+    groups: dict[object, list[tuple[SourceFile, LandingFile]]] = defaultdict(list)
+    for file in files:
+        try:
+            source = probe(engine, file.path, interpretation_of(file))
+        except UnreadableFile as error:
+            refused[file.name] = str(error)
+            continue
+        if source.unknown_columns:
+            report.warnings.append(f"{file.name}: columns {', '.join(source.unknown_columns)} are unknown and ignored")
+        # Files of one shape are read together, except where row numbers come from counting.
+        key = (source.columns, source.interpretation.to_json()) if source.format == "parquet" else file.name
+        groups[key].append((source, file))
+    for members in groups.values():
+        refused |= _stage_group(engine, members, settings)
+    return refused
+
+
+def _stage_group(
+    engine: duckdb.DuckDBPyConnection, members: Sequence[tuple[SourceFile, LandingFile]], settings: Settings
+) -> dict[str, str]:
+    source = members[0][0]
+    received_at = max(file.modified_at for _, file in members)
+    try:
+        stage(engine, source, [file.path for _, file in members], received_at, settings.readings)
+    except UnreadableFile as error:
+        if len(members) == 1:
+            return {members[0][1].name: str(error)}
+        # One damaged file must not block the others: find it by reading them one by one.
+        refused: dict[str, str] = {}
+        for member in members:
+            refused |= _stage_group(engine, [member], settings)
+        return refused
+    return {}
+
+
+def _load_known_state(engine: duckdb.DuckDBPyConnection, warehouse: Warehouse, folder: Path) -> list[Path]:
+    """Copy ``device_last_seen`` into the engine; returns the stored files of the hours that ``staged`` touches."""
+    hours = engine.execute(
+        "SELECT DISTINCT date_trunc('hour', timestamp_utc) FROM staged WHERE reason IS NULL"
+    ).fetchall()
+    with warehouse.read() as connection:
+        seen = connection.sql("SELECT * FROM device_last_seen").to_arrow_table()  # noqa: F841
+        stored = [path for (hour,) in sorted(hours) for path in clean_files(connection, folder, hour, hour)]
+    engine.execute("CREATE OR REPLACE TABLE device_last_seen AS SELECT * FROM seen")
+    return stored
+
+
+def _enforce_cleaned(engine: duckdb.DuckDBPyConnection) -> None:
+    # In chunks, so that memory stays bounded; the list of flags comes from a fixed CASE and is not worth its Python objects.
+    contract = Contract(
+        CLEAN_SENSOR_READINGS.name,
+        CLEAN_SENSOR_READINGS.description,
+        tuple(c for c in CLEAN_SENSOR_READINGS.columns if c.name != "quality_flags"),
+        CLEAN_SENSOR_READINGS.key,
+    )
+    total = engine.execute("SELECT count(*) FROM cleaned").fetchall()[0][0]
+    for start in range(0, total, _VALIDATION_ROWS):
+        rows = engine.execute(
+            f"SELECT {', '.join(contract.column_names)} FROM cleaned WHERE rowid >= ? AND rowid < ?",
+            [start, start + _VALIDATION_ROWS],
+        ).df()
+        enforce(contract, rows)
+
+
+def _commit(
+    warehouse: Warehouse,
+    batch_id: str,
+    written: Sequence[CleanFile],
+    quarantined: pd.DataFrame,
+    per_file: pd.DataFrame,
+    due: object,
+    seen: object,
+    repeated: object,
+) -> None:
+    with warehouse.transaction() as connection:
+        commit_clean_files(connection, written)
+        columns = ", ".join(QUARANTINED_READINGS.column_names)
+        connection.execute(f"INSERT INTO quarantined_readings SELECT {columns} FROM quarantined ANTI JOIN quarantined_readings USING (quarantine_id)")
+        connection.execute(
+            "INSERT INTO ingest_batches BY NAME SELECT $batch AS batch_id, * FROM per_file", {"batch": batch_id}
+        )
+        connection.execute("INSERT INTO due_windows SELECT * FROM due")
+        connection.execute("INSERT INTO repeated_events SELECT * FROM repeated ANTI JOIN repeated_events USING (event_id)")
+        _merge_last_seen(connection, seen)
+
+
+def _merge_last_seen(connection: duckdb.DuckDBPyConnection, seen: object) -> None:  # noqa: ARG001
+    columns = [row[0] for row in connection.execute("DESCRIBE device_last_seen").fetchall() if row[0] != "device_id"]
+    merged = ", ".join(f"greatest(old.{c}, new.{c}) AS {c}" for c in columns)
+    connection.execute(
+        f"CREATE TEMP TABLE merged AS SELECT device_id, {merged} "
+        "FROM device_last_seen AS old FULL JOIN seen AS new USING (device_id)"
+    )
+    connection.execute("DELETE FROM device_last_seen")
+    connection.execute("INSERT INTO device_last_seen SELECT * FROM merged")
+    connection.execute("DROP TABLE merged")
+
+
+def _count(engine: duckdb.DuckDBPyConnection, per_file: pd.DataFrame, report: IngestReport) -> None:
+    report.files += len(per_file)
+    for name in ("rows", "clean", "quarantined", "duplicates"):
+        setattr(report, name, getattr(report, name) + int(per_file[name].sum()))
+    for flag, count in engine.execute(
+        "SELECT flag, count(*) FROM (SELECT unnest(quality_flags) AS flag FROM cleaned) GROUP BY flag"
+    ).fetchall():
+        report.flagged[flag] += count
+    for reason, count in engine.execute(
+        "SELECT reason, count(*) FROM staged WHERE reason IS NOT NULL GROUP BY reason"
+    ).fetchall():
+        report.reasons[reason] += count
+
+
+def _ingested(name: str, size: int, modified_at: datetime, counts: "pd.Series[object] | dict[str, object]", now: datetime) -> LedgerEntry:
+    return LedgerEntry(
+        name,
+        size,
+        modified_at,
+        "ingested",
+        now,
+        batch_id=None,
+        reason=None,
+        rows=int(counts["rows"]),
+        clean=int(counts["clean"]),
+        quarantined=int(counts["quarantined"]),
+        duplicates=int(counts["duplicates"]),
+        first_timestamp=_moment(counts["first_timestamp"]),
+        last_timestamp=_moment(counts["last_timestamp"]),
+    )
+
+
+def _refused(file: LandingFile, reason: str, now: datetime) -> LedgerEntry:
+    return LedgerEntry(file.name, file.size_bytes, file.modified_at, "refused", now, reason=reason)
+
+
+def _moment(value: object) -> datetime | None:
+    return None if pd.isna(value) else pd.Timestamp(value).tz_convert(UTC).to_pydatetime()
+
+
+def _due_parameters(settings: Settings) -> dict[str, int]:
+    return {
+        "window": int(settings.features.window.total_seconds()),
+        "lateness": int(settings.readings.allowed_lateness.total_seconds()),
+    }
+
+
+_NO_ROWS: dict[str, object] = {
+    "rows": 0, "clean": 0, "quarantined": 0, "duplicates": 0, "first_timestamp": None, "last_timestamp": None,
+}  # fmt: skip
+
+_QUARANTINED_SQL = f"""
+SELECT {deterministic_id_sql("source_file || '|' || row_number::VARCHAR || '|' || reason")} AS quarantine_id,
+  source_file, row_number, reason, detail, device_id, raw, $now::TIMESTAMPTZ AS quarantined_at
+FROM staged WHERE reason IS NOT NULL ORDER BY source_file, row_number
+"""
+
+_PER_FILE_SQL = """
+WITH removed AS (
+  SELECT source_file, count(*) AS duplicates
+  FROM usable JOIN repeats ON usable.rowid = repeats.row_id WHERE NOT kept GROUP BY source_file
+),
+delivered AS (
+  SELECT source_file, count(*) AS rows, count(reason) AS quarantined,
+    min(timestamp_utc) FILTER (reason IS NULL) AS first_timestamp,
+    max(timestamp_utc) FILTER (reason IS NULL) AS last_timestamp
+  FROM staged GROUP BY source_file
+)
+SELECT source_file, rows, rows - quarantined - coalesce(duplicates, 0) AS clean, quarantined,
+  coalesce(duplicates, 0) AS duplicates, first_timestamp, last_timestamp
+FROM delivered LEFT JOIN removed USING (source_file) ORDER BY source_file
+"""
+
+# A window is due for every device once it has closed; readings that arrive later make it due again for their own
+# device only. Whole minutes keep the number of recomputations small.
+_DUE_SQL = """
+WITH arrivals AS (
+  SELECT device_id, to_timestamp(epoch_us(timestamp_utc) // ($window * 1000000) * $window) AS window_start,
+    date_trunc('minute', timestamp_ingested) + INTERVAL 1 MINUTE AS arrived_at
+  FROM cleaned
+  UNION ALL
+  SELECT device_id, to_timestamp(epoch_us(timestamp_utc) // ($window * 1000000) * $window),
+    date_trunc('minute', timestamp_ingested) + INTERVAL 1 MINUTE
+  FROM usable SEMI JOIN repeated_now USING (event_id)
+),
+timed AS (SELECT *, window_start + to_seconds($window + $lateness) AS closes_at FROM arrivals)
+SELECT DISTINCT window_start, NULL::VARCHAR AS device_id, closes_at AS due_at FROM timed WHERE arrived_at <= closes_at
+UNION ALL
+SELECT DISTINCT window_start, device_id, arrived_at FROM timed WHERE arrived_at > closes_at
+"""

@@ -1,0 +1,166 @@
+"""Which device gets which fault, and when: the ground truth of a simulated fleet (SPEC 10)."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from fridge_assets.contracts.sensor_readings import NUMERIC_SENSORS
+from fridge_assets.errors import FridgeError
+from fridge_assets.simulation.conditions import MinuteArray
+from fridge_assets.simulation.faults import FaultKind, FaultShare
+from fridge_assets.simulation.refrigerants import FloatArray
+from fridge_assets.simulation.seeding import Stream, generator
+
+FAILURE_AFTER_FULL_SEVERITY = timedelta(hours=12)
+"""The reference that lead times are measured to."""
+
+
+@dataclass(frozen=True)
+class FaultTiming:
+    """Where in the simulated span faults unfold, as shares of the span.
+
+    Ramps are drawn so that full severity comes between ``full_from`` and ``full_to`` and the onset not before
+    ``earliest_onset``. A fault whose shortest ramp is too long for that begins at ``earliest_onset`` and takes its time.
+    """
+
+    earliest_onset: float = 0.15
+    full_from: float = 0.55
+    full_to: float = 0.95
+
+
+@dataclass(frozen=True)
+class PlannedFaults:
+    """All devices with one kind of fault; the arrays hold one value a faulty device.
+
+    Args:
+        kind: the fault.
+        devices: positions in the registry.
+        onset: minutes since 1970.
+        full: minute of full severity.
+        sensors: reading columns affected, one tuple a device.
+    """
+
+    kind: FaultKind
+    devices: npt.NDArray[np.intp]
+    onset: MinuteArray
+    full: MinuteArray
+    sensors: tuple[tuple[str, ...], ...]
+
+    def severity(self, minutes: MinuteArray) -> FloatArray:
+        """0 before onset, 1 from full severity on, a straight line between; minutes × faulty devices."""
+        ramp = self.full - self.onset
+        elapsed = minutes[:, None] - self.onset
+        # A fault without a ramp is at full severity in the minute of its onset.
+        return np.clip((elapsed + (ramp == 0)) / np.maximum(ramp, 1), 0, 1).astype(np.float32)
+
+
+def plan_faults(
+    devices: int, shares: Sequence[FaultShare], start: datetime, end: datetime, timing: FaultTiming, seed: int
+) -> tuple[PlannedFaults, ...]:
+    """Draw faulty devices, at most one fault each and at least one device a fault, with onsets inside the span.
+
+    Raises:
+        FridgeError: the shares add up to more than the fleet.
+    """
+    rng = generator(seed, Stream.FAULT_PLAN)
+    # Rounding the running total, not each share, keeps the sum of small shares right.
+    edges = np.round(np.cumsum([0.0, *(share.share for share in shares)]) * devices)
+    counts = np.maximum(np.diff(edges).astype(int), 1)
+    if counts.sum() > devices:
+        raise FridgeError(
+            f"the faults ask for {counts.sum()} faulty devices, the fleet has {devices}",
+            "Lower the shares or simulate more devices",
+        )
+    chosen = np.split(rng.permutation(devices)[: counts.sum()], np.cumsum(counts)[:-1])
+    return tuple(
+        _plan_kind(share.kind, np.sort(positions), start, end, timing, rng)
+        for share, positions in zip(shares, chosen, strict=False)
+    )
+
+
+def ground_truth(plan: Sequence[PlannedFaults], device_ids: "pd.Series[str]", end: datetime) -> pd.DataFrame:
+    """One row a faulty device.
+
+    Args:
+        plan: the planned faults.
+        device_ids: of the whole registry, in its order.
+        end: end of the simulated span.
+
+    Returns:
+        ``device_id``, ``fault``, ``sensor`` (reading columns affected, the telling one first, joined by commas), ``onset``,
+        ``full_severity_at`` (may lie after ``end``), ``failure_at`` (full severity + 12 h), ``severity_at_end`` (0…1)
+        and ``acute``.
+    """
+    end_minute = np.array([int(end.timestamp()) // 60])
+    frames = [
+        pd.DataFrame(
+            {
+                "device_id": device_ids.iloc[planned.devices].to_numpy(),
+                "fault": planned.kind.name,
+                "sensor": [",".join(sensors) for sensors in planned.sensors],
+                "onset": _timestamps(planned.onset),
+                "full_severity_at": _timestamps(planned.full),
+                "failure_at": _timestamps(planned.full) + FAILURE_AFTER_FULL_SEVERITY,
+                "severity_at_end": planned.severity(end_minute)[0].astype(np.float64),
+                "acute": planned.kind.acute,
+            }
+        )
+        for planned in plan
+    ]
+    return pd.concat(frames).sort_values("device_id", ignore_index=True) if frames else _empty_ground_truth()
+
+
+def _plan_kind(
+    kind: FaultKind,
+    devices: npt.NDArray[np.intp],
+    start: datetime,
+    end: datetime,
+    timing: FaultTiming,
+    rng: np.random.Generator,
+) -> PlannedFaults:
+    count = len(devices)
+    span = (end - start) / timedelta(minutes=1)
+    shortest, longest = (ramp / timedelta(minutes=1) for ramp in kind.ramp)
+    earliest = timing.earliest_onset * span
+    latest_full = timing.full_to * span
+    # The earlier bound keeps room for at least the shortest ramp where the span has it.
+    full_from = min(max(timing.full_from * span, earliest + shortest), latest_full)
+    full = rng.uniform(full_from, latest_full, count)
+    ramp = rng.uniform(shortest, np.clip(full - earliest, shortest, longest))
+    onset = np.maximum(full - ramp, earliest)
+    first = int(start.timestamp()) // 60
+    onset_minute = first + np.round(onset).astype(np.int64)
+    columns = [sensor.name for sensor in NUMERIC_SENSORS]
+    own = [tuple(columns[i] for i in rng.permutation(len(columns))[: kind.own_sensors]) for _ in range(count)]
+    return PlannedFaults(
+        kind=kind,
+        devices=devices,
+        onset=onset_minute,
+        full=onset_minute + np.round(ramp).astype(np.int64),
+        sensors=tuple(kind.sensors or sensors for sensors in own),
+    )
+
+
+def _timestamps(minutes: MinuteArray) -> pd.DatetimeIndex:
+    return pd.DatetimeIndex((minutes * 60_000_000).astype("datetime64[us]")).tz_localize("UTC")
+
+
+def _empty_ground_truth() -> pd.DataFrame:
+    none = _timestamps(np.empty(0, np.int64))
+    text = pd.Series([], dtype="str")
+    return pd.DataFrame(
+        {
+            "device_id": text,
+            "fault": text,
+            "sensor": text,
+            "onset": none,
+            "full_severity_at": none,
+            "failure_at": none,
+            "severity_at_end": np.empty(0, np.float64),
+            "acute": np.empty(0, np.bool_),
+        }
+    )

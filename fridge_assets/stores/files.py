@@ -1,0 +1,54 @@
+"""Files that appear whole or not at all."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from fridge_assets.errors import FridgeError
+
+
+class FolderNotWritable(FridgeError):
+    """A folder of the data folder cannot be written."""
+
+
+def writable_folder(folder: Path) -> Path:
+    """Create ``folder`` where it is missing and return it.
+
+    Raises:
+        FolderNotWritable: it cannot be created or is read-only.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise _not_writable(folder, error.strerror) from error
+    if not os.access(folder, os.W_OK):
+        raise _not_writable(folder, "it is read-only")
+    return folder
+
+
+@contextmanager
+def atomic_write(path: Path) -> Iterator[Path]:
+    """Yield a temporary path beside ``path``, renamed onto it when the block ends well and removed otherwise.
+
+    The temporary name starts with a dot, which readers of the folder ignore.
+
+    Raises:
+        FolderNotWritable: the folder cannot be written, or the disk is full.
+    """
+    writable_folder(path.parent)
+    temporary = path.parent / f".{path.name}.{os.getpid()}.tmp"
+    try:
+        yield temporary
+        temporary.replace(path)
+    except OSError as error:
+        raise _not_writable(path.parent, error.strerror or str(error)) from error
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def _not_writable(folder: Path, reason: str | None) -> FolderNotWritable:
+    return FolderNotWritable(
+        f"{folder} cannot be written: {reason}",
+        "Give this user write access and free space there, or name another folder with --data-dir.",
+    )

@@ -1,0 +1,150 @@
+"""The landing folder: raw readings as they were delivered, and the ledger of what became of each file (SPEC 1.2)."""
+
+import shutil
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Literal
+
+import pandas as pd
+from sqlalchemy import delete, select
+
+from fridge_assets.stores.files import atomic_write, writable_folder
+from fridge_assets.stores.operations import Operations, ingest_ledger
+
+LedgerStatus = Literal["loading", "ingested", "refused", "waiting"]
+
+SIDECAR_SUFFIX = ".reading.json"
+"""Name ending of the file that says how a landing file's columns are to be read."""
+
+_SETTLE_PAUSE = 0.5
+
+
+@dataclass(frozen=True)
+class LandingFile:
+    """A file in the landing folder as it was when looked at."""
+
+    path: Path
+    size_bytes: int
+    modified_at: datetime
+
+    @property
+    def name(self) -> str:
+        """File name, its identity in the ledger."""
+        return self.path.name
+
+    @property
+    def sidecar(self) -> Path:
+        """Where its interpretation is kept."""
+        return sidecar_of(self.path)
+
+
+@dataclass(frozen=True)
+class LedgerEntry:
+    """What became of one landing file."""
+
+    file_name: str
+    size_bytes: int
+    modified_at: datetime
+    status: LedgerStatus
+    recorded_at: datetime
+    batch_id: str | None = None
+    reason: str | None = None
+    rows: int | None = None
+    clean: int | None = None
+    quarantined: int | None = None
+    duplicates: int | None = None
+    first_timestamp: datetime | None = None
+    last_timestamp: datetime | None = None
+
+
+def sidecar_of(path: Path) -> Path:
+    """Where the interpretation of the landing file ``path`` is kept."""
+    return path.with_name(f".{path.name}{SIDECAR_SUFFIX}")
+
+
+class Landing:
+    """The landing folder and its ledger.
+
+    Args:
+        folder: where files are delivered.
+        operations: the store that holds the ledger.
+    """
+
+    def __init__(self, folder: Path, operations: Operations) -> None:
+        self.folder = folder
+        self._operations = operations
+
+    def deliver(self, source: Path, sidecar: str | None) -> Path:
+        """Copy ``source`` into landing under a name that is free; it appears whole or not at all.
+
+        Args:
+            source: a readings file.
+            sidecar: its interpretation as JSON, None when it needs none.
+
+        Returns:
+            The delivered file.
+        """
+        target = self._free_name(source.name)
+        if sidecar is not None:
+            with atomic_write(sidecar_of(target)) as temporary:
+                temporary.write_text(sidecar)
+        with atomic_write(target) as temporary:
+            shutil.copyfile(source, temporary)
+        return target
+
+    def files(self) -> list[LandingFile]:
+        """All delivered files, oldest name first; names starting with a dot or underscore are still being written."""
+        folder = writable_folder(self.folder)
+        paths = sorted(p for p in folder.iterdir() if p.is_file() and not p.name.startswith((".", "_")))
+        return [_look_at(path) for path in paths]
+
+    def ledger(self) -> dict[str, LedgerEntry]:
+        """The ledger by file name."""
+        with self._operations.read() as connection:
+            rows = connection.execute(select(ingest_ledger)).mappings().all()
+        return {row["file_name"]: LedgerEntry(**row) for row in rows}
+
+    def record(self, entries: Iterable[LedgerEntry]) -> None:
+        """Write ``entries`` in one transaction, each replacing what the ledger said of its file."""
+        values = [vars(entry) for entry in entries]
+        if not values:
+            return
+        with self._operations.transaction() as connection:
+            names = [value["file_name"] for value in values]
+            connection.execute(delete(ingest_ledger).where(ingest_ledger.c.file_name.in_(names)))
+            connection.execute(ingest_ledger.insert(), values)
+
+    def report(self) -> pd.DataFrame:
+        """The ledger as a frame, newest first."""
+        entries = sorted(self.ledger().values(), key=lambda entry: entry.recorded_at, reverse=True)
+        return pd.DataFrame([vars(entry) for entry in entries])
+
+    def _free_name(self, name: str) -> Path:
+        # A second delivery of the same name is another file, never a change of the first.
+        stem, dot, suffixes = name.partition(".")
+        candidate, number = self.folder / name, 1
+        while candidate.exists():
+            number += 1
+            candidate = self.folder / f"{stem}-{number}{dot}{suffixes}"
+        return candidate
+
+
+def still_growing(files: Iterable[LandingFile], settle_seconds: float) -> set[str]:
+    """Names of those ``files`` whose size or time changes while we watch.
+
+    Only files younger than ``settle_seconds`` are watched, all together, for half a second.
+    """
+    threshold = time.time() - settle_seconds
+    young = [file for file in files if file.modified_at.timestamp() > threshold]
+    if not young:
+        return set()
+    time.sleep(_SETTLE_PAUSE)
+    return {file.name for file in young if not file.path.exists() or _look_at(file.path) != file}
+
+
+def _look_at(path: Path) -> LandingFile:
+    status = path.stat()
+    return LandingFile(path, status.st_size, datetime.fromtimestamp(status.st_mtime, UTC))

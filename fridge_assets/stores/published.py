@@ -1,0 +1,36 @@
+"""Snapshots for other programs: Parquet files replaced by atomic rename, readable at any moment."""
+
+from pathlib import Path
+
+import pandas as pd
+import pyarrow.parquet as pq
+
+from fridge_assets.contracts import Contract
+from fridge_assets.stores.files import atomic_write
+
+
+class Published:
+    """The folder of published snapshots.
+
+    Args:
+        folder: one ``<dataset>.parquet`` per published dataset.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def path(self, contract: Contract) -> Path:
+        """Where the snapshot of ``contract`` is."""
+        return self.folder / f"{contract.name}.parquet"
+
+    def replace(self, contract: Contract, frame: pd.DataFrame) -> Path:
+        """Publish ``frame`` (columns of ``contract``) instead of the snapshot before; a reader sees either whole."""
+        path = self.path(contract)
+        with atomic_write(path) as temporary:
+            pq.write_table(contract.to_arrow(frame), temporary)
+        return path
+
+    def read(self, contract: Contract) -> pd.DataFrame | None:
+        """The snapshot of ``contract``, or None before the first publication."""
+        path = self.path(contract)
+        return pd.read_parquet(path) if path.exists() else None

@@ -1,0 +1,185 @@
+"""The warehouse: one DuckDB file for analytics, opened for one read or one transaction at a time."""
+
+import re
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+import duckdb
+from dagster_duckdb import DuckDBResource
+from pydantic import Field
+
+from fridge_assets.contracts import (
+    CLEAN_SENSOR_READINGS,
+    DEVICE_FEATURES,
+    DEVICE_STATUS,
+    MODEL_SCORES,
+    QUARANTINED_READINGS,
+    SITE_STATUS,
+)
+from fridge_assets.contracts.sensor_readings import SENSORS
+from fridge_assets.errors import FridgeError
+from fridge_assets.settings import Settings
+from fridge_assets.stores.files import writable_folder
+
+_RETRY_PAUSE = 0.1
+_LOCK_HOLDER = re.compile(r"Conflicting lock is held in (?P<program>.+?) \(PID (?P<pid>\d+)\)")
+
+SCHEMA: tuple[str, ...] = (
+    *(
+        contract.create_table_sql()
+        for contract in (QUARANTINED_READINGS, DEVICE_FEATURES, MODEL_SCORES, DEVICE_STATUS, SITE_STATUS)
+    ),
+    # Which Parquet files make up clean_sensor_readings: adding rows here is what commits them.
+    "CREATE TABLE IF NOT EXISTS clean_reading_files (path VARCHAR NOT NULL, hour TIMESTAMPTZ NOT NULL, "
+    "batch_id VARCHAR NOT NULL, rows BIGINT NOT NULL)",
+    # Events delivered again in a later batch than the one that stored them.
+    "CREATE TABLE IF NOT EXISTS repeated_events (event_id VARCHAR NOT NULL, timestamp_utc TIMESTAMPTZ NOT NULL)",
+    # Committed batches, so that a batch whose ledger entry was cut off is not ingested twice.
+    "CREATE TABLE IF NOT EXISTS ingest_batches (batch_id VARCHAR NOT NULL, source_file VARCHAR NOT NULL, "
+    "rows BIGINT NOT NULL, clean BIGINT NOT NULL, quarantined BIGINT NOT NULL, duplicates BIGINT NOT NULL, "
+    "first_timestamp TIMESTAMPTZ, last_timestamp TIMESTAMPTZ)",
+    # Windows to (re)compute from a moment on: for one device, or for all where the device is null.
+    "CREATE TABLE IF NOT EXISTS due_windows (window_start TIMESTAMPTZ NOT NULL, device_id VARCHAR, "
+    "due_at TIMESTAMPTZ NOT NULL)",
+    # When each device, and each of its sensors, was last heard from.
+    "CREATE TABLE IF NOT EXISTS device_last_seen (device_id VARCHAR NOT NULL, last_reading_at TIMESTAMPTZ NOT NULL, "
+    + ", ".join(f"{sensor.name} TIMESTAMPTZ" for sensor in SENSORS)
+    + ")",
+    # One row per committed scoring of a window by a model: coverage, staleness and what is still to be published.
+    "CREATE TABLE IF NOT EXISTS score_runs (score_run_id VARCHAR NOT NULL, family VARCHAR NOT NULL, "
+    "model_id VARCHAR NOT NULL, model_version VARCHAR NOT NULL, window_end TIMESTAMPTZ NOT NULL, "
+    "scored_at TIMESTAMPTZ NOT NULL, rows BIGINT NOT NULL, flagged BIGINT NOT NULL, active_devices BIGINT NOT NULL, "
+    "left_out VARCHAR NOT NULL, run_id VARCHAR NOT NULL, published BOOLEAN NOT NULL)",
+)
+"""Every table of the warehouse except the per-model score tables, which scoring creates from their contract."""
+
+
+class WarehouseBusy(FridgeError):
+    """Another process holds the DuckDB file."""
+
+
+class WarehouseUnavailable(FridgeError):
+    """The DuckDB file cannot be opened or written."""
+
+
+class Warehouse(DuckDBResource):
+    """The DuckDB file, with connections that always close and locks that are waited for briefly.
+
+    Use :meth:`read` for one query, :meth:`transaction` for one replace and :meth:`engine` to compute. No connection
+    to the file may live across a computation, since a writer shuts out every other process.
+    """
+
+    folder: str = Field(description="Folder of the Parquet files that belong to the warehouse")
+    threads: int = Field(description="DuckDB threads per connection")
+    memory_limit: str = Field(description="DuckDB memory per connection")
+    lock_wait_seconds: float = Field(description="How long to wait for another process to release the file")
+
+    @classmethod
+    def from_settings(cls, settings: Settings) -> "Warehouse":
+        """The warehouse of a data folder."""
+        return cls(
+            database=str(settings.warehouse_file),
+            folder=str(settings.warehouse_dir),
+            threads=settings.warehouse.threads,
+            memory_limit=settings.warehouse.memory_limit,
+            lock_wait_seconds=settings.warehouse.lock_wait.total_seconds(),
+        )
+
+    @contextmanager
+    def get_connection(self, *, read_only: bool = False) -> Iterator[duckdb.DuckDBPyConnection]:
+        """A connection to the file that closes whatever happens.
+
+        Raises:
+            WarehouseBusy: another process held the file for longer than ``lock_wait_seconds``.
+            WarehouseUnavailable: the file cannot be opened, or the disk refused a write.
+        """
+        connection = self._connect(read_only=read_only)
+        try:
+            yield connection
+        except (duckdb.IOException, duckdb.FatalException) as error:
+            raise _unavailable(self.database, error) from error
+        finally:
+            with suppress(duckdb.Error):
+                connection.close()
+
+    @contextmanager
+    def read(self) -> Iterator[duckdb.DuckDBPyConnection]:
+        """A read-only connection; several processes may read at once. Tables exist even in a new data folder."""
+        if not Path(self.database).exists():
+            with self.transaction():
+                pass
+        with self.get_connection(read_only=True) as connection:
+            yield connection
+
+    @contextmanager
+    def transaction(self) -> Iterator[duckdb.DuckDBPyConnection]:
+        """A connection inside one transaction: committed at the end, rolled back on any exception."""
+        with self.get_connection() as connection:
+            for statement in SCHEMA:
+                connection.execute(statement)
+            connection.begin()
+            try:
+                yield connection
+            except BaseException:
+                with suppress(duckdb.Error):
+                    connection.rollback()
+                raise
+            connection.commit()
+
+    @contextmanager
+    def engine(self, *, threads: int | None = None) -> Iterator[duckdb.DuckDBPyConnection]:
+        """An in-memory DuckDB to compute in, with the warehouse's limits and a spill folder; touches no table.
+
+        Args:
+            threads: fewer threads than the warehouse's; 1 where the order of floating-point sums must not vary.
+        """
+        spill = writable_folder(Path(self.folder) / "spill")
+        config = {**self._config(), "temp_directory": str(spill)}
+        if threads is not None:
+            config["threads"] = str(threads)
+        connection = duckdb.connect(config=config)
+        try:
+            connection.execute("SET TimeZone = 'UTC'")
+            yield connection
+        except duckdb.IOException as error:
+            raise _unavailable(str(spill), error) from error
+        finally:
+            connection.close()
+
+    def clean_readings_folder(self) -> Path:
+        """Folder of the hive-partitioned clean readings."""
+        return Path(self.folder) / CLEAN_SENSOR_READINGS.name
+
+    def _config(self) -> dict[str, str]:
+        return {"threads": str(self.threads), "memory_limit": self.memory_limit}
+
+    def _connect(self, *, read_only: bool) -> duckdb.DuckDBPyConnection:
+        writable_folder(Path(self.database).parent)
+        deadline = time.monotonic() + self.lock_wait_seconds
+        while True:
+            try:
+                connection = duckdb.connect(self.database, read_only=read_only, config=self._config())
+            except duckdb.IOException as error:
+                holder = _LOCK_HOLDER.search(str(error))
+                if holder is None:
+                    raise _unavailable(self.database, error) from error
+                if time.monotonic() >= deadline:
+                    raise WarehouseBusy(
+                        f"{self.database} is held by {holder['program']} (process {holder['pid']}) "
+                        f"for more than {self.lock_wait_seconds:g} s",
+                        "Close that program or wait for it, then run this again; nothing was changed.",
+                    ) from error
+                time.sleep(_RETRY_PAUSE)
+            else:
+                connection.execute("SET TimeZone = 'UTC'")
+                return connection
+
+
+def _unavailable(place: str, error: Exception) -> WarehouseUnavailable:
+    first_line = str(error).strip().splitlines()[0].rstrip(".")
+    return WarehouseUnavailable(
+        f"{place} cannot be used: {first_line}",
+        "Check that the data folder is writable and the disk has space; the last committed state is intact.",
+    )
