@@ -113,7 +113,9 @@ class Contract:
             KeyError: a column is missing.
             pyarrow.ArrowInvalid: a value does not fit its column's type.
         """
-        return pa.Table.from_pandas(frame[list(self.column_names)], schema=self.arrow_schema, preserve_index=False)
+        return pa.Table.from_pandas(
+            frame[list(self.column_names)], schema=self.arrow_schema, preserve_index=False
+        )
 
     def empty(self) -> pd.DataFrame:
         """A frame of the contract's columns and types without rows."""

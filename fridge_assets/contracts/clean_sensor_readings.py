@@ -24,9 +24,16 @@ CLEAN_SENSOR_READINGS = Contract(
             )
             for s in SENSORS
         ),
-        Column("quality_flags", "text_list", "what was odd about it: " + ", ".join(QUALITY_FLAGS), nullable=False),
         Column(
-            "sensor_null_count", "integer", "sensors without a value", nullable=False, minimum=0, maximum=len(SENSORS)
+            "quality_flags", "text_list", "what was odd about it: " + ", ".join(QUALITY_FLAGS), nullable=False
+        ),
+        Column(
+            "sensor_null_count",
+            "integer",
+            "sensors without a value",
+            nullable=False,
+            minimum=0,
+            maximum=len(SENSORS),
         ),
     ),
     key=("event_id",),

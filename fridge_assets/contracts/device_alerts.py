@@ -26,7 +26,12 @@ DEVICE_ALERTS = Contract(
         Column("top_contributors", "text_list", "features behind it, strongest first", nullable=False),
         Column("first_detected_at", "timestamp", "when this anomaly was first seen", nullable=False),
         Column("alert_created_at", "timestamp", "when this row was made", nullable=False),
-        Column("suppressed", "boolean", "repeat within the deduplication span: stored, not notified", nullable=False),
+        Column(
+            "suppressed",
+            "boolean",
+            "repeat within the deduplication span: stored, not notified",
+            nullable=False,
+        ),
         Column("ontology_action_id", "text", "work order made from it"),
         Column("status", "text", "where it stands", nullable=False, allowed=ALERT_STATUSES),
         Column("resolved_at", "timestamp", "when it was resolved"),

@@ -78,7 +78,11 @@ def _sensor_column(feature: SensorFeature) -> Column:
         "double",
         f"{feature.aggregation} of {feature.sensor.label}",
         unit,
-        minimum=0.0 if feature.aggregation == "std" else None if feature.aggregation == "slope" else feature.sensor.minimum,
+        minimum=0.0
+        if feature.aggregation == "std"
+        else None
+        if feature.aggregation == "slope"
+        else feature.sensor.minimum,
         maximum=None if feature.aggregation in ("std", "slope") else feature.sensor.maximum,
     )
 
@@ -90,7 +94,9 @@ DEVICE_FEATURES = Contract(
         Column("device_id", "text", "device", nullable=False),
         Column("window_start", "timestamp", "start, inclusive", nullable=False),
         Column("window_end", "timestamp", "end, exclusive", nullable=False),
-        Column("window_duration_minutes", "integer", "length", "min", nullable=False, minimum=1, maximum=1440),
+        Column(
+            "window_duration_minutes", "integer", "length", "min", nullable=False, minimum=1, maximum=1440
+        ),
         Column("reading_count", "integer", "readings in the window", nullable=False, minimum=1),
         *(_sensor_column(feature) for feature in SENSOR_FEATURES),
         Column("door_open_fraction", "double", "share of readings with the door open", minimum=0, maximum=1),
@@ -100,10 +106,20 @@ DEVICE_FEATURES = Contract(
         Column("temp_spread_discharge_suction", "double", "discharge mean − suction mean", "K"),
         Column("current_per_temp_spread", "double", "current mean / evaporator-condenser spread", "A/K"),
         Column(
-            "sensor_completeness", "double", "non-null share of the 14 sensors over the window's readings",
-            nullable=False, minimum=0, maximum=1,
+            "sensor_completeness",
+            "double",
+            "non-null share of the 14 sensors over the window's readings",
+            nullable=False,
+            minimum=0,
+            maximum=1,
         ),
-        Column("quality_flag_count", "integer", "quality flags on the window's readings", nullable=False, minimum=0),
+        Column(
+            "quality_flag_count",
+            "integer",
+            "quality flags on the window's readings",
+            nullable=False,
+            minimum=0,
+        ),
     ),
     key=("device_id", "window_start"),
     ordered=(("window_start", "window_end"),),

@@ -13,16 +13,28 @@ DEVICE_REGISTRY = Contract(
         Column("climate_zone", "text", "climate zone", nullable=False),
         Column("install_date", "timestamp", "when it was installed"),
         Column("firmware_version", "text", "firmware"),
-        Column("status", "text", "retired devices are not scored", nullable=False, allowed=("active", "retired")),
+        Column(
+            "status", "text", "retired devices are not scored", nullable=False, allowed=("active", "retired")
+        ),
         Column("current_threshold", "double", "compressor overload", "A", nullable=False, minimum=0),
         Column(
-            "vibration_ratio_threshold", "double", "vibration spike, multiple of the 24 h mean",
-            nullable=False, minimum=0,
+            "vibration_ratio_threshold",
+            "double",
+            "vibration spike, multiple of the 24 h mean",
+            nullable=False,
+            minimum=0,
         ),
         Column(
-            "pressure_drop_threshold", "double", "acute pressure loss, fraction", nullable=False, minimum=0, maximum=1
+            "pressure_drop_threshold",
+            "double",
+            "acute pressure loss, fraction",
+            nullable=False,
+            minimum=0,
+            maximum=1,
         ),
-        Column("temperature_rise_threshold", "double", "total cooling loss", "°C/min", nullable=False, minimum=0),
+        Column(
+            "temperature_rise_threshold", "double", "total cooling loss", "°C/min", nullable=False, minimum=0
+        ),
     ),
     key=("device_id",),
 )

@@ -13,7 +13,13 @@ SITE_STATUS = Contract(
         Column("devices_in_alert", "integer", "devices with an open alert", nullable=False, minimum=0),
         Column("mean_anomaly_score", "double", "over its devices", minimum=0, maximum=1),
         Column("max_anomaly_score", "double", "over its devices", minimum=0, maximum=1),
-        Column("health_status", "text", "worst of its devices, offline when all are", nullable=False, allowed=HEALTH),
+        Column(
+            "health_status",
+            "text",
+            "worst of its devices, offline when all are",
+            nullable=False,
+            allowed=HEALTH,
+        ),
     ),
     key=("site_id",),
 )

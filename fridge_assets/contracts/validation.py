@@ -50,7 +50,9 @@ class ValidationReport:
         """The outcome as one sentence."""
         if self.passed:
             return f"All {self.rows:,} rows of {self.contract.name} keep their contract"
-        rules = "; ".join(f"{v.rule} ({v.violating_rows:,} of {self.rows:,} rows do not)" for v in self.violations)
+        rules = "; ".join(
+            f"{v.rule} ({v.violating_rows:,} of {self.rows:,} rows do not)" for v in self.violations
+        )
         return f"{self.contract.name} breaks its contract: {rules}"
 
 
@@ -79,7 +81,9 @@ def validate(contract: Contract, frame: pd.DataFrame) -> ValidationReport:
     if missing:
         present = ", ".join(map(str, frame.columns))
         rule = f"columns {', '.join(missing)} must be present; columns are {present}"
-        return ValidationReport(contract, len(frame), (Violation(rule, tuple(missing), len(frame), frame.head(0)),))
+        return ValidationReport(
+            contract, len(frame), (Violation(rule, tuple(missing), len(frame), frame.head(0)),)
+        )
     if frame.empty:
         return ValidationReport(contract, 0, ())
     positioned = frame[list(contract.column_names)].reset_index(drop=True)
@@ -101,8 +105,10 @@ def enforce(contract: Contract, frame: pd.DataFrame) -> ValidationReport:
 def _great_expectations_violations(contract: Contract, frame: pd.DataFrame) -> list[Violation]:
     gx = _great_expectations()
     suite = gx.ExpectationSuite(name=contract.name, expectations=_expectations(contract))
-    result = _batch_definition().get_batch({"dataframe": _checkable(contract, frame)}).validate(
-        suite, result_format={"result_format": "COMPLETE"}
+    result = (
+        _batch_definition()
+        .get_batch({"dataframe": _checkable(contract, frame)})
+        .validate(suite, result_format={"result_format": "COMPLETE"})
     )
     violations = []
     for outcome in result.results:
@@ -140,7 +146,9 @@ def _expectations(contract: Contract) -> list[Any]:
     rules.append(
         gxe.ExpectColumnValuesToBeUnique(column=key[0], notes=f"{key[0]} must be unique")
         if len(key) == 1
-        else gxe.ExpectCompoundColumnsToBeUnique(column_list=key, notes=f"{', '.join(key)} must be unique together")
+        else gxe.ExpectCompoundColumnsToBeUnique(
+            column_list=key, notes=f"{', '.join(key)} must be unique together"
+        )
     )
     for earlier, later in contract.ordered:
         rules.append(
@@ -154,7 +162,9 @@ def _expectations(contract: Contract) -> list[Any]:
 def _column_expectations(gxe: Any, column: Column) -> list[Any]:
     rules: list[Any] = []
     if not column.nullable:
-        rules.append(gxe.ExpectColumnValuesToNotBeNull(column=column.name, notes=f"{column.name} must not be null"))
+        rules.append(
+            gxe.ExpectColumnValuesToNotBeNull(column=column.name, notes=f"{column.name} must not be null")
+        )
     if column.minimum is not None or column.maximum is not None:
         lower = "-∞" if column.minimum is None else f"{column.minimum:g}"
         upper = "∞" if column.maximum is None else f"{column.maximum:g}"

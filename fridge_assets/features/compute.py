@@ -12,6 +12,7 @@ from fridge_assets.contracts import DEVICE_FEATURES
 from fridge_assets.contracts.validation import enforce
 from fridge_assets.features.windows import readings_sql, windows_sql
 from fridge_assets.settings import Settings
+from fridge_assets.stores.frames import query_arrow
 from fridge_assets.stores.reading_files import clean_files
 from fridge_assets.stores.warehouse import Warehouse
 
@@ -85,11 +86,15 @@ def _due(warehouse: Warehouse, now: datetime) -> tuple[list[datetime], list[date
     return whole_windows, [row[0] for row in late if row[0] not in set(whole_windows)]
 
 
-def _chunks(warehouse: Warehouse, windows: Sequence[datetime], settings: Settings) -> Iterator[tuple[datetime, ...]]:
+def _chunks(
+    warehouse: Warehouse, windows: Sequence[datetime], settings: Settings
+) -> Iterator[tuple[datetime, ...]]:
     """``windows`` cut where their readings together exceed the batch size."""
     with warehouse.read() as connection:
         readings = dict(
-            connection.execute("SELECT hour, sum(rows)::BIGINT FROM clean_reading_files GROUP BY hour").fetchall()
+            connection.execute(
+                "SELECT hour, sum(rows)::BIGINT FROM clean_reading_files GROUP BY hour"
+            ).fetchall()
         )
     windows_per_hour = max(1, int(timedelta(hours=1) / settings.features.window))
     chunk: list[datetime] = []
@@ -109,16 +114,20 @@ def _compute(warehouse: Warehouse, due: _Due, now: datetime, settings: Settings)
     window = settings.features.window
     with warehouse.read() as connection:
         folder = warehouse.clean_readings_folder()
-        files = sorted({path for start in due.windows for path in clean_files(connection, folder, start, start)})
-        repeated = connection.sql(
+        files = sorted(
+            {path for start in due.windows for path in clean_files(connection, folder, start, start)}
+        )
+        repeated = query_arrow(
+            connection,
             "SELECT DISTINCT event_id FROM repeated_events WHERE timestamp_utc BETWEEN $first AND $last",
-            params={"first": min(due.windows), "last": max(due.windows) + window},
-        ).to_arrow_table()
-        devices = connection.sql(
+            {"first": min(due.windows), "last": max(due.windows) + window},
+        )
+        devices = query_arrow(
+            connection,
             "SELECT DISTINCT window_start, device_id FROM due_windows "
             "WHERE due_at <= $now AND device_id IS NOT NULL AND list_contains($windows, window_start)",
-            params={"now": now, "windows": list(due.windows)},
-        ).to_arrow_table()
+            {"now": now, "windows": list(due.windows)},
+        )
     features = _features(warehouse, [str(path) for path in files], due, repeated, devices, now, window)
     enforce(DEVICE_FEATURES, features.to_pandas())
     _replace(warehouse, features, due, now)
@@ -152,7 +161,7 @@ def _features(
         engine.register("repeated_events", repeated)
         engine.register("due_devices", devices)
         relation = readings_sql(repr(files), where)
-        return engine.sql(windows_sql(relation, seconds), params=parameters).to_arrow_table()
+        return query_arrow(engine, windows_sql(relation, seconds), parameters)
 
 
 def _replace(warehouse: Warehouse, features: pa.Table, due: _Due, now: datetime) -> None:
@@ -160,13 +169,18 @@ def _replace(warehouse: Warehouse, features: pa.Table, due: _Due, now: datetime)
     with warehouse.transaction() as connection:
         connection.register("new_features", features)
         if due.whole:
-            connection.execute("DELETE FROM device_features WHERE list_contains($windows, window_start)", {"windows": windows})
+            connection.execute(
+                "DELETE FROM device_features WHERE list_contains($windows, window_start)",
+                {"windows": windows},
+            )
         else:
             connection.execute(
                 "DELETE FROM device_features WHERE (device_id, window_start) IN "
                 "(SELECT device_id, window_start FROM new_features)"
             )
-        connection.execute(f"INSERT INTO device_features SELECT {', '.join(DEVICE_FEATURES.column_names)} FROM new_features")
+        connection.execute(
+            f"INSERT INTO device_features SELECT {', '.join(DEVICE_FEATURES.column_names)} FROM new_features"
+        )
         connection.execute(
             "DELETE FROM due_windows WHERE due_at <= $now AND list_contains($windows, window_start) "
             f"AND {'true' if due.whole else 'device_id IS NOT NULL'}",

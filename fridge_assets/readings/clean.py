@@ -42,7 +42,9 @@ def _usable_sql() -> str:
         f"coalesce(TRY_CAST({s.name}::DOUBLE * 1e6 AS BIGINT), -1)::HUGEINT * {_CHECKSUM_PRIME - 7919 * i}"
         for i, s in enumerate(SENSORS)
     )
-    identity = deterministic_id_sql(f"device_id || '|' || epoch_us(timestamp_utc)::VARCHAR || '|' || ({checksum})::VARCHAR")
+    identity = deterministic_id_sql(
+        f"device_id || '|' || epoch_us(timestamp_utc)::VARCHAR || '|' || ({checksum})::VARCHAR"
+    )
     return (
         f"CREATE OR REPLACE TABLE usable AS SELECT * REPLACE (coalesce(event_id, {identity}) AS event_id), "
         "date_trunc('hour', timestamp_utc) AS hour_start FROM staged WHERE reason IS NULL"
@@ -89,7 +91,8 @@ def _gaps_sql(connection: duckdb.DuckDBPyConnection, settings: ReadingSettings) 
     if not sensors:
         return "CREATE OR REPLACE TABLE gaps AS SELECT 0::BIGINT AS row_id WHERE false"
     heard = ", ".join(
-        f"{name}_first, greatest(seen.{name}, max({name}_last) OVER before) AS {name}_before" for _, name in sensors
+        f"{name}_first, greatest(seen.{name}, max({name}_last) OVER before) AS {name}_before"
+        for _, name in sensors
     )
     is_gap = " OR ".join(
         f"(null_mask & {bit} <> 0 AND ({name}_first < timestamp_utc OR {name}_before >= timestamp_utc - {memory}))"
@@ -142,4 +145,3 @@ def _seen_sql() -> str:
 def _flags_literal(mask: int) -> str:
     names = (f"'{flag}'" for i, flag in enumerate(QUALITY_FLAGS) if mask & (1 << i))
     return f"[{', '.join(names)}]"
-

@@ -17,6 +17,7 @@ from fridge_assets.readings.interpretation import Interpretation
 from fridge_assets.readings.source import SourceFile, UnreadableFile, format_of, probe
 from fridge_assets.readings.staging import create_staged, stage
 from fridge_assets.settings import Settings
+from fridge_assets.stores.frames import query, query_arrow
 from fridge_assets.stores.landing import Landing, LandingFile, LedgerEntry, still_growing
 from fridge_assets.stores.reading_files import CleanFile, clean_files, commit_clean_files, write_clean_files
 from fridge_assets.stores.warehouse import Warehouse
@@ -85,10 +86,13 @@ def _settle_interrupted(landing: Landing, warehouse: Warehouse, now: datetime) -
     if not loading:
         return
     with warehouse.read() as connection:
-        committed = connection.execute("SELECT * FROM ingest_batches").df().set_index("source_file")
+        committed = query(connection, "SELECT * FROM ingest_batches").set_index("source_file")
     entries = []
     for entry in loading:
-        if entry.file_name in committed.index and committed.loc[entry.file_name, "batch_id"] == entry.batch_id:
+        if (
+            entry.file_name in committed.index
+            and committed.loc[entry.file_name, "batch_id"] == entry.batch_id
+        ):
             row = committed.loc[entry.file_name]
             entries.append(_ingested(entry.file_name, entry.size_bytes, entry.modified_at, row, now))
     landing.record(entries)
@@ -101,7 +105,10 @@ def _pending(landing: Landing, settings: Settings, now: datetime, report: Ingest
     refused = []
     for file in files:
         known = ledger.get(file.name)
-        unchanged = known is not None and (known.size_bytes, known.modified_at) == (file.size_bytes, file.modified_at)
+        unchanged = known is not None and (known.size_bytes, known.modified_at) == (
+            file.size_bytes,
+            file.modified_at,
+        )
         if known is not None and known.status == "ingested":
             if not unchanged:
                 report.warnings.append(
@@ -163,19 +170,25 @@ def _ingest_batch(
         report.refused.update(refused)
         stored = _load_known_state(engine, warehouse, folder)
         clean(engine, stored, settings.readings)
-        quarantined = engine.execute(_QUARANTINED_SQL, {"now": now}).df()
+        quarantined = query(engine, _QUARANTINED_SQL, {"now": now})
         enforce(QUARANTINED_READINGS, quarantined)
         _enforce_cleaned(engine)
         written = write_clean_files(engine, folder, batch.batch_id)
-        per_file = engine.execute(_PER_FILE_SQL).df()
-        due = engine.sql(_DUE_SQL, params=_due_parameters(settings)).to_arrow_table()
-        seen = engine.sql("SELECT * FROM seen_now").to_arrow_table()
-        repeated = engine.sql("SELECT * FROM repeated_now").to_arrow_table()
+        per_file = query(engine, _PER_FILE_SQL)
+        due = query_arrow(engine, _DUE_SQL, _due_parameters(settings))
+        seen = query_arrow(engine, "SELECT * FROM seen_now")
+        repeated = query_arrow(engine, "SELECT * FROM repeated_now")
         _count(engine, per_file, report)
     _commit(warehouse, batch.batch_id, written, quarantined, per_file, due, seen, repeated)
     counts = per_file.set_index("source_file")
     landing.record(
-        _ingested(file.name, file.size_bytes, file.modified_at, counts.loc[file.name] if file.name in counts.index else _NO_ROWS, now)
+        _ingested(
+            file.name,
+            file.size_bytes,
+            file.modified_at,
+            counts.loc[file.name] if file.name in counts.index else _NO_ROWS,
+            now,
+        )
         for file in batch.files
         if file.name not in refused
     )
@@ -195,7 +208,9 @@ def _stage_files(
             refused[file.name] = str(error)
             continue
         if source.unknown_columns:
-            report.warnings.append(f"{file.name}: columns {', '.join(source.unknown_columns)} are unknown and ignored")
+            report.warnings.append(
+                f"{file.name}: columns {', '.join(source.unknown_columns)} are unknown and ignored"
+            )
         # Files of one shape are read together, except where row numbers come from counting.
         key = (source.columns, source.interpretation.to_json()) if source.format == "parquet" else file.name
         groups[key].append((source, file))
@@ -228,7 +243,7 @@ def _load_known_state(engine: duckdb.DuckDBPyConnection, warehouse: Warehouse, f
         "SELECT DISTINCT date_trunc('hour', timestamp_utc) FROM staged WHERE reason IS NULL"
     ).fetchall()
     with warehouse.read() as connection:
-        seen = connection.sql("SELECT * FROM device_last_seen").to_arrow_table()  # noqa: F841
+        seen = query_arrow(connection, "SELECT * FROM device_last_seen")  # noqa: F841
         stored = [path for (hour,) in sorted(hours) for path in clean_files(connection, folder, hour, hour)]
     engine.execute("CREATE OR REPLACE TABLE device_last_seen AS SELECT * FROM seen")
     return stored
@@ -244,11 +259,8 @@ def _enforce_cleaned(engine: duckdb.DuckDBPyConnection) -> None:
     )
     total = engine.execute("SELECT count(*) FROM cleaned").fetchall()[0][0]
     for start in range(0, total, _VALIDATION_ROWS):
-        rows = engine.execute(
-            f"SELECT {', '.join(contract.column_names)} FROM cleaned WHERE rowid >= ? AND rowid < ?",
-            [start, start + _VALIDATION_ROWS],
-        ).df()
-        enforce(contract, rows)
+        sql = f"SELECT {', '.join(contract.column_names)} FROM cleaned WHERE rowid >= $start AND rowid < $end"
+        enforce(contract, query(engine, sql, {"start": start, "end": start + _VALIDATION_ROWS}))
 
 
 def _commit(
@@ -264,17 +276,24 @@ def _commit(
     with warehouse.transaction() as connection:
         commit_clean_files(connection, written)
         columns = ", ".join(QUARANTINED_READINGS.column_names)
-        connection.execute(f"INSERT INTO quarantined_readings SELECT {columns} FROM quarantined ANTI JOIN quarantined_readings USING (quarantine_id)")
         connection.execute(
-            "INSERT INTO ingest_batches BY NAME SELECT $batch AS batch_id, * FROM per_file", {"batch": batch_id}
+            f"INSERT INTO quarantined_readings SELECT {columns} FROM quarantined ANTI JOIN quarantined_readings USING (quarantine_id)"
+        )
+        connection.execute(
+            "INSERT INTO ingest_batches BY NAME SELECT $batch AS batch_id, * FROM per_file",
+            {"batch": batch_id},
         )
         connection.execute("INSERT INTO due_windows SELECT * FROM due")
-        connection.execute("INSERT INTO repeated_events SELECT * FROM repeated ANTI JOIN repeated_events USING (event_id)")
+        connection.execute(
+            "INSERT INTO repeated_events SELECT * FROM repeated ANTI JOIN repeated_events USING (event_id)"
+        )
         _merge_last_seen(connection, seen)
 
 
 def _merge_last_seen(connection: duckdb.DuckDBPyConnection, seen: object) -> None:  # noqa: ARG001
-    columns = [row[0] for row in connection.execute("DESCRIBE device_last_seen").fetchall() if row[0] != "device_id"]
+    columns = [
+        row[0] for row in connection.execute("DESCRIBE device_last_seen").fetchall() if row[0] != "device_id"
+    ]
     merged = ", ".join(f"greatest(old.{c}, new.{c}) AS {c}" for c in columns)
     connection.execute(
         f"CREATE TEMP TABLE merged AS SELECT device_id, {merged} "
@@ -299,7 +318,13 @@ def _count(engine: duckdb.DuckDBPyConnection, per_file: pd.DataFrame, report: In
         report.reasons[reason] += count
 
 
-def _ingested(name: str, size: int, modified_at: datetime, counts: "pd.Series[object] | dict[str, object]", now: datetime) -> LedgerEntry:
+def _ingested(
+    name: str,
+    size: int,
+    modified_at: datetime,
+    counts: "pd.Series[object] | dict[str, object]",
+    now: datetime,
+) -> LedgerEntry:
     return LedgerEntry(
         name,
         size,

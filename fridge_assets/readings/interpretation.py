@@ -51,7 +51,8 @@ class Interpretation:
         for theirs, ours in self.columns.items():
             if ours not in _OUR_COLUMNS:
                 raise FridgeError(
-                    f"--map {theirs}={ours}: there is no column {ours}", f"Choose one of {', '.join(_OUR_COLUMNS)}."
+                    f"--map {theirs}={ours}: there is no column {ours}",
+                    f"Choose one of {', '.join(_OUR_COLUMNS)}.",
                 )
         for column, unit in self.units.items():
             self._conversion(column, unit)
@@ -59,7 +60,8 @@ class Interpretation:
             ZoneInfo(self.timezone)
         except (ZoneInfoNotFoundError, ValueError) as error:
             raise FridgeError(
-                f"--timezone {self.timezone}: there is no such time zone", "Give an IANA name such as Europe/Berlin."
+                f"--timezone {self.timezone}: there is no such time zone",
+                "Give an IANA name such as Europe/Berlin.",
             ) from error
 
     def ours(self, their_column: str) -> str:

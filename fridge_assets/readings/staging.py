@@ -52,7 +52,9 @@ def stage(
     """
     connection.execute(f"SET TimeZone = '{source.interpretation.timezone}'")
     try:
-        connection.execute(_stage_sql(source, paths, settings, _has_registry(connection)), {"received_at": received_at})
+        connection.execute(
+            _stage_sql(source, paths, settings, _has_registry(connection)), {"received_at": received_at}
+        )
         if source.format == "csv":
             _stage_rejected_lines(connection)
     except duckdb.OutOfMemoryException:
@@ -69,15 +71,21 @@ def _has_registry(connection: duckdb.DuckDBPyConnection) -> bool:
     )
 
 
-def _stage_sql(source: SourceFile, paths: Sequence[Path], settings: ReadingSettings, has_registry: bool) -> str:
+def _stage_sql(
+    source: SourceFile, paths: Sequence[Path], settings: ReadingSettings, has_registry: bool
+) -> str:
     typed = ",\n    ".join(_typed_columns(source))
     in_range = ",\n    ".join(
         f"CASE WHEN {s.name} BETWEEN {s.minimum} AND {s.maximum} THEN {s.name} END AS {s.name}_ok"
         for s in NUMERIC_SENSORS
     )
-    null_mask = " + ".join(f"CASE WHEN {s.name} IS NULL THEN {1 << i} ELSE 0 END" for i, s in enumerate(SENSORS))
+    null_mask = " + ".join(
+        f"CASE WHEN {s.name} IS NULL THEN {1 << i} ELSE 0 END" for i, s in enumerate(SENSORS)
+    )
     range_violation = " OR ".join(f"({s.name} IS NOT NULL AND {s.name}_ok IS NULL)" for s in NUMERIC_SENSORS)
-    all_null = " AND ".join([f"{s.name}_ok IS NULL" for s in NUMERIC_SENSORS] + [f"{s.name} IS NULL" for s in BOOLEAN_SENSORS])
+    all_null = " AND ".join(
+        [f"{s.name}_ok IS NULL" for s in NUMERIC_SENSORS] + [f"{s.name} IS NULL" for s in BOOLEAN_SENSORS]
+    )
     values = ", ".join(s.name if s.is_boolean else f"{s.name}_ok" for s in SENSORS)
     drift = f"INTERVAL '{int(settings.clock_drift.total_seconds())} seconds'"
     unknown = "device_id NOT IN (SELECT device_id FROM known_devices)" if has_registry else "false"
@@ -156,7 +164,9 @@ def _typed_columns(source: SourceFile) -> list[str]:
         f"{device_text} AS timestamp_text",
         f"{zoneless} AS zoneless",
         f"{ingested_time} AS timestamp_ingested",
-        f"coalesce({', '.join(problems)}, NULL::VARCHAR) AS unreadable" if problems else "NULL::VARCHAR AS unreadable",
+        f"coalesce({', '.join(problems)}, NULL::VARCHAR) AS unreadable"
+        if problems
+        else "NULL::VARCHAR AS unreadable",
     ]
     return columns
 
@@ -198,7 +208,11 @@ def _timestamp(source: SourceFile, ours: str) -> tuple[str, str, str]:
         return column, f"CASE WHEN {column} IS NOT NULL THEN '' END", "false"
     if type_ in _ZONELESS_TYPES:
         zone = source.interpretation.timezone
-        return f"{column}::TIMESTAMP AT TIME ZONE '{zone}'", f"CASE WHEN {column} IS NOT NULL THEN '' END", "true"
+        return (
+            f"{column}::TIMESTAMP AT TIME ZONE '{zone}'",
+            f"CASE WHEN {column} IS NOT NULL THEN '' END",
+            "true",
+        )
     zoneless = f"coalesce(NOT regexp_matches({text}, '{_ZONE_PATTERN}'), false)"
     return f"TRY_CAST({text} AS TIMESTAMPTZ)", text, zoneless
 

@@ -69,7 +69,7 @@ def apply_faults(
         minutes: minutes since 1970.
         values: readings, minutes × devices.
         noise: standard-normal measurement noise, as in the readings.
-        stuck_at: reading that each stuck sensor repeats, in the order of the plan.
+        stuck_at: reading that each stuck sensor repeats, in the order of its device.
         seed: the fleet's seed.
 
     Returns:
@@ -101,12 +101,11 @@ def apply_faults(
 def _severity_of(
     kind: faults.FaultKind, plan: Sequence[PlannedFaults], minutes: MinuteArray, devices: int
 ) -> FloatArray | float:
-    found = [planned for planned in plan if planned.kind is kind]
-    if not found:
+    planned = next((planned for planned in plan if planned.kind is kind), None)
+    if planned is None:
         return 0.0
     severity = np.zeros((len(minutes), devices), np.float32)
-    for planned in found:
-        severity[:, planned.devices] = planned.severity(minutes)
+    severity[:, planned.devices] = planned.severity(minutes)
     return severity
 
 

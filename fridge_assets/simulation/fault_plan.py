@@ -64,8 +64,12 @@ def plan_faults(
     """Draw faulty devices, at most one fault each and at least one device a fault, with onsets inside the span.
 
     Raises:
-        FridgeError: the shares add up to more than the fleet.
+        FridgeError: a fault is named twice, or the shares add up to more than the fleet.
     """
+    names = [share.fault for share in shares]
+    for name in names:
+        if names.count(name) > 1:
+            raise FridgeError(f"the fault {name} is given twice", "Give each fault once, with its whole share")
     rng = generator(seed, Stream.FAULT_PLAN)
     # Rounding the running total, not each share, keeps the sum of small shares right.
     edges = np.round(np.cumsum([0.0, *(share.share for share in shares)]) * devices)
@@ -95,23 +99,25 @@ def ground_truth(plan: Sequence[PlannedFaults], device_ids: "pd.Series[str]", en
         ``full_severity_at`` (may lie after ``end``), ``failure_at`` (full severity + 12 h), ``severity_at_end`` (0…1)
         and ``acute``.
     """
-    end_minute = np.array([int(end.timestamp()) // 60])
-    frames = [
-        pd.DataFrame(
-            {
-                "device_id": device_ids.iloc[planned.devices].to_numpy(),
-                "fault": planned.kind.name,
-                "sensor": [",".join(sensors) for sensors in planned.sensors],
-                "onset": _timestamps(planned.onset),
-                "full_severity_at": _timestamps(planned.full),
-                "failure_at": _timestamps(planned.full) + FAILURE_AFTER_FULL_SEVERITY,
-                "severity_at_end": planned.severity(end_minute)[0].astype(np.float64),
-                "acute": planned.kind.acute,
-            }
-        )
-        for planned in plan
-    ]
-    return pd.concat(frames).sort_values("device_id", ignore_index=True) if frames else _empty_ground_truth()
+    def joined(parts: "list[MinuteArray]") -> MinuteArray:
+        return np.concatenate([np.empty(0, np.int64), *parts])
+
+    last = np.array([int(end.timestamp()) // 60])
+    full = _timestamps(joined([planned.full for planned in plan]))
+    severity = [float(at_end) for planned in plan for at_end in planned.severity(last)[0]]
+    frame = pd.DataFrame(
+        {
+            "device_id": device_ids.iloc[joined([planned.devices for planned in plan])].to_numpy(),
+            "fault": pd.array([planned.kind.name for planned in plan for _ in planned.devices], dtype="str"),
+            "sensor": pd.array([",".join(own) for planned in plan for own in planned.sensors], dtype="str"),
+            "onset": _timestamps(joined([planned.onset for planned in plan])),
+            "full_severity_at": full,
+            "failure_at": full + FAILURE_AFTER_FULL_SEVERITY,
+            "severity_at_end": np.array(severity, np.float64),
+            "acute": np.array([planned.kind.acute for planned in plan for _ in planned.devices], np.bool_),
+        }
+    )
+    return frame.sort_values("device_id", ignore_index=True)
 
 
 def _plan_kind(
@@ -147,20 +153,3 @@ def _plan_kind(
 
 def _timestamps(minutes: MinuteArray) -> pd.DatetimeIndex:
     return pd.DatetimeIndex((minutes * 60_000_000).astype("datetime64[us]")).tz_localize("UTC")
-
-
-def _empty_ground_truth() -> pd.DataFrame:
-    none = _timestamps(np.empty(0, np.int64))
-    text = pd.Series([], dtype="str")
-    return pd.DataFrame(
-        {
-            "device_id": text,
-            "fault": text,
-            "sensor": text,
-            "onset": none,
-            "full_severity_at": none,
-            "failure_at": none,
-            "severity_at_end": np.empty(0, np.float64),
-            "acute": np.empty(0, np.bool_),
-        }
-    )

@@ -67,4 +67,6 @@ def write_clean_files(engine: duckdb.DuckDBPyConnection, folder: Path, batch_id:
 def commit_clean_files(warehouse: duckdb.DuckDBPyConnection, files: Sequence[CleanFile]) -> None:
     """Add ``files`` to the manifest, inside the open transaction."""
     if files:
-        warehouse.executemany("INSERT INTO clean_reading_files VALUES (?, ?, ?, ?)", [tuple(file) for file in files])
+        warehouse.executemany(
+            "INSERT INTO clean_reading_files VALUES (?, ?, ?, ?)", [tuple(file) for file in files]
+        )

@@ -1,0 +1,21 @@
+"""Query results as frames: one way from DuckDB to pandas."""
+
+from collections.abc import Mapping
+
+import duckdb
+import pandas as pd
+import pyarrow as pa
+
+
+def query(
+    connection: duckdb.DuckDBPyConnection, sql: str, parameters: Mapping[str, object] | None = None
+) -> pd.DataFrame:
+    """Rows of ``sql`` as a frame; timestamps are timezone-aware UTC, lists are numpy arrays."""
+    return query_arrow(connection, sql, parameters).to_pandas()
+
+
+def query_arrow(
+    connection: duckdb.DuckDBPyConnection, sql: str, parameters: Mapping[str, object] | None = None
+) -> pa.Table:
+    """Rows of ``sql`` as an Arrow table, for handing to another connection without a copy through Python."""
+    return connection.sql(sql, params=dict(parameters or {})).to_arrow_table()
