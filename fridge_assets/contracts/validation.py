@@ -221,3 +221,8 @@ def _batch_definition() -> Any:
     context.variables.progress_bars = {"globally": False}
     source = context.data_sources.add_pandas("frames")
     return source.add_dataframe_asset("frame").add_batch_definition_whole_dataframe("whole")
+
+
+def warm_up() -> None:
+    """Import and prepare Great Expectations now, so that a forked process finds it ready."""
+    _batch_definition()

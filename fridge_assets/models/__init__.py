@@ -1,1 +1,1 @@
-"""Models: families behind one protocol, how they are trained, what their scores mean, and their versions (SPEC 2, 3)."""
+"""Model families behind one protocol: training, what a score means, and versions (SPEC 2, 3)."""

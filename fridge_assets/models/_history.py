@@ -1,4 +1,4 @@
-"""What to expect of a device, from its own history and its cohort's: the statistics of the baseline (SPEC 2.1)."""
+"""What to expect of a device, from its own history and its cohort's: the baseline's statistics (SPEC 2.1)."""
 
 from dataclasses import dataclass
 
@@ -45,11 +45,12 @@ def fit_expectations(
 ) -> pd.DataFrame:
     """Expected location and scale of every device, cohort and the fleet.
 
-    A device's location is ``w * own + (1 - w) * cohort``. Two things limit ``w``: the share of a full day that its
-    history spans, and how far its windows pin its location down, ``n * b² / (n * b² + s²)`` with ``b`` the spread
-    between devices and ``s`` that within one (the posterior mean of a normal location). The scale holds what is
-    left in doubt about the location, ``(1 - w) * b²``, beside the device's own spread over time, which is
-    itself shrunk towards the cohort's typical one. A device never seen before is the case ``w = 0``.
+    A device's location is ``w * own + (1 - w) * cohort``. Two things limit ``w``: the share of a full day
+    that its history spans, and how far its windows pin its location down, ``n * b² / (n * b² + s²)`` with
+    ``b`` the spread between devices and ``s`` that within one (the posterior mean of a normal location). The
+    scale holds what is left in doubt about the location, ``(1 - w) * b²``, beside the device's own spread
+    over time, which is itself shrunk towards the cohort's typical one. A device never seen before is the case
+    ``w = 0``.
 
     Args:
         rows: ``device_id``, ``cohort`` and ``window_end``.
@@ -107,8 +108,8 @@ def _own_history(
     count = int(device.max()) + 1
     location = grouped_median(values, device, count)
     scale = MAD_TO_SIGMA * grouped_median(np.abs(values - location[device]), device, count)
-    ends = window_end.groupby(device)
-    span = (ends.max() - ends.min() + settings.features.window).dt.total_seconds().to_numpy()
+    ends = (window_end - window_end.min()).dt.total_seconds().groupby(device)
+    span = (ends.max() - ends.min()).to_numpy(dtype=np.float64) + settings.features.window.total_seconds()
     return _OwnHistory(np.bincount(device).astype(np.float64), span, location, scale)
 
 
@@ -131,13 +132,15 @@ def _population(
 
 
 def _never_zero(fleet: _Population, values: Array) -> Array:
-    """The fleet's typical within-device spread, with stand-ins for features that never move or were seen once."""
+    """The fleet's typical within-device spread, with stand-ins for features that never move."""
     spread = values.std(axis=0)
     resolution = 1e-3 * np.maximum(np.abs(fleet.location), 1.0)
     return np.where(fleet.within > 0, fleet.within, np.where(spread > resolution, spread, resolution))
 
 
-def _table(level: str, names: object, location: Array, scale: Array, features: tuple[str, ...]) -> pd.DataFrame:
+def _table(
+    level: str, names: object, location: Array, scale: Array, features: tuple[str, ...]
+) -> pd.DataFrame:
     columns = [f"{what}_{name}" for what in ("location", "scale") for name in features]
     numbers = pd.DataFrame(np.hstack([location, scale]).astype(np.float32), columns=columns)
     identity = pd.DataFrame({"level": level, "name": pd.Series(names, dtype="str")}, index=numbers.index)

@@ -18,9 +18,9 @@ Explanation = tuple[list[list[str]], list[list[float]]]
 class ScoreModel(Protocol):
     """A fitted model of one family, immutable.
 
-    ``rows`` are always frames with ``device_id``, ``cohort``, ``window_end`` and the model's features, without
-    nulls; further columns are ignored. What a row gets depends on that row alone: never on its neighbours in the
-    batch, nor on the order of rows or columns, down to the last bit.
+    ``rows`` are always frames with ``device_id``, ``cohort``, ``window_end`` and the model's features,
+    without nulls; further columns are ignored. What a row gets depends on that row alone: never on its
+    neighbours in the batch, nor on the order of rows or columns, down to the last bit.
     """
 
     family: ClassVar[str]
@@ -67,7 +67,8 @@ def feature_matrix(rows: pd.DataFrame, features: tuple[str, ...]) -> NDArray[np.
     if unusable.any():
         names = ", ".join(name for name, bad in zip(features, unusable, strict=True) if bad)
         raise FridgeError(
-            f"rows to be scored hold nulls or infinities in {names}", "Impute the rows before a model sees them."
+            f"rows to be scored hold nulls or infinities in {names}",
+            "Impute the rows before a model sees them.",
         )
     return matrix
 

@@ -1,4 +1,4 @@
-"""What a score means: the raw output's tail probability on healthy training windows, as a number in [0, 1] (SPEC 2.2)."""
+"""What a score means: how rare the raw output is on healthy training windows, in [0, 1] (SPEC 2.2)."""
 
 import math
 from dataclasses import asdict, dataclass
@@ -22,11 +22,11 @@ Array = NDArray[np.float64]
 class Calibration:
     """A strictly increasing map from raw score to [0, 1], frozen into the model version.
 
-    Raw score → log of the tail probability: straight lines between sample quantiles (the body); above the last
-    quantile a generalised Pareto tail with shape >= 0, so that no raw value is ever beyond its end; below the
-    first one a hyperbola towards probability 1. Log probability → score: straight lines between the anchors, and
-    ``1 - (1 - s) * log(p_last) / log(p)`` beyond the last anchor ``(p_last, s)``. Everything works in log p, so
-    that nothing underflows.
+    Raw score → log of the tail probability: straight lines between sample quantiles (the body); above the
+    last quantile a generalised Pareto tail with shape >= 0, so that no raw value is ever beyond its end;
+    below the first one a hyperbola towards probability 1. Log probability → score: straight lines between the
+    anchors, and ``1 - (1 - s) * log(p_last) / log(p)`` beyond the last anchor ``(p_last, s)``. Everything
+    works in log p, so that nothing underflows.
 
     Args:
         knots: raw values of the body, strictly increasing; the last one is where the tail starts.
@@ -60,7 +60,7 @@ class Calibration:
         sample = np.sort(np.asarray(raw, dtype=np.float64))
         if sample.size == 0 or not np.isfinite(sample).all():
             raise FridgeError(
-                f"calibration needs finite raw scores, but {int((~np.isfinite(sample)).sum())} of {sample.size} are not",
+                f"{np.isfinite(sample).sum()} of {sample.size} raw scores to calibrate on are finite",
                 "Look at the training rows for impossible values and train again.",
             )
         n = sample.size
@@ -97,7 +97,9 @@ class Calibration:
             excess = np.maximum(raw - knots[-1], 0.0) / self.tail_scale
             tail = np.log1p(self.tail_shape * excess) / self.tail_shape if self.tail_shape > 0 else excess
             below = np.maximum(knots[0] - raw, 0.0) / self.lower_scale
-        return np.where(raw > knots[-1], log_p[-1] - tail, np.where(raw < knots[0], log_p[0] / (1.0 + below), body))
+        return np.where(
+            raw > knots[-1], log_p[-1] - tail, np.where(raw < knots[0], log_p[0] / (1.0 + below), body)
+        )
 
     def to_score(self, raw: Array) -> Array:
         """Scores in [0, 1], shape (n,): strictly increasing in ``raw`` as far as float64 can tell.
@@ -118,7 +120,8 @@ class Calibration:
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> Self:
         """The calibration that :meth:`to_dict` described."""
-        return cls(**{name: tuple(v) if isinstance(v, list) else v for name, v in values.items()})
+        restored: dict[str, Any] = {n: tuple(v) if isinstance(v, list) else v for n, v in values.items()}
+        return cls(**restored)
 
 
 def _interpolate(x: Array, knots: Array, values: Array) -> Array:
@@ -145,8 +148,8 @@ def _typical_step(sample: Array) -> float:
 def _fit_tail(excess: Array, fallback_scale: float) -> tuple[float, float]:
     """Shape and scale of a generalised Pareto distribution by maximum likelihood, shape >= 0.
 
-    Grimshaw (1993): with theta = shape / scale the best shape is mean(log(1 + theta * excess)), which leaves a
-    search over theta > 0 alone; theta → 0 is the exponential distribution.
+    Grimshaw (1993): with theta = shape / scale the best shape is mean(log(1 + theta * excess)), which leaves
+    a search over theta > 0 alone; theta → 0 is the exponential distribution.
     """
     if excess.size == 0:
         return 0.0, fallback_scale

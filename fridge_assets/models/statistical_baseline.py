@@ -1,13 +1,14 @@
 """Statistical baseline: robust z-scores of each device against its own history (SPEC 2.1)."""
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import ClassVar, Self
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from scipy.stats import norm
 
 from fridge_assets.contracts.device_features import SENSOR_FEATURES
 from fridge_assets.errors import FridgeError
@@ -17,6 +18,8 @@ from fridge_assets.settings import Settings
 
 _EXPECTATIONS_FILE = "expectations.parquet"
 _PARAMETERS_FILE = "baseline.json"
+_TAIL_SHARE = 1e-3
+_FEWEST_BEYOND = 5
 _MEAN_FEATURES = frozenset(f.name for f in SENSOR_FEATURES if f.aggregation == "mean")
 _STD_FEATURES = frozenset(f.name for f in SENSOR_FEATURES if f.aggregation == "std")
 
@@ -30,7 +33,8 @@ class StatisticalBaseline:
 
     Args:
         features: the mean and std features among those offered.
-        reference: typical value of each std feature, which is compared on a logarithmic scale; NaN for a mean.
+        reference: typical value of each std feature, which is compared on a logarithmic scale; NaN for a
+            mean.
         expectations: one row per device, then per cohort, then the fleet's: ``level``, ``name``, and
             ``location_*`` and ``scale_*`` (float32, on the transformed scale) for each feature.
         strongest: number of |z| that make up the raw score.
@@ -48,7 +52,13 @@ class StatisticalBaseline:
     max_z: float
 
     @classmethod
-    def fit(cls, rows: pd.DataFrame, features: tuple[str, ...], settings: Settings, seed: int) -> Self:  # noqa: ARG003
+    def fit(
+        cls,
+        rows: pd.DataFrame,
+        features: tuple[str, ...],
+        settings: Settings,
+        seed: int,  # noqa: ARG003 (nothing here is random)
+    ) -> Self:
         """Location and scale per device and feature, shrunk to its cohort's where its history is short.
 
         Raises:
@@ -67,7 +77,10 @@ class StatisticalBaseline:
         reference = np.where(is_std, np.where(medians > 0, medians, 1.0), np.nan)
         expectations = fit_expectations(rows, _transform(values, reference), used, settings)
         limits = settings.baseline
-        return cls(used, tuple(reference.tolist()), expectations, min(limits.strongest, len(used)), limits.max_z)
+        model = cls(
+            used, tuple(reference.tolist()), expectations, min(limits.strongest, len(used)), limits.max_z
+        )
+        return replace(model, expectations=_equally_rare(expectations, model._absolute_z(rows), used))
 
     def raw_scores(self, rows: pd.DataFrame) -> NDArray[np.float64]:
         """Root mean square of each row's largest |z|, shape (n,)."""
@@ -94,7 +107,9 @@ class StatisticalBaseline:
         self.expectations.to_parquet(folder / _EXPECTATIONS_FILE, index=False)
         reference = [None if np.isnan(value) else value for value in self.reference]
         parameters = {"reference": reference, "strongest": self.strongest, "max_z": self.max_z}
-        (folder / _PARAMETERS_FILE).write_text(json.dumps({"features": self.features, **parameters}, indent=1))
+        (folder / _PARAMETERS_FILE).write_text(
+            json.dumps({"features": self.features, **parameters}, indent=1)
+        )
 
     @classmethod
     def load(cls, folder: Path) -> Self:
@@ -117,7 +132,7 @@ class StatisticalBaseline:
         return np.minimum(np.abs(values - location) / scale, self.max_z)
 
     def _position(self, rows: pd.DataFrame) -> NDArray[np.intp]:
-        """Row of ``expectations`` for each row: its device's, else its cohort's, else the fleet's (the last)."""
+        """Where in ``expectations`` to look: the row's device, else its cohort, else the fleet (the last)."""
         level, name = self.expectations["level"].to_numpy(), self.expectations["name"]
         devices, cohorts = int((level == "device").sum()), int((level == "cohort").sum())
         device = pd.Index(name.iloc[:devices]).get_indexer(rows["device_id"])
@@ -129,10 +144,27 @@ class StatisticalBaseline:
         return self.expectations[columns].to_numpy(dtype=np.float64)
 
 
-def _transform(values: NDArray[np.float64], reference: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Std features on a logarithmic scale: their spread is a factor, and a sensor that stands still is far off.
+def _equally_rare(
+    expectations: pd.DataFrame, z: NDArray[np.float64], features: tuple[str, ...]
+) -> pd.DataFrame:
+    """Scales widened where a feature's |z| exceeds 3.29 more often than a normal one does.
 
-    The 0.1 bounds the logarithm at a tenth of the typical value, below which a standard deviation is only noise.
+    A normal |z| does so once in 1,000 rows. Standard deviations have heavier tails than means. Left alone
+    they make up most of the largest |z| of healthy rows, and a sensor that has moved drowns in them.
+    """
+    share = min(max(_TAIL_SHARE, _FEWEST_BEYOND / len(z)), 0.5)
+    width = np.maximum(np.quantile(z, 1 - share, axis=0) / norm.isf(share / 2), 1.0)
+    widened = expectations.copy()
+    columns = [f"scale_{name}" for name in features]
+    widened[columns] = (widened[columns].to_numpy() * width).astype(np.float32)
+    return widened
+
+
+def _transform(values: NDArray[np.float64], reference: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Std features on a logarithmic scale: they vary by factors, and a sensor that stands still is far off.
+
+    The 0.1 bounds the logarithm at a tenth of the typical value, below which a standard deviation is only
+    noise.
     """
     is_std = ~np.isnan(reference)
     transformed = values.copy()

@@ -1,7 +1,8 @@
 """What a device is exposed to and what it is doing, minute by minute (SPEC 10).
 
-Everything here is a function of time and of the device's constants: weather and slow load come from knots that are
-seeded by day and by hour, cycles and defrosts from the device's own clockwork. So any minute can be computed alone.
+Everything here is a function of time and of the device's constants: weather and slow load come from knots
+that are seeded by day and by hour, cycles and defrosts from the device's own clockwork. So any minute can be
+computed alone.
 """
 
 from dataclasses import dataclass
@@ -19,7 +20,7 @@ MinuteArray = npt.NDArray[np.int64]
 
 SLOW_CHANNELS = ("load", "ambient", "superheat", "subcooling", "humidity", "vibration")
 
-WEATHER_SPREAD = 0.7  # K from one day to the next
+WEATHER_SPREAD = 0.3  # K from one day to the next
 OPENS, CLOSES = 7.5, 21.5  # local hours; trade builds up and fades over an hour
 CLOSED_DOOR_RATE = 0.004
 HELD_OPEN_RATE = 0.92
@@ -75,7 +76,7 @@ def operating_conditions(
     trade = trade[:, individuals.region]
     own_door_rate = CLOSED_DOOR_RATE + individuals.door_rate * trade
     return Conditions(
-        ambient=individuals.ambient + outdoor[:, individuals.region] + 0.5 * slow["ambient"],
+        ambient=individuals.ambient + outdoor[:, individuals.region] + 0.2 * slow["ambient"],
         trade=trade,
         door_rate=own_door_rate + (HELD_OPEN_RATE - own_door_rate) * strain.door_held_open,
         defrosting=defrosting,
@@ -116,7 +117,8 @@ def _weather(minutes: MinuteArray, seed: int) -> npt.NDArray[np.float64]:
     """Day-to-day deviation of ambient in K, minutes × climate zones; ``minutes`` lie within one day."""
     day = int(minutes[0]) // 1440
     today, tomorrow = (
-        generator(seed, Stream.WEATHER, d).standard_normal(len(CLIMATE_ZONES)) * WEATHER_SPREAD for d in (day, day + 1)
+        generator(seed, Stream.WEATHER, d).standard_normal(len(CLIMATE_ZONES)) * WEATHER_SPREAD
+        for d in (day, day + 1)
     )
     share = ((minutes - day * 1440) / 1440)[:, None]
     return today + share * (tomorrow - today)

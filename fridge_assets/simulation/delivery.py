@@ -1,4 +1,4 @@
-"""What happens to readings on their way: late, twice, with holes, or stamped by a wrong clock (SPEC 1.3, 10)."""
+"""What happens to readings on their way: late, twice, with holes, wrongly dated (SPEC 1.3, 10)."""
 
 from dataclasses import dataclass
 
@@ -37,9 +37,12 @@ class Delivery:
     def __post_init__(self) -> None:
         for name, share in vars(self).items():
             if not 0 <= share <= 1:
-                raise FridgeError(f"the delivery share {name}={share} is not between 0 and 1", "Give a share such as 0.002")
+                raise FridgeError(
+                    f"the delivery share {name}={share} is not between 0 and 1", "Give a share such as 0.002"
+                )
 
 
+USUAL_DELIVERY = Delivery()
 PERFECT_DELIVERY = Delivery(duplicates=0.0, late=0.0, very_late=0.0, nulls=0.0, wrong_clocks=0.0)
 
 
@@ -49,7 +52,8 @@ class Mishaps:
 
     Args:
         late: positions of late readings, with ``late_by`` in µs.
-        duplicated: positions of readings that come twice, the copy ``copied_after`` µs after the device sent the first.
+        duplicated: positions of readings that come twice.
+        copied_after: µs from when the first would promptly have arrived to the copy.
         nulls: positions and sensor numbers of missing values, two rows.
     """
 
@@ -61,12 +65,15 @@ class Mishaps:
 
 
 def draw_mishaps(delivery: Delivery, minutes: MinuteArray, devices: int, sensors: int, seed: int) -> Mishaps:
-    """Draw the mishaps of ``minutes``, each minute on its own so that they do not depend on how the span is cut."""
+    """Draw the mishaps of ``minutes``, each minute on its own, so that cutting a span changes nothing."""
     late, late_by, duplicated, copied_after, nulls = [], [], [], [], []
     for row, minute in enumerate(minutes):
         rng = generator(seed, Stream.DELIVERY, int(minute))
         first = row * devices
-        for share, (shortest, longest) in ((delivery.late, LATE_DELAY), (delivery.very_late, VERY_LATE_DELAY)):
+        for share, (shortest, longest) in (
+            (delivery.late, LATE_DELAY),
+            (delivery.very_late, VERY_LATE_DELAY),
+        ):
             count = rng.binomial(devices, share)
             late.append(first + rng.integers(0, devices, count))
             late_by.append(rng.integers(shortest, longest, count) * 1_000_000)

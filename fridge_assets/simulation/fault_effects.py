@@ -57,6 +57,7 @@ def strain_of(plan: Sequence[PlannedFaults], minutes: MinuteArray, devices: int)
 def apply_faults(
     plan: Sequence[PlannedFaults],
     minutes: MinuteArray,
+    *,
     values: Values,
     noise: Values,
     stuck_at: npt.NDArray[np.float32],

@@ -23,13 +23,17 @@ FAILURE_AFTER_FULL_SEVERITY = timedelta(hours=12)
 class FaultTiming:
     """Where in the simulated span faults unfold, as shares of the span.
 
-    Ramps are drawn so that full severity comes between ``full_from`` and ``full_to`` and the onset not before
-    ``earliest_onset``. A fault whose shortest ramp is too long for that begins at ``earliest_onset`` and takes its time.
+    Ramps are drawn so that full severity comes between ``full_from`` and ``full_to`` and the onset not
+    before ``earliest_onset``. A fault whose shortest ramp is too long for that begins at
+    ``earliest_onset`` and takes its time.
     """
 
     earliest_onset: float = 0.15
     full_from: float = 0.55
     full_to: float = 0.95
+
+
+USUAL_TIMING = FaultTiming()
 
 
 @dataclass(frozen=True)
@@ -55,13 +59,20 @@ class PlannedFaults:
         ramp = self.full - self.onset
         elapsed = minutes[:, None] - self.onset
         # A fault without a ramp is at full severity in the minute of its onset.
-        return np.clip((elapsed + (ramp == 0)) / np.maximum(ramp, 1), 0, 1).astype(np.float32)
+        severity: FloatArray = np.clip((elapsed + (ramp == 0)) / np.maximum(ramp, 1), 0, 1).astype(np.float32)
+        return severity
 
 
 def plan_faults(
-    devices: int, shares: Sequence[FaultShare], start: datetime, end: datetime, timing: FaultTiming, seed: int
+    devices: int,
+    shares: Sequence[FaultShare],
+    *,
+    start: datetime,
+    end: datetime,
+    timing: FaultTiming,
+    seed: int,
 ) -> tuple[PlannedFaults, ...]:
-    """Draw faulty devices, at most one fault each and at least one device a fault, with onsets inside the span.
+    """Draw the faulty devices and their onsets: at most one fault a device, at least one device a fault.
 
     Raises:
         FridgeError: a fault is named twice, or the shares add up to more than the fleet.
@@ -69,7 +80,9 @@ def plan_faults(
     names = [share.fault for share in shares]
     for name in names:
         if names.count(name) > 1:
-            raise FridgeError(f"the fault {name} is given twice", "Give each fault once, with its whole share")
+            raise FridgeError(
+                f"the fault {name} is given twice", "Give each fault once, with its whole share"
+            )
     rng = generator(seed, Stream.FAULT_PLAN)
     # Rounding the running total, not each share, keeps the sum of small shares right.
     edges = np.round(np.cumsum([0.0, *(share.share for share in shares)]) * devices)
@@ -81,7 +94,7 @@ def plan_faults(
         )
     chosen = np.split(rng.permutation(devices)[: counts.sum()], np.cumsum(counts)[:-1])
     return tuple(
-        _plan_kind(share.kind, np.sort(positions), start, end, timing, rng)
+        _plan_kind(share.kind, np.sort(positions), start=start, end=end, timing=timing, rng=rng)
         for share, positions in zip(shares, chosen, strict=False)
     )
 
@@ -95,10 +108,11 @@ def ground_truth(plan: Sequence[PlannedFaults], device_ids: "pd.Series[str]", en
         end: end of the simulated span.
 
     Returns:
-        ``device_id``, ``fault``, ``sensor`` (reading columns affected, the telling one first, joined by commas), ``onset``,
-        ``full_severity_at`` (may lie after ``end``), ``failure_at`` (full severity + 12 h), ``severity_at_end`` (0…1)
-        and ``acute``.
+        ``device_id``, ``fault``, ``sensor`` (reading columns affected, the telling one first, joined by
+        commas), ``onset``, ``full_severity_at`` (may lie after ``end``), ``failure_at`` (full severity +
+        12 h), ``severity_at_end`` (0…1) and ``acute``.
     """
+
     def joined(parts: "list[MinuteArray]") -> MinuteArray:
         return np.concatenate([np.empty(0, np.int64), *parts])
 
@@ -107,7 +121,9 @@ def ground_truth(plan: Sequence[PlannedFaults], device_ids: "pd.Series[str]", en
     severity = [float(at_end) for planned in plan for at_end in planned.severity(last)[0]]
     frame = pd.DataFrame(
         {
-            "device_id": device_ids.iloc[joined([planned.devices for planned in plan])].to_numpy(),
+            "device_id": pd.array(
+                [device_ids.iloc[i] for planned in plan for i in planned.devices], dtype="str"
+            ),
             "fault": pd.array([planned.kind.name for planned in plan for _ in planned.devices], dtype="str"),
             "sensor": pd.array([",".join(own) for planned in plan for own in planned.sensors], dtype="str"),
             "onset": _timestamps(joined([planned.onset for planned in plan])),
@@ -123,6 +139,7 @@ def ground_truth(plan: Sequence[PlannedFaults], device_ids: "pd.Series[str]", en
 def _plan_kind(
     kind: FaultKind,
     devices: npt.NDArray[np.intp],
+    *,
     start: datetime,
     end: datetime,
     timing: FaultTiming,

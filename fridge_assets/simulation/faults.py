@@ -6,13 +6,12 @@ These sizes are fixed: models are tuned to find them, never the other way round.
 from dataclasses import dataclass, field
 from datetime import timedelta
 
-
 from fridge_assets.errors import FridgeError
 
 
 @dataclass(frozen=True)
 class Effect:
-    """Change of one sensor's reading at full severity: a share of the reading itself, then an addition in its unit."""
+    """Change of a reading at full severity: a share of the reading, then an addition in its unit."""
 
     share: float = 0.0
     addition: float = 0.0
@@ -58,7 +57,14 @@ REFRIGERANT_LEAK = FaultKind(
         "temperature_evaporator": Effect(addition=5),
         "current_compressor": Effect(share=-0.08),
     },
-    ("pressure_low_side", "superheat", "subcooling", "temperature_evaporator", "pressure_high_side", "current_compressor"),
+    (
+        "pressure_low_side",
+        "superheat",
+        "subcooling",
+        "temperature_evaporator",
+        "pressure_high_side",
+        "current_compressor",
+    ),
 )
 CONDENSER_FOULING = FaultKind(
     "condenser_fouling",
@@ -103,7 +109,9 @@ DOOR_LEFT_OPEN = FaultKind(
 STUCK_SENSOR = FaultKind("stuck_sensor", _minutes(0, 0), own_sensors=1)
 DRIFTING_SENSOR = FaultKind("drifting_sensor", _hours(24, 24), own_sensors=1)
 INTERMITTENT_DROPOUT = FaultKind("intermittent_dropout", _minutes(0, 0), own_sensors=2)
-COMPRESSOR_OVERLOAD = FaultKind("compressor_overload", _minutes(1, 5), sensors=("current_compressor",), acute=True)
+COMPRESSOR_OVERLOAD = FaultKind(
+    "compressor_overload", _minutes(1, 5), sensors=("current_compressor",), acute=True
+)
 VIBRATION_SPIKE = FaultKind(
     "vibration_spike",
     _minutes(1, 3),
@@ -178,7 +186,11 @@ def parse_fault_share(text: str) -> FaultShare:
     try:
         value = float(share)
     except ValueError:
-        problem = f"the fault {text!r} has no share" if not equals else f"the share {share!r} in {text!r} is not a number"
+        problem = (
+            f"the fault {text!r} has no share"
+            if not equals
+            else f"the share {share!r} in {text!r} is not a number"
+        )
         remedy = f"Write KIND=SHARE such as refrigerant_leak=0.02; kinds are {', '.join(FAULT_KINDS)}"
         raise FridgeError(problem, remedy) from None
     return FaultShare(fault, value)

@@ -66,14 +66,17 @@ class Individuals:
 def draw_individuals(registry: pd.DataFrame, seed: int) -> Individuals:
     """Draw every device's constants around its equipment model and climate zone.
 
-    The spreads are the constant part of the spreads in SPEC 10; the rest is variation over time.
+    Most of SPEC 10's spreads is between devices, as in fleets whose set points and sites differ; a device on its
+    own varies far less over time, which is what lets its own history tell that something is wrong with it.
 
     Raises:
-        FridgeError: the registry names an equipment model, climate zone or region the simulator does not know.
+        FridgeError: the registry names an equipment model, climate zone or region that is not simulated.
     """
     count = len(registry)
     rng = generator(seed, Stream.INDIVIDUALS)
-    model = _positions(registry["model"], [equipment.name for equipment in EQUIPMENT_MODELS], "equipment model")
+    model = _positions(
+        registry["model"], [equipment.name for equipment in EQUIPMENT_MODELS], "equipment model"
+    )
     zone = _positions(registry["climate_zone"], [z.name for z in CLIMATE_ZONES], "climate zone")
     site = pd.factorize(registry["site_id"])[0]
 
@@ -95,21 +98,21 @@ def draw_individuals(registry: pd.DataFrame, seed: int) -> Individuals:
     return Individuals(
         region=_positions(registry["region"], [region.name for region in REGIONS], "region"),
         refrigerant=np.array([REFRIGERANTS.index(e.refrigerant) for e in EQUIPMENT_MODELS], np.int32)[model],
-        ambient=by_zone("ambient") + spread(2.8, sites)[site] + spread(1.3),
-        evaporator=by_model("evaporator") + spread(2.3),
-        coil_approach=by_model("coil_approach") + spread(1.3),
-        condensing_rise=by_model("condensing_rise") + spread(1.0),
-        condenser_probe=8.0 + spread(2.8),
-        superheat=by_model("superheat") + spread(1.6),
-        subcooling=by_model("subcooling") + spread(1.2),
-        discharge_offset=spread(3.5),
+        ambient=by_zone("ambient") + spread(3.5, sites)[site] + spread(1.6),
+        evaporator=by_model("evaporator") + spread(2.7),
+        coil_approach=by_model("coil_approach") + spread(1.4),
+        condensing_rise=by_model("condensing_rise") + spread(1.3),
+        condenser_probe=8.0 + spread(3.2),
+        superheat=by_model("superheat") + spread(1.85),
+        subcooling=by_model("subcooling") + spread(1.4),
+        discharge_offset=spread(4.5),
         compression_exponent=exponent[model],
         design_work=work[model],
-        low_gain=1 + spread(0.04),
-        high_gain=1 + spread(0.03),
-        current=by_model("current") * (1 + spread(0.12)),
-        vibration=by_model("vibration") * (1 + spread(0.20)),
-        humidity=by_zone("humidity") + spread(6.5, sites)[site] + spread(5.5),
+        low_gain=1 + spread(0.05),
+        high_gain=1 + spread(0.035),
+        current=by_model("current") * (1 + spread(0.14)),
+        vibration=by_model("vibration") * (1 + spread(0.22)),
+        humidity=by_zone("humidity") + spread(7.0, sites)[site] + spread(6.5),
         defrost_rise=by_model("defrost_rise") * (1 + spread(0.10)),
         defrost_period=defrost_period,
         defrost_offset=rng.integers(0, defrost_period, dtype=np.int32),
@@ -125,10 +128,12 @@ def draw_individuals(registry: pd.DataFrame, seed: int) -> Individuals:
 
 
 def _positions(column: "pd.Series[str]", known: list[str], what: str) -> IntArray:
-    positions = pd.Index(known).get_indexer(column)
+    positions = pd.Index(known).get_indexer(pd.Index(column))
     if (positions < 0).any():
         strange = column[positions < 0].iloc[0]
-        raise FridgeError(f"the simulator does not know the {what} {strange!r}", f"Use one of {', '.join(known)}")
+        raise FridgeError(
+            f"the simulator does not know the {what} {strange!r}", f"Use one of {', '.join(known)}"
+        )
     return positions.astype(np.int32)
 
 

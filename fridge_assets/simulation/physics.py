@@ -2,15 +2,18 @@
 
 Where the sensors sit, and so how temperatures and pressures hang together:
 
-- The evaporator probe is on the coil's air side and reads the coil approach (5.5 K on the walk-in freezer) above the
-  evaporating temperature. The low side is the dew pressure of that evaporating temperature: R404A at -30.5 °C, 198 kPa.
-- The condenser probe is at the inlet header, where the gas is still desuperheating, and reads about 8 K above the
-  condensing temperature. The high side is the bubble pressure of that condensing temperature: R404A at 32 °C, 1503 kPa.
-- Superheat is the controller's value at the evaporator outlet. The suction probe is at the compressor's inlet, after a line
-  that has warmed the gas 28 % of the way to ambient. The discharge probe is on the line, which has lost 20 % of its
-  excess over ambient.
+- The evaporator probe is on the coil's air side and reads the coil approach (5.5 K on the walk-in
+  freezer) above the evaporating temperature. The low side is the dew pressure of that evaporating
+  temperature: R404A at -30.5 °C, 198 kPa.
+- The condenser probe is at the inlet header, where the gas is still desuperheating, and reads about 8 K
+  above the condensing temperature. The high side is the bubble pressure of that condensing temperature:
+  R404A at 32 °C, 1503 kPa.
+- Superheat is the controller's value at the evaporator outlet. The suction probe is at the compressor's
+  inlet, after a line that has warmed the gas 28 % of the way to ambient. The discharge probe is on the
+  line, which has lost 20 % of its excess over ambient.
 
-Compressors modulate between full and part capacity instead of stopping, so that current stays within SPEC 10's spread.
+Two simplifications keep healthy devices within the spreads of SPEC 10. Compressors modulate between full and part
+capacity instead of stopping. Coil sections defrost in turn, so that the one probe warms by a kelvin or two.
 """
 
 import numpy as np
@@ -66,41 +69,32 @@ def measurement_noise(minutes: MinuteArray, devices: int, seed: int) -> tuple[Va
     return {sensor.name: normal[:, i] for i, sensor in enumerate(NUMERIC_SENSORS)}, uniform
 
 
-def measure(individuals: Individuals, conditions: Conditions, noise: Values) -> Values:
-    """Numeric readings of healthy devices in the given conditions, with the sensors' noise on them."""
-    values = _true_values(individuals, conditions)
-    for name, spread in ADDITIVE_NOISE.items():
-        values[name] += spread * noise[name]
-    for name, spread in PROPORTIONAL_NOISE.items():
-        values[name] *= 1 + spread * noise[name]
-    return values
-
-
-def _true_values(individuals: Individuals, conditions: Conditions) -> Values:
+def true_values(individuals: Individuals, conditions: Conditions) -> Values:
+    """Numeric readings in the given conditions if sensors had no noise, minutes × devices."""
     slow, warmth = conditions.slow, conditions.coil_warmth
     heat = conditions.ambient - REFERENCE_AMBIENT
     capacity = conditions.full_capacity.astype(np.float32)
 
-    evaporator = individuals.evaporator + 0.8 * conditions.cycle + 0.6 * slow["load"] + 0.05 * heat
-    evaporator += 0.5 * (conditions.trade - 0.5) + individuals.defrost_rise * warmth
+    evaporator = individuals.evaporator + 0.5 * conditions.cycle + 0.3 * slow["load"] + 0.05 * heat
+    evaporator += 0.3 * (conditions.trade - 0.5) + individuals.defrost_rise * warmth
     evaporating = evaporator - individuals.coil_approach
     low = dew_pressure(evaporating, individuals.refrigerant)
 
     condensing = REFERENCE_AMBIENT + individuals.condensing_rise + HEAD_PRESSURE_FOLLOWS * heat
-    condensing += 0.4 * slow["load"] + capacity - 0.65
+    condensing += 0.2 * slow["load"] + 0.6 * (capacity - 0.65)
     high = bubble_pressure(condensing, individuals.refrigerant)
 
-    superheat = individuals.superheat + 0.9 * slow["superheat"] - 0.5 * conditions.cycle
+    superheat = individuals.superheat + 0.4 * slow["superheat"] - 0.3 * conditions.cycle
     outlet = evaporating + superheat
     suction = outlet + LINE_GAIN * (conditions.ambient - outlet)
     lift = np.exp(individuals.compression_exponent * np.log(high / low))
     hot = (suction + ZERO_CELSIUS) * lift - ZERO_CELSIUS
 
     current = individuals.current * (0.4 + 0.6 * low * (lift - 1) / individuals.design_work)
-    current *= (0.90 + 0.15 * capacity) * (1 + 0.03 * slow["load"]) * (1 - 0.2 * warmth)
-    vibration = individuals.vibration * (0.94 + 0.09 * capacity) * (1 + 0.04 * slow["vibration"])
+    current *= (0.93 + 0.11 * capacity) * (1 + 0.015 * slow["load"]) * (1 - 0.05 * warmth)
+    vibration = individuals.vibration * (0.96 + 0.06 * capacity) * (1 + 0.02 * slow["vibration"])
     humidity = individuals.humidity - 1.2 * (conditions.ambient - individuals.ambient)
-    humidity += 3.0 * slow["humidity"] + 3.0 * (conditions.trade - 0.5)
+    humidity += 1.5 * slow["humidity"] + 2.0 * (conditions.trade - 0.5)
     return {
         "temperature_evaporator": evaporator,
         "temperature_condenser": condensing + individuals.condenser_probe,
@@ -113,5 +107,14 @@ def _true_values(individuals: Individuals, conditions: Conditions) -> Values:
         "vibration_compressor": vibration,
         "humidity": humidity,
         "superheat": superheat,
-        "subcooling": individuals.subcooling + 0.7 * slow["subcooling"],
+        "subcooling": individuals.subcooling + 0.3 * slow["subcooling"],
     }
+
+
+def add_noise(values: Values, noise: Values) -> Values:
+    """Put the sensors' noise on ``values``, in place."""
+    for name, spread in ADDITIVE_NOISE.items():
+        values[name] += spread * noise[name]
+    for name, spread in PROPORTIONAL_NOISE.items():
+        values[name] *= 1 + spread * noise[name]
+    return values

@@ -35,7 +35,7 @@ def bubble_pressure(temperature: FloatArray, refrigerant: npt.NDArray[np.int32])
 
 @cache
 def compression_exponent(refrigerant: str, suction: float, low: float, high: float) -> float:
-    """Exponent k of T_discharge / T_suction = (p_high / p_low) ** k for a compressor of 65 % isentropic efficiency.
+    """Exponent k of T_discharge / T_suction = (p_high / p_low) ** k at 65 % isentropic efficiency.
 
     Args:
         refrigerant: CoolProp's name of it.
@@ -50,7 +50,9 @@ def compression_exponent(refrigerant: str, suction: float, low: float, high: flo
     enthalpy = PropsSI("H", "T", inlet, "P", low * 1e3, refrigerant)
     entropy = PropsSI("S", "T", inlet, "P", low * 1e3, refrigerant)
     ideal = PropsSI("H", "S", entropy, "P", high * 1e3, refrigerant)
-    outlet = PropsSI("T", "H", enthalpy + (ideal - enthalpy) / ISENTROPIC_EFFICIENCY, "P", high * 1e3, refrigerant)
+    outlet = PropsSI(
+        "T", "H", enthalpy + (ideal - enthalpy) / ISENTROPIC_EFFICIENCY, "P", high * 1e3, refrigerant
+    )
     return float(np.log(outlet / inlet) / np.log(high / low))
 
 
@@ -59,12 +61,14 @@ def _saturation_table(quality: int) -> FloatArray:
     """Saturation pressures in kPa, one table a refrigerant end to end, a point every kelvin."""
     from CoolProp.CoolProp import PropsSI  # noqa: PLC0415
 
-    kelvin = np.arange(COLDEST, WARMEST + 1) + ZERO_CELSIUS
+    kelvin = np.arange(COLDEST, WARMEST + 1, dtype=np.float64) + ZERO_CELSIUS
     tables = [PropsSI("P", "T", kelvin, "Q", float(quality), refrigerant) for refrigerant in REFRIGERANTS]
     return (np.concatenate(tables) / 1e3).astype(np.float32)
 
 
-def _interpolate(table: FloatArray, temperature: FloatArray, refrigerant: npt.NDArray[np.int32]) -> FloatArray:
+def _interpolate(
+    table: FloatArray, temperature: FloatArray, refrigerant: npt.NDArray[np.int32]
+) -> FloatArray:
     points = WARMEST - COLDEST + 1
     # Straight lines a kelvin apart are within 0.1 kPa of the curve.
     position = np.clip(temperature - COLDEST, 0, points - 1.001)

@@ -1,4 +1,6 @@
-"""The registry of a simulated fleet: sites of about a dozen devices, four regions, eight cohorts (SPEC 1.1, 10)."""
+"""The registry of a simulated fleet: sites of a dozen devices, four regions, eight cohorts (SPEC 1.1, 10)."""
+
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -19,8 +21,8 @@ def simulate_registry(devices: int, seed: int) -> pd.DataFrame:
     """A fleet of ``devices`` active devices, the same for the same seed.
 
     Returns:
-        DEVICE_REGISTRY columns, one row a device in the order of ``device_id``. Cohort is equipment model × climate
-        zone; the eight of them are equally frequent.
+        DEVICE_REGISTRY columns, one row a device in the order of ``device_id``. The eight cohorts (equipment
+        model × climate zone) are equally frequent.
 
     Raises:
         FridgeError: fewer than one device.
@@ -32,7 +34,9 @@ def simulate_registry(devices: int, seed: int) -> pd.DataFrame:
     site = number // DEVICES_PER_SITE
     regions = [REGIONS[s % len(REGIONS)] for s in site]
     installed = rng.integers(0, INSTALLATION_DAYS, devices)
-    firmware = np.minimum(installed * len(FIRMWARE_VERSIONS) // INSTALLATION_DAYS + rng.integers(0, 2, devices), 3)
+    firmware = np.minimum(
+        installed * len(FIRMWARE_VERSIONS) // INSTALLATION_DAYS + rng.integers(0, 2, devices), 3
+    )
     frame = pd.DataFrame(
         {
             "device_id": [f"device-{i:06d}" for i in number],
@@ -44,7 +48,7 @@ def simulate_registry(devices: int, seed: int) -> pd.DataFrame:
             "firmware_version": [FIRMWARE_VERSIONS[f] for f in firmware],
         }
     )
-    for column in DEVICE_REGISTRY.column_names:
-        if column not in frame:
-            frame[column] = REGISTRY_DEFAULTS[column]
-    return frame[list(DEVICE_REGISTRY.column_names)]
+    thresholds: dict[str, Any] = {
+        name: default for name, default in REGISTRY_DEFAULTS.items() if name not in frame
+    }
+    return frame.assign(**thresholds)[list(DEVICE_REGISTRY.column_names)]

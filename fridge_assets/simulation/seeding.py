@@ -1,7 +1,7 @@
 """Random numbers that depend on what they are for, never on what was drawn before.
 
-Every generator is made from the fleet's seed, a stream and counters such as the minute, so that any hour of a fleet can
-be simulated on its own and comes out the same.
+Every generator is made from the fleet's seed, a stream and counters such as the minute, so that any hour of a
+fleet can be simulated on its own and comes out the same.
 """
 
 from enum import IntEnum

@@ -1,7 +1,7 @@
 """The operations store: alerts, their events and the ingest ledger, small state that many programs share.
 
 SQLite in WAL mode by default, where readers never wait for a writer; PostgreSQL by URL alone. Connections
-live for one read or one transaction, so an :class:`Operations` may cross a fork or be sent to a spawned process.
+live for one read or one transaction, so an :class:`Operations` may cross a fork or go to a spawned process.
 """
 
 import sqlite3

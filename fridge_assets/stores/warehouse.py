@@ -7,6 +7,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import duckdb
+import pyarrow as pa
 from dagster_duckdb import DuckDBResource
 from pydantic import Field
 
@@ -17,6 +18,7 @@ from fridge_assets.contracts import (
     MODEL_SCORES,
     QUARANTINED_READINGS,
     SITE_STATUS,
+    Contract,
 )
 from fridge_assets.contracts.sensor_readings import SENSORS
 from fridge_assets.errors import FridgeError
@@ -175,6 +177,14 @@ class Warehouse(DuckDBResource):
             else:
                 connection.execute("SET TimeZone = 'UTC'")
                 return connection
+
+
+def replace_all(connection: duckdb.DuckDBPyConnection, contract: Contract, rows: pa.Table) -> None:
+    """Put ``rows`` in place of everything the dataset of ``contract`` holds, inside the open transaction."""
+    connection.register("replacement", rows)
+    connection.execute(f"DELETE FROM {contract.name}")
+    connection.execute(f"INSERT INTO {contract.name} SELECT {', '.join(contract.column_names)} FROM replacement")
+    connection.unregister("replacement")
 
 
 def _unavailable(place: str, error: Exception) -> WarehouseUnavailable:

@@ -7,6 +7,7 @@ from fridge_assets.contracts.device_features import MODEL_FEATURES
 from fridge_assets.contracts.sensor_readings import NUMERIC_SENSORS
 
 START = pd.Timestamp("2026-03-01T00:00:00Z")
+NOW = pd.Timestamp("2026-04-01T00:00:00Z").to_pydatetime()
 CENTRES = {
     "temp_evaporator": (-25.0, 3.0), "temp_condenser": (40.0, 5.0), "temp_ambient": (22.0, 4.0),
     "temp_discharge": (70.0, 8.0), "temp_suction": (-10.0, 3.0), "pressure_high": (1500.0, 150.0),
@@ -46,9 +47,11 @@ def feature_rows(
     for position, sensor in enumerate(NUMERIC_SENSORS):
         name = sensor.short_name
         centre, spread = CENTRES[name]
-        offset = (rng.normal(0, 1.0, cohorts)[np.arange(devices) % cohorts] + rng.normal(0, 0.7, devices)) * spread
+        offset = (
+            rng.normal(0, 1.0, cohorts)[np.arange(devices) % cohorts] + rng.normal(0, 0.7, devices)
+        ) * spread
         own = OWN_SCALE * spread * rng.lognormal(0, 0.3, devices)
-        noise = 0.4 * ambient + 0.9 * rng.standard_t(6, device.size)
+        noise = 0.4 * ambient + 0.9 * rng.standard_normal(device.size)
         noise += shift * ((shifted[device] == position) & (window == windows - 1))
         mean = centre + offset[device] + own[device] * noise
         std = 0.3 * spread * rng.lognormal(0, 0.3, devices)[device] * rng.lognormal(0, 0.35, device.size)

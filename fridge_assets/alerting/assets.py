@@ -1,0 +1,78 @@
+"""Asset of the alerts."""
+
+from collections.abc import Iterator
+
+import dagster as dg
+import pandas as pd
+
+from fridge_assets.alerting.run import AlertReport, raise_alerts
+from fridge_assets.asset_results import (
+    AssetEvent,
+    contract_check_spec,
+    contract_kept,
+    counts_table,
+    guarded,
+    table,
+)
+from fridge_assets.clock import Clock
+from fridge_assets.contracts import DEVICE_ALERTS, MODEL_SCORES
+from fridge_assets.fleet.registry import effective_registry, with_cohort
+from fridge_assets.settings import Settings
+from fridge_assets.stores.operations import Operations
+from fridge_assets.stores.warehouse import Warehouse
+
+_TOP_ALERTS = 20
+
+
+@dg.asset(
+    name=DEVICE_ALERTS.name,
+    deps=[MODEL_SCORES.name, "device_registry"],
+    group_name="alerts",
+    kinds={"sqlite"},
+    owners=["team:operations"],
+    description=f"{DEVICE_ALERTS.description}\n\n{DEVICE_ALERTS.markdown()}",
+    check_specs=[contract_check_spec(DEVICE_ALERTS)],
+    pool="alerts",
+)
+def device_alerts(
+    context: dg.AssetExecutionContext,
+    settings: dg.ResourceParam[Settings],
+    warehouse: Warehouse,
+    operations: dg.ResourceParam[Operations],
+    clock: Clock,
+) -> Iterator[AssetEvent]:
+    """Turn the latest scores into alerts: severity by agreement, repeats suppressed, recovery resolved."""
+
+    def work() -> Iterator[AssetEvent]:
+        registry = with_cohort(effective_registry(settings.root, warehouse))
+        report = raise_alerts(warehouse, operations, registry, clock.now(), settings)
+        if report.window_end is None:
+            context.log.warning("There are no scores yet, so there is nothing to alert on.")
+        elif report.tier not in ("fresh", "stale"):
+            context.log.warning(f"The newest scores are {report.tier}; no alerts are made of them.")
+        yield _result(report)
+
+    yield from guarded(work, {DEVICE_ALERTS.name: DEVICE_ALERTS.name})
+
+
+def _result(report: AlertReport) -> dg.MaterializeResult[None]:
+    new = report.generated.new
+    told = new[~new["suppressed"].astype(bool)]
+    return dg.MaterializeResult(
+        metadata={
+            "dagster/row_count": len(new),
+            "told": len(told),
+            "suppressed repeats": len(new) - len(told),
+            "changed": len(report.generated.updated),
+            "window": report.window_end.isoformat() if report.window_end else "none",
+            "age of the scores": report.tier,
+            "severities": counts_table(told["severity"].value_counts().to_dict(), "severity"),
+            "top alerts": table(_top(told)),
+        },
+        check_results=[contract_kept(len(new), DEVICE_ALERTS.name)],
+    )
+
+
+def _top(alerts: pd.DataFrame) -> pd.DataFrame:
+    columns = ["device_id", "site_id", "severity", "anomaly_score", "title", "description"]
+    return alerts.sort_values("anomaly_score", ascending=False)[columns].head(_TOP_ALERTS)

@@ -1,0 +1,81 @@
+"""From evidence to alerts: what is news, how it relates to what is known, whose work it is (SPEC 6)."""
+
+import pandas as pd
+
+from fridge_assets.alerting.frames import TIMESTAMP, look_up
+from fridge_assets.alerting.reconcile import STREAMING
+from fridge_assets.alerting.severity import BELOW_ALL, name_of
+from fridge_assets.alerting.sla import sla_deadline
+from fridge_assets.settings import AlertSettings
+
+_STORED = ("severity_rank", "status", "alert_type", "first_detected_at", "alert_created_at", "note")
+_TAKEN_OVER = ("status", "sla_deadline", "sla_breached", "escalation_level", "ontology_action_id")
+
+
+def select_news(evidence: pd.DataFrame, known: pd.DataFrame) -> pd.DataFrame:
+    """Those rows of ``evidence`` that are not stored yet, or stored with a lower severity.
+
+    Returns:
+        Drafts: the evidence with ``stored`` and, for stored ones, what is stored as ``stored_…``.
+    """
+    stored = known.set_index("alert_id")[list(_STORED)].add_prefix("stored_")
+    drafts = evidence.join(stored, on="alert_id")
+    before = drafts["stored_severity_rank"].astype("float64")
+    drafts = drafts.assign(stored=before.notna())
+    return drafts[drafts["severity_rank"] > before.fillna(BELOW_ALL)].reset_index(drop=True)
+
+
+def relate(drafts: pd.DataFrame, known: pd.DataFrame) -> pd.DataFrame:
+    """Add ``alert_type`` and ``first_detected_at``: how each draft continues what is active of its device."""
+    active = known[known["active"]]
+    before = look_up(drafts["device_id"], active.groupby("device_id")["severity_rank"].max())
+    lasting = before.notna() | drafts["stored"]
+    risen = lasting & ~drafts["suppressed"] & (drafts["severity_rank"] > before.fillna(BELOW_ALL))
+    alert_type = pd.Series("ANOMALY_DETECTED", index=drafts.index, dtype="object")
+    alert_type = alert_type.mask(lasting, "ANOMALY_SUSTAINED").mask(risen, "ANOMALY_ESCALATED")
+    alert_type = alert_type.mask(drafts["stored"] & drafts["suppressed"], drafts["stored_alert_type"])
+
+    first = drafts["window_end"].astype(TIMESTAMP)
+    since = look_up(drafts["problem"], active.groupby("problem")["first_detected_at"].min())
+    for earlier in (since, drafts["stored_first_detected_at"].astype(TIMESTAMP)):
+        first = first.mask(earlier < first, earlier)
+    return drafts.assign(alert_type=alert_type, first_detected_at=first)
+
+
+def assign_work(
+    drafts: pd.DataFrame, known: pd.DataFrame, now: pd.Timestamp, settings: AlertSettings
+) -> pd.DataFrame:
+    """Add severity, status, deadline and escalation, and take over the work that goes on without a rise."""
+    work = drafts.assign(
+        severity=name_of(drafts["severity_rank"]),
+        status=drafts["suppressed"].map({True: "RESOLVED", False: "OPEN"}).astype("object"),
+        resolved_at=pd.Series(now, index=drafts.index).astype(TIMESTAMP).where(drafts["suppressed"]),
+        alert_created_at=drafts["stored_alert_created_at"].astype(TIMESTAMP).fillna(now),
+        # From now, also for a stored row that has become more severe: nobody could act on that before.
+        sla_deadline=sla_deadline(now, drafts["severity_rank"], settings),
+        sla_breached=False,
+        escalation_level="L1",
+        ontology_action_id=pd.Series(None, index=drafts.index, dtype="object"),
+        note=drafts["stored_note"].astype("object").fillna(""),
+    )
+    mine = known["active"] & (known["source"] != STREAMING) & ~known["alert_id"].isin(drafts["alert_id"])
+    before = known[mine].drop_duplicates("problem").set_index("problem")
+    goes_on = look_up(work["problem"], before["severity_rank"]) >= work["severity_rank"]
+    takers = work.index[goes_on & ~work["suppressed"]]
+    for column in _TAKEN_OVER if len(takers) else ():
+        work[column] = work[column].astype("object")
+        work.loc[takers, column] = look_up(work.loc[takers, "problem"], before[column]).astype("object")
+    return work.assign(from_status=work["stored_status"], event_note=_reasons(work, settings))
+
+
+def _reasons(work: pd.DataFrame, settings: AlertSettings) -> list[str]:
+    repeat = f"Repeat within {settings.dedup.total_seconds() / 3600:g} h, kept for audit"
+    rows = zip(work["suppressed"], work["alert_type"], work["severity"], strict=True)
+    return [
+        f"{repeat}: {severity}"
+        if suppressed
+        else f"Severity rose to {severity}"
+        if alert_type == "ANOMALY_ESCALATED"
+        else f"Told as {severity}"
+        for suppressed, alert_type, severity in rows
+    ]

@@ -1,0 +1,55 @@
+"""What the models say about each device: one row per flagged device, ready to become an alert (SPEC 6)."""
+
+import pandas as pd
+
+from fridge_assets.alerting.severity import severity_rank
+from fridge_assets.identity import deterministic_id
+from fridge_assets.settings import AlertSettings
+
+
+def gather_evidence(scores: pd.DataFrame, source: str, settings: AlertSettings) -> pd.DataFrame:
+    """One row per device that any model flags, in order of device.
+
+    Args:
+        scores: MODEL_SCORES rows of one window, flagged or not.
+        source: what raises the alerts.
+        settings: the severity limits.
+
+    Returns:
+        ``device_id``, ``window_start``, ``window_end``; of the flagging model with the highest score
+        ``model_id``, ``anomaly_score`` and ``top_contributors``; ``score_ids`` of all flagged rows, strongest
+        first; ``models_flagging`` and ``models_scored`` in distinct families; ``severity_rank``;
+        ``alert_id``; ``source``; ``problem``.
+    """
+    flagged = scores[scores["anomaly_flag"].astype(bool)]
+    flagged = flagged.sort_values(["device_id", "anomaly_score", "model_id"], ascending=[True, False, True])
+    by_device = flagged.groupby("device_id", sort=True)
+    evidence = flagged.drop_duplicates("device_id").set_index("device_id")[
+        ["window_start", "window_end", "model_id", "anomaly_score", "top_contributors"]
+    ]
+    evidence["score_ids"] = by_device["score_id"].agg(list)
+    evidence["models_flagging"] = _families(flagged)
+    evidence["models_scored"] = _families(scores[scores["device_id"].isin(evidence.index)])
+    evidence["severity_rank"] = severity_rank(
+        evidence["anomaly_score"], evidence["models_flagging"], settings
+    )
+    evidence["source"] = source
+    evidence = evidence.reset_index()
+    windows = [moment.isoformat() for moment in evidence["window_end"].dt.tz_convert("UTC")]
+    identities = [deterministic_id(*key, source) for key in zip(evidence["device_id"], windows, strict=True)]
+    return evidence.assign(
+        alert_id=pd.Series(identities, index=evidence.index, dtype="str"), problem=problems(evidence)
+    )
+
+
+def problems(alerts: pd.DataFrame) -> pd.Series:
+    """What each alert is about, its device and dominant contributor, as one text to compare and join by."""
+    dominant = [names[0] if len(names) else "" for names in alerts["top_contributors"]]
+    texts = [f"{device}\n{feature}" for device, feature in zip(alerts["device_id"], dominant, strict=True)]
+    return pd.Series(texts, index=alerts.index, dtype="str")
+
+
+def _families(scores: pd.DataFrame) -> pd.Series:
+    # model_id is the family and its major version, as isolation_forest_v2.
+    families = scores["model_id"].astype("str").str.replace(r"_v\d+$", "", regex=True)
+    return families.groupby(scores["device_id"]).nunique()

@@ -1,0 +1,128 @@
+"""From the scores of the latest window to alerts and their events (SPEC 6), as one sequence of pure steps.
+
+A *problem* is a device and its dominant contributor. These rules keep "open alerts" meaningful:
+
+- Every flagged device gets one row per window and source, so nothing that was seen is lost.
+- A problem has at most one active alert. It is told again when its deduplication span is over or its
+  severity rises, and the new alert then closes the older one. Without a rise the work goes on: the new alert
+  takes over status, escalation level, work order and SLA deadline, so that a long anomaly cannot outrun its
+  deadline. A rise in severity starts afresh: open, L1, a deadline of its own.
+- A repeat within the span is an audit row: suppressed, stored as RESOLVED, never work for anybody. The alert
+  it repeats stays active; where recovery had closed that one, it is opened again. What a person closed stays
+  closed.
+- A device that is scored and not flagged for two windows in a row has all its alerts closed as
+  ANOMALY_RESOLVED.
+- The same window again changes nothing, unless more models make it more severe: its row is then updated in
+  place.
+- Every insertion and every change is an event. Streaming alerts count as known but are closed by SPEC 5 only.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+import pandas as pd
+
+from fridge_assets.alerting.dedup import suppress_repeats
+from fridge_assets.alerting.drafts import assign_work, relate, select_news
+from fridge_assets.alerting.events import events_of
+from fridge_assets.alerting.evidence import gather_evidence, problems
+from fridge_assets.alerting.frames import conform, look_up
+from fridge_assets.alerting.reconcile import close_recovered, close_superseded, reopen_returned
+from fridge_assets.alerting.sentences import describe
+from fridge_assets.alerting.severity import rank_of
+from fridge_assets.contracts import ALERT_EVENTS, DEVICE_ALERTS
+from fridge_assets.contracts.device_alerts import ACTIVE_STATUSES
+from fridge_assets.settings import AlertSettings
+
+UNKNOWN_SITE = "unknown"
+"""Site of a device that left the registry between scoring and alerting."""
+
+
+@dataclass(frozen=True)
+class GeneratedAlerts:
+    """What one run has to store.
+
+    Args:
+        new: DEVICE_ALERTS rows to insert.
+        updated: DEVICE_ALERTS rows that replace stored ones by id.
+        events: ALERT_EVENTS rows, one for each row of ``new`` and of ``updated``.
+    """
+
+    new: pd.DataFrame
+    updated: pd.DataFrame
+    events: pd.DataFrame
+
+
+def generate_alerts(  # noqa: PLR0917
+    scores: pd.DataFrame,
+    previous_scores: pd.DataFrame,
+    known_alerts: pd.DataFrame,
+    registry: pd.DataFrame,
+    features: pd.DataFrame,
+    typical: pd.DataFrame,
+    now: datetime,
+    settings: AlertSettings,
+    source: str = "models",
+) -> GeneratedAlerts:
+    """Decide what the scores of one window mean for operators.
+
+    Args:
+        scores: MODEL_SCORES rows of one window by all released, unpaused models, flagged or not.
+        previous_scores: ``device_id``, ``window_end``, ``flagged`` (by any model) of the scored windows
+            before it, for each device at least its last ``settings.resolve_after_windows - 1``.
+        known_alerts: DEVICE_ALERTS rows that are active, were created within ``settings.dedup``, or are about
+            this window.
+        registry: ``device_id`` and ``site_id`` of the fleet.
+        features: DEVICE_FEATURES rows of this window.
+        typical: ``device_id`` and what its features usually are: its own median, else its cohort's.
+        now: when this happens, timezone-aware.
+        settings: severity limits, deduplication span, SLA spans.
+        source: what raises the alerts.
+
+    Raises:
+        ValueError: ``scores`` are of more than one window.
+    """
+    windows = scores["window_end"].unique()
+    if len(windows) > 1:
+        raise ValueError(f"scores are of {len(windows)} windows; alerts are made of one window")
+    moment = pd.Timestamp(now).tz_convert("UTC").as_unit("us")
+    known = _understand(known_alerts)
+
+    drafts = select_news(gather_evidence(scores, source, settings), known)
+    drafts = suppress_repeats(drafts, known, moment, settings)
+    reopened = reopen_returned(drafts, known, moment)
+    known = _replace(known, reopened)
+    drafts = relate(drafts, known)
+    drafts = assign_work(drafts, known, moment, settings)
+    drafts = _locate(drafts, registry)
+    drafts = describe(drafts, features, typical)
+    superseded = close_superseded(drafts, known, moment)
+    recovered = close_recovered(scores, previous_scores, known, moment, settings.resolve_after_windows)
+
+    new, raised = drafts[~drafts["stored"]], drafts[drafts["stored"]]
+    changes = (raised, reopened, superseded, recovered)
+    return GeneratedAlerts(
+        new=conform([new], DEVICE_ALERTS),
+        updated=conform(changes, DEVICE_ALERTS),
+        events=conform([events_of(frame, source, moment) for frame in (new, *changes)], ALERT_EVENTS),
+    )
+
+
+def _understand(alerts: pd.DataFrame) -> pd.DataFrame:
+    return alerts.assign(
+        severity_rank=rank_of(alerts["severity"]),
+        active=alerts["status"].isin(ACTIVE_STATUSES),
+        suppressed=alerts["suppressed"].astype(bool),
+        problem=problems(alerts),
+    ).reset_index(drop=True)
+
+
+def _replace(known: pd.DataFrame, changed: pd.DataFrame) -> pd.DataFrame:
+    if changed.empty:
+        return known
+    return pd.concat([known.drop(changed.index), changed[known.columns]]).sort_index()
+
+
+def _locate(drafts: pd.DataFrame, registry: pd.DataFrame) -> pd.DataFrame:
+    sites = registry.drop_duplicates("device_id").set_index("device_id")["site_id"]
+    return drafts.assign(site_id=look_up(drafts["device_id"], sites).fillna(UNKNOWN_SITE))

@@ -1,0 +1,41 @@
+"""How urgent an anomaly is (SPEC 6)."""
+
+import numpy as np
+import pandas as pd
+
+from fridge_assets.contracts.device_alerts import SEVERITIES
+from fridge_assets.settings import AlertSettings
+
+LOW, MEDIUM, HIGH, CRITICAL = range(len(SEVERITIES))
+"""Ranks of the severities: a greater number is more urgent."""
+
+BELOW_ALL = -1
+"""A rank below every severity."""
+
+
+def severity_rank(max_score: pd.Series, families: pd.Series, settings: AlertSettings) -> pd.Series:
+    """Rank of the severity that the models agree on: the first line of SPEC 6 that holds.
+
+    Args:
+        max_score: highest score of the flagging families, 0…1, one row per device.
+        families: number of distinct families that flag, same index.
+        settings: the limits; a score must be above its limit, equal is not enough.
+    """
+    conditions = [
+        max_score > settings.critical_score,
+        (max_score > settings.high_score) & (families >= settings.high_families),
+        (max_score > settings.medium_score) | (families >= settings.medium_families),
+    ]
+    return pd.Series(
+        np.select(conditions, [CRITICAL, HIGH, MEDIUM], LOW), index=max_score.index, dtype="int64"
+    )
+
+
+def rank_of(severities: pd.Series) -> pd.Series:
+    """Ranks of severity names."""
+    return severities.map({name: rank for rank, name in enumerate(SEVERITIES)}).astype("int64")
+
+
+def name_of(ranks: pd.Series) -> pd.Series:
+    """Severity names of ranks."""
+    return ranks.map(dict(enumerate(SEVERITIES))).astype("str")

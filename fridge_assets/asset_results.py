@@ -1,0 +1,103 @@
+"""How assets answer Dagster: contract checks that show the offending rows, failures in a sentence, pictures."""
+
+import base64
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any
+
+import dagster as dg
+import pandas as pd
+
+from fridge_assets.contracts import Contract
+from fridge_assets.contracts.validation import ContractViolation, Violation
+from fridge_assets.errors import FridgeError
+
+CONTRACT_CHECK = "contract"
+"""Name of the check that says whether a dataset kept its contract."""
+
+AssetEvent = dg.MaterializeResult[Any] | dg.AssetCheckResult
+Work = Callable[[], Iterable[AssetEvent]]
+
+
+def contract_check_spec(contract: Contract, asset: str | None = None) -> dg.AssetCheckSpec:
+    """The check that an asset storing ``contract`` carries.
+
+    Args:
+        contract: what its rows must keep.
+        asset: asset key when it differs from the contract's name.
+    """
+    return dg.AssetCheckSpec(
+        CONTRACT_CHECK,
+        asset=asset or contract.name,
+        description=f"Great Expectations validates {contract.name} before it is committed.",
+    )
+
+
+def contract_kept(rows: int, asset: str) -> dg.AssetCheckResult:
+    """The check result for ``rows`` validated rows."""
+    return dg.AssetCheckResult(passed=True, asset_key=asset, check_name=CONTRACT_CHECK, metadata={"rows": rows})
+
+
+def guarded(work: Work, assets: Mapping[str, str]) -> Iterator[AssetEvent]:
+    """The events of ``work``; what goes wrong for a reason we know fails the step with a sentence, not a traceback.
+
+    Args:
+        work: does the work and returns the events of a step.
+        assets: contract name → asset key, of the datasets that the step writes.
+
+    Raises:
+        dagster.Failure: after the failing contract check, with its sample rows, was reported.
+    """
+    try:
+        yield from work()
+    except ContractViolation as error:
+        report = error.report
+        asset = assets.get(report.contract.name)
+        if asset is not None:
+            yield dg.AssetCheckResult(
+                passed=False,
+                asset_key=asset,
+                check_name=CONTRACT_CHECK,
+                description=report.sentence(),
+                metadata={
+                    "rows": report.rows,
+                    "broken rules": len(report.violations),
+                    "sample rows": dg.MetadataValue.md("\n\n".join(map(_sample, report.violations))),
+                },
+            )
+        raise dg.Failure(str(error), allow_retries=False) from error
+    except FridgeError as error:
+        raise dg.Failure(str(error), allow_retries=False) from error
+
+
+def picture(png: bytes, title: str) -> dg.MarkdownMetadataValue:
+    """A PNG that the Dagster UI shows as a picture."""
+    return dg.MetadataValue.md(f"![{title}](data:image/png;base64,{base64.b64encode(png).decode()})")
+
+
+def table(frame: pd.DataFrame) -> dg.MarkdownMetadataValue:
+    """A frame as a table in the Dagster UI."""
+    return dg.MetadataValue.md(markdown_table(frame))
+
+
+def markdown_table(frame: pd.DataFrame) -> str:
+    """``frame`` as a Markdown table, without its index."""
+    if frame.empty:
+        return "none"
+    rows = [list(map(str, frame.columns)), ["---"] * frame.shape[1]]
+    rows += [[_cell(value) for value in row] for row in frame.itertuples(index=False)]
+    return "\n".join("| " + " | ".join(row) + " |" for row in rows)
+
+
+def counts_table(counts: Mapping[str, int], what: str) -> dg.MarkdownMetadataValue:
+    """Counts by name as a table, largest first."""
+    ordered = sorted(counts.items(), key=lambda item: -item[1])
+    return table(pd.DataFrame(ordered, columns=[what, "count"]))
+
+
+def _cell(value: object) -> str:
+    text = f"{value:.3g}" if isinstance(value, float) else str(value)
+    return text.replace("|", "\\|").replace("\n", " ")
+
+
+def _sample(violation: Violation) -> str:
+    return f"**{violation.rule}**: {violation.violating_rows:,} rows\n\n{markdown_table(violation.sample)}"

@@ -1,0 +1,62 @@
+"""The cycles that the command line runs, each through the same jobs as schedules and the UI."""
+
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+
+import dagster as dg
+
+from fridge_assets.automation.jobs import SCORE_HOURLY, SCORE_ONE, TRAIN, UP_TO_DATE_FEATURES
+from fridge_assets.automation.launch import CycleOutcome, RunOutcome, clock_config, run_cycle, run_job
+from fridge_assets.errors import FridgeError
+from fridge_assets.models.assets import model_name
+from fridge_assets.models.families import FAMILIES
+from fridge_assets.scoring.score import scores_table
+
+def train_models(
+    instance: dg.DagsterInstance, families: Sequence[str] | None, as_of: str | datetime | None
+) -> RunOutcome:
+    """Features up to date, then a new version of each of ``families`` (all when none is named).
+
+    Raises:
+        FridgeError: there is no such family.
+    """
+    chosen = list(families or FAMILIES)
+    for family in chosen:
+        require_family(family)
+    assets = [*UP_TO_DATE_FEATURES, *(model_name(family) for family in chosen)]
+    return run_job(instance, TRAIN.name, clock_config(as_of), assets=assets)
+
+
+def hourly_cycle(instance: dg.DagsterInstance, as_of: str | datetime | None, *, in_process: bool = False) -> CycleOutcome:
+    """Readings to features to scores, then alerts and status, at ``as_of``."""
+    return run_cycle(instance, SCORE_HOURLY.name, clock_config(as_of), in_process=in_process)
+
+
+def one_model_cycle(
+    instance: dg.DagsterInstance,
+    family: str,
+    devices: Sequence[str],
+    window_end: str,
+    as_of: str | datetime | None,
+) -> CycleOutcome:
+    """Scores of one family for ``devices`` (all when empty) and ``window_end`` (latest when empty), then alerts.
+
+    Raises:
+        FridgeError: there is no such family.
+    """
+    require_family(family)
+    config = {"config": {"devices": list(devices), "window_end": window_end}}
+    run_config = {**clock_config(as_of), "ops": {scores_table(family): config}}
+    return run_cycle(instance, SCORE_ONE[family].name, run_config)
+
+
+def replay_hours(instance: dg.DagsterInstance, moments: Sequence[datetime]) -> Iterator[CycleOutcome]:
+    """The hourly cycle at each of ``moments``, in this process, one outcome at a time."""
+    for moment in moments:
+        yield hourly_cycle(instance, moment, in_process=True)
+
+
+def require_family(family: str) -> None:
+    """Refuse a family that does not exist, naming those that do."""
+    if family not in FAMILIES:
+        raise FridgeError(f"there is no model family {family}", f"Choose one of {', '.join(FAMILIES)}.")

@@ -1,0 +1,80 @@
+"""What can be run, at a glance: scoring, publishing, one model on demand, training."""
+
+from collections.abc import Sequence
+
+import dagster as dg
+from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
+
+from fridge_assets.contracts import (
+    CLEAN_SENSOR_READINGS,
+    DEVICE_ALERTS,
+    DEVICE_FEATURES,
+    DEVICE_STATUS,
+    MODEL_SCORES,
+    QUARANTINED_READINGS,
+    SITE_STATUS,
+)
+from fridge_assets.models.assets import model_name
+from fridge_assets.models.families import FAMILIES
+from fridge_assets.scoring.score import scores_table
+
+HOURLY_FAMILIES = ("isolation_forest", "statistical_baseline")
+"""Families that score every hour (SPEC 2.1)."""
+
+SOURCE_RUN_TAG = "fridge/scored_by"
+"""Tag of a publish run: the score run it publishes."""
+
+PUBLISHES_ITSELF_TAG = "fridge/publishes_itself"
+"""Tag of a score run whose launcher starts the publication itself, so that no sensor does."""
+
+UP_TO_DATE_FEATURES = (CLEAN_SENSOR_READINGS.name, QUARANTINED_READINGS.name, DEVICE_FEATURES.name)
+"""Assets that bring the features up to date, before scoring and before training."""
+
+# Python start-up costs more than the mathematics: the fork server imports once and every step forks from it.
+_SEPARATE_PROCESSES = dg.multiprocess_executor.configured(
+    {"max_concurrent": 2, "start_method": {"forkserver": {"preload_modules": ["fridge_assets.preload"]}}}
+)
+
+
+
+def _job(
+    name: str, assets: Sequence[str], description: str, executor: dg.ExecutorDefinition = _SEPARATE_PROCESSES
+) -> UnresolvedAssetJobDefinition:
+    return dg.define_asset_job(
+        name, selection=dg.AssetSelection.assets(*assets), description=description, executor_def=executor
+    )
+
+
+SCORE_HOURLY = _job(
+    "score_hourly",
+    [*UP_TO_DATE_FEATURES, *(scores_table(family) for family in HOURLY_FAMILIES)],
+    "Readings to features to the scores of the hourly models, each model in its own process.",
+)
+
+SCORE_ONE = {
+    family: _job(
+        f"score_{family}",
+        [scores_table(family)],
+        f"Only {family}: for some devices or a past window if the run config says so, after maintenance for example.",
+    )
+    for family in FAMILIES
+}
+"""Family → its on-demand job."""
+
+PUBLISH = _job(
+    "publish",
+    [MODEL_SCORES.name, DEVICE_ALERTS.name, DEVICE_STATUS.name, SITE_STATUS.name],
+    "Whatever models succeeded: scores to alerts to status, in one process, started after every score run.",
+    dg.in_process_executor,
+)
+
+TRAIN = _job(
+    "train",
+    [*UP_TO_DATE_FEATURES, *(model_name(family) for family in FAMILIES)],
+    "A new version of every family on the features there are.",
+)
+
+SCORE_JOBS = (SCORE_HOURLY, *SCORE_ONE.values())
+"""Jobs whose end, however it comes, is followed by a publication."""
+
+JOBS = (*SCORE_JOBS, PUBLISH, TRAIN)

@@ -1,0 +1,134 @@
+"""Running a job from a program: what the command line and replays do, recorded like any other run."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import dagster as dg
+
+from fridge_assets.automation.jobs import PUBLISH, PUBLISHES_ITSELF_TAG, SOURCE_RUN_TAG
+
+_QUIET = {"console": {"config": {"log_level": "CRITICAL"}}}
+
+
+@dataclass(frozen=True)
+class RunOutcome:
+    """How a run ended.
+
+    Args:
+        run_id: Dagster run.
+        job: its job.
+        metadata: asset → what its materialization said, for the assets that succeeded.
+        failures: step → why it failed, in a sentence.
+    """
+
+    run_id: str
+    job: str
+    metadata: dict[str, dict[str, Any]]
+    failures: dict[str, str]
+
+    @property
+    def success(self) -> bool:
+        """Whether every step succeeded."""
+        return not self.failures
+
+
+@dataclass(frozen=True)
+class CycleOutcome:
+    """How a score run and the publication after it ended."""
+
+    score: RunOutcome
+    publish: RunOutcome
+
+    @property
+    def success(self) -> bool:
+        """Whether both succeeded."""
+        return self.score.success and self.publish.success
+
+
+def clock_config(as_of: str | datetime | None) -> dict[str, Any]:
+    """Run config that sets the clock; empty for the actual time."""
+    if not as_of:
+        return {}
+    text = as_of.isoformat() if isinstance(as_of, datetime) else as_of
+    return {"resources": {"clock": {"config": {"as_of": text}}}}
+
+
+def run_job(
+    instance: dg.DagsterInstance,
+    job: str,
+    run_config: Mapping[str, Any],
+    *,
+    assets: Sequence[str] | None = None,
+    tags: Mapping[str, str] | None = None,
+    in_process: bool = False,
+) -> RunOutcome:
+    """Run ``job`` to its end.
+
+    Args:
+        instance: records the run.
+        job: name of the job.
+        run_config: resources and ops.
+        assets: only these assets of the job; all when None.
+        tags: tags of the run.
+        in_process: everything in this process, for replays; otherwise as the job's executor says.
+    """
+    keys = None if assets is None else [dg.AssetKey(name) for name in assets]
+    config = {**run_config, "loggers": _QUIET}
+    if in_process:
+        result: Any = load_job(job).execute_in_process(
+            instance=instance, run_config=config, asset_selection=keys, tags=tags, raise_on_error=False
+        )
+        return _outcome(job, result)
+    reconstructable = dg.build_reconstructable_job(__name__, load_job.__name__, (job,))
+    with dg.execute_job(
+        reconstructable, instance, run_config=config, asset_selection=keys, tags=tags, raise_on_error=False
+    ) as result:
+        return _outcome(job, result)
+
+
+def run_cycle(
+    instance: dg.DagsterInstance,
+    job: str,
+    run_config: Mapping[str, Any],
+    *,
+    in_process: bool = False,
+) -> CycleOutcome:
+    """Run a score job and then ``publish``, however the score run ended."""
+    score = run_job(instance, job, run_config, tags={PUBLISHES_ITSELF_TAG: "yes"}, in_process=in_process)
+    clock = {key: value for key, value in run_config.items() if key == "resources"}
+    publish = run_job(instance, PUBLISH.name, clock, tags={SOURCE_RUN_TAG: score.run_id}, in_process=in_process)
+    return CycleOutcome(score, publish)
+
+
+def load_job(name: str) -> dg.JobDefinition:
+    """The job called ``name`` of the data folder in the environment."""
+    from fridge_assets.definitions import defs  # noqa: PLC0415 (reads the environment when imported)
+
+    return defs.resolve_job_def(name)
+
+
+def _outcome(job: str, result: Any) -> RunOutcome:
+    metadata = {}
+    failures = {}
+    for event in result.all_events:
+        if event.is_step_materialization:
+            materialization = event.step_materialization_data.materialization
+            metadata[materialization.asset_key.to_user_string()] = {
+                name: value.value for name, value in materialization.metadata.items()
+            }
+        elif event.is_step_failure:
+            failures[event.step_key] = _reason(event.step_failure_data)
+    if not result.success and not failures:
+        failures[job] = "the run did not start; see the run's page in the Dagster UI"
+    return RunOutcome(result.run_id, job, metadata, failures)
+
+
+def _reason(data: Any) -> str:
+    if data.user_failure_data is not None and data.user_failure_data.description:
+        return str(data.user_failure_data.description)
+    error = data.error
+    while error is not None and error.cause is not None:
+        error = error.cause
+    return "it ended without saying why" if error is None else str(error.message).strip()

@@ -1,0 +1,78 @@
+"""What every command needs: the settings of the data folder it works on, and its stores."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pydantic import ValidationError
+
+from fridge_assets.errors import FridgeError
+from fridge_assets.settings import Settings
+
+if TYPE_CHECKING:
+    import dagster as dg
+
+    from fridge_assets.models.registry import ModelRegistry
+    from fridge_assets.stores.landing import Landing
+    from fridge_assets.stores.operations import Operations
+    from fridge_assets.stores.warehouse import Warehouse
+
+
+class Workplace:
+    """One data folder and the stores in it; each store is opened when a command first needs it.
+
+    Args:
+        data_dir: the folder; None for FRIDGE_DATA_DIR or its default.
+
+    Raises:
+        FridgeError: a FRIDGE_ variable has a value that does not fit.
+    """
+
+    def __init__(self, data_dir: Path | None) -> None:
+        if data_dir is not None:
+            os.environ["FRIDGE_DATA_DIR"] = str(data_dir)
+        try:
+            self.settings = Settings()
+        except ValidationError as error:
+            first = error.errors()[0]
+            name = "FRIDGE_" + "__".join(map(str, first["loc"])).upper()
+            raise FridgeError(f"{name} is {first['input']!r}: {first['msg']}", "Correct or unset that variable.") from error
+
+    @cached_property
+    def warehouse(self) -> "Warehouse":
+        """The DuckDB warehouse."""
+        from fridge_assets.stores.warehouse import Warehouse  # noqa: PLC0415 (imports Dagster, which takes seconds)
+
+        return Warehouse.from_settings(self.settings)
+
+    @cached_property
+    def operations(self) -> "Operations":
+        """The operations store."""
+        from fridge_assets.stores.operations import Operations  # noqa: PLC0415
+
+        return Operations(self.settings.operations_database, self.settings.operations.lock_wait)
+
+    @cached_property
+    def landing(self) -> "Landing":
+        """The landing folder."""
+        from fridge_assets.stores.landing import Landing  # noqa: PLC0415
+
+        return Landing(self.settings.landing_dir, self.operations)
+
+    @cached_property
+    def models(self) -> "ModelRegistry":
+        """The model registry."""
+        from fridge_assets.models.registry import ModelRegistry  # noqa: PLC0415
+
+        return ModelRegistry(self.settings.mlflow_database, self.settings.models_dir)
+
+    @contextmanager
+    def instance(self) -> Iterator["dg.DagsterInstance"]:
+        """The Dagster instance that records the runs of this data folder."""
+        from fridge_assets.automation.instance import open_instance  # noqa: PLC0415
+
+        with open_instance(self.settings) as instance:
+            yield instance

@@ -1,0 +1,94 @@
+"""`ingest` and `export`: readings in, datasets out."""
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from fridge_assets.cli.console import frame_records, moment, say, say_json, say_table, working
+from fridge_assets.cli.context import Workplace
+from fridge_assets.clock import parse_moment
+from fridge_assets.errors import FridgeError
+
+
+class Dataset(StrEnum):
+    """Datasets that can be exported (SPEC 1)."""
+
+    CLEAN_SENSOR_READINGS = "clean_sensor_readings"
+    QUARANTINED_READINGS = "quarantined_readings"
+    DEVICE_REGISTRY = "device_registry"
+    DEVICE_FEATURES = "device_features"
+    MODEL_SCORES = "model_scores"
+    DEVICE_ALERTS = "device_alerts"
+    DEVICE_STATUS = "device_status"
+    SITE_STATUS = "site_status"
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands to ``app``."""
+    app.command(epilog="Example: fridge-assets ingest june.csv --map evap_f=temperature_evaporator --unit evap_f=degF")(ingest)
+    app.command(epilog="Example: fridge-assets export device_alerts --to alerts.csv --since 2026-01-01")(export)
+
+
+def ingest(
+    context: typer.Context,
+    files: Annotated[list[Path], typer.Argument(help="Readings as .parquet, .csv, .jsonl, gzip allowed.")],
+    mapping: Annotated[
+        list[str] | None, typer.Option("--map", help="THEIR_COLUMN=OURS; repeatable.")
+    ] = None,
+    unit: Annotated[list[str] | None, typer.Option(help="COLUMN=UNIT, e.g. temperature_ambient=degF; repeatable.")] = None,
+    timezone: Annotated[str, typer.Option(help="Zone of timestamps that name none.")] = "UTC",
+    as_json: Annotated[bool, typer.Option("--json", help="Print the report as JSON.")] = False,
+) -> None:
+    """Bring readings into landing; the next run takes them from there."""
+    from fridge_assets.fleet.registry import read_registry  # noqa: PLC0415
+    from fridge_assets.readings.deliver import deliver  # noqa: PLC0415
+    from fridge_assets.readings.interpretation import Interpretation  # noqa: PLC0415
+
+    place: Workplace = context.obj
+    interpretation = Interpretation(_pairs(mapping, "--map"), _pairs(unit, "--unit"), timezone)
+    registry = read_registry(place.settings.root)
+    with working("reading", as_json):
+        reports = [
+            deliver(file, interpretation, place.landing, place.warehouse, registry, place.settings) for file in files
+        ]
+    if as_json:
+        say_json([{**vars(report), "unusable_examples": frame_records(report.unusable_examples)} for report in reports])
+        return
+    for report in reports:
+        say(
+            f"{report.file}: {report.rows:,} rows of {report.devices:,} devices from {moment(report.first_timestamp)} "
+            f"to {moment(report.last_timestamp)} delivered as {report.delivered_as.name}"
+        )
+        say(f"  sensors present ({len(report.sensors)} of 14): {', '.join(report.sensors)}")
+        for warning in report.warnings:
+            say(f"  [yellow]note[/yellow] {warning}")
+        if not report.unusable_examples.empty:
+            say_table(f"  {report.unusable:,} rows will be quarantined, for example", report.unusable_examples)
+    say("Next: fridge-assets train (the first time), then fridge-assets run hourly --as-of latest")
+
+
+def export(
+    context: typer.Context,
+    dataset: Annotated[Dataset, typer.Argument(help="What to export.")],
+    to: Annotated[Path, typer.Option(help="File to write: .parquet or .csv.")],
+    since: Annotated[str, typer.Option(help="Only rows from this moment on, ISO 8601.")] = "",
+) -> None:
+    """Write a dataset to a Parquet or CSV file."""
+    from fridge_assets.fleet.export import export_dataset  # noqa: PLC0415
+
+    place: Workplace = context.obj
+    from_moment = parse_moment(since, "--since") if since else None
+    rows = export_dataset(dataset.value, to, from_moment, place.warehouse, place.operations, place.settings)
+    say(f"{rows:,} rows of {dataset.value} in {to}")
+
+
+def _pairs(texts: list[str] | None, option: str) -> dict[str, str]:
+    pairs = {}
+    for text in texts or []:
+        left, equals, right = text.partition("=")
+        if not (left and equals and right):
+            raise FridgeError(f"{option} {text} is not a pair", f"Write {option} LEFT=RIGHT without blanks.")
+        pairs[left] = right
+    return pairs

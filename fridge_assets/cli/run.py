@@ -1,0 +1,165 @@
+"""`train`, `run`, `replay`, `demo` and `ui`: making the graph do something."""
+
+import subprocess
+import sys
+from datetime import datetime, timedelta
+from typing import Annotated, Any
+
+import typer
+
+from fridge_assets.cli.console import err, progress, say, say_json, working
+from fridge_assets.cli.context import Workplace
+from fridge_assets.clock import parse_moment
+from fridge_assets.errors import FridgeError
+
+AsOf = Annotated[str, typer.Option(help="Run at this moment (ISO 8601), or 'latest': just after the newest reading.")]
+Json = Annotated[bool, typer.Option("--json", help="Print the outcome as JSON.")]
+
+_CYCLE_MINUTE = timedelta(minutes=3)
+
+run_app = typer.Typer(no_args_is_help=True, help="Run one cycle: scores, then alerts and status.")
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands to ``app``."""
+    app.command(epilog="Example: fridge-assets train isolation_forest")(train)
+    app.add_typer(run_app, name="run")
+    app.command(epilog="Example: fridge-assets replay --from 2026-01-01T00:00Z --to 2026-01-02T00:00Z")(replay)
+    app.command(epilog="Example: fridge-assets --data-dir /tmp/fleet demo")(demo)
+    app.command(epilog="Example: fridge-assets ui --port 3000")(ui)
+
+
+def train(
+    context: typer.Context,
+    families: Annotated[list[str] | None, typer.Argument(help="Model families; all when none is named.")] = None,
+    as_of: AsOf = "",
+    as_json: Json = False,
+) -> None:
+    """Fit new versions on the features there are; the first version of a family is released."""
+    from fridge_assets.automation.cycles import train_models  # noqa: PLC0415
+
+    place: Workplace = context.obj
+    with place.instance() as instance, working("training", as_json):
+        outcome = train_models(instance, families, as_of)
+    _tell([outcome], as_json)
+
+
+@run_app.command(epilog="Example: fridge-assets run hourly --as-of latest")
+def hourly(context: typer.Context, as_of: AsOf = "", as_json: Json = False) -> None:
+    """Readings to features to scores of the hourly models, then alerts and status."""
+    from fridge_assets.automation.cycles import hourly_cycle  # noqa: PLC0415
+
+    place: Workplace = context.obj
+    with place.instance() as instance, working("scoring", as_json):
+        cycle = hourly_cycle(instance, as_of)
+    _tell([cycle.score, cycle.publish], as_json)
+
+
+@run_app.command(epilog="Example: fridge-assets run model isolation_forest --devices device-000007,device-000012")
+def model(
+    context: typer.Context,
+    family: Annotated[str, typer.Argument(help="Model family.")],
+    devices: Annotated[str, typer.Option(help="Only these devices, separated by commas.")] = "",
+    window_end: Annotated[str, typer.Option(help="This past window, ISO 8601.")] = "",
+    as_of: AsOf = "",
+    as_json: Json = False,
+) -> None:
+    """One model on demand, for some devices or a past window if you like, then alerts and status."""
+    from fridge_assets.automation.cycles import one_model_cycle  # noqa: PLC0415
+
+    place: Workplace = context.obj
+    chosen = [device.strip() for device in devices.split(",") if device.strip()]
+    with place.instance() as instance, working("scoring", as_json):
+        cycle = one_model_cycle(instance, family, chosen, window_end, as_of)
+    _tell([cycle.score, cycle.publish], as_json)
+
+
+def replay(
+    context: typer.Context,
+    start: Annotated[str, typer.Option("--from", help="First hour, ISO 8601.")],
+    end: Annotated[str, typer.Option("--to", help="Last hour, ISO 8601.")],
+    as_json: Json = False,
+) -> None:
+    """The hourly cycle at every hour between two moments: a backtest over recorded data."""
+    from fridge_assets.automation.cycles import replay_hours  # noqa: PLC0415
+
+    place: Workplace = context.obj
+    first, last = parse_moment(start, "--from"), parse_moment(end, "--to")
+    if last < first:
+        raise FridgeError(f"--to {end} lies before --from {start}", "Swap them.")
+    hours = full_hours(first, last)
+    with place.instance() as instance, progress("replaying (hours)", as_json) as bar:
+        outcomes = []
+        for cycle in replay_hours(instance, [hour + _CYCLE_MINUTE for hour in hours]):
+            outcomes.append(cycle)
+            bar.update(bar.task_ids[0], completed=len(outcomes), total=len(hours))
+    failed = [cycle for cycle in outcomes if not cycle.success]
+    if as_json:
+        say_json({"hours": len(outcomes), "failed": [cycle.score.failures | cycle.publish.failures for cycle in failed]})
+    else:
+        say(f"Replayed {len(outcomes)} hours from {first:%Y-%m-%d %H:%M} to {last:%Y-%m-%d %H:%M} UTC.")
+        for cycle in failed:
+            _tell_failures(cycle.score.failures | cycle.publish.failures)
+    if failed:
+        raise typer.Exit(1)
+
+
+def demo(context: typer.Context, as_json: Json = False) -> None:
+    """A small fleet with faults from raw readings to alerts: simulate, train, score its last hours, compare."""
+    from fridge_assets.cli.demo import run_demo  # noqa: PLC0415
+
+    run_demo(context.obj, as_json)
+
+
+def ui(
+    context: typer.Context,
+    port: Annotated[int, typer.Option(help="Port on this machine.")] = 3000,
+) -> None:
+    """The Dagster UI with its daemon, over this data folder; Ctrl-C ends both."""
+    from fridge_assets.automation.instance import prepare_dagster_home, process_environment  # noqa: PLC0415
+
+    place: Workplace = context.obj
+    prepare_dagster_home(place.settings)
+    say(f"http://localhost:{port} shows {place.settings.root}; Ctrl-C ends it.")
+    command = [sys.executable, "-m", "dagster", "dev", "-m", "fridge_assets.definitions", "-p", str(port)]
+    raise typer.Exit(subprocess.run(command, env=process_environment(place.settings), check=False).returncode)
+
+
+def full_hours(first: datetime, last: datetime) -> list[datetime]:
+    """Every full hour between two moments, both included."""
+    hour = first.replace(minute=0, second=0, microsecond=0)
+    hour += timedelta(hours=1) if hour < first else timedelta(0)
+    return [hour + timedelta(hours=n) for n in range(int((last - hour) / timedelta(hours=1)) + 1)] if last >= hour else []
+
+
+def _tell(outcomes: list[Any], as_json: bool) -> None:
+    """Print what runs did; exit code 1 when one of them failed."""
+    if as_json:
+        say_json([vars(outcome) for outcome in outcomes])
+    else:
+        for outcome in outcomes:
+            for asset, metadata in outcome.metadata.items():
+                say(f"[green]✓[/green] {asset}: {_summary(metadata)}")
+        for outcome in outcomes:
+            _tell_failures(outcome.failures)
+        if all(outcome.success for outcome in outcomes):
+            say("Next: fridge-assets status, fridge-assets alerts list, fridge-assets ui")
+    if not all(outcome.success for outcome in outcomes):
+        raise typer.Exit(1)
+
+
+def _tell_failures(failures: dict[str, str]) -> None:
+    for step, reason in failures.items():
+        err.print(f"[red]✗ {step}:[/red] {reason}", soft_wrap=True)
+
+
+def _summary(metadata: dict[str, Any]) -> str:
+    shown = {name.removeprefix("dagster/"): value for name, value in metadata.items() if isinstance(value, int | float | str)}
+    return ", ".join(f"{name.replace('_', ' ')} {_short(value)}" for name, value in shown.items() if "\n" not in str(value) and len(str(value)) < 60)
+
+
+def _short(value: object) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return f"{value:,.4g}" if isinstance(value, float) else f"{value:,}" if isinstance(value, int) else str(value)
+

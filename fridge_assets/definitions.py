@@ -1,0 +1,59 @@
+"""The whole graph in one place."""
+
+import dagster as dg
+
+from fridge_assets.alerting.assets import device_alerts
+from fridge_assets.automation.freshness import with_freshness
+from fridge_assets.automation.jobs import JOBS
+from fridge_assets.automation.schedules import SCHEDULES
+from fridge_assets.automation.sensors import SENSORS
+from fridge_assets.clock import Clock
+from fridge_assets.features.assets import device_features
+from fridge_assets.fleet.assets import fleet_status
+from fridge_assets.models.assets import MODEL_ASSETS
+from fridge_assets.models.registry import ModelRegistry
+from fridge_assets.readings.assets import device_registry, ingested_readings, sensor_readings
+from fridge_assets.scoring.assets import SCORE_ASSETS, model_scores
+from fridge_assets.settings import Settings
+from fridge_assets.stores.landing import Landing
+from fridge_assets.stores.operations import Operations
+from fridge_assets.stores.published import Published
+from fridge_assets.stores.warehouse import Warehouse
+
+
+def build_definitions(settings: Settings) -> dg.Definitions:
+    """The asset graph over the data folder that ``settings`` name."""
+    warehouse = Warehouse.from_settings(settings)
+    operations = Operations(settings.operations_database, settings.operations.lock_wait)
+    definitions = dg.Definitions(
+        assets=[
+            sensor_readings,
+            device_registry,
+            ingested_readings,
+            device_features,
+            *MODEL_ASSETS,
+            *SCORE_ASSETS,
+            model_scores,
+            device_alerts,
+            fleet_status,
+        ],
+        jobs=JOBS,
+        schedules=SCHEDULES,
+        sensors=SENSORS,
+        resources={
+            "settings": settings,
+            "warehouse": warehouse,
+            "operations": operations,
+            "landing": Landing(settings.landing_dir, operations),
+            "published": Published(settings.published_dir),
+            "models": ModelRegistry(settings.mlflow_database, settings.models_dir),
+            "clock": Clock(
+                warehouse=warehouse,
+                allowed_lateness_seconds=settings.readings.allowed_lateness.total_seconds(),
+            ),
+        },
+    )
+    return with_freshness(definitions, settings.staleness)
+
+
+defs = build_definitions(Settings())

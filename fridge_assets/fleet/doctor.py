@@ -1,0 +1,102 @@
+"""What is wrong with an installation and how to mend it: what `doctor` prints (SPEC 9)."""
+
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from importlib.metadata import version
+from typing import Literal
+
+from fridge_assets.errors import FridgeError
+from fridge_assets.fleet.registry import read_registry
+from fridge_assets.models.families import FAMILIES
+from fridge_assets.models.registry import ModelRegistry
+from fridge_assets.settings import Settings
+from fridge_assets.staleness.tiers import tier_of
+from fridge_assets.stores.files import writable_folder
+from fridge_assets.stores.landing import Landing
+from fridge_assets.stores.operations import Operations
+from fridge_assets.stores.warehouse import Warehouse
+
+Verdict = Literal["ok", "note", "broken"]
+
+_LIBRARIES = ("dagster", "duckdb", "scikit-learn", "torch", "pandas", "great-expectations", "mlflow-skinny")
+_LITTLE_SPACE_GIB = 5
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that was looked at."""
+
+    what: str
+    verdict: Verdict
+    detail: str
+
+
+def examine(
+    warehouse: Warehouse, operations: Operations, landing: Landing, models: ModelRegistry, settings: Settings
+) -> list[Finding]:
+    """Look at everything a working installation needs; one finding each, never an exception."""
+
+    def stores() -> Finding:
+        writable_folder(settings.root)
+        free = shutil.disk_usage(settings.root).free / 2**30
+        verdict: Verdict = "ok" if free > _LITTLE_SPACE_GIB else "note"
+        return Finding("data folder", verdict, f"{settings.root} is writable, {free:.0f} GiB free")
+
+    def registry() -> Finding:
+        devices = read_registry(settings.root)
+        if devices is None:
+            return Finding("device registry", "note", "none; put device_registry.csv into the data folder to name sites")
+        return Finding("device registry", "ok", f"{len(devices):,} devices in {devices['site_id'].nunique():,} sites")
+
+    def open_warehouse() -> Finding:
+        with warehouse.read() as connection:
+            rows = connection.execute("SELECT count(*) FROM device_features").fetchall()[0][0]
+        return Finding("warehouse", "ok", f"opens; {rows:,} feature rows")
+
+    def open_operations() -> Finding:
+        refused = [entry for entry in landing.ledger().values() if entry.status == "refused"]
+        if refused:
+            return Finding("landing files", "note", f"{len(refused)} refused, for example: {refused[0].reason}")
+        return Finding("landing files", "ok", "none refused")
+
+    def clock() -> Finding:
+        with warehouse.read() as connection:
+            newest = connection.execute("SELECT epoch(max(last_reading_at)) FROM device_last_seen").fetchall()[0][0]
+        if newest is None:
+            return Finding("readings", "note", "none yet; bring some with `fridge-assets ingest FILE`")
+        ahead = datetime.fromtimestamp(newest, UTC) - datetime.now(UTC)
+        if ahead > timedelta(minutes=5):
+            return Finding("clock", "note", f"the newest reading is {ahead} ahead of this machine's clock; set one of them")
+        return Finding("clock", "ok", f"the newest reading is {str(-ahead).split('.')[0]} old")
+
+    def released() -> Finding:
+        missing = [family for family in FAMILIES if models.released(family) is None]
+        if missing:
+            return Finding("models", "note", f"{', '.join(missing)} not trained yet; run `fridge-assets train`")
+        for family in FAMILIES:
+            models.load(models.require_released(family))
+        return Finding("models", "ok", f"{len(FAMILIES)} families released, their files unchanged")
+
+    def freshness() -> Finding:
+        with warehouse.read() as connection:
+            newest = connection.execute(
+                "SELECT epoch(arg_max(scored_at, window_end)) FROM score_runs"
+            ).fetchall()[0][0]
+        if newest is None:
+            return Finding("scores", "note", "none yet; run `fridge-assets run hourly`")
+        tier = tier_of(datetime.fromtimestamp(newest, UTC), datetime.now(UTC), settings.staleness)
+        return Finding("scores", "ok" if tier == "fresh" else "note", f"{tier}")
+
+    installed = ", ".join(f"{name} {version(name)}" for name in _LIBRARIES)
+    checks = (stores, registry, open_warehouse, open_operations, clock, released, freshness)
+    _ = operations
+    return [Finding("installation", "ok", installed), *(_tried(check) for check in checks)]
+
+
+def _tried(check: Callable[[], Finding]) -> Finding:
+    try:
+        return check()
+    except FridgeError as error:
+        return Finding(check.__name__.replace("_", " "), "broken", str(error))

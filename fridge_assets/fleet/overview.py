@@ -1,0 +1,101 @@
+"""How the fleet and its pipeline stand: what `status` prints (SPEC 9)."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import duckdb
+import pandas as pd
+
+from fridge_assets.alerting.store import open_alert_summary
+from fridge_assets.clock import parse_moment
+from fridge_assets.settings import Settings
+from fridge_assets.staleness.tiers import tier_of
+from fridge_assets.stores.frames import query
+from fridge_assets.stores.landing import Landing
+from fridge_assets.stores.operations import Operations
+from fridge_assets.stores.warehouse import Warehouse
+
+
+@dataclass(frozen=True)
+class Overview:
+    """The state of a data folder.
+
+    Args:
+        now: the moment that ages are judged at.
+        newest_reading: when any device was last heard from.
+        newest_features: end of the newest window with features.
+        scores: per family its version, window, age, tier and coverage.
+        health: devices by health.
+        open_alerts: devices by the worst severity of their open alerts.
+        files: landing files by status.
+    """
+
+    now: datetime
+    newest_reading: datetime | None
+    newest_features: datetime | None
+    scores: pd.DataFrame
+    health: pd.DataFrame
+    open_alerts: pd.DataFrame
+    files: pd.DataFrame
+
+    def as_dict(self) -> dict[str, Any]:
+        """For programs: frames become lists of records."""
+        return {
+            name: value.to_dict(orient="records") if isinstance(value, pd.DataFrame) else value
+            for name, value in vars(self).items()
+        }
+
+
+def fleet_overview(
+    warehouse: Warehouse, operations: Operations, landing: Landing, as_of: str, settings: Settings
+) -> Overview:
+    """Gather the state of a data folder.
+
+    Args:
+        warehouse: holds readings, features, scores and status.
+        operations: holds alerts.
+        landing: the landing folder and its ledger.
+        as_of: ISO 8601 moment to judge ages at; empty for now.
+        settings: staleness tiers.
+    """
+    now = parse_moment(as_of, "--as-of") if as_of else datetime.now(UTC)
+    with warehouse.read() as connection:
+        newest_reading = _moment(connection, "SELECT max(last_reading_at) FROM device_last_seen")
+        newest_features = _moment(connection, "SELECT max(window_end) FROM device_features")
+        scores = _scores(connection, now, settings)
+        health = query(
+            connection, "SELECT health_status AS health, count(*) AS devices FROM device_status GROUP BY ALL ORDER BY ALL"
+        )
+    with operations.read() as connection:
+        severities = open_alert_summary(connection)["worst_severity"].value_counts()
+    statuses = [entry.status for entry in landing.ledger().values()]
+    return Overview(
+        now,
+        newest_reading,
+        newest_features,
+        scores,
+        health,
+        severities.rename_axis("severity").reset_index(name="devices"),
+        pd.Series(statuses, dtype="str").value_counts().rename_axis("status").reset_index(name="files"),
+    )
+
+
+def _scores(connection: duckdb.DuckDBPyConnection, now: datetime, settings: Settings) -> pd.DataFrame:
+    runs = query(
+        connection,
+        "SELECT family, model_version AS version, window_end, scored_at, rows AS devices, "
+        "rows / greatest(active_devices, 1) AS coverage, flagged, left_out FROM score_runs "
+        "QUALIFY row_number() OVER (PARTITION BY family ORDER BY window_end DESC, scored_at DESC) = 1 ORDER BY family",
+    )
+    ages = [now - moment.to_pydatetime() for moment in runs["scored_at"]]
+    runs.insert(4, "age", [str(age).split(".")[0] for age in ages])
+    runs.insert(
+        5, "tier", [tier_of(moment.to_pydatetime(), now, settings.staleness) for moment in runs["scored_at"]]
+    )
+    return runs
+
+
+def _moment(connection: duckdb.DuckDBPyConnection, sql: str) -> datetime | None:
+    newest = connection.execute(sql).fetchall()[0][0]
+    return None if newest is None else newest.astimezone(UTC)

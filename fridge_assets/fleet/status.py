@@ -1,0 +1,138 @@
+"""Device and site status: what operators look at, ready before they ask (SPEC 1.8)."""
+
+from collections.abc import Mapping
+from datetime import datetime
+
+import duckdb
+import numpy as np
+import pandas as pd
+
+from fridge_assets.contracts import DEVICE_STATUS, SITE_STATUS
+from fridge_assets.settings import Settings
+from fridge_assets.staleness.tiers import tier_of
+from fridge_assets.stores.frames import query
+
+HEALTH_OF_SEVERITY: Mapping[str, str] = {
+    "LOW": "warning",
+    "MEDIUM": "warning",
+    "HIGH": "critical",
+    "CRITICAL": "critical",
+}
+
+_WORST_FIRST = ("critical", "warning", "healthy", "offline")
+_MIN_TREND_WINDOWS = 3
+
+
+def device_activity(connection: duckdb.DuckDBPyConnection, now: datetime, settings: Settings) -> pd.DataFrame:
+    """What each device sent lately: ``last_reading_at``, 24 h means and reading count, one row per device seen."""
+    return query(
+        connection,
+        """
+WITH recent AS (
+  SELECT device_id, max(window_end) AS newest_window_end, sum(reading_count)::BIGINT AS reading_count_24h,
+    sum(temp_evaporator_mean * reading_count) / sum(reading_count) FILTER (temp_evaporator_mean IS NOT NULL)
+      AS temp_evaporator_mean_24h,
+    sum(current_compressor_mean * reading_count) / sum(reading_count) FILTER (current_compressor_mean IS NOT NULL)
+      AS current_compressor_mean_24h
+  FROM device_features WHERE window_end <= $now AND window_end > $since GROUP BY device_id
+)
+SELECT device_id,
+  CASE WHEN last_reading_at <= $now THEN last_reading_at ELSE newest_window_end END AS last_reading_at,
+  temp_evaporator_mean_24h, current_compressor_mean_24h, reading_count_24h
+FROM device_last_seen LEFT JOIN recent USING (device_id)
+""",
+        {"now": now, "since": now - settings.fleet.trend_span},
+    )
+
+
+def device_scores(connection: duckdb.DuckDBPyConnection, now: datetime, settings: Settings) -> pd.DataFrame:
+    """Each device's newest score and its change over the trend span, one row per scored device.
+
+    Returns:
+        ``device_id``, ``latest_anomaly_score``, ``scored_at`` (UTC), ``score_change`` (over the span; null with too
+        few windows).
+    """
+    hours = settings.fleet.trend_span.total_seconds() / 3600
+    return query(
+        connection,
+        f"""
+WITH windows AS (
+  SELECT device_id, window_end, max(anomaly_score) AS score, max(scored_at) AS scored_at
+  FROM model_scores WHERE window_end <= $now AND window_end > $since GROUP BY device_id, window_end
+)
+SELECT device_id, arg_max(score, window_end) AS latest_anomaly_score, arg_max(scored_at, window_end) AS scored_at,
+  CASE WHEN count(*) >= {_MIN_TREND_WINDOWS} THEN regr_slope(score, epoch(window_end) / 3600) * {hours} END
+    AS score_change
+FROM windows GROUP BY device_id
+""",
+        {"now": now, "since": now - settings.fleet.trend_span},
+    )
+
+
+def device_status(
+    registry: pd.DataFrame,
+    activity: pd.DataFrame,
+    scores: pd.DataFrame,
+    open_alerts: pd.DataFrame,
+    now: datetime,
+    settings: Settings,
+) -> pd.DataFrame:
+    """DEVICE_STATUS rows, one per registered device.
+
+    Args:
+        registry: DEVICE_REGISTRY rows.
+        activity: from :func:`device_activity`.
+        scores: from :func:`device_scores`.
+        open_alerts: ``device_id``, ``open_alerts`` and ``worst_severity`` of the devices with active alerts.
+        now: the clock; ages are measured from it.
+        settings: staleness tiers, offline span, trend threshold.
+    """
+    status = registry
+    for frame in (activity, scores, open_alerts):
+        status = status.merge(frame, on="device_id", how="left")
+    tiers = {
+        moment: tier_of(moment.to_pydatetime(), now, settings.staleness) for moment in status["scored_at"].dropna().unique()
+    }
+    status["score_status"] = status["scored_at"].map(tiers).fillna("expired").astype("str")
+    expired = status["score_status"] == "expired"
+    status["latest_anomaly_score"] = status["latest_anomaly_score"].where(~expired)
+    status["score_source"] = pd.Series(np.where(expired, None, "models"), index=status.index, dtype="str")
+    status["anomaly_trend"] = _trend(status["score_change"].where(~expired), settings.fleet.trend_slope)
+    for count in ("open_alerts", "reading_count_24h"):
+        status[count] = status[count].fillna(0).astype("int64")
+    status["health_status"] = _health(status, now, settings)
+    return status[list(DEVICE_STATUS.column_names)].sort_values("device_id", ignore_index=True)
+
+
+def site_status(devices: pd.DataFrame) -> pd.DataFrame:
+    """SITE_STATUS rows, one per site with an active device.
+
+    Args:
+        devices: DEVICE_STATUS rows.
+    """
+    active = devices[devices["status"] == "active"]
+    rank = {health: place for place, health in enumerate(_WORST_FIRST)}
+    grouped = active.assign(
+        in_alert=active["open_alerts"] > 0, health_rank=active["health_status"].map(rank)
+    ).groupby("site_id", sort=True)
+    sites = grouped.agg(
+        region=("region", "first"),
+        device_count=("device_id", "size"),
+        devices_in_alert=("in_alert", "sum"),
+        mean_anomaly_score=("latest_anomaly_score", "mean"),
+        max_anomaly_score=("latest_anomaly_score", "max"),
+        health_rank=("health_rank", "min"),
+    ).reset_index()
+    sites["health_status"] = sites["health_rank"].map(dict(enumerate(_WORST_FIRST))).astype("str")
+    return sites[list(SITE_STATUS.column_names)].astype({"device_count": "int64", "devices_in_alert": "int64"})
+
+
+def _trend(change: pd.Series, threshold: float) -> pd.Series:
+    trend = np.select([change.isna(), change > threshold, change < -threshold], [None, "increasing", "decreasing"], "stable")
+    return pd.Series(trend, index=change.index, dtype="str")
+
+
+def _health(status: pd.DataFrame, now: datetime, settings: Settings) -> pd.Series:
+    health = status["worst_severity"].map(HEALTH_OF_SEVERITY).fillna("healthy")
+    silent = status["last_reading_at"].isna() | (now - status["last_reading_at"] > settings.fleet.offline_after)
+    return health.mask(silent, "offline").astype("str")

@@ -1,0 +1,74 @@
+"""Assets of the models: training, one asset per family."""
+
+from collections.abc import Iterator
+
+import dagster as dg
+
+from fridge_assets.asset_results import AssetEvent, guarded
+from fridge_assets.clock import Clock
+from fridge_assets.contracts import DEVICE_FEATURES
+from fridge_assets.fleet.registry import effective_registry, with_cohort
+from fridge_assets.models.families import FAMILIES
+from fridge_assets.models.registry import ModelRegistry, RegisteredVersion
+from fridge_assets.models.selection import select_training_rows
+from fridge_assets.models.training import TrainedModel, train
+from fridge_assets.settings import Settings
+from fridge_assets.stores.warehouse import Warehouse
+
+
+def model_name(family: str) -> str:
+    """Asset key of the versions of ``family``."""
+    return f"{family}_model"
+
+
+def model_asset(family: str) -> dg.AssetsDefinition:
+    """The asset that trains a new version of ``family``."""
+
+    @dg.asset(
+        name=model_name(family),
+        deps=[DEVICE_FEATURES.name, "device_registry"],
+        group_name="models",
+        kinds={"scikitlearn", "mlflow"},
+        owners=["team:ml"],
+        description=f"Versions of {family}. The first one is released by itself, later ones are drafts.",
+        pool=model_name(family),
+    )
+    def model(
+        settings: dg.ResourceParam[Settings],
+        warehouse: Warehouse,
+        models: dg.ResourceParam[ModelRegistry],
+        clock: Clock,
+    ) -> Iterator[AssetEvent]:
+        def work() -> Iterator[AssetEvent]:
+            now = clock.now()
+            devices = with_cohort(effective_registry(settings.root, warehouse))
+            with warehouse.read() as connection:
+                rows = select_training_rows(connection, devices, now, settings)
+            trained = train(FAMILIES[family], rows, settings, now)
+            yield _result(models.register(trained), trained)
+
+        yield from guarded(work, {})
+
+    return model
+
+
+MODEL_ASSETS: tuple[dg.AssetsDefinition, ...] = tuple(model_asset(family) for family in FAMILIES)
+
+
+def _result(registered: RegisteredVersion, trained: TrainedModel) -> dg.MaterializeResult[None]:
+    metadata = trained.version.metadata
+    record = metadata.training
+    return dg.MaterializeResult(
+        metadata={
+            "version": registered.version,
+            "stage": registered.stage,
+            "features": len(metadata.features),
+            "training rows": record.rows,
+            "training devices": record.devices,
+            "dropped as contaminated": record.self_cleaned,
+            "training data": f"{record.window_from:%Y-%m-%d %H:%M} … {record.window_to:%Y-%m-%d %H:%M} UTC",
+            "training data hash": record.hash,
+            "calibrated on": record.calibrated_on,
+            **{name.replace("_", " "): value for name, value in metadata.metrics.items()},
+        }
+    )

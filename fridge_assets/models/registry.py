@@ -1,0 +1,204 @@
+"""Model versions, numbered and kept by MLflow (SPEC 3)."""
+
+import shutil
+import tempfile
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal, cast
+from urllib.parse import urlsplit
+
+from fridge_assets.models._mlflow import one_process, open_client
+from fridge_assets.models.metadata import ModelMetadata
+from fridge_assets.models.snapshot import write_snapshot
+from fridge_assets.models.training import TrainedModel
+from fridge_assets.models.version import MANIFEST, ArtifactRefused, ModelVersion, file_hash
+from fridge_assets.stores.files import writable_folder
+
+if TYPE_CHECKING:
+    from mlflow.entities.model_registry import ModelVersion as MlflowVersion
+    from mlflow.tracking import MlflowClient
+
+Stage = Literal["draft", "staging", "release", "archived"]
+
+_RELEASE: Literal["release"] = "release"
+_ARTIFACTS = "version"
+
+
+@dataclass(frozen=True)
+class RegisteredVersion:
+    """A version as the registry knows it, without its artifacts.
+
+    Args:
+        number: MLflow's number of the version within the family.
+        stage: ``release`` is the version that MLflow's alias of that name points to.
+        run_id: MLflow run that holds the artifacts.
+        manifest_hash: SHA-256 of the manifest of its files.
+        metadata: what the version says about itself.
+    """
+
+    number: int
+    stage: Stage
+    run_id: str
+    manifest_hash: str
+    metadata: ModelMetadata
+
+    @property
+    def family(self) -> str:
+        """Model family."""
+        return self.metadata.family
+
+    @property
+    def version(self) -> str:
+        """Semantic version."""
+        return self.metadata.version
+
+
+class ModelRegistry:
+    """Versions of all families: MLflow's database numbers them, their files lie under ``models_dir``.
+
+    A version is written once and never changed. Its number comes from MLflow's database, whose key admits
+    each number once, and it counts as registered only when its last tag is written, so that a process killed
+    in between leaves a gap in the numbers and nothing else.
+
+    Args:
+        tracking_uri: MLflow tracking and registry URI, such as ``sqlite:////data/mlflow.db``.
+        models_dir: folder of the artifacts and training snapshots.
+    """
+
+    def __init__(self, tracking_uri: str, models_dir: Path) -> None:
+        self.tracking_uri = tracking_uri
+        self.models_dir = models_dir.resolve()
+
+    def register(self, trained: TrainedModel) -> RegisteredVersion:
+        """Store ``trained`` as the next version of its family.
+
+        The first version is 1.0.0 and is released; every later one raises the minor number and is a draft.
+
+        Raises:
+            FolderNotWritable: ``models_dir`` cannot be written.
+            RegistryUnavailable: MLflow's database cannot be opened.
+        """
+        client, metadata = self._client, trained.version.metadata
+        with one_process(self.models_dir):
+            write_snapshot(trained.rows, self.models_dir)
+            run = client.create_run(self._experiment(), run_name=metadata.model_id).info
+            number = self._next_number(metadata, run.run_id, run.artifact_uri)
+            metadata = metadata.model_copy(
+                update={"version": self._semantic_version(metadata.family, number)}
+            )
+            manifest_hash = self._write(replace(trained.version, metadata=metadata), run.run_id)
+            client.set_terminated(run.run_id)
+            tags = {
+                "stage": "draft",
+                "semantic_version": metadata.version,
+                "training_hash": metadata.training.hash,
+                "manifest_hash": manifest_hash,
+                "metadata": metadata.model_dump_json(),  # last: what makes the version count
+            }
+            for key, value in tags.items():
+                client.set_model_version_tag(metadata.family, str(number), key, value)
+            if self.released(metadata.family) is None:
+                client.set_registered_model_alias(metadata.family, _RELEASE, str(number))
+        return next(found for found in self.versions(metadata.family) if found.number == number)
+
+    def versions(self, family: str | None = None) -> list[RegisteredVersion]:
+        """Versions of ``family``, or of all families; by family, oldest first."""
+        released = {
+            model.name: model.aliases.get(_RELEASE) for model in self._client.search_registered_models()
+        }
+        found = [
+            RegisteredVersion(
+                number=int(entry.version),
+                stage=_RELEASE if entry.version == released[entry.name] else cast(Stage, entry.tags["stage"]),
+                run_id=entry.run_id,
+                manifest_hash=entry.tags["manifest_hash"],
+                metadata=ModelMetadata.model_validate_json(entry.tags["metadata"]),
+            )
+            for entry in self._entries(family)
+            if "metadata" in entry.tags
+        ]
+        return sorted(found, key=lambda version: (version.family, version.number))
+
+    def released(self, family: str) -> RegisteredVersion | None:
+        """The version of ``family`` that scores; None before the first one is trained."""
+        return next((version for version in self.versions(family) if version.stage == _RELEASE), None)
+
+    def load(self, registered: RegisteredVersion) -> ModelVersion:
+        """The version with its artifacts, which may have moved with ``models_dir`` since they were written.
+
+        Raises:
+            ArtifactRefused: a file is missing or not what training wrote; it is named.
+        """
+        # MLflow's layout below the experiment's location
+        folder = self._artifacts / registered.run_id / "artifacts" / _ARTIFACTS
+        if not folder.is_dir():
+            self._fetch(registered, folder)
+        if not (folder / MANIFEST).is_file() or file_hash(folder / MANIFEST) != registered.manifest_hash:
+            raise ArtifactRefused(
+                f"{folder / MANIFEST} is not the one registered for {registered.family} {registered.version}",
+                "Do not use this version: restore its folder from a backup, or train a new version.",
+            )
+        return ModelVersion.load(folder)
+
+    @cached_property
+    def _client(self) -> "MlflowClient":
+        with one_process(self.models_dir):
+            return open_client(self.tracking_uri)
+
+    @property
+    def _artifacts(self) -> Path:
+        return self.models_dir / "artifacts"
+
+    def _experiment(self) -> str:
+        """The MLflow experiment whose artifacts lie under ``models_dir``; a moved folder gets a new one.
+
+        A server keeps artifacts where it was told to.
+        """
+        server = urlsplit(self.tracking_uri).scheme in ("http", "https")
+        name = "fridge_assets" if server else f"fridge_assets in {self._artifacts}"
+        known = self._client.get_experiment_by_name(name)
+        if known:
+            return cast(str, known.experiment_id)
+        location = None if server else self._artifacts.as_uri()
+        return cast(str, self._client.create_experiment(name, artifact_location=location))
+
+    def _next_number(self, metadata: ModelMetadata, run_id: str, artifact_uri: str) -> int:
+        family = metadata.family
+        if not self._client.search_registered_models(filter_string=f"name = '{family}'"):
+            self._client.create_registered_model(family)
+        created = self._client.create_model_version(
+            family, f"{artifact_uri}/{_ARTIFACTS}", run_id, tags={"major": str(metadata.major)}
+        )
+        return int(created.version)
+
+    def _semantic_version(self, family: str, number: int) -> str:
+        """``major.minor.0``, minor counting the versions of that major before this one."""
+        majors = {int(entry.version): entry.tags["major"] for entry in self._entries(family)}
+        minor = sum(earlier < number and major == majors[number] for earlier, major in majors.items())
+        return f"{majors[number]}.{minor}.0"
+
+    def _entries(self, family: str | None) -> "list[MlflowVersion]":
+        where = None if family is None else f"name = '{family}'"
+        return list(self._client.search_model_versions(where, max_results=10_000))
+
+    def _write(self, version: ModelVersion, run_id: str) -> str:
+        with tempfile.TemporaryDirectory(dir=self.models_dir, prefix=".new-") as folder:
+            version.save(Path(folder))
+            self._client.log_artifacts(run_id, folder, _ARTIFACTS)
+            return file_hash(Path(folder) / MANIFEST)
+
+    def _fetch(self, registered: RegisteredVersion, folder: Path) -> None:
+        """Bring a version's files from where MLflow keeps them."""
+        from mlflow.exceptions import MlflowException  # noqa: PLC0415
+
+        with tempfile.TemporaryDirectory(dir=writable_folder(self.models_dir), prefix=".new-") as temporary:
+            try:
+                fetched = self._client.download_artifacts(registered.run_id, _ARTIFACTS, temporary)
+            except (MlflowException, OSError) as error:
+                raise ArtifactRefused(
+                    f"the files of {registered.family} {registered.version} are not in {folder}: {error}",
+                    "Restore the folder from a backup, or train a new version.",
+                ) from error
+            writable_folder(folder.parent)
+            shutil.move(fetched, folder)

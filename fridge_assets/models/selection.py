@@ -1,0 +1,158 @@
+"""Which windows a model learns from (SPEC 2.1)."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime
+
+import duckdb
+import pandas as pd
+
+from fridge_assets.contracts.device_features import MODEL_FEATURES
+from fridge_assets.settings import Settings
+from fridge_assets.stores.frames import query
+
+IDENTITY = ("device_id", "cohort", "window_end")
+"""What identifies a training row and decides which history it belongs to."""
+
+_USABLE = """
+    SELECT f.device_id, f.window_end
+    FROM device_features f
+    JOIN training_devices d USING (device_id)
+    ANTI JOIN training_exclusions e ON e.device_id = f.device_id AND e.window_end = f.window_end
+    WHERE d.status = 'active' AND f.window_end <= $now AND f.window_end > $since
+      AND f.sensor_completeness >= $min_completeness
+      AND f.reading_count >= $min_readings
+      AND f.quality_flag_count <= $max_flagged
+"""
+
+
+def select_training_rows(
+    connection: duckdb.DuckDBPyConnection,
+    devices: pd.DataFrame,
+    now: datetime,
+    settings: Settings,
+    excluded: pd.DataFrame | None = None,
+) -> pd.DataFrame:
+    """Usable windows of active devices, at most ``settings.training.max_rows``, spread evenly.
+
+    The time from the oldest to the newest usable window is cut into as many equal spans as a device may have
+    rows, and each device gives one window of each span, chosen by a hash: every device's rows are spread over
+    time, times and cohorts are represented as they occur, and the same table gives the same rows. When there
+    are more devices than rows, a hash chooses the devices.
+
+    Args:
+        connection: an open connection with the table ``device_features``.
+        devices: ``device_id``, ``cohort`` and ``status``, one row per device.
+        now: windows that end later are not looked at.
+        settings: groups ``training``, ``features`` and ``scoring``.
+        excluded: ``device_id`` and ``window_end`` of windows to leave out, such as those that the released
+            model flagged or that follow maintenance.
+
+    Returns:
+        ``device_id``, ``cohort``, ``window_end`` and MODEL_FEATURES, ordered by device and time. A null is
+        already filled with the device's most recent value up to ``scoring.imputation_memory`` before, as in
+        scoring.
+    """
+    exclusions = pd.DataFrame(columns=["device_id", "window_end"]) if excluded is None else excluded
+    with _registered(
+        connection,
+        training_devices=devices[["device_id", "cohort", "status"]],
+        training_exclusions=exclusions[["device_id", "window_end"]].astype(
+            {"device_id": "str", "window_end": "datetime64[us, UTC]"}
+        ),
+    ):
+        chosen = _choose_windows(connection, now, settings)
+        with _registered(connection, training_windows=chosen):
+            rows = query(
+                connection,
+                f"SELECT device_id, d.cohort, window_end, {', '.join(MODEL_FEATURES)} FROM training_windows "
+                "JOIN device_features USING (device_id, window_end) "
+                "JOIN training_devices d USING (device_id) "
+                "ORDER BY device_id, window_end",
+            )
+    return _fill_from_own_past(connection, rows, settings)
+
+
+def _choose_windows(connection: duckdb.DuckDBPyConnection, now: datetime, settings: Settings) -> pd.DataFrame:
+    limits = settings.training
+    usable = {
+        "now": now,
+        "min_completeness": limits.min_completeness,
+        "min_readings": limits.min_readings,
+        "max_flagged": limits.max_flagged_readings,
+    }
+    newest = query(
+        connection, f"SELECT max(window_end) AS newest FROM ({_USABLE})", {**usable, "since": _BEGINNING}
+    )
+    if newest["newest"].isna().all():
+        return pd.DataFrame({"device_id": pd.Series(dtype="str"), "window_end": newest["newest"].iloc[:0]})
+    usable["since"] = newest["newest"].iloc[0] - limits.history
+    span = query(
+        connection,
+        "SELECT min(epoch(window_end)) AS oldest, max(epoch(window_end)) AS newest, "
+        f"count(DISTINCT device_id) AS devices FROM ({_USABLE})",
+        usable,
+    ).iloc[0]
+    length = settings.features.window.total_seconds()
+    windows = round((span["newest"] - span["oldest"]) / length) + 1
+    return query(
+        connection,
+        f"""
+        WITH usable AS ({_USABLE}),
+        chosen_devices AS (
+            SELECT device_id FROM (SELECT DISTINCT device_id FROM usable)
+            ORDER BY md5(device_id) LIMIT $max_rows
+        ),
+        placed AS (
+            SELECT device_id, window_end, epoch_us(window_end) AS moment,
+                   round((epoch(window_end) - $oldest) / $length)::BIGINT * $per_device // $windows AS span
+            FROM usable SEMI JOIN chosen_devices USING (device_id)
+        )
+        SELECT device_id, arg_min(window_end, md5(device_id || '|' || moment)) AS window_end
+        FROM placed GROUP BY device_id, span
+        """,
+        {
+            **usable,
+            "max_rows": limits.max_rows,
+            "oldest": float(span["oldest"]),
+            "length": length,
+            "windows": windows,
+            "per_device": min(windows, max(limits.max_rows // int(span["devices"]), 1)),
+        },
+    )
+
+
+def _fill_from_own_past(
+    connection: duckdb.DuckDBPyConnection, rows: pd.DataFrame, settings: Settings
+) -> pd.DataFrame:
+    nulls = rows[list(MODEL_FEATURES)].isna()
+    gappy = [name for name in MODEL_FEATURES if nulls[name].any() and not nulls[name].all()]
+    with_gaps = nulls[gappy].any(axis=1)
+    if not with_gaps.any():
+        return rows
+    gaps = rows.loc[with_gaps, ["device_id", "window_end"]]
+    gaps = gaps.assign(since=gaps["window_end"] - settings.scoring.imputation_memory, row=gaps.index)
+    with _registered(connection, training_gaps=gaps):
+        # arg_max passes over nulls, so that each feature comes from its own newest window.
+        past = query(
+            connection,
+            f"SELECT g.row, {', '.join(f'arg_max(f.{name}, f.window_end) AS {name}' for name in gappy)} "
+            "FROM training_gaps g JOIN device_features f ON f.device_id = g.device_id "
+            "AND f.window_end < g.window_end AND f.window_end >= g.since GROUP BY g.row",
+        )
+    return rows.fillna(past.set_index("row").astype(float))
+
+
+_BEGINNING = datetime.fromisoformat("1970-01-01T00:00:00+00:00")
+
+
+@contextmanager
+def _registered(connection: duckdb.DuckDBPyConnection, **frames: pd.DataFrame) -> Iterator[None]:
+    """Make frames visible to SQL under their keyword for the length of the block."""
+    for name, frame in frames.items():
+        connection.register(name, frame)
+    try:
+        yield
+    finally:
+        for name in frames:
+            connection.unregister(name)

@@ -1,0 +1,171 @@
+"""From training rows to a calibrated model; the same rows give the same model (SPEC 2.1, 2.2)."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from fridge_assets.contracts.device_features import MODEL_FEATURES
+from fridge_assets.errors import FridgeError
+from fridge_assets.models.base import ScoreModel
+from fridge_assets.models.calibration import Calibration
+from fridge_assets.models.imputation import IMPUTATION_ORDER, Imputer
+from fridge_assets.models.metadata import ModelMetadata, TrainingRecord, library_versions
+from fridge_assets.models.snapshot import canonical, content_hash
+from fridge_assets.models.version import ModelVersion
+from fridge_assets.settings import Settings
+
+_LEAST_PRESENT = 0.5
+_GROSS_OUTLIER = 3.0
+_SMALLEST_BLOCK = 20
+
+
+class NotEnoughTrainingRows(FridgeError):
+    """There is too little to learn from."""
+
+
+@dataclass(frozen=True)
+class TrainedModel:
+    """A model version that the registry has not numbered yet, and the rows it was made of."""
+
+    version: ModelVersion
+    rows: pd.DataFrame
+
+
+def train(
+    model_class: type[ScoreModel], rows: pd.DataFrame, settings: Settings, now: datetime
+) -> TrainedModel:
+    """Impute, clean, fit and calibrate one family on ``rows``.
+
+    Args:
+        model_class: the family.
+        rows: ``device_id``, ``cohort``, ``window_end`` and features, in any order.
+        settings: groups ``training``, ``calibration`` and the family's own.
+        now: recorded as ``trained_at``.
+
+    Raises:
+        NotEnoughTrainingRows: fewer rows than ``settings.training.min_rows``, or no usable feature.
+    """
+    rows = canonical(rows)
+    _require_enough(len(rows), settings)
+    features = usable_features(rows)
+    complete, left_out = Imputer.fit(rows, features).apply(rows)
+    seed = settings.training.seed
+    kept = complete[self_clean(model_class, complete, features, settings)]
+    model = model_class.fit(kept, features, settings, seed)
+    raw, calibrated_on = _unseen_raw_scores(model_class, model, kept, features, settings)
+    calibration = Calibration.fit(raw, settings.calibration)
+    record = TrainingRecord(
+        hash=content_hash(rows),
+        window_from=rows["window_end"].min().to_pydatetime(),
+        window_to=rows["window_end"].max().to_pydatetime(),
+        rows=len(rows),
+        devices=rows["device_id"].nunique(),
+        left_out=len(left_out),
+        self_cleaned=len(complete) - len(kept),
+        calibrated_on=calibrated_on,
+        seed=seed,
+        settings=settings.model_dump(mode="json", include={"training", "calibration", "forest", "baseline"}),
+    )
+    metadata = ModelMetadata(
+        family=model_class.family,
+        major=model_class.major,
+        granularity=model_class.granularity,
+        features=model.features,
+        threshold=settings.calibration.threshold,
+        imputation=IMPUTATION_ORDER,
+        training=record,
+        libraries=library_versions(),
+        metrics=_metrics(calibration, raw, settings),
+        trained_at=now,
+    )
+    return TrainedModel(ModelVersion(metadata, model, Imputer.fit(rows, model.features), calibration), rows)
+
+
+def usable_features(rows: pd.DataFrame) -> tuple[str, ...]:
+    """The MODEL_FEATURES that at least half of ``rows`` have; a fleet may lack sensors.
+
+    Raises:
+        NotEnoughTrainingRows: there is none.
+    """
+    present = rows.reindex(columns=list(MODEL_FEATURES)).notna().mean()
+    usable = tuple(name for name in MODEL_FEATURES if present[name] >= _LEAST_PRESENT)
+    if not usable:
+        raise NotEnoughTrainingRows(
+            f"none of {len(MODEL_FEATURES)} features is present in half of {len(rows)} training windows",
+            "Check the sensor columns of the readings: names, units and ranges.",
+        )
+    return usable
+
+
+def self_clean(
+    model_class: type[ScoreModel], rows: pd.DataFrame, features: tuple[str, ...], settings: Settings
+) -> NDArray[np.bool_]:
+    """Which of the complete ``rows`` to keep, shape (n,): a few devices of any fleet are faulty already.
+
+    A preliminary model scores its own rows; those further above the upper quartile of the logarithm of the
+    raw score than three interquartile ranges are dropped (Tukey's far-out fence, on a logarithm because raw
+    scores are skewed), the strangest first and never more than ``settings.training.max_self_cleaning``.
+    """
+    raw = model_class.fit(rows, features, settings, settings.training.seed).raw_scores(rows)
+    level = np.log(np.maximum(raw, np.finfo(np.float64).tiny))
+    lower, upper = np.quantile(level, (0.25, 0.75))
+    far_out = level > upper + _GROSS_OUTLIER * (upper - lower)
+    allowed = int(settings.training.max_self_cleaning * len(rows))
+    strangest = np.argsort(-raw, kind="stable")[: min(int(far_out.sum()), allowed)]
+    kept = np.ones(len(rows), dtype=np.bool_)
+    kept[strangest] = False
+    return kept
+
+
+def time_blocks(window_end: pd.Series, blocks: int) -> NDArray[np.intp]:
+    """Number of the contiguous time block that each row falls into, blocks of about as many rows each."""
+    order = window_end.rank(method="min").to_numpy() - 1
+    return (order * blocks // len(order)).astype(np.intp)
+
+
+def _unseen_raw_scores(
+    model_class: type[ScoreModel],
+    model: ScoreModel,
+    rows: pd.DataFrame,
+    features: tuple[str, ...],
+    settings: Settings,
+) -> tuple[NDArray[np.float64], str]:
+    """Raw scores of windows that the model scoring them has not seen, and how they came about.
+
+    A model knows its own training rows too well, above all one that keeps statistics of each device, and
+    would flag new windows of healthy devices far more often than 1 %.
+    """
+    folds = settings.calibration.folds
+    block = time_blocks(rows["window_end"], folds)
+    if np.bincount(block, minlength=folds).min() < _SMALLEST_BLOCK:
+        return model.raw_scores(rows), f"its own training rows: too few windows for {folds} time blocks"
+    raw = np.empty(len(rows))
+    for number in range(folds):
+        unseen = block == number
+        partial = model_class.fit(rows[~unseen], features, settings, settings.training.seed)
+        raw[unseen] = partial.raw_scores(rows[unseen])
+    return raw, f"unseen rows: {folds} time blocks, each scored by a model fitted on the others"
+
+
+def _metrics(calibration: Calibration, raw: NDArray[np.float64], settings: Settings) -> dict[str, float]:
+    scores = calibration.to_score(raw)
+    return {
+        "share_flagged": float((scores > settings.calibration.threshold).mean()),
+        "score_mean": float(scores.mean()),
+        "score_p95": float(np.quantile(scores, 0.95)),
+        "tail_shape": calibration.tail_shape,
+    }
+
+
+def _require_enough(rows: int, settings: Settings) -> None:
+    limits = settings.training
+    if rows < limits.min_rows:
+        raise NotEnoughTrainingRows(
+            f"{rows} usable windows; need {limits.min_rows} with a completeness of "
+            f"{limits.min_completeness:g} or more, at least {limits.min_readings} readings and at most "
+            f"{limits.max_flagged_readings} flagged ones",
+            "Ingest a longer history, or lower FRIDGE_TRAINING__MIN_ROWS.",
+        )

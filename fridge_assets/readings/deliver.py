@@ -1,0 +1,135 @@
+"""Foreign files into landing, after a look at what they hold (SPEC 9, `ingest`)."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+import duckdb
+import pandas as pd
+
+from fridge_assets.contracts.sensor_readings import SENSORS
+from fridge_assets.errors import FridgeError
+from fridge_assets.readings.interpretation import Interpretation
+from fridge_assets.readings.source import SourceFile, probe
+from fridge_assets.readings.staging import create_staged, stage
+from fridge_assets.settings import Settings
+from fridge_assets.stores.frames import query
+from fridge_assets.stores.landing import Landing
+from fridge_assets.stores.warehouse import Warehouse
+
+_EXAMPLES = 5
+
+
+@dataclass(frozen=True)
+class DeliveryReport:
+    """What a delivered file holds.
+
+    Args:
+        file: its name as given.
+        delivered_as: where it lies in landing.
+        rows: rows in it.
+        devices: distinct devices with a usable row.
+        sensors: sensors with at least one usable value.
+        first_timestamp: of the usable rows; None without any.
+        last_timestamp: of the usable rows; None without any.
+        unusable: rows that will be quarantined.
+        unusable_examples: some of them with reason and detail.
+        warnings: sentences about columns and time zone.
+    """
+
+    file: str
+    delivered_as: Path
+    rows: int
+    devices: int
+    sensors: tuple[str, ...]
+    first_timestamp: datetime | None
+    last_timestamp: datetime | None
+    unusable: int
+    unusable_examples: pd.DataFrame
+    warnings: tuple[str, ...]
+
+
+def deliver(
+    file: Path,
+    interpretation: Interpretation,
+    landing: Landing,
+    warehouse: Warehouse,
+    registry: pd.DataFrame | None,
+    settings: Settings,
+) -> DeliveryReport:
+    """Copy ``file`` into landing with its interpretation, after reading it the way ingestion will.
+
+    Args:
+        file: Parquet, CSV or JSON lines.
+        interpretation: how its columns are to be read.
+        landing: where it goes.
+        warehouse: gives the engine to read with.
+        registry: DEVICE_REGISTRY rows; None when every device counts as known.
+        settings: cleaning rules.
+
+    Raises:
+        FridgeError: the file does not exist, cannot be read, or holds not one usable row; landing stays as it was.
+    """
+    if not file.is_file():
+        raise FridgeError(f"{file} is not a file", "Give the path of a readings file.")
+    with warehouse.engine() as engine:
+        if registry is not None:
+            engine.execute("CREATE TABLE known_devices AS SELECT device_id FROM registry")
+        source = probe(engine, file, interpretation)
+        create_staged(engine)
+        stage(engine, source, [file], datetime.now(UTC), settings.readings)
+        summary = _summary(engine)
+        examples = query(
+            engine,
+            "SELECT row_number, reason, detail FROM staged WHERE reason IS NOT NULL "
+            "QUALIFY row_number() OVER (PARTITION BY reason ORDER BY row_number) = 1 "
+            f"ORDER BY row_number LIMIT {_EXAMPLES}",
+        )
+    usable = int(summary["usable"])
+    if not usable:
+        detail = examples["detail"].iloc[0] if len(examples) else "it has a header but no rows"
+        raise FridgeError(
+            f"{file.name} has no usable row among {int(summary['rows']):,}: {detail}", "Nothing was delivered."
+        )
+    return DeliveryReport(
+        file=str(file),
+        delivered_as=landing.deliver(file, None if interpretation.is_plain else interpretation.to_json()),
+        rows=int(summary["rows"]),
+        devices=int(summary["devices"]),
+        sensors=tuple(sensor.name for sensor in SENSORS if summary[sensor.name]),
+        first_timestamp=summary["first_timestamp"].to_pydatetime(),
+        last_timestamp=summary["last_timestamp"].to_pydatetime(),
+        unusable=int(summary["rows"]) - usable,
+        unusable_examples=examples,
+        warnings=_warnings(source, summary),
+    )
+
+
+def _summary(engine: duckdb.DuckDBPyConnection) -> "pd.Series[object]":
+    sensors = ", ".join(f"count({s.name}) FILTER (reason IS NULL) AS {s.name}" for s in SENSORS)
+    return query(
+        engine,
+        "SELECT count(*) AS rows, count(*) FILTER (reason IS NULL) AS usable, "
+        "count(DISTINCT device_id) FILTER (reason IS NULL) AS devices, "
+        "min(timestamp_utc) FILTER (reason IS NULL) AS first_timestamp, "
+        "max(timestamp_utc) FILTER (reason IS NULL) AS last_timestamp, "
+        f"count(*) FILTER (zoneless) AS zoneless, count(*) FILTER (range_violation) AS out_of_range, {sensors} "
+        "FROM staged",
+    ).iloc[0]
+
+
+def _warnings(source: SourceFile, summary: "pd.Series[object]") -> tuple[str, ...]:
+    warnings = []
+    if source.unknown_columns:
+        warnings.append(f"columns {', '.join(source.unknown_columns)} are unknown and ignored; --map names them")
+    if summary["zoneless"]:
+        warnings.append(
+            f"{int(summary['zoneless']):,} timestamps name no time zone and are read as "
+            f"{source.interpretation.timezone}; --timezone sets another"
+        )
+    if summary["out_of_range"]:
+        warnings.append(
+            f"{int(summary['out_of_range']):,} rows have values outside the physical range; "
+            "these values become null and the rows are flagged RANGE_VIOLATION"
+        )
+    return tuple(warnings)

@@ -1,0 +1,107 @@
+"""What a model gets to see: the latest closed window's usable rows (SPEC 2)."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+import duckdb
+import pandas as pd
+
+from fridge_assets.contracts.device_features import MODEL_FEATURES
+from fridge_assets.errors import FridgeError
+from fridge_assets.settings import Settings
+from fridge_assets.stores.frames import query
+
+
+class FeaturesStale(FridgeError):
+    """The newest features are too old to be scored."""
+
+
+@dataclass(frozen=True)
+class ModelInput:
+    """Rows of one window, before imputation.
+
+    Args:
+        window_end: the window.
+        rows: DEVICE_FEATURES columns and ``cohort``, one row per device.
+        recent: most recent non-null feature values of the devices whose rows have nulls.
+        active: active devices that should have been scored.
+        left_out: reason → devices that cannot be scored.
+    """
+
+    window_end: datetime
+    rows: pd.DataFrame
+    recent: pd.DataFrame
+    active: int
+    left_out: dict[str, list[str]]
+
+
+def window_to_score(newest: datetime | None, now: datetime, settings: Settings) -> datetime:
+    """End of the window to score at ``now``.
+
+    Args:
+        newest: end of the newest window that has features.
+        now: the clock.
+        settings: greatest age of features.
+
+    Raises:
+        FeaturesStale: there are no features, or none young enough; scoring stale features misleads.
+    """
+    if newest is None:
+        raise FeaturesStale(
+            "device_features has no window that is closed", "Bring readings with `fridge-assets ingest FILE` first."
+        )
+    age = now - newest
+    if age > settings.features.max_age:
+        raise FeaturesStale(
+            f"the newest features are of {newest:%Y-%m-%d %H:%M} UTC, {age} before {now:%Y-%m-%d %H:%M} UTC, "
+            f"older than the {settings.features.max_age} that may be scored",
+            "Find out why readings are late; to score recorded data at its own time, give --as-of latest.",
+        )
+    return newest
+
+
+def read_model_input(
+    connection: duckdb.DuckDBPyConnection,
+    window_end: datetime,
+    devices: pd.DataFrame,
+    settings: Settings,
+) -> ModelInput:
+    """The rows of ``window_end`` that a model may score.
+
+    Args:
+        connection: an open warehouse connection.
+        window_end: the window.
+        devices: ``device_id`` and ``cohort`` of the active devices to score.
+        settings: completeness and memory of imputation.
+    """
+    rows = query(
+        connection,
+        "SELECT f.*, d.cohort FROM device_features f JOIN devices d USING (device_id) "
+        "WHERE window_end = $window ORDER BY device_id",
+        {"window": window_end},
+    )
+    complete = rows["sensor_completeness"] >= settings.scoring.min_completeness
+    silent = devices.loc[~devices["device_id"].isin(rows["device_id"]), "device_id"]
+    left_out = {
+        "no readings in the window": silent.tolist(),
+        f"sensor completeness below {settings.scoring.min_completeness:g}": rows.loc[~complete, "device_id"].tolist(),
+    }
+    usable = rows[complete].reset_index(drop=True)
+    with_nulls = usable.loc[usable[list(MODEL_FEATURES)].isna().any(axis=1), ["device_id"]]
+    recent = _most_recent_values(connection, with_nulls, window_end, settings)
+    return ModelInput(window_end, usable, recent, len(devices), {r: d for r, d in left_out.items() if d})
+
+
+def _most_recent_values(
+    connection: duckdb.DuckDBPyConnection,
+    with_nulls: pd.DataFrame,  # noqa: ARG001 (DuckDB reads the frame by its name)
+    window_end: datetime,
+    settings: Settings,
+) -> pd.DataFrame:
+    latest = ", ".join(f"arg_max({f}, window_end) AS {f}" for f in MODEL_FEATURES)  # arg_max skips null values
+    return query(
+        connection,
+        f"SELECT device_id, {latest} FROM device_features SEMI JOIN with_nulls USING (device_id) "
+        "WHERE window_end < $until AND window_end >= $since GROUP BY device_id ORDER BY device_id",
+        {"until": window_end, "since": window_end - settings.scoring.imputation_memory},
+    )

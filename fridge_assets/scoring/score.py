@@ -1,0 +1,200 @@
+"""One model's scores of one window: validated, then committed in one transaction (SPEC 1.5, 2)."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+import duckdb
+import numpy as np
+import pandas as pd
+
+from fridge_assets.contracts import MODEL_SCORES
+from fridge_assets.contracts.validation import enforce
+from fridge_assets.errors import FridgeError
+from fridge_assets.identity import deterministic_id
+from fridge_assets.models.version import ModelVersion
+from fridge_assets.scoring.model_input import ModelInput
+from fridge_assets.settings import Settings
+from fridge_assets.stores.warehouse import Warehouse
+
+
+@dataclass(frozen=True)
+class ScoreReport:
+    """What one scoring of one window did."""
+
+    family: str
+    model_version: str
+    window_end: datetime
+    scores: pd.DataFrame
+    active: int
+    left_out: dict[str, int]
+
+    @property
+    def coverage(self) -> float:
+        """Share of the active devices that were scored; 1 when there are none."""
+        return len(self.scores) / self.active if self.active else 1.0
+
+    @property
+    def flagged(self) -> int:
+        """Devices flagged."""
+        return int(self.scores["anomaly_flag"].sum())
+
+
+class NothingScored(FridgeError):
+    """Not one device could be scored."""
+
+    def __init__(self, report: ScoreReport) -> None:
+        reasons = "; ".join(f"{count} with {reason}" for reason, count in report.left_out.items())
+        super().__init__(
+            f"{report.family} scored none of {report.active} active devices in the window ending "
+            f"{report.window_end:%Y-%m-%d %H:%M} UTC: {reasons or 'no device was asked for'}",
+            "Nothing was written. Check the readings of that window and the device registry.",
+        )
+
+
+def score_window(version: ModelVersion, given: ModelInput, now: datetime, settings: Settings) -> ScoreReport:
+    """Score the rows of ``given`` with ``version``.
+
+    Args:
+        version: the model version to use.
+        given: the rows of one window.
+        now: recorded as ``scored_at``.
+        settings: number of contributors.
+
+    Returns:
+        MODEL_SCORES rows and who was left out, with counts by reason.
+    """
+    rows, incomplete = version.imputer.apply(given.rows, given.recent)
+    scores = version.score(rows)
+    metadata = version.metadata
+    flagged = scores > metadata.threshold
+    names, strengths = _contributors(version, rows, flagged, settings.scoring.top_contributors)
+    frame = pd.DataFrame(
+        {
+            "score_id": [
+                deterministic_id(device, given.window_end.isoformat(), metadata.model_id) for device in rows["device_id"]
+            ],
+            "device_id": rows["device_id"].to_numpy(),
+            "window_start": rows["window_start"].to_numpy(),
+            "window_end": rows["window_end"].to_numpy(),
+            "model_id": metadata.model_id,
+            "model_version": metadata.version,
+            "granularity": metadata.granularity,
+            "anomaly_score": scores,
+            "anomaly_flag": flagged,
+            "threshold_used": metadata.threshold,
+            "top_contributors": names,
+            "contributor_scores": strengths,
+            "scored_at": pd.Timestamp(now),
+            "sensor_completeness": rows["sensor_completeness"].to_numpy(),
+        }
+    )
+    left_out = {reason: len(devices) for reason, devices in given.left_out.items()}
+    if len(incomplete):
+        left_out["a feature that nothing could stand in for"] = len(incomplete)
+    return ScoreReport(metadata.family, metadata.version, given.window_end, frame, given.active, left_out)
+
+
+def choose_devices(active: pd.DataFrame, wanted: Sequence[str]) -> pd.DataFrame:
+    """The rows of ``active`` that are ``wanted``; all of them when nothing is wanted in particular.
+
+    Raises:
+        FridgeError: a wanted device is not an active device of the registry.
+    """
+    if not wanted:
+        return active
+    unknown = sorted(set(wanted) - set(active["device_id"]))
+    if unknown:
+        raise FridgeError(
+            f"{', '.join(unknown)} {'is' if len(unknown) == 1 else 'are'} not among the {len(active)} active devices",
+            "Check the spelling, or the status in the device registry.",
+        )
+    return active[active["device_id"].isin(list(wanted))].reset_index(drop=True)
+
+
+def scores_table(family: str) -> str:
+    """Name of the table of one family's scores."""
+    return f"{family}_scores"
+
+
+def commit_scores(warehouse: Warehouse, report: ScoreReport, run_id: str, *, whole_window: bool) -> bool:
+    """Validate ``report.scores`` and put them in place of what the family said of the window before.
+
+    Args:
+        warehouse: where the scores go.
+        report: scores of one window.
+        run_id: Dagster run that made them.
+        whole_window: False when only some devices were scored; then only their rows are replaced.
+
+    Returns:
+        Whether anything changed: the same version on the same input gives the rows that are already there, and
+        these keep their ``scored_at``, so that scoring old data again never makes it look fresh.
+
+    Raises:
+        NothingScored: there is not one row.
+        ContractViolation: a score is null, NaN or out of range, or the schema is wrong; nothing was written.
+    """
+    if report.scores.empty:
+        raise NothingScored(report)
+    enforce(MODEL_SCORES, report.scores)
+    table = scores_table(report.family)
+    scores = MODEL_SCORES.to_arrow(report.scores)
+    which = "window_end = $window"
+    if not whole_window:
+        which += " AND device_id IN (SELECT device_id FROM new_scores)"
+    window = {"window": report.window_end}
+    with warehouse.transaction() as connection:
+        connection.execute(MODEL_SCORES.create_table_sql(table))
+        connection.register("new_scores", scores)
+        if _already_there(connection, table, which, window):
+            return False
+        connection.execute(f"DELETE FROM {table} WHERE {which}", window)
+        connection.execute(f"INSERT INTO {table} SELECT * FROM new_scores")
+        _record_run(connection, report, run_id)
+    return True
+
+
+def _already_there(connection: duckdb.DuckDBPyConnection, table: str, which: str, window: dict[str, datetime]) -> bool:
+    stored = f"SELECT * EXCLUDE (scored_at) FROM {table} WHERE {which}"
+    new = "SELECT * EXCLUDE (scored_at) FROM new_scores"
+    differing = connection.execute(
+        f"SELECT count(*) FROM (({new} EXCEPT {stored}) UNION ALL ({stored} EXCEPT {new}))", window
+    ).fetchall()
+    return int(differing[0][0]) == 0
+
+
+def _record_run(connection: duckdb.DuckDBPyConnection, report: ScoreReport, run_id: str) -> None:
+    values = {
+        "id": deterministic_id(report.family, report.window_end.isoformat(), run_id),
+        "family": report.family,
+        "model_id": report.scores["model_id"].iloc[0],
+        "version": report.model_version,
+        "window": report.window_end,
+        "scored_at": report.scores["scored_at"].iloc[0].to_pydatetime(),
+        "rows": len(report.scores),
+        "flagged": report.flagged,
+        "active": report.active,
+        "left_out": "; ".join(f"{count} {reason}" for reason, count in sorted(report.left_out.items())),
+        "run_id": run_id,
+    }
+    connection.execute("DELETE FROM score_runs WHERE score_run_id = $id", {"id": values["id"]})
+    connection.execute(
+        "INSERT INTO score_runs VALUES ($id, $family, $model_id, $version, $window, $scored_at, $rows, $flagged, "
+        "$active, $left_out, $run_id, false)",
+        values,
+    )
+
+
+def _contributors(
+    version: ModelVersion, rows: pd.DataFrame, flagged: np.ndarray, top: int
+) -> tuple[list[list[str]], list[list[float]]]:
+    """Contributors of the flagged rows; empty lists for the others, whose scores need no explanation."""
+    names: list[list[str]] = [[] for _ in range(len(rows))]
+    strengths: list[list[float]] = [[] for _ in range(len(rows))]
+    positions = np.flatnonzero(flagged)
+    if len(positions):
+        found_names, found_strengths = version.explain(rows.iloc[positions], top)
+        for position, found, strength in zip(positions, found_names, found_strengths, strict=True):
+            names[position] = found
+            strengths[position] = strength
+    return names, strengths

@@ -1,0 +1,44 @@
+"""The age of scores and what it means: the one owner of the 1, 2 and 4 hour marks (SPEC 4)."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Literal
+
+from fridge_assets.settings import StalenessSettings
+
+Tier = Literal["fresh", "stale", "very_stale", "expired"]
+
+
+@dataclass(frozen=True)
+class FreshnessWindow:
+    """What a freshness policy of an asset encodes.
+
+    Args:
+        warn: age from which it warns.
+        fail: age from which it fails.
+    """
+
+    warn: timedelta
+    fail: timedelta
+
+
+def tier_of(scored_at: datetime | None, now: datetime, settings: StalenessSettings) -> Tier:
+    """Tier of scores made at ``scored_at``; scores that do not exist are expired."""
+    if scored_at is None:
+        return "expired"
+    age = now - scored_at
+    if age < settings.stale:
+        return "fresh"
+    if age < settings.very_stale:
+        return "stale"
+    return "very_stale" if age < settings.expired else "expired"
+
+
+def serving_window(settings: StalenessSettings) -> FreshnessWindow:
+    """Freshness of what an hourly run keeps up to date: warns when stale, fails when very stale."""
+    return FreshnessWindow(settings.stale, settings.very_stale)
+
+
+def expiry_window(settings: StalenessSettings) -> FreshnessWindow:
+    """Freshness of what shows scores to people: warns when very stale, fails when they are blanked."""
+    return FreshnessWindow(settings.very_stale, settings.expired)

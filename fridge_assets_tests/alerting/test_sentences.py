@@ -1,0 +1,170 @@
+"""Sentences a technician understands (SPEC 6)."""
+
+import pandas as pd
+import pytest
+
+from fridge_assets.alerting.sentences import Anomaly, describe, description_of, title_of
+from fridge_assets.alerting.wording import number, words_for
+from fridge_assets.contracts import MODEL_FEATURES
+
+END = pd.Timestamp("2026-06-14T10:00:00Z")
+SPAN = "between 09:45 and 10:00 UTC"
+
+
+def anomaly(
+    contributors: list[str],
+    measured: dict[str, float] | None = None,
+    usual: dict[str, float] | None = None,
+    **changes: object,
+) -> Anomaly:
+    """An anomaly of the window before 10:00 on 14 June, found by one of two models."""
+    return Anomaly(
+        contributors, measured or {}, usual or {}, END - pd.Timedelta(minutes=15), END, END, 1, 2, 0.914
+    )._replace(**changes)
+
+
+@pytest.mark.parametrize(
+    ("feature", "value", "usual", "title", "finding"),
+    [
+        ("pressure_low_mean", 141, 196, "Low-side pressure unusually low",
+         f"Low-side pressure averaged 141 kPa {SPAN}, 28 % below the usual 196 kPa."),
+        ("temp_evaporator_mean", -19.8, -25.04, "Evaporator temperature unusually high",
+         f"Evaporator temperature averaged −19.8 °C {SPAN}, 5.24 °C above the usual −25 °C."),
+        ("superheat_mean", 15, 8, "Superheat unusually high",
+         f"Superheat averaged 15 K {SPAN}, 7 K above the usual 8 K."),
+        ("vibration_compressor_max", 15, 3, "Compressor vibration unusually high",
+         f"Compressor vibration peaked at 15 mm/s {SPAN}, 5 times the usual 3 mm/s."),
+        ("vibration_compressor_p95", 6, 3, "Compressor vibration unusually high",
+         f"Compressor vibration was up to 6 mm/s in 95 % of the readings {SPAN}, 100 % above the usual 3 mm/s."),
+        ("pressure_low_min", 100, 150, "Low-side pressure unusually low",
+         f"Low-side pressure had a minimum of 100 kPa {SPAN}, 33 % below the usual 150 kPa."),
+        ("temp_suction_std", 0, 2, "Suction temperature unusually steady",
+         f"Suction temperature varied by 0 °C (standard deviation) {SPAN}, 100 % below the usual 2 °C."),
+        ("temp_suction_std", 4, 0, "Suction temperature unusually unsteady",
+         f"Suction temperature varied by 4 °C (standard deviation) {SPAN}, 4 °C above the usual 0 °C."),
+        ("temp_evaporator_slope", 0.4, 0.01, "Evaporator temperature rising unusually fast",
+         f"Evaporator temperature rose by 0.4 °C/min {SPAN}, usually 0.01 °C/min."),
+        ("temp_evaporator_slope", -0.4, 0.01, "Evaporator temperature falling unusually fast",
+         f"Evaporator temperature fell by 0.4 °C/min {SPAN}, usually 0.01 °C/min."),
+        ("temp_evaporator_slope", 0.01, 0.4, "Evaporator temperature changing unusually slowly",
+         f"Evaporator temperature rose by 0.01 °C/min {SPAN}, usually 0.4 °C/min."),
+        ("door_open_fraction", 0.62, 0.08, "Door open unusually long",
+         f"Door was open 62 % of the time {SPAN}, usually 8 %."),
+        ("defrost_active_fraction", 0.0, 0.08, "Defrost unusually short",
+         f"Defrost was active 0 % of the time {SPAN}, usually 8 %."),
+        ("pressure_ratio", 5.85, 7.5, "Pressure ratio unusually low",
+         f"Pressure ratio was 5.85 {SPAN}, 22 % below the usual 7.5."),
+        ("temp_spread_evap_cond", 72, 65, "Evaporator-to-condenser spread unusually high",
+         f"Evaporator-to-condenser spread was 72 K {SPAN}, 7 K above the usual 65 K."),
+        ("humidity_mean", 65, 45, "Humidity unusually high",
+         f"Humidity averaged 65 %RH {SPAN}, 20 %RH above the usual 45 %RH."),
+        ("current_compressor_mean", 12, 0, "Compressor current unusually high",
+         f"Compressor current averaged 12 A {SPAN}, 12 A above the usual 0 A."),
+        ("pressure_low_mean", 141, None, "Low-side pressure unusual",
+         f"Low-side pressure averaged 141 kPa {SPAN}."),
+        ("pressure_low_mean", None, 196, "Low-side pressure unusual",
+         f"Low-side pressure could not be measured {SPAN}."),
+        ("pressure_low_mean", 196.1, 195.9, "Low-side pressure unusual",
+         f"Low-side pressure averaged 196 kPa {SPAN}, close to the usual 196 kPa."),
+    ],
+)  # fmt: skip
+def test_dominant_contributor_is_told_with_direction_and_distance(
+    feature: str, value: float | None, usual: float | None, title: str, finding: str
+) -> None:
+    told = anomaly(
+        [feature], {} if value is None else {feature: value}, {} if usual is None else {feature: usual}
+    )
+    assert title_of(told) == title
+    assert (
+        description_of(told) == f"{finding} First seen 10:00 UTC. One of two models flags this (score 0.91)."
+    )
+
+
+def test_every_sensor_is_named_once_and_two_further_ones_at_most() -> None:
+    features = [
+        "pressure_low_mean",
+        "pressure_low_min",
+        "superheat_mean",
+        "pressure_ratio",
+        "temp_evaporator_slope",
+    ]
+    told = anomaly(features, dict.fromkeys(features, 1.0), {"superheat_mean": 8.0})
+    assert "Also superheat 1 K (usual 8 K) and pressure ratio 1. First" in description_of(told)
+
+
+def test_features_without_a_value_are_not_listed_further() -> None:
+    assert "Also" not in description_of(anomaly(["superheat_mean", "humidity_mean"], {"superheat_mean": 9.0}))
+
+
+def test_no_contributors_still_makes_a_sentence() -> None:
+    assert title_of(anomaly([])) == "Unusual behaviour"
+    assert description_of(anomaly([])).startswith(f"No single sensor stands out {SPAN}. First seen")
+
+
+def test_first_seen_on_another_day_says_the_day() -> None:
+    told = anomaly([], first_detected_at=pd.Timestamp("2026-06-12T08:00:00Z"))
+    assert "First seen 12 Jun 2026 08:00 UTC." in description_of(told)
+
+
+@pytest.mark.parametrize(
+    ("flagging", "scored", "sentence"),
+    [
+        (1, 1, "The one model that ran flags this"),
+        (1, 2, "One of two models flags this"),
+        (2, 2, "Two of two models agree"),
+        (3, 4, "Three of four models agree"),
+        (2, 5, "Two of 5 models agree"),
+    ],
+)
+def test_agreement_of_models_is_told(flagging: int, scored: int, sentence: str) -> None:
+    told = description_of(anomaly([], models_flagging=flagging, models_scored=scored))
+    assert told.endswith(f"{sentence} (score 0.91).")
+
+
+@pytest.mark.parametrize("feature", [*MODEL_FEATURES, "something_new"])
+@pytest.mark.parametrize("usual", [None, 0.0, 3.0, -3.0])
+@pytest.mark.parametrize("value", [None, 0.0, 1.0, -1.0, 1e9, 1e-9])
+def test_every_feature_and_value_makes_readable_sentences(
+    feature: str, value: float | None, usual: float | None
+) -> None:
+    told = anomaly(
+        ["temp_ambient_mean", feature],
+        {} if value is None else {feature: value},
+        {} if usual is None else {feature: usual},
+    )
+    texts = (description_of(told), description_of(told._replace(contributors=[feature])), title_of(told))
+    for text in texts:
+        assert not any(mark in text for mark in ("nan", "inf", "e+", "e-0", "  ", "None", "{", " ."))
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [(0, "0"), (-0.0, "0"), (141.4, "141"), (1503, "1503"), (8.27, "8.27"), (15.04, "15"), (-25.31, "−25.3"),
+     (0.01234, "0.0123"), (1e-9, "0"), (-1e-9, "0"), (99.96, "100")],
+)  # fmt: skip
+def test_numbers_have_three_digits_and_no_exponent(value: float, text: str) -> None:
+    assert number(value) == text
+
+
+def test_describe_looks_up_each_device_and_survives_absent_columns_and_devices() -> None:
+    drafts = pd.DataFrame(
+        {
+            "device_id": ["d1", "d2"],
+            "top_contributors": [["pressure_low_mean"]] * 2,
+            "window_start": [END - pd.Timedelta(minutes=15)] * 2,
+            "window_end": [END] * 2,
+            "first_detected_at": [END] * 2,
+            "models_flagging": [1, 1],
+            "models_scored": [1, 1],
+            "anomaly_score": [0.7, 0.7],
+        }
+    )
+    features = pd.DataFrame({"device_id": ["d2", "d1"], "pressure_low_mean": [None, 141.0]})
+    told = describe(drafts, features, pd.DataFrame({"device_id": ["d1"]}))
+    assert told["title"].tolist() == ["Low-side pressure unusual"] * 2
+    assert told["description"].str.contains("141 kPa").tolist() == [True, False]
+
+
+def test_labels_come_from_the_contracts() -> None:
+    assert words_for("current_compressor_max").label == "compressor current"
+    assert words_for("current_per_temp_spread").unit == "A/K"

@@ -1,0 +1,129 @@
+"""A score is the rarity of the raw output, strictly increasing, and never NaN (SPEC 2.2)."""
+
+import json
+from itertools import pairwise
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as npst
+
+from fridge_assets.errors import FridgeError
+from fridge_assets.models.calibration import Calibration
+from fridge_assets.settings import CalibrationSettings
+
+SETTINGS = CalibrationSettings()
+ANCHORS = SETTINGS.anchors
+
+finite = st.floats(-1e12, 1e12)
+samples = npst.arrays(np.float64, st.integers(1, 300), elements=finite)
+
+
+@pytest.fixture(scope="module")
+def exponential() -> np.ndarray:
+    return np.random.default_rng(0).exponential(2.0, 1_000_000)
+
+
+def test_one_percent_of_a_million_healthy_windows_is_flagged(exponential: np.ndarray) -> None:
+    half = len(exponential) // 2
+    calibration = Calibration.fit(exponential[:half], SETTINGS)
+    scores = calibration.to_score(exponential[half:])
+    for probability, score in ((1e-2, 0.60), (3e-4, 0.70)):
+        assert (scores > score).mean() == pytest.approx(probability, rel=0.15)
+
+
+@pytest.mark.parametrize(("probability", "score"), ANCHORS[1:])
+def test_scores_hit_the_anchors_of_a_known_distribution(
+    exponential: np.ndarray, probability: float, score: float
+) -> None:
+    raw = -2.0 * np.log(probability)
+    assert Calibration.fit(exponential, SETTINGS).to_score(np.array([raw]))[0] == pytest.approx(
+        score, abs=0.005
+    )
+
+
+def test_heavy_tail_is_not_taken_for_an_exponential_one() -> None:
+    sample = np.random.default_rng(1).pareto(4.0, 200_000)
+    calibration = Calibration.fit(sample, SETTINGS)
+    rare = 1e-6 ** (-1 / 4.0) - 1  # exceeded once in a million
+    assert calibration.tail_shape == pytest.approx(0.25, abs=0.08)
+    assert calibration.to_score(np.array([rare]))[0] == pytest.approx(0.95, abs=0.015)
+
+
+def test_score_approaches_one_without_reaching_it() -> None:
+    calibration = Calibration.fit(np.random.default_rng(2).normal(size=10_000), SETTINGS)
+    scores = calibration.to_score(np.array([1e1, 1e2, 1e4, 1e8, 1e300]))
+    assert (np.diff(scores[:-1]) > 0).all()
+    assert scores[-2] < 1
+    assert scores[-1] <= 1
+
+
+def test_score_stays_above_zero_below_the_sample() -> None:
+    sample = np.random.default_rng(2).uniform(5, 6, 10_000)
+    scores = Calibration.fit(sample, SETTINGS).to_score(np.array([-1e9, -1e3, 0.0, 4.9, sample.min()]))
+    assert (scores > 0).all()
+    assert (np.diff(scores) > 0).all()
+
+
+@given(sample=samples, raw=npst.arrays(np.float64, 20, elements=finite))
+def test_order_is_kept_for_any_sample(sample: np.ndarray, raw: np.ndarray) -> None:
+    calibration = Calibration.fit(sample, SETTINGS)
+    raw = np.sort(np.concatenate([raw, sample[:20]]))
+    scores = calibration.to_score(raw)
+    assert np.isfinite(scores).all()
+    assert ((scores >= 0) & (scores <= 1)).all()
+    assert (np.diff(scores) >= 0).all()
+
+
+@given(seed=st.integers(0, 1000), low=st.floats(-10, 30), step=st.floats(1e-6, 10))
+def test_a_larger_raw_score_gives_a_larger_score(seed: int, low: float, step: float) -> None:
+    sample = np.random.default_rng(seed).gamma(2.0, 2.0, 500)
+    lower, higher = Calibration.fit(sample, SETTINGS).to_score(np.array([low, low + step]))
+    assert lower < higher
+
+
+@pytest.mark.parametrize(
+    "sample",
+    [
+        np.full(60, 3.0),
+        np.full(60, 0.0),
+        np.arange(60.0),
+        np.repeat([1.0, 2.0], 30),
+        np.array([1.0]),
+        np.ones(10_000),
+    ],
+    ids=["constant", "zero", "sixty rows", "two values", "one row", "large constant"],
+)
+def test_degenerate_samples_still_give_strictly_increasing_scores(sample: np.ndarray) -> None:
+    raw = np.linspace(sample.min() - 1, sample.max() + 1, 40)
+    scores = Calibration.fit(sample, SETTINGS).to_score(raw)
+    assert all(lower < higher for lower, higher in pairwise(scores))
+    assert 0 < scores[0]
+    assert scores[-1] < 1
+
+
+def test_score_does_not_depend_on_its_neighbours() -> None:
+    raw = np.random.default_rng(3).gamma(2.0, 2.0, 5000)
+    calibration = Calibration.fit(raw, SETTINGS)
+    together = calibration.to_score(raw)
+    np.testing.assert_array_equal(
+        np.concatenate([calibration.to_score(raw[i : i + 1]) for i in range(300)]), together[:300]
+    )
+
+
+def test_json_keeps_every_bit() -> None:
+    raw = np.random.default_rng(4).gamma(2.0, 2.0, 5000)
+    calibration = Calibration.fit(raw, SETTINGS)
+    restored = Calibration.from_dict(json.loads(json.dumps(calibration.to_dict())))
+    assert restored == calibration
+    np.testing.assert_array_equal(restored.to_score(raw), calibration.to_score(raw))
+
+
+def test_nan_is_refused() -> None:
+    calibration = Calibration.fit(np.arange(100.0), SETTINGS)
+    with pytest.raises(FridgeError, match="1 of 2 raw scores are not numbers"):
+        calibration.to_score(np.array([1.0, np.nan]))
+    for unusable in (np.array([]), np.array([1.0, np.inf])):
+        with pytest.raises(FridgeError, match="to calibrate on are finite"):
+            Calibration.fit(unusable, SETTINGS)

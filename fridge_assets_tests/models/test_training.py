@@ -1,0 +1,161 @@
+"""The same rows give the same calibrated model, whatever their order and whatever is wrong with a few of them."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from fridge_assets.contracts.device_features import MODEL_FEATURES
+from fridge_assets.errors import FridgeError
+from fridge_assets.models.base import ScoreModel
+from fridge_assets.models.families import families
+from fridge_assets.models.isolation_forest import FleetForest
+from fridge_assets.models.snapshot import canonical, content_hash, read_snapshot, write_snapshot
+from fridge_assets.models.statistical_baseline import StatisticalBaseline
+from fridge_assets.models.training import (
+    NotEnoughTrainingRows,
+    self_clean,
+    time_blocks,
+    train,
+    usable_features,
+)
+from fridge_assets.settings import ForestSettings, Settings
+from fridge_assets_tests.models.synthetic import NOW, feature_rows
+
+SETTINGS = Settings(forest=ForestSettings(trees=60, samples_per_tree=256))
+EVERY_FAMILY = pytest.mark.parametrize("model_class", families().values(), ids=families())
+
+
+@pytest.fixture(scope="module")
+def rows() -> pd.DataFrame:
+    return feature_rows(devices=60, windows=96)
+
+
+@EVERY_FAMILY
+def test_one_percent_of_windows_not_trained_on_is_flagged(model_class: type[ScoreModel]) -> None:
+    rows = feature_rows(devices=200, windows=240)
+    trained_on = rows["window_end"] <= rows["window_end"].quantile(0.6)
+    version = train(model_class, rows[trained_on], SETTINGS, NOW).version
+    flagged = version.score(rows[~trained_on]) > version.metadata.threshold
+    assert 0.003 < flagged.mean() < 0.02
+    assert version.metadata.training.calibrated_on.startswith("unseen rows: 3 time blocks")
+
+
+@EVERY_FAMILY
+def test_rows_in_any_order_give_the_same_model(
+    model_class: type[ScoreModel], rows: pd.DataFrame, tmp_path: Path
+) -> None:
+    contents = []
+    for name, given in (("one", rows), ("two", rows.sample(frac=1, random_state=3)[rows.columns[::-1]])):
+        (tmp_path / name).mkdir()
+        train(model_class, given, SETTINGS, NOW).version.save(tmp_path / name)
+        files = sorted(file for file in (tmp_path / name).rglob("*") if file.is_file())
+        contents.append({file.relative_to(tmp_path / name): file.read_bytes() for file in files})
+    assert contents[0] == contents[1]
+
+
+def test_metadata_says_what_the_version_was_made_of(rows: pd.DataFrame) -> None:
+    trained = train(FleetForest, rows, SETTINGS, NOW)
+    metadata = trained.version.metadata
+    assert metadata.model_id == "isolation_forest_v1"
+    assert metadata.trained_at == NOW
+    assert metadata.threshold == 0.60
+    assert metadata.training.rows == len(rows)
+    assert metadata.training.devices == 60
+    assert metadata.training.window_to == rows["window_end"].max()
+    assert metadata.training.hash == content_hash(trained.rows)
+    assert metadata.metrics["share_flagged"] == pytest.approx(0.01, abs=0.003)
+    assert metadata.libraries["scikit-learn"]
+    assert metadata.training.settings["forest"]["trees"] == 60
+
+
+def test_too_few_windows_are_refused_with_the_number_needed(rows: pd.DataFrame) -> None:
+    with pytest.raises(NotEnoughTrainingRows, match="59 usable windows; need 60 with a completeness of 0.7"):
+        train(StatisticalBaseline, rows.head(59), SETTINGS, NOW)
+
+
+@EVERY_FAMILY
+def test_sixty_windows_of_one_device_are_enough(model_class: type[ScoreModel], rows: pd.DataFrame) -> None:
+    version = train(model_class, rows.head(60), SETTINGS, NOW).version
+    scores = version.score(rows.head(60))
+    assert ((scores > 0) & (scores < 1)).all()
+
+
+def test_a_single_moment_is_calibrated_on_itself_and_says_so(rows: pd.DataFrame) -> None:
+    moment = feature_rows(devices=80, windows=1)
+    version = train(StatisticalBaseline, moment, SETTINGS, NOW).version
+    assert version.metadata.training.calibrated_on.startswith("its own training rows")
+
+
+def test_features_that_half_of_the_windows_lack_are_not_used(rows: pd.DataFrame) -> None:
+    patchy = rows.drop(columns=["humidity_std"])
+    patchy.loc[patchy.index[: len(rows) // 2 + 1], "humidity_mean"] = np.nan
+    patchy.loc[patchy.index[: len(rows) // 2], "superheat_mean"] = np.nan
+    usable = usable_features(patchy)
+    assert set(MODEL_FEATURES) - set(usable) == {"humidity_mean", "humidity_std"}
+    version = train(FleetForest, patchy, SETTINGS, NOW).version
+    assert version.metadata.features == version.imputer.features == usable
+    with pytest.raises(NotEnoughTrainingRows, match="none of 42 features"):
+        usable_features(patchy[["device_id"]])
+
+
+@EVERY_FAMILY
+def test_self_cleaning_drops_gross_faults_and_hardly_anything_else(
+    model_class: type[ScoreModel], rows: pd.DataFrame
+) -> None:
+    gross = np.zeros(len(rows), dtype=bool)
+    gross[::33] = True  # 3 % of the rows
+    spoiled = rows.copy()
+    columns = [name for name in MODEL_FEATURES if name.startswith(("pressure", "temp", "current"))]
+    spoiled.loc[gross, columns] *= 4
+    kept = self_clean(model_class, spoiled, MODEL_FEATURES, SETTINGS)
+    assert (~kept[gross]).mean() > 0.9
+    assert (~kept[~gross]).mean() < 0.002
+
+
+@EVERY_FAMILY
+def test_self_cleaning_leaves_a_healthy_heavy_tailed_fleet_alone(
+    model_class: type[ScoreModel], rows: pd.DataFrame
+) -> None:
+    rng = np.random.default_rng(5)
+    heavy = rows.copy()
+    heavy[list(MODEL_FEATURES)] = rng.standard_t(4, (len(rows), len(MODEL_FEATURES)))
+    assert (~self_clean(model_class, heavy, MODEL_FEATURES, SETTINGS)).mean() < 0.005
+
+
+def test_self_cleaning_never_drops_more_than_it_may(rows: pd.DataFrame) -> None:
+    half_broken = rows.copy()
+    half_broken.loc[rows.index % 5 == 0, "superheat_mean"] += 1e4
+    kept = self_clean(StatisticalBaseline, half_broken, MODEL_FEATURES, SETTINGS)
+    assert (~kept).sum() <= 0.10 * len(rows)
+
+
+def test_time_blocks_are_contiguous_and_do_not_split_a_moment(rows: pd.DataFrame) -> None:
+    block = pd.Series(time_blocks(rows["window_end"], 3))
+    assert block.value_counts(normalize=True).to_numpy() == pytest.approx(1 / 3, abs=0.02)
+    assert block.groupby(rows["window_end"].to_numpy()).nunique().eq(1).all()
+    assert block.to_numpy()[np.argsort(rows["window_end"], kind="stable")].tolist() == sorted(block)
+
+
+def test_training_rows_are_kept_once_and_give_the_same_hash_again(rows: pd.DataFrame, tmp_path: Path) -> None:
+    given = canonical(rows)
+    file = write_snapshot(given, tmp_path)
+    first = file.stat()
+    assert write_snapshot(canonical(rows.sample(frac=1, random_state=1)), tmp_path) == file
+    assert (file.stat().st_ino, file.stat().st_mtime_ns) == (first.st_ino, first.st_mtime_ns)
+    restored = read_snapshot(tmp_path, file.stem)
+    pd.testing.assert_frame_equal(restored, given)
+    again = train(StatisticalBaseline, restored, SETTINGS, NOW).version
+    assert again.metadata == train(StatisticalBaseline, rows, SETTINGS, NOW).version.metadata
+    assert content_hash(given.assign(superheat_mean=given["superheat_mean"] + 1e-12)) != file.stem
+
+
+def test_changed_or_missing_training_rows_are_refused(rows: pd.DataFrame, tmp_path: Path) -> None:
+    file = write_snapshot(canonical(rows), tmp_path)
+    file.chmod(0o644)
+    canonical(rows).iloc[1:].to_parquet(file, index=False)
+    with pytest.raises(FridgeError, match="another hash"):
+        read_snapshot(tmp_path, file.stem)
+    with pytest.raises(FridgeError, match="no training rows"):
+        read_snapshot(tmp_path, "0" * 64)
