@@ -6,6 +6,7 @@ import dagster as dg
 from pydantic import Field, PrivateAttr
 
 from fridge_assets.errors import FridgeError
+from fridge_assets.settings import Settings
 from fridge_assets.stores.warehouse import Warehouse
 
 LATEST = "latest"
@@ -19,7 +20,7 @@ class Clock(dg.ConfigurableResource):  # type: ignore[type-arg]
     """
 
     warehouse: dg.ResourceDependency[Warehouse]
-    allowed_lateness_seconds: float = Field(description="A window closes this long after its end")
+    settings: dg.ResourceDependency[Settings]
     as_of: str = Field("", description="ISO 8601 moment to run at, or 'latest'; empty means the start of the run")
 
     _started_at: datetime | None = PrivateAttr(default=None)
@@ -57,7 +58,7 @@ class Clock(dg.ConfigurableResource):  # type: ignore[type-arg]
             raise FridgeError(
                 "as_of is 'latest' but there are no readings yet", "Bring some with `fridge-assets ingest FILE`."
             )
-        return datetime.fromtimestamp(newest + self.allowed_lateness_seconds, UTC)
+        return datetime.fromtimestamp(newest, UTC) + self.settings.readings.allowed_lateness
 
 
 def parse_moment(text: str, what: str) -> datetime:

@@ -25,8 +25,8 @@ def build_definitions(settings: Settings) -> dg.Definitions:
     """The asset graph over the data folder that ``settings`` name."""
     warehouse = Warehouse.from_settings(settings)
     operations = Operations(settings.operations_database, settings.operations.lock_wait)
-    definitions = dg.Definitions(
-        assets=[
+    assets = with_freshness(
+        [
             sensor_readings,
             device_registry,
             ingested_readings,
@@ -37,6 +37,10 @@ def build_definitions(settings: Settings) -> dg.Definitions:
             device_alerts,
             fleet_status,
         ],
+        settings.staleness,
+    )
+    return dg.Definitions(
+        assets=assets,
         jobs=JOBS,
         schedules=SCHEDULES,
         sensors=SENSORS,
@@ -47,13 +51,9 @@ def build_definitions(settings: Settings) -> dg.Definitions:
             "landing": Landing(settings.landing_dir, operations),
             "published": Published(settings.published_dir),
             "models": ModelRegistry(settings.mlflow_database, settings.models_dir),
-            "clock": Clock(
-                warehouse=warehouse,
-                allowed_lateness_seconds=settings.readings.allowed_lateness.total_seconds(),
-            ),
+            "clock": Clock(warehouse=warehouse, settings=settings),
         },
     )
-    return with_freshness(definitions, settings.staleness)
 
 
 defs = build_definitions(Settings())

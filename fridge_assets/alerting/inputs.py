@@ -8,7 +8,7 @@ import pandas as pd
 
 from fridge_assets.contracts.device_features import MODEL_FEATURES
 from fridge_assets.settings import Settings
-from fridge_assets.stores.frames import query
+from fridge_assets.stores.frames import query, registered
 
 _USUAL_SPAN = timedelta(hours=24)
 _PREVIOUS_SPAN = timedelta(hours=26)
@@ -53,21 +53,18 @@ def read_alert_inputs(
     )
     flagged = scores.loc[scores["anomaly_flag"], ["device_id"]].drop_duplicates()
     devices = flagged.merge(registry[["device_id", "cohort"]], on="device_id", how="left")
-    features = query(
-        connection,
-        "SELECT f.* FROM device_features f SEMI JOIN devices USING (device_id) WHERE window_end = $window",
-        {"window": window_end},
-    )
-    return AlertInputs(scores, previous, features, _typical(connection, window_end, devices, registry))
+    with registered(connection, devices=devices, registry=registry[["device_id", "cohort"]]):
+        features = query(
+            connection,
+            "SELECT f.* FROM device_features f SEMI JOIN devices USING (device_id) WHERE window_end = $window",
+            {"window": window_end},
+        )
+        typical = _typical(connection, window_end)
+    return AlertInputs(scores, previous, features, typical)
 
 
-def _typical(
-    connection: duckdb.DuckDBPyConnection,
-    window_end: datetime,
-    devices: pd.DataFrame,
-    registry: pd.DataFrame,  # noqa: ARG001
-) -> pd.DataFrame:
-    """Median of each device's own day before the window; where it has none, of its cohort in the window."""
+def _typical(connection: duckdb.DuckDBPyConnection, window_end: datetime) -> pd.DataFrame:
+    """Of each of ``devices`` the median of its own day before the window; where it has none, its cohort's in it."""
     own = ", ".join(f"median(f.{name}) AS {name}" for name in MODEL_FEATURES)
     either = ", ".join(f"coalesce(own.{name}, cohorts.{name}) AS {name}" for name in MODEL_FEATURES)
     return query(

@@ -65,20 +65,16 @@ def close_recovered(
         now: when they are closed.
         windows: how many quiet windows make a recovery.
     """
-    latest = scores.assign(flagged=scores["anomaly_flag"]).groupby("device_id", as_index=False)
-    history = pd.concat(
-        [
-            latest.agg({"window_end": "max", "flagged": "any"}),
-            previous_scores[["device_id", "window_end", "flagged"]],
-        ]
-    ).drop_duplicates(["device_id", "window_end"])
-    history = history[history["device_id"].isin(known.loc[known["active"], "device_id"])]
+    working = known.loc[known["active"], "device_id"].unique()
+    now_scored = scores[scores["device_id"].isin(working)].rename(columns={"anomaly_flag": "flagged"})
+    latest = now_scored.groupby("device_id", as_index=False).agg({"window_end": "max", "flagged": "any"})
+    earlier = previous_scores[previous_scores["device_id"].isin(latest["device_id"])]
+    history = pd.concat([latest, earlier[latest.columns]]).drop_duplicates(["device_id", "window_end"])
     newest = history.sort_values("window_end", ascending=False).groupby("device_id").head(windows)
     last_alert = look_up(newest["device_id"], known.groupby("device_id")["window_end"].max())
     quiet = ~newest["flagged"].astype(bool) & (newest["window_end"] > last_alert)
     quiet_windows = quiet.groupby(newest["device_id"]).sum()
-    scored_now = set(scores["device_id"])
-    recovered = [d for d in quiet_windows.index[quiet_windows >= windows] if d in scored_now]
+    recovered = quiet_windows.index[quiet_windows >= windows]
     over = known[known["active"] & known["device_id"].isin(recovered) & (known["source"] != STREAMING)]
     return over.assign(
         from_status=over["status"],

@@ -17,7 +17,9 @@ from fridge_assets.stores.operations import alert_events, device_alerts, insert_
 _RANK = sa.case({name: rank for rank, name in enumerate(SEVERITIES)}, value=device_alerts.c.severity)
 _ACTIVE = device_alerts.c.status.in_(ACTIVE_STATUSES)
 _OPEN_WORK = sa.and_(_ACTIVE, device_alerts.c.suppressed.is_(sa.false()))
-_UPDATED = [name for name in DEVICE_ALERTS.column_names if name not in DEVICE_ALERTS.key]
+_FIXED = ("alert_id", "device_id", "site_id", "source", "window_end", "alert_created_at")
+"""Columns that never change; leaving them out spares their indexes."""
+_UPDATED = [name for name in DEVICE_ALERTS.column_names if name not in _FIXED]
 
 
 @dataclass(frozen=True)
@@ -44,7 +46,7 @@ class AlertFilter:
 def apply(connection: Connection, generated: GeneratedAlerts) -> None:
     """Store ``generated`` in the transaction of ``connection``; a new row that is there is left alone."""
     insert_missing(connection, device_alerts, DEVICE_ALERTS.to_arrow(generated.new).to_pylist())
-    updated = DEVICE_ALERTS.to_arrow(generated.updated).to_pylist()
+    updated = DEVICE_ALERTS.to_arrow(generated.updated).select(["alert_id", *_UPDATED]).to_pylist()
     if updated:
         statement = (
             sa.update(device_alerts)
@@ -86,6 +88,14 @@ def list_alerts(connection: Connection, wanted: AlertFilter) -> pd.DataFrame:
         query = query.where(columns.site_id == wanted.site_id)
     order = (columns.window_end.desc(), _RANK.desc(), columns.anomaly_score.desc(), columns.alert_id)
     return _alerts(connection, query.order_by(*order).limit(wanted.limit))
+
+
+def alerts_by_id_prefix(connection: Connection, prefix: str) -> pd.DataFrame:
+    """DEVICE_ALERTS rows whose id begins with ``prefix``."""
+    return _alerts(
+        connection,
+        sa.select(device_alerts).where(device_alerts.c.alert_id.startswith(prefix, autoescape=True)),
+    )
 
 
 def events_of_alerts(connection: Connection, alert_ids: Collection[str]) -> pd.DataFrame:

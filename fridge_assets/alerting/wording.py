@@ -25,7 +25,7 @@ _SENTENCES = {
     "std": "{label} varied by {value} (standard deviation)",
     "min": "{label} had a minimum of {value}",
     "max": "{label} peaked at {value}",
-    "p95": "{label} was up to {value} in 95 % of the readings",
+    "p95": "{label} was up to {value} in 95 % of readings",
     "derived": "{label} was {value}",
     "door": "Door was open {value} of the time",
     "defrost": "Defrost was active {value} of the time",

@@ -13,7 +13,11 @@ from fridge_assets.models.families import FAMILIES
 from fridge_assets.scoring.score import scores_table
 
 def train_models(
-    instance: dg.DagsterInstance, families: Sequence[str] | None, as_of: str | datetime | None
+    instance: dg.DagsterInstance,
+    families: Sequence[str] | None,
+    as_of: str | datetime | None,
+    *,
+    in_process: bool = False,
 ) -> RunOutcome:
     """Features up to date, then a new version of each of ``families`` (all when none is named).
 
@@ -24,7 +28,7 @@ def train_models(
     for family in chosen:
         require_family(family)
     assets = [*UP_TO_DATE_FEATURES, *(model_name(family) for family in chosen)]
-    return run_job(instance, TRAIN.name, clock_config(as_of), assets=assets)
+    return run_job(instance, TRAIN.name, clock_config(as_of), assets=assets, in_process=in_process)
 
 
 def hourly_cycle(instance: dg.DagsterInstance, as_of: str | datetime | None, *, in_process: bool = False) -> CycleOutcome:

@@ -1,12 +1,14 @@
 """Which asset must be how fresh: the staleness tiers as Dagster sees them (SPEC 4)."""
 
+from collections.abc import Iterable, Sequence
+
 import dagster as dg
 
 from fridge_assets.contracts import DEVICE_ALERTS, DEVICE_FEATURES, DEVICE_STATUS, MODEL_SCORES, SITE_STATUS
 from fridge_assets.models.families import FAMILIES
 from fridge_assets.scoring.score import scores_table
 from fridge_assets.settings import StalenessSettings
-from fridge_assets.staleness.tiers import FreshnessWindow, expiry_window, serving_window
+from fridge_assets.staleness.tiers import expiry_window, serving_window
 
 _SERVING = (
     DEVICE_FEATURES.name,
@@ -17,15 +19,17 @@ _SERVING = (
 _SHOWN_TO_PEOPLE = (DEVICE_STATUS.name, SITE_STATUS.name)
 
 
-def with_freshness(definitions: dg.Definitions, settings: StalenessSettings) -> dg.Definitions:
-    """``definitions`` with a freshness policy on every serving asset."""
-    for window, assets in ((serving_window(settings), _SERVING), (expiry_window(settings), _SHOWN_TO_PEOPLE)):
-        definitions = definitions.map_resolved_asset_specs(
-            selection=dg.AssetSelection.assets(*assets), func=lambda spec, window=window: _apply(spec, window)
-        )
-    return definitions
+def with_freshness(
+    assets: Iterable[dg.AssetsDefinition | dg.AssetSpec], settings: StalenessSettings
+) -> Sequence[dg.AssetsDefinition | dg.AssetSpec]:
+    """``assets`` with a freshness policy on each that serves scores or shows them to people."""
+    policies = {}
+    for window, names in ((serving_window(settings), _SERVING), (expiry_window(settings), _SHOWN_TO_PEOPLE)):
+        policy = dg.FreshnessPolicy.time_window(warn_window=window.warn, fail_window=window.fail)
+        policies.update(dict.fromkeys(names, policy))
 
+    def apply(spec: dg.AssetSpec) -> dg.AssetSpec:
+        policy = policies.get(spec.key.to_user_string())
+        return spec if policy is None else spec.replace_attributes(freshness_policy=policy)
 
-def _apply(spec: dg.AssetSpec, window: FreshnessWindow) -> dg.AssetSpec:
-    policy = dg.FreshnessPolicy.time_window(warn_window=window.warn, fail_window=window.fail)
-    return dg.apply_freshness_policy(spec, policy)
+    return list(dg.map_asset_specs(apply, assets))

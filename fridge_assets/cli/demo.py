@@ -40,7 +40,7 @@ def run_demo(place: Workplace, as_json: bool) -> None:
     with place.instance() as instance:
         trained_at = end - WATCHED
         with working("training on the first 48 hours", as_json):
-            training = train_models(instance, None, trained_at)
+            training = train_models(instance, None, trained_at, in_process=True)
         _stop_on(training.failures)
         hours = [trained_at + timedelta(hours=n, minutes=3) for n in range(1, int(WATCHED / timedelta(hours=1)))]
         with progress("scoring hour by hour", as_json) as bar:

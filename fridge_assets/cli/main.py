@@ -1,10 +1,11 @@
 """The commands put together, and what happens when one fails."""
 
+import os
 import sys
+import traceback
 from pathlib import Path
 from typing import Annotated
 
-import click
 import typer
 
 from fridge_assets.cli import alerts, data, inspect, models, run, simulate
@@ -42,17 +43,29 @@ app.add_typer(alerts.app, name="alerts")
 
 def main() -> None:
     """Run a command; an error we know is one line on standard error and exit code 1."""
+    code = _run()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    # Leave without tearing the interpreter down: DuckDB's binding then prints pages about references that Dagster
+    # and torch still hold, which say nothing to a user.
+    os._exit(code)
+
+
+def _run() -> int:
     try:
-        app(standalone_mode=False)
+        app()
+    except SystemExit as leaving:
+        return leaving.code if isinstance(leaving.code, int) else 0
     except FridgeError as error:
-        _fail(str(error))
-    except click.ClickException as error:
-        error.show()
-        sys.exit(error.exit_code)
-    except (click.exceptions.Abort, KeyboardInterrupt):
-        _fail("Interrupted; what was committed stays, run the same command again to go on.")
+        return _failed(str(error))
+    except KeyboardInterrupt:
+        return _failed("Interrupted; what was committed stays, run the same command again to go on.")
+    except BaseException:
+        traceback.print_exc()
+        return 1
+    return 0
 
 
-def _fail(message: str) -> None:
+def _failed(message: str) -> int:
     err.print(f"[red]Error:[/red] {message}", soft_wrap=True)
-    sys.exit(1)
+    return 1

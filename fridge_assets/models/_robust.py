@@ -26,3 +26,8 @@ def grouped_median(values: NDArray[np.float64], groups: NDArray[np.intp], count:
 def grouped_mean(values: NDArray[np.float64], groups: NDArray[np.intp], count: int) -> NDArray[np.float64]:
     """Like :func:`grouped_median`, with means."""
     return pd.DataFrame(values).groupby(groups).mean().reindex(range(count)).to_numpy(dtype=np.float64)
+
+
+def grouped_max(values: NDArray[np.float64], groups: NDArray[np.intp]) -> NDArray[np.float64]:
+    """Maximum of each column of ``values`` within each of the groups 0 … max; every group has rows."""
+    return pd.DataFrame(values).groupby(groups).max().to_numpy(dtype=np.float64)

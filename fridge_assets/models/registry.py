@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 
 from fridge_assets.models._mlflow import one_process, open_client
 from fridge_assets.models.metadata import ModelMetadata
+from fridge_assets.errors import FridgeError
 from fridge_assets.models.snapshot import write_snapshot
 from fridge_assets.models.training import TrainedModel
 from fridge_assets.models.version import MANIFEST, ArtifactRefused, ModelVersion, file_hash
@@ -23,6 +24,10 @@ Stage = Literal["draft", "staging", "release", "archived"]
 
 _RELEASE: Literal["release"] = "release"
 _ARTIFACTS = "version"
+
+
+class NothingReleased(FridgeError):
+    """A family has no version that may score."""
 
 
 @dataclass(frozen=True)
@@ -123,6 +128,17 @@ class ModelRegistry:
     def released(self, family: str) -> RegisteredVersion | None:
         """The version of ``family`` that scores; None before the first one is trained."""
         return next((version for version in self.versions(family) if version.stage == _RELEASE), None)
+
+    def require_released(self, family: str) -> RegisteredVersion:
+        """The version of ``family`` that scores.
+
+        Raises:
+            NothingReleased: there is none yet.
+        """
+        released = self.released(family)
+        if released is None:
+            raise NothingReleased(f"{family} has no released version", f"Train one with `fridge-assets train {family}`.")
+        return released
 
     def load(self, registered: RegisteredVersion) -> ModelVersion:
         """The version with its artifacts, which may have moved with ``models_dir`` since they were written.

@@ -1,7 +1,5 @@
 """Which windows a model learns from (SPEC 2.1)."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import datetime
 
 import duckdb
@@ -9,7 +7,7 @@ import pandas as pd
 
 from fridge_assets.contracts.device_features import MODEL_FEATURES
 from fridge_assets.settings import Settings
-from fridge_assets.stores.frames import query
+from fridge_assets.stores.frames import query, registered
 
 IDENTITY = ("device_id", "cohort", "window_end")
 """What identifies a training row and decides which history it belongs to."""
@@ -54,7 +52,7 @@ def select_training_rows(
         scoring.
     """
     exclusions = pd.DataFrame(columns=["device_id", "window_end"]) if excluded is None else excluded
-    with _registered(
+    with registered(
         connection,
         training_devices=devices[["device_id", "cohort", "status"]],
         training_exclusions=exclusions[["device_id", "window_end"]].astype(
@@ -62,7 +60,7 @@ def select_training_rows(
         ),
     ):
         chosen = _choose_windows(connection, now, settings)
-        with _registered(connection, training_windows=chosen):
+        with registered(connection, training_windows=chosen):
             rows = query(
                 connection,
                 f"SELECT device_id, d.cohort, window_end, {', '.join(MODEL_FEATURES)} FROM training_windows "
@@ -132,7 +130,7 @@ def _fill_from_own_past(
         return rows
     gaps = rows.loc[with_gaps, ["device_id", "window_end"]]
     gaps = gaps.assign(since=gaps["window_end"] - settings.scoring.imputation_memory, row=gaps.index)
-    with _registered(connection, training_gaps=gaps):
+    with registered(connection, training_gaps=gaps):
         # arg_max passes over nulls, so that each feature comes from its own newest window.
         past = query(
             connection,
@@ -144,15 +142,3 @@ def _fill_from_own_past(
 
 
 _BEGINNING = datetime.fromisoformat("1970-01-01T00:00:00+00:00")
-
-
-@contextmanager
-def _registered(connection: duckdb.DuckDBPyConnection, **frames: pd.DataFrame) -> Iterator[None]:
-    """Make frames visible to SQL under their keyword for the length of the block."""
-    for name, frame in frames.items():
-        connection.register(name, frame)
-    try:
-        yield
-    finally:
-        for name in frames:
-            connection.unregister(name)

@@ -13,13 +13,12 @@ from scipy.stats import norm
 from fridge_assets.contracts.device_features import SENSOR_FEATURES
 from fridge_assets.errors import FridgeError
 from fridge_assets.models._history import fit_expectations
+from fridge_assets.models._robust import grouped_max
 from fridge_assets.models.base import Explanation, Granularity, feature_matrix, require_columns
 from fridge_assets.settings import Settings
 
 _EXPECTATIONS_FILE = "expectations.parquet"
 _PARAMETERS_FILE = "baseline.json"
-_TAIL_SHARE = 1e-3
-_FEWEST_BEYOND = 5
 _MEAN_FEATURES = frozenset(f.name for f in SENSOR_FEATURES if f.aggregation == "mean")
 _STD_FEATURES = frozenset(f.name for f in SENSOR_FEATURES if f.aggregation == "std")
 
@@ -76,11 +75,12 @@ class StatisticalBaseline:
         is_std = np.array([name in _STD_FEATURES for name in used])
         reference = np.where(is_std, np.where(medians > 0, medians, 1.0), np.nan)
         expectations = fit_expectations(rows, _transform(values, reference), used, settings)
+        device, _ = pd.factorize(rows["device_id"])
         limits = settings.baseline
         model = cls(
             used, tuple(reference.tolist()), expectations, min(limits.strongest, len(used)), limits.max_z
         )
-        return replace(model, expectations=_equally_rare(expectations, model._absolute_z(rows), used))
+        return replace(model, expectations=_equally_rare(expectations, model._absolute_z(rows), device, used))
 
     def raw_scores(self, rows: pd.DataFrame) -> NDArray[np.float64]:
         """Root mean square of each row's largest |z|, shape (n,)."""
@@ -145,15 +145,16 @@ class StatisticalBaseline:
 
 
 def _equally_rare(
-    expectations: pd.DataFrame, z: NDArray[np.float64], features: tuple[str, ...]
+    expectations: pd.DataFrame, z: NDArray[np.float64], device: NDArray[np.intp], features: tuple[str, ...]
 ) -> pd.DataFrame:
-    """Scales widened where a feature's |z| exceeds 3.29 more often than a normal one does.
+    """Scales widened where the largest |z| of the typical device is larger than a normal one's would be.
 
-    A normal |z| does so once in 1,000 rows. Standard deviations have heavier tails than means. Left alone
-    they make up most of the largest |z| of healthy rows, and a sensor that has moved drowns in them.
+    Heavy-tailed features, such as standard deviations, otherwise make up most of the largest |z| of healthy
+    rows, and a sensor that has moved drowns in them. The median over devices keeps out the few faulty ones.
     """
-    share = min(max(_TAIL_SHARE, _FEWEST_BEYOND / len(z)), 0.5)
-    width = np.maximum(np.quantile(z, 1 - share, axis=0) / norm.isf(share / 2), 1.0)
+    largest = grouped_max(z, device)
+    normal = norm.isf((1 - 0.5 ** (1 / np.bincount(device))) / 2)  # median of the largest |z| of n
+    width = np.maximum(np.median(largest / normal[:, None], axis=0), 1.0)
     widened = expectations.copy()
     columns = [f"scale_{name}" for name in features]
     widened[columns] = (widened[columns].to_numpy() * width).astype(np.float32)

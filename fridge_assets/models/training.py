@@ -6,6 +6,7 @@ from datetime import datetime
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from scipy.stats import binom
 
 from fridge_assets.contracts.device_features import MODEL_FEATURES
 from fridge_assets.errors import FridgeError
@@ -18,7 +19,8 @@ from fridge_assets.models.version import ModelVersion
 from fridge_assets.settings import Settings
 
 _LEAST_PRESENT = 0.5
-_GROSS_OUTLIER = 3.0
+_FAR_OUT = 3.0
+_CHANCE = 1e-3
 _SMALLEST_BLOCK = 20
 
 
@@ -105,16 +107,22 @@ def self_clean(
 ) -> NDArray[np.bool_]:
     """Which of the complete ``rows`` to keep, shape (n,): a few devices of any fleet are faulty already.
 
-    A preliminary model scores its own rows; those further above the upper quartile of the logarithm of the
-    raw score than three interquartile ranges are dropped (Tukey's far-out fence, on a logarithm because raw
-    scores are skewed), the strangest first and never more than ``settings.training.max_self_cleaning``.
+    A preliminary model scores its own rows. Those further above the upper quartile of the logarithm of the
+    raw score than three interquartile ranges are far out (Tukey's fence, on a logarithm because raw scores
+    are skewed). They are dropped from devices that have more of them than chance allows: what happens to all
+    devices alike, such as defrosts, is how the fleet works. The strangest go first, and never more than
+    ``settings.training.max_self_cleaning``.
     """
     raw = model_class.fit(rows, features, settings, settings.training.seed).raw_scores(rows)
     level = np.log(np.maximum(raw, np.finfo(np.float64).tiny))
     lower, upper = np.quantile(level, (0.25, 0.75))
-    far_out = level > upper + _GROSS_OUTLIER * (upper - lower)
+    far_out = level > upper + _FAR_OUT * (upper - lower)
+    device, _ = pd.factorize(rows["device_id"])
+    by_chance = binom.sf(np.bincount(device, weights=far_out) - 1, np.bincount(device), far_out.mean())
+    contaminated = far_out & (by_chance < _CHANCE)[device]
     allowed = int(settings.training.max_self_cleaning * len(rows))
-    strangest = np.argsort(-raw, kind="stable")[: min(int(far_out.sum()), allowed)]
+    strangest = np.argsort(np.where(contaminated, -raw, np.inf), kind="stable")
+    strangest = strangest[: min(int(contaminated.sum()), allowed)]
     kept = np.ones(len(rows), dtype=np.bool_)
     kept[strangest] = False
     return kept
@@ -122,7 +130,7 @@ def self_clean(
 
 def time_blocks(window_end: pd.Series, blocks: int) -> NDArray[np.intp]:
     """Number of the contiguous time block that each row falls into, blocks of about as many rows each."""
-    order = window_end.rank(method="min").to_numpy() - 1
+    order = window_end.rank(method="average").to_numpy() - 0.5  # the middle of each moment's rows
     return (order * blocks // len(order)).astype(np.intp)
 
 

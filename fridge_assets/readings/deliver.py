@@ -11,7 +11,7 @@ from fridge_assets.contracts.sensor_readings import SENSORS
 from fridge_assets.errors import FridgeError
 from fridge_assets.readings.interpretation import Interpretation
 from fridge_assets.readings.source import SourceFile, probe
-from fridge_assets.readings.staging import create_staged, stage
+from fridge_assets.readings.staging import create_staged, know_devices, stage
 from fridge_assets.settings import Settings
 from fridge_assets.stores.frames import query
 from fridge_assets.stores.landing import Landing
@@ -74,7 +74,7 @@ def deliver(
         raise FridgeError(f"{file} is not a file", "Give the path of a readings file.")
     with warehouse.engine() as engine:
         if registry is not None:
-            engine.execute("CREATE TABLE known_devices AS SELECT device_id FROM registry")
+            know_devices(engine, registry)
         source = probe(engine, file, interpretation)
         create_staged(engine)
         stage(engine, source, [file], datetime.now(UTC), settings.readings)

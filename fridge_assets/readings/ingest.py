@@ -8,6 +8,7 @@ from pathlib import Path
 
 import duckdb
 import pandas as pd
+import pyarrow as pa
 
 from fridge_assets.contracts import CLEAN_SENSOR_READINGS, QUARANTINED_READINGS, Contract
 from fridge_assets.contracts.validation import enforce
@@ -15,9 +16,9 @@ from fridge_assets.identity import deterministic_id, deterministic_id_sql
 from fridge_assets.readings.clean import clean
 from fridge_assets.readings.interpretation import Interpretation
 from fridge_assets.readings.source import SourceFile, UnreadableFile, format_of, probe
-from fridge_assets.readings.staging import create_staged, stage
+from fridge_assets.readings.staging import create_staged, know_devices, stage
 from fridge_assets.settings import Settings
-from fridge_assets.stores.frames import query, query_arrow
+from fridge_assets.stores.frames import query, query_arrow, registered
 from fridge_assets.stores.landing import Landing, LandingFile, LedgerEntry, still_growing
 from fridge_assets.stores.reading_files import CleanFile, clean_files, commit_clean_files, write_clean_files
 from fridge_assets.stores.warehouse import Warehouse
@@ -160,7 +161,7 @@ def _ingest_batch(
     folder = warehouse.clean_readings_folder()
     with warehouse.engine() as engine:
         if registry is not None:
-            engine.execute("CREATE TABLE known_devices AS SELECT device_id FROM registry")
+            know_devices(engine, registry)
         refused = _stage_files(engine, batch.files, settings, report)
         landing.record(
             _refused(file, refused[file.name], now) if file.name in refused
@@ -243,9 +244,10 @@ def _load_known_state(engine: duckdb.DuckDBPyConnection, warehouse: Warehouse, f
         "SELECT DISTINCT date_trunc('hour', timestamp_utc) FROM staged WHERE reason IS NULL"
     ).fetchall()
     with warehouse.read() as connection:
-        seen = query_arrow(connection, "SELECT * FROM device_last_seen")  # noqa: F841
+        seen = query_arrow(connection, "SELECT * FROM device_last_seen")
         stored = [path for (hour,) in sorted(hours) for path in clean_files(connection, folder, hour, hour)]
-    engine.execute("CREATE OR REPLACE TABLE device_last_seen AS SELECT * FROM seen")
+    with registered(engine, seen=seen):
+        engine.execute("CREATE OR REPLACE TABLE device_last_seen AS SELECT * FROM seen")
     return stored
 
 
@@ -269,28 +271,33 @@ def _commit(
     written: Sequence[CleanFile],
     quarantined: pd.DataFrame,
     per_file: pd.DataFrame,
-    due: object,
-    seen: object,
-    repeated: object,
+    due: pa.Table,
+    seen: pa.Table,
+    repeated: pa.Table,
 ) -> None:
-    with warehouse.transaction() as connection:
+    columns = ", ".join(QUARANTINED_READINGS.column_names)
+    with (
+        warehouse.transaction() as connection,
+        registered(
+            connection, quarantined=quarantined, per_file=per_file, due=due, seen=seen, repeated=repeated
+        ),
+    ):
         commit_clean_files(connection, written)
-        columns = ", ".join(QUARANTINED_READINGS.column_names)
         connection.execute(
-            f"INSERT INTO quarantined_readings SELECT {columns} FROM quarantined ANTI JOIN quarantined_readings USING (quarantine_id)"
+            f"INSERT INTO quarantined_readings SELECT {columns} FROM quarantined "
+            "ANTI JOIN quarantined_readings USING (quarantine_id)"
         )
         connection.execute(
-            "INSERT INTO ingest_batches BY NAME SELECT $batch AS batch_id, * FROM per_file",
-            {"batch": batch_id},
+            "INSERT INTO ingest_batches BY NAME SELECT $batch AS batch_id, * FROM per_file", {"batch": batch_id}
         )
-        connection.execute("INSERT INTO due_windows SELECT * FROM due")
+        connection.execute("INSERT INTO due_windows BY NAME SELECT * FROM due")
         connection.execute(
             "INSERT INTO repeated_events SELECT * FROM repeated ANTI JOIN repeated_events USING (event_id)"
         )
-        _merge_last_seen(connection, seen)
+        _merge_last_seen(connection)
 
 
-def _merge_last_seen(connection: duckdb.DuckDBPyConnection, seen: object) -> None:  # noqa: ARG001
+def _merge_last_seen(connection: duckdb.DuckDBPyConnection) -> None:
     columns = [
         row[0] for row in connection.execute("DESCRIBE device_last_seen").fetchall() if row[0] != "device_id"
     ]

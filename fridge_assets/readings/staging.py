@@ -5,10 +5,12 @@ from datetime import datetime
 from pathlib import Path
 
 import duckdb
+import pandas as pd
 
 from fridge_assets.contracts.sensor_readings import BOOLEAN_SENSORS, NUMERIC_SENSORS, SENSORS, Sensor
 from fridge_assets.readings.source import SourceFile, damaged, identifier, rows_sql
 from fridge_assets.settings import ReadingSettings
+from fridge_assets.stores.frames import registered
 
 _NUMBER_TYPES = (
     "TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT", "UTINYINT", "USMALLINT", "UINTEGER", "UBIGINT",
@@ -29,6 +31,12 @@ def create_staged(connection: duckdb.DuckDBPyConnection) -> None:
         "null_mask INTEGER, range_violation BOOLEAN, clock_drift BOOLEAN, zoneless BOOLEAN, "
         "reason VARCHAR, detail VARCHAR, raw VARCHAR)"
     )
+
+
+def know_devices(connection: duckdb.DuckDBPyConnection, registry: pd.DataFrame) -> None:
+    """Create ``known_devices``: from now on readings of any other device are set aside."""
+    with registered(connection, registry=registry):
+        connection.execute("CREATE TABLE known_devices AS SELECT device_id FROM registry")
 
 
 def stage(

@@ -9,7 +9,7 @@ import pandas as pd
 from fridge_assets.contracts.device_features import MODEL_FEATURES
 from fridge_assets.errors import FridgeError
 from fridge_assets.settings import Settings
-from fridge_assets.stores.frames import query
+from fridge_assets.stores.frames import query, registered
 
 
 class FeaturesStale(FridgeError):
@@ -74,12 +74,13 @@ def read_model_input(
         devices: ``device_id`` and ``cohort`` of the active devices to score.
         settings: completeness and memory of imputation.
     """
-    rows = query(
-        connection,
-        "SELECT f.*, d.cohort FROM device_features f JOIN devices d USING (device_id) "
-        "WHERE window_end = $window ORDER BY device_id",
-        {"window": window_end},
-    )
+    with registered(connection, devices=devices[["device_id", "cohort"]]):
+        rows = query(
+            connection,
+            "SELECT f.*, d.cohort FROM device_features f JOIN devices d USING (device_id) "
+            "WHERE window_end = $window ORDER BY device_id",
+            {"window": window_end},
+        )
     complete = rows["sensor_completeness"] >= settings.scoring.min_completeness
     silent = devices.loc[~devices["device_id"].isin(rows["device_id"]), "device_id"]
     left_out = {
@@ -94,14 +95,15 @@ def read_model_input(
 
 def _most_recent_values(
     connection: duckdb.DuckDBPyConnection,
-    with_nulls: pd.DataFrame,  # noqa: ARG001 (DuckDB reads the frame by its name)
+    with_nulls: pd.DataFrame,
     window_end: datetime,
     settings: Settings,
 ) -> pd.DataFrame:
     latest = ", ".join(f"arg_max({f}, window_end) AS {f}" for f in MODEL_FEATURES)  # arg_max skips null values
-    return query(
-        connection,
-        f"SELECT device_id, {latest} FROM device_features SEMI JOIN with_nulls USING (device_id) "
-        "WHERE window_end < $until AND window_end >= $since GROUP BY device_id ORDER BY device_id",
-        {"until": window_end, "since": window_end - settings.scoring.imputation_memory},
-    )
+    with registered(connection, with_nulls=with_nulls):
+        return query(
+            connection,
+            f"SELECT device_id, {latest} FROM device_features SEMI JOIN with_nulls USING (device_id) "
+            "WHERE window_end < $until AND window_end >= $since GROUP BY device_id ORDER BY device_id",
+            {"until": window_end, "since": window_end - settings.scoring.imputation_memory},
+        )

@@ -66,8 +66,8 @@ class Individuals:
 def draw_individuals(registry: pd.DataFrame, seed: int) -> Individuals:
     """Draw every device's constants around its equipment model and climate zone.
 
-    Most of SPEC 10's spreads is between devices, as in fleets whose set points and sites differ; a device on its
-    own varies far less over time, which is what lets its own history tell that something is wrong with it.
+    Most of SPEC 10's spread is between devices, as in fleets whose set points and sites differ. One device
+    varies far less over time, so that its own history can tell that something is wrong with it.
 
     Raises:
         FridgeError: the registry names an equipment model, climate zone or region that is not simulated.

@@ -12,8 +12,9 @@ Where the sensors sit, and so how temperatures and pressures hang together:
   inlet, after a line that has warmed the gas 28 % of the way to ambient. The discharge probe is on the
   line, which has lost 20 % of its excess over ambient.
 
-Two simplifications keep healthy devices within the spreads of SPEC 10. Compressors modulate between full and part
-capacity instead of stopping. Coil sections defrost in turn, so that the one probe warms by a kelvin or two.
+Two simplifications keep healthy devices within the spreads of SPEC 10. Compressors modulate between full and
+part capacity instead of stopping. Coil sections defrost in turn, so that the one probe warms by only a kelvin
+or two.
 """
 
 import numpy as np

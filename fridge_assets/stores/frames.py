@@ -1,6 +1,7 @@
 """Query results as frames: one way from DuckDB to pandas."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 
 import duckdb
 import pandas as pd
@@ -19,3 +20,15 @@ def query_arrow(
 ) -> pa.Table:
     """Rows of ``sql`` as an Arrow table, for handing to another connection without a copy through Python."""
     return connection.sql(sql, params=dict(parameters or {})).to_arrow_table()
+
+
+@contextmanager
+def registered(connection: duckdb.DuckDBPyConnection, **frames: pd.DataFrame | pa.Table) -> Iterator[None]:
+    """Make frames visible to SQL under their keyword for the length of the block."""
+    for name, frame in frames.items():
+        connection.register(name, frame)
+    try:
+        yield
+    finally:
+        for name in frames:
+            connection.unregister(name)

@@ -1,5 +1,7 @@
 """Sentences a technician understands (SPEC 6)."""
 
+import itertools
+
 import pandas as pd
 import pytest
 
@@ -34,8 +36,8 @@ def anomaly(
          f"Superheat averaged 15 K {SPAN}, 7 K above the usual 8 K."),
         ("vibration_compressor_max", 15, 3, "Compressor vibration unusually high",
          f"Compressor vibration peaked at 15 mm/s {SPAN}, 5 times the usual 3 mm/s."),
-        ("vibration_compressor_p95", 6, 3, "Compressor vibration unusually high",
-         f"Compressor vibration was up to 6 mm/s in 95 % of the readings {SPAN}, 100 % above the usual 3 mm/s."),
+        ("vibration_compressor_p95", 5, 4, "Compressor vibration unusually high",
+         f"Compressor vibration was up to 5 mm/s in 95 % of readings {SPAN}, 25 % above the usual 4 mm/s."),
         ("pressure_low_min", 100, 150, "Low-side pressure unusually low",
          f"Low-side pressure had a minimum of 100 kPa {SPAN}, 33 % below the usual 150 kPa."),
         ("temp_suction_std", 0, 2, "Suction temperature unusually steady",
@@ -121,20 +123,16 @@ def test_agreement_of_models_is_told(flagging: int, scored: int, sentence: str) 
     assert told.endswith(f"{sentence} (score 0.91).")
 
 
-@pytest.mark.parametrize("feature", [*MODEL_FEATURES, "something_new"])
-@pytest.mark.parametrize("usual", [None, 0.0, 3.0, -3.0])
-@pytest.mark.parametrize("value", [None, 0.0, 1.0, -1.0, 1e9, 1e-9])
-def test_every_feature_and_value_makes_readable_sentences(
-    feature: str, value: float | None, usual: float | None
-) -> None:
-    told = anomaly(
-        ["temp_ambient_mean", feature],
-        {} if value is None else {feature: value},
-        {} if usual is None else {feature: usual},
-    )
-    texts = (description_of(told), description_of(told._replace(contributors=[feature])), title_of(told))
-    for text in texts:
-        assert not any(mark in text for mark in ("nan", "inf", "e+", "e-0", "  ", "None", "{", " ."))
+def test_every_feature_and_value_makes_readable_sentences() -> None:
+    values, usuals = (None, 0.0, 1.0, -1.0, 1e9, 1e-9), (None, 0.0, 3.0, -3.0)
+    for feature, value, usual in itertools.product((*MODEL_FEATURES, "something_new"), values, usuals):
+        measured = {} if value is None else {feature: value}
+        told = anomaly(["temp_ambient_mean", feature], measured, {} if usual is None else {feature: usual})
+        texts = (description_of(told), description_of(told._replace(contributors=[feature])), title_of(told))
+        for text in texts:
+            assert not any(mark in text for mark in ("nan", "inf", "e+", "e-0", "  ", "None", "{", " .")), (
+                text
+            )
 
 
 @pytest.mark.parametrize(

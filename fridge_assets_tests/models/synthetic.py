@@ -1,4 +1,4 @@
-"""Made-up feature rows with the structure that matters: cohorts, device individuality, a daily rhythm, skewed spreads."""
+"""Made-up feature rows with what matters: cohorts, individuality, a daily rhythm, skewed spreads."""
 
 import numpy as np
 import pandas as pd
@@ -30,8 +30,8 @@ def feature_rows(
         windows: consecutive 15-minute windows per device.
         cohorts: number of cohorts, whole spreads apart from each other.
         seed: the same seed gives the same devices; their weather depends on ``windows`` too.
-        shift: when not 0, each device's last window has one sensor shifted by this many of its own scales; the
-            column ``shifted_sensor`` says which.
+        shift: when not 0, each device's last window has one sensor shifted by this many of its own scales;
+            the column ``shifted_sensor`` says which.
     """
     rng = np.random.default_rng(seed)
     device, window = np.repeat(np.arange(devices), windows), np.tile(np.arange(windows), devices)

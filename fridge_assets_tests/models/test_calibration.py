@@ -99,7 +99,7 @@ def test_degenerate_samples_still_give_strictly_increasing_scores(sample: np.nda
     raw = np.linspace(sample.min() - 1, sample.max() + 1, 40)
     scores = Calibration.fit(sample, SETTINGS).to_score(raw)
     assert all(lower < higher for lower, higher in pairwise(scores))
-    assert 0 < scores[0]
+    assert scores[0] > 0
     assert scores[-1] < 1
 
 

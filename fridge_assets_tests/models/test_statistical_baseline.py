@@ -42,14 +42,15 @@ def test_device_with_little_history_is_compared_with_its_cohort() -> None:
     model = fit(pd.concat([long, newcomer], ignore_index=True))
     cohort, device = (expected(model, "cohort", "model-0|zone"), expected(model, "device", "device-000040"))
     own = newcomer["superheat_mean"].median()
-    drawn = (device - cohort)["location_superheat_mean"] / (own - cohort["location_superheat_mean"])
+    usual = cohort["location_superheat_mean"]
+    drawn = (device["location_superheat_mean"] - usual) / (own - usual)
     assert 0 < drawn < 0.06  # an hour of a day
     assert device["scale_superheat_mean"] == pytest.approx(cohort["scale_superheat_mean"], rel=0.1)
 
 
 def test_two_rows_per_device_over_a_month_do_not_make_every_device_strange() -> None:
     """100,000 devices leave room for two training rows each: what they say is believed only so far."""
-    long = feature_rows(devices=1500, windows=200, seed=2)
+    long = feature_rows(devices=400, windows=200, seed=2)
     two = long[long["window_start"].isin(long["window_start"].unique()[[20, 150]])]
     unseen = long[long["window_start"] == long["window_start"].max()]
     raw_unseen, raw_known = fit(two).raw_scores(unseen), fit(long).raw_scores(unseen)
@@ -62,9 +63,7 @@ def test_unknown_device_is_compared_with_its_cohort_and_then_with_the_fleet() ->
     usual = typical(rows)
     stranger = usual.assign(device_id="new")
     assert (model.raw_scores(stranger) < 3).all()
-    elsewhere = stranger.assign(
-        cohort=stranger["cohort"].map({c: "model-0|zone" for c in set(stranger["cohort"])})
-    )
+    elsewhere = stranger.assign(cohort="model-0|zone")
     foreign = usual["cohort"].to_numpy() != "model-0|zone"
     assert np.median(model.raw_scores(elsewhere)[foreign]) > 1.2 * np.median(
         model.raw_scores(stranger)[foreign]

@@ -1,4 +1,4 @@
-"""The same rows give the same calibrated model, whatever their order and whatever is wrong with a few of them."""
+"""The same rows give the same calibrated model, in any order, whatever is wrong with a few of them."""
 
 from pathlib import Path
 
@@ -42,6 +42,17 @@ def test_one_percent_of_windows_not_trained_on_is_flagged(model_class: type[Scor
     assert version.metadata.training.calibrated_on.startswith("unseen rows: 3 time blocks")
 
 
+@pytest.mark.parametrize("windows", [1, 2, 3, 4])
+@EVERY_FAMILY
+def test_a_fleet_without_history_is_not_flooded_with_flags(
+    model_class: type[ScoreModel], windows: int
+) -> None:
+    rows = feature_rows(devices=1500, windows=windows + 1)
+    newest = rows["window_end"] == rows["window_end"].max()
+    version = train(model_class, rows[~newest], SETTINGS, NOW).version
+    assert 0.002 < (version.score(rows[newest]) > version.metadata.threshold).mean() < 0.025
+
+
 @EVERY_FAMILY
 def test_rows_in_any_order_give_the_same_model(
     model_class: type[ScoreModel], rows: pd.DataFrame, tmp_path: Path
@@ -71,7 +82,9 @@ def test_metadata_says_what_the_version_was_made_of(rows: pd.DataFrame) -> None:
 
 
 def test_too_few_windows_are_refused_with_the_number_needed(rows: pd.DataFrame) -> None:
-    with pytest.raises(NotEnoughTrainingRows, match="59 usable windows; need 60 with a completeness of 0.7"):
+    with pytest.raises(
+        NotEnoughTrainingRows, match=r"59 usable windows; need 60 with a completeness of 0\.7"
+    ):
         train(StatisticalBaseline, rows.head(59), SETTINGS, NOW)
 
 
@@ -104,8 +117,8 @@ def test_features_that_half_of_the_windows_lack_are_not_used(rows: pd.DataFrame)
 def test_self_cleaning_drops_gross_faults_and_hardly_anything_else(
     model_class: type[ScoreModel], rows: pd.DataFrame
 ) -> None:
-    gross = np.zeros(len(rows), dtype=bool)
-    gross[::33] = True  # 3 % of the rows
+    faulty = rows["device_id"].isin(["device-000011", "device-000042", "device-000057"])
+    gross = (faulty & (rows["window_end"] > rows["window_end"].quantile(0.7))).to_numpy()
     spoiled = rows.copy()
     columns = [name for name in MODEL_FEATURES if name.startswith(("pressure", "temp", "current"))]
     spoiled.loc[gross, columns] *= 4
@@ -125,10 +138,23 @@ def test_self_cleaning_leaves_a_healthy_heavy_tailed_fleet_alone(
 
 
 def test_self_cleaning_never_drops_more_than_it_may(rows: pd.DataFrame) -> None:
-    half_broken = rows.copy()
-    half_broken.loc[rows.index % 5 == 0, "superheat_mean"] += 1e4
-    kept = self_clean(StatisticalBaseline, half_broken, MODEL_FEATURES, SETTINGS)
-    assert (~kept).sum() <= 0.10 * len(rows)
+    broken = rows["device_id"].isin(rows["device_id"].unique()[:24])
+    broken &= rows["window_end"] > rows["window_end"].quantile(0.7)  # 12 % of the rows
+    spoiled = rows.copy()
+    spoiled.loc[broken, [name for name in MODEL_FEATURES if name.endswith("_mean")]] *= 4
+    kept = self_clean(StatisticalBaseline, spoiled, MODEL_FEATURES, SETTINGS)
+    assert (~kept).sum() == int(0.10 * len(rows))
+
+
+@EVERY_FAMILY
+def test_self_cleaning_keeps_what_happens_to_every_device(
+    model_class: type[ScoreModel], rows: pd.DataFrame
+) -> None:
+    defrosting = np.random.default_rng(6).random(len(rows)) < 0.04
+    rare_mode = rows.copy()
+    columns = [name for name in MODEL_FEATURES if name.startswith(("temp_evaporator", "pressure_low"))]
+    rare_mode.loc[defrosting, columns] += 60
+    assert (~self_clean(model_class, rare_mode, MODEL_FEATURES, SETTINGS)).mean() < 0.002
 
 
 def test_time_blocks_are_contiguous_and_do_not_split_a_moment(rows: pd.DataFrame) -> None:
