@@ -12,7 +12,7 @@ from fridge_assets.errors import FridgeError
 DEVICES = 120
 SEED = 7
 TRAINING = timedelta(hours=48)
-WATCHED = timedelta(hours=12)
+WATCHED = timedelta(hours=6)
 FAULTS = (
     "refrigerant_leak=0.017",
     "condenser_fouling=0.017",
@@ -29,7 +29,7 @@ def run_demo(place: Workplace, as_json: bool) -> None:
     Raises:
         FridgeError: the data folder holds readings already, or a run failed.
     """
-    from fridge_assets.automation.cycles import hourly_cycle, replay_hours, train_models  # noqa: PLC0415
+    from fridge_assets.automation.cycles import replay_hours, train_models  # noqa: PLC0415
 
     if any(place.landing.files()):
         raise FridgeError(
@@ -42,14 +42,11 @@ def run_demo(place: Workplace, as_json: bool) -> None:
         with working("training on the first 48 hours", as_json):
             training = train_models(instance, None, trained_at, in_process=True)
         _stop_on(training.failures)
-        hours = [trained_at + timedelta(hours=n, minutes=3) for n in range(1, int(WATCHED / timedelta(hours=1)))]
+        hours = [trained_at + timedelta(hours=n, minutes=3) for n in range(1, int(WATCHED / timedelta(hours=1)) + 1)]
         with progress("scoring hour by hour", as_json) as bar:
             for done, cycle in enumerate(replay_hours(instance, hours), start=1):
                 _stop_on(cycle.score.failures | cycle.publish.failures)
                 bar.update(bar.task_ids[0], completed=done, total=len(hours))
-        with working("the last hourly run, each model in its own process", as_json):
-            cycle = hourly_cycle(instance, end + timedelta(minutes=3))
-        _stop_on(cycle.score.failures | cycle.publish.failures)
     found = _compare(place, truth)
     healthy = _healthy_alerted(place, truth)
     if as_json:

@@ -6,7 +6,6 @@ import zipfile
 from pathlib import Path
 from typing import Any
 
-import skops.io
 from sklearn.ensemble import IsolationForest
 
 from fridge_assets.errors import FridgeError
@@ -23,7 +22,9 @@ def write_forest(forest: IsolationForest, file: Path) -> None:
 
     skops names its members after memory addresses and stamps them with the time; both are replaced.
     """
-    with zipfile.ZipFile(io.BytesIO(skops.io.dumps(forest))) as source, zipfile.ZipFile(file, "w") as target:
+    from skops.io import dumps  # noqa: PLC0415 (takes seconds to import, and only training and scoring need it)
+
+    with zipfile.ZipFile(io.BytesIO(dumps(forest))) as source, zipfile.ZipFile(file, "w") as target:
         numbers: dict[str, int] = {}
         schema = _renumbered(json.loads(source.read(_SCHEMA)), numbers)
         members = {f"{numbers[Path(name).stem]}.npy": name for name in source.namelist() if name != _SCHEMA}
@@ -38,13 +39,15 @@ def read_forest(file: Path) -> IsolationForest:
     Raises:
         FridgeError: the file holds types other than a forest's.
     """
-    foreign = set(skops.io.get_untrusted_types(file=file)) - set(_TRUSTED)
+    from skops.io import get_untrusted_types, load  # noqa: PLC0415
+
+    foreign = set(get_untrusted_types(file=file)) - set(_TRUSTED)
     if foreign:
         raise FridgeError(
             f"{file} holds types that no forest has: {', '.join(sorted(foreign))}",
             "Do not use this file; load another version of the model.",
         )
-    return skops.io.load(file, trusted=list(_TRUSTED))
+    return load(file, trusted=list(_TRUSTED))
 
 
 def _renumbered(node: Any, numbers: dict[str, int]) -> Any:

@@ -13,7 +13,7 @@ from fridge_assets.models.metadata import ModelMetadata
 from fridge_assets.errors import FridgeError
 from fridge_assets.models.snapshot import write_snapshot
 from fridge_assets.models.training import TrainedModel
-from fridge_assets.models.version import MANIFEST, ArtifactRefused, ModelVersion, file_hash
+from fridge_assets.models.version import MANIFEST, ArtifactRefused, ModelVersion, file_hash, verify_files
 from fridge_assets.stores.files import writable_folder
 
 if TYPE_CHECKING:
@@ -74,6 +74,7 @@ class ModelRegistry:
     def __init__(self, tracking_uri: str, models_dir: Path) -> None:
         self.tracking_uri = tracking_uri
         self.models_dir = models_dir.resolve()
+        self._loaded: dict[str, ModelVersion] = {}
 
     def register(self, trained: TrainedModel) -> RegisteredVersion:
         """Store ``trained`` as the next version of its family.
@@ -155,7 +156,13 @@ class ModelRegistry:
                 f"{folder / MANIFEST} is not the one registered for {registered.family} {registered.version}",
                 "Do not use this version: restore its folder from a backup, or train a new version.",
             )
-        return ModelVersion.load(folder)
+        loaded = self._loaded.get(registered.family)
+        if loaded is not None and loaded.metadata == registered.metadata:
+            # Versions never change, but their files are checked every time all the same.
+            verify_files(folder)
+            return loaded
+        self._loaded[registered.family] = ModelVersion.load(folder)
+        return self._loaded[registered.family]
 
     @cached_property
     def _client(self) -> "MlflowClient":

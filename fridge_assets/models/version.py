@@ -66,7 +66,7 @@ class ModelVersion:
         Raises:
             ArtifactRefused: a file is missing, unexpected or changed since; it is named.
         """
-        _verify(folder)
+        verify_files(folder)
         metadata = ModelMetadata.model_validate_json((folder / _METADATA).read_text())
         return cls(
             metadata,
@@ -87,7 +87,12 @@ def _hashes(folder: Path) -> dict[str, str]:
     return {file.relative_to(folder).as_posix(): file_hash(file) for file in files}
 
 
-def _verify(folder: Path) -> None:
+def verify_files(folder: Path) -> None:
+    """Compare the files of a version with its manifest.
+
+    Raises:
+        ArtifactRefused: a file is missing, unexpected or changed since; it is named.
+    """
     remedy = "Do not use this version: restore its folder from a backup, or train a new version."
     if not (folder / MANIFEST).is_file():
         raise ArtifactRefused(f"model version {folder} has no {MANIFEST}", remedy)
