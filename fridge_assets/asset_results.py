@@ -34,7 +34,9 @@ def contract_check_spec(contract: Contract, asset: str | None = None) -> dg.Asse
 
 def contract_kept(rows: int, asset: str) -> dg.AssetCheckResult:
     """The check result for ``rows`` validated rows."""
-    return dg.AssetCheckResult(passed=True, asset_key=asset, check_name=CONTRACT_CHECK, metadata={"rows": rows})
+    return dg.AssetCheckResult(
+        passed=True, asset_key=asset, check_name=CONTRACT_CHECK, metadata={"rows": rows}
+    )
 
 
 def guarded(work: Work, assets: Mapping[str, str]) -> Iterator[AssetEvent]:
@@ -88,7 +90,7 @@ def markdown_table(frame: pd.DataFrame) -> str:
     return "\n".join("| " + " | ".join(row) + " |" for row in rows)
 
 
-def counts_table(counts: Mapping[str, int], what: str) -> dg.MarkdownMetadataValue:
+def counts_table(counts: Mapping[Any, int], what: str) -> dg.MarkdownMetadataValue:
     """Counts by name as a table, largest first."""
     ordered = sorted(counts.items(), key=lambda item: -item[1])
     return table(pd.DataFrame(ordered, columns=[what, "count"]))

@@ -21,7 +21,9 @@ class Clock(dg.ConfigurableResource):  # type: ignore[type-arg]
 
     warehouse: dg.ResourceDependency[Warehouse]
     settings: dg.ResourceDependency[Settings]
-    as_of: str = Field("", description="ISO 8601 moment to run at, or 'latest'; empty means the start of the run")
+    as_of: str = Field(
+        default="", description="ISO 8601 moment to run at, or 'latest'; empty means the start of the run"
+    )
 
     _started_at: datetime | None = PrivateAttr(default=None)
 
@@ -56,7 +58,8 @@ class Clock(dg.ConfigurableResource):  # type: ignore[type-arg]
             ).fetchall()[0][0]
         if newest is None:
             raise FridgeError(
-                "as_of is 'latest' but there are no readings yet", "Bring some with `fridge-assets ingest FILE`."
+                "as_of is 'latest' but there are no readings yet",
+                "Bring some with `fridge-assets ingest FILE`.",
             )
         return datetime.fromtimestamp(newest, UTC) + self.settings.readings.allowed_lateness
 
@@ -74,5 +77,7 @@ def parse_moment(text: str, what: str) -> datetime:
     try:
         moment = datetime.fromisoformat(text)
     except ValueError as error:
-        raise FridgeError(f"{what} is {text!r}, not a moment", "Give ISO 8601 such as 2026-01-31T13:45:00Z.") from error
+        raise FridgeError(
+            f"{what} is {text!r}, not a moment", "Give ISO 8601 such as 2026-01-31T13:45:00Z."
+        ) from error
     return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)

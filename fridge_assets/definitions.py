@@ -51,9 +51,14 @@ def build_definitions(settings: Settings) -> dg.Definitions:
             "landing": Landing(settings.landing_dir, operations),
             "published": Published(settings.published_dir),
             "models": ModelRegistry(settings.mlflow_database, settings.models_dir),
-            "clock": Clock(warehouse=warehouse, settings=settings),
+            "clock": Clock(warehouse=warehouse, settings=settings, as_of=""),
         },
     )
+
+
+def load_job(name: str) -> dg.JobDefinition:
+    """The job called ``name``, for programs that run it."""
+    return defs.resolve_job_def(name)
 
 
 defs = build_definitions(Settings())

@@ -53,7 +53,7 @@ class GeneratedAlerts:
     events: pd.DataFrame
 
 
-def generate_alerts(  # noqa: PLR0917
+def generate_alerts(
     scores: pd.DataFrame,
     previous_scores: pd.DataFrame,
     known_alerts: pd.DataFrame,

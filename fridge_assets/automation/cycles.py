@@ -12,6 +12,7 @@ from fridge_assets.models.assets import model_name
 from fridge_assets.models.families import FAMILIES
 from fridge_assets.scoring.score import scores_table
 
+
 def train_models(
     instance: dg.DagsterInstance,
     families: Sequence[str] | None,
@@ -31,7 +32,9 @@ def train_models(
     return run_job(instance, TRAIN.name, clock_config(as_of), assets=assets, in_process=in_process)
 
 
-def hourly_cycle(instance: dg.DagsterInstance, as_of: str | datetime | None, *, in_process: bool = False) -> CycleOutcome:
+def hourly_cycle(
+    instance: dg.DagsterInstance, as_of: str | datetime | None, *, in_process: bool = False
+) -> CycleOutcome:
     """Readings to features to scores, then alerts and status, at ``as_of``."""
     return run_cycle(instance, SCORE_HOURLY.name, clock_config(as_of), in_process=in_process)
 

@@ -36,7 +36,6 @@ _SEPARATE_PROCESSES = dg.multiprocess_executor.configured(
 )
 
 
-
 def _job(
     name: str, assets: Sequence[str], description: str, executor: dg.ExecutorDefinition = _SEPARATE_PROCESSES
 ) -> UnresolvedAssetJobDefinition:

@@ -76,12 +76,13 @@ def run_job(
     """
     keys = None if assets is None else [dg.AssetKey(name) for name in assets]
     config = {**run_config, "loggers": _QUIET}
+    # By name, since the graph is built from the environment, and a step's process builds it again.
+    reconstructable = dg.build_reconstructable_job("fridge_assets.definitions", "load_job", (job,))
     if in_process:
-        result: Any = load_job(job).execute_in_process(
+        result: Any = reconstructable.get_definition().execute_in_process(
             instance=instance, run_config=config, asset_selection=keys, tags=tags, raise_on_error=False
         )
         return _outcome(job, result)
-    reconstructable = dg.build_reconstructable_job(__name__, load_job.__name__, (job,))
     with dg.execute_job(
         reconstructable, instance, run_config=config, asset_selection=keys, tags=tags, raise_on_error=False
     ) as result:
@@ -98,15 +99,10 @@ def run_cycle(
     """Run a score job and then ``publish``, however the score run ended."""
     score = run_job(instance, job, run_config, tags={PUBLISHES_ITSELF_TAG: "yes"}, in_process=in_process)
     clock = {key: value for key, value in run_config.items() if key == "resources"}
-    publish = run_job(instance, PUBLISH.name, clock, tags={SOURCE_RUN_TAG: score.run_id}, in_process=in_process)
+    publish = run_job(
+        instance, PUBLISH.name, clock, tags={SOURCE_RUN_TAG: score.run_id}, in_process=in_process
+    )
     return CycleOutcome(score, publish)
-
-
-def load_job(name: str) -> dg.JobDefinition:
-    """The job called ``name`` of the data folder in the environment."""
-    from fridge_assets.definitions import defs  # noqa: PLC0415 (reads the environment when imported)
-
-    return defs.resolve_job_def(name)
 
 
 def _outcome(job: str, result: Any) -> RunOutcome:

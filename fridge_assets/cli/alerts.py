@@ -49,7 +49,7 @@ def list_(
         return
     say_table("Alerts", alerts.assign(alert_id=alerts["alert_id"].astype("str").str[:_ID_SHOWN]), _COLUMNS)
     if len(alerts):
-        say("Next: fridge-assets alerts show ALERT")
+        say(f"Next: {place.command('alerts show ALERT')}")
 
 
 @app.command(epilog="Example: fridge-assets alerts show 4f1c9a2e")
@@ -65,7 +65,11 @@ def show(
     with place.operations.read() as connection:
         found = alerts_by_id_prefix(connection, alert)
         if len(found) != 1:
-            problem = f"{len(found)} alerts begin with {alert!r}" if len(found) else f"no alert begins with {alert!r}"
+            problem = (
+                f"{len(found)} alerts begin with {alert!r}"
+                if len(found)
+                else f"no alert begins with {alert!r}"
+            )
             raise FridgeError(problem, "See `fridge-assets alerts list --all` and give more of the id.")
         row = found.iloc[0]
         events = events_of_alerts(connection, [row["alert_id"]])
@@ -75,7 +79,8 @@ def show(
     say(f"[bold]{row['severity']}: {row['title']}[/bold]")
     say(row["description"])
     say(f"\nalert {row['alert_id']} on {row['device_id']} at {row['site_id']}")
-    say(f"{row['alert_type']}, {row['status']}, {row['escalation_level']}, {'suppressed repeat' if row['suppressed'] else 'told'}")
+    told = "suppressed repeat" if row["suppressed"] else "told"
+    say(f"{row['alert_type']}, {row['status']}, {row['escalation_level']}, {told}")
     say(f"first seen {moment(row['first_detected_at'])}, window ending {moment(row['window_end'])}")
     say(f"act by {moment(row['sla_deadline'])}; score {row['anomaly_score']:.3f} by {row['model_id']}")
     say(f"{row['models_flagging']} model families flag it; strongest: {', '.join(row['top_contributors'])}")

@@ -17,7 +17,7 @@ err = Console(stderr=True, highlight=False)
 
 def say(text: str) -> None:
     """Print a sentence; rich markup is allowed."""
-    out.print(text)
+    out.print(text, soft_wrap=True)
 
 
 def say_json(value: Any) -> None:
@@ -31,7 +31,15 @@ def say_table(title: str, frame: pd.DataFrame, columns: Mapping[str, str] | None
     if frame.empty:
         say(f"[bold]{title}[/bold]: none")
         return
-    table = Table(title=title, title_justify="left", title_style="bold", header_style="dim", box=None, pad_edge=False)
+    table = Table(
+        title=title,
+        title_justify="left",
+        title_style="bold",
+        header_style="dim",
+        box=None,
+        pad_edge=False,
+        collapse_padding=True,
+    )
     for name, heading in names.items():
         numeric = pd.api.types.is_numeric_dtype(frame[name]) and not pd.api.types.is_bool_dtype(frame[name])
         table.add_column(heading, justify="right" if numeric else "left", overflow="fold")
@@ -84,7 +92,7 @@ def _cell(value: object) -> str:
     return f"{value:,}" if isinstance(value, int) and not isinstance(value, bool) else str(value)
 
 
-def _is_null(value: object) -> bool:
+def _is_null(value: Any) -> bool:
     return value is None or (pd.api.types.is_scalar(value) and bool(pd.isna(value)))
 
 

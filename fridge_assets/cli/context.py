@@ -1,6 +1,8 @@
 """What every command needs: the settings of the data folder it works on, and its stores."""
 
 import os
+import shutil
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cached_property
@@ -39,7 +41,17 @@ class Workplace:
         except ValidationError as error:
             first = error.errors()[0]
             name = "FRIDGE_" + "__".join(map(str, first["loc"])).upper()
-            raise FridgeError(f"{name} is {first['input']!r}: {first['msg']}", "Correct or unset that variable.") from error
+            raise FridgeError(
+                f"{name} is {first['input']!r}: {first['msg']}", "Correct or unset that variable."
+            ) from error
+
+    def command(self, words: str) -> str:
+        """How to type the command ``words`` for this data folder, as this program was typed."""
+        typed = Path(sys.argv[0])
+        program = typed.name if shutil.which(typed.name) == str(typed) else os.path.relpath(typed)
+        if self.settings.root == Settings.model_fields["data_dir"].default.resolve():
+            return f"{program} {words}"
+        return f"{program} --data-dir {os.path.relpath(self.settings.root)} {words}"
 
     @cached_property
     def warehouse(self) -> "Warehouse":

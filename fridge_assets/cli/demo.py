@@ -33,7 +33,8 @@ def run_demo(place: Workplace, as_json: bool) -> None:
 
     if any(place.landing.files()):
         raise FridgeError(
-            f"{place.settings.root} holds readings already", "Name an empty folder: fridge-assets --data-dir FOLDER demo."
+            f"{place.settings.root} holds readings already",
+            "Name an empty folder: fridge-assets --data-dir FOLDER demo.",
         )
     end = last_full_hour()
     truth = _simulate(place, end, as_json)
@@ -42,7 +43,10 @@ def run_demo(place: Workplace, as_json: bool) -> None:
         with working("training on the first 48 hours", as_json):
             training = train_models(instance, None, trained_at, in_process=True)
         _stop_on(training.failures)
-        hours = [trained_at + timedelta(hours=n, minutes=3) for n in range(1, int(WATCHED / timedelta(hours=1)) + 1)]
+        hours = [
+            trained_at + timedelta(hours=n, minutes=3)
+            for n in range(1, int(WATCHED / timedelta(hours=1)) + 1)
+        ]
         with progress("scoring hour by hour", as_json) as bar:
             for done, cycle in enumerate(replay_hours(instance, hours), start=1):
                 _stop_on(cycle.score.failures | cycle.publish.failures)
@@ -57,12 +61,11 @@ def run_demo(place: Workplace, as_json: bool) -> None:
         f"{healthy} of {DEVICES - len(truth)} healthy devices got an alert of MEDIUM or higher "
         f"in the {WATCHED / timedelta(hours=1):.0f} hours watched."
     )
-    folder = "" if place.settings.data_dir.name == "data" else f"--data-dir {place.settings.data_dir} "
     say(
         "\nNext:\n"
-        f"  fridge-assets {folder}status         what the fleet looks like now\n"
-        f"  fridge-assets {folder}alerts list    what needs attention\n"
-        f"  fridge-assets {folder}ui             the asset graph in the Dagster UI"
+        f"  {place.command('status')}   what the fleet looks like now\n"
+        f"  {place.command('alerts list')}   what needs attention\n"
+        f"  {place.command('ui')}   the asset graph in the Dagster UI"
     )
 
 
@@ -91,7 +94,7 @@ def _compare(place: Workplace, truth: pd.DataFrame) -> pd.DataFrame:
     rows = []
     for fault in truth.sort_values("onset").itertuples():
         mine = alerts[(alerts["device_id"] == fault.device_id) & (alerts["window_end"] >= fault.onset)]
-        worst = mine.loc[mine["anomaly_score"].idxmax()] if len(mine) else None
+        worst = mine.nlargest(1, "anomaly_score").iloc[0] if len(mine) else None
         rows.append(
             {
                 "device": fault.device_id,
@@ -121,4 +124,6 @@ def _told_alerts(place: Workplace) -> pd.DataFrame:
 
 def _stop_on(failures: dict[str, str]) -> None:
     for step, reason in failures.items():
-        raise FridgeError(f"{step} failed: {reason.rstrip('.')}", "See the run in the Dagster UI: fridge-assets ui.")
+        raise FridgeError(
+            f"{step} failed: {reason.rstrip('.')}", "See the run in the Dagster UI: fridge-assets ui."
+        )

@@ -32,7 +32,9 @@ def status(
         say_json(overview.as_dict())
         return
     say(f"[bold]{place.settings.root}[/bold] at {moment(overview.now)}")
-    say(f"newest reading {moment(overview.newest_reading)}, newest features {moment(overview.newest_features)}")
+    say(
+        f"newest reading {moment(overview.newest_reading)}, newest features {moment(overview.newest_features)}"
+    )
     say_table("Scores", overview.scores)
     say_table("Devices by health", overview.health)
     say_table("Open alerts", overview.open_alerts)
@@ -52,5 +54,3 @@ def doctor(context: typer.Context, as_json: Json = False) -> None:
             say(f"{_SIGNS[finding.verdict]} {finding.what}: {finding.detail}")
     if any(finding.verdict == "broken" for finding in findings):
         raise typer.Exit(1)
-
-

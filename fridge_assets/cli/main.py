@@ -28,7 +28,9 @@ def workplace(
     context: typer.Context,
     data_dir: Annotated[
         Path | None,
-        typer.Option(help="Folder that holds everything; two folders never touch each other.", envvar="FRIDGE_DATA_DIR"),
+        typer.Option(
+            help="Folder that holds everything; two folders never touch each other.", envvar="FRIDGE_DATA_DIR"
+        ),
     ] = None,
 ) -> None:
     """Serve anomaly models for a refrigeration fleet, as a Dagster asset graph."""

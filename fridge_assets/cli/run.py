@@ -3,7 +3,7 @@
 import subprocess
 import sys
 from datetime import datetime, timedelta
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -12,7 +12,12 @@ from fridge_assets.cli.context import Workplace
 from fridge_assets.clock import parse_moment
 from fridge_assets.errors import FridgeError
 
-AsOf = Annotated[str, typer.Option(help="Run at this moment (ISO 8601), or 'latest': just after the newest reading.")]
+if TYPE_CHECKING:
+    from fridge_assets.automation.launch import RunOutcome
+
+AsOf = Annotated[
+    str, typer.Option(help="Run at this moment (ISO 8601), or 'latest': just after the newest reading.")
+]
 Json = Annotated[bool, typer.Option("--json", help="Print the outcome as JSON.")]
 
 _CYCLE_MINUTE = timedelta(minutes=3)
@@ -24,14 +29,18 @@ def register(app: typer.Typer) -> None:
     """Add the commands to ``app``."""
     app.command(epilog="Example: fridge-assets train isolation_forest")(train)
     app.add_typer(run_app, name="run")
-    app.command(epilog="Example: fridge-assets replay --from 2026-01-01T00:00Z --to 2026-01-02T00:00Z")(replay)
+    app.command(epilog="Example: fridge-assets replay --from 2026-01-01T00:00Z --to 2026-01-02T00:00Z")(
+        replay
+    )
     app.command(epilog="Example: fridge-assets --data-dir /tmp/fleet demo")(demo)
     app.command(epilog="Example: fridge-assets ui --port 3000")(ui)
 
 
 def train(
     context: typer.Context,
-    families: Annotated[list[str] | None, typer.Argument(help="Model families; all when none is named.")] = None,
+    families: Annotated[
+        list[str] | None, typer.Argument(help="Model families; all when none is named.")
+    ] = None,
     as_of: AsOf = "",
     as_json: Json = False,
 ) -> None:
@@ -41,7 +50,7 @@ def train(
     place: Workplace = context.obj
     with place.instance() as instance, working("training", as_json):
         outcome = train_models(instance, families, as_of)
-    _tell([outcome], as_json)
+    _tell(place, [outcome], as_json)
 
 
 @run_app.command(epilog="Example: fridge-assets run hourly --as-of latest")
@@ -52,10 +61,12 @@ def hourly(context: typer.Context, as_of: AsOf = "", as_json: Json = False) -> N
     place: Workplace = context.obj
     with place.instance() as instance, working("scoring", as_json):
         cycle = hourly_cycle(instance, as_of)
-    _tell([cycle.score, cycle.publish], as_json)
+    _tell(place, [cycle.score, cycle.publish], as_json)
 
 
-@run_app.command(epilog="Example: fridge-assets run model isolation_forest --devices device-000007,device-000012")
+@run_app.command(
+    epilog="Example: fridge-assets run model isolation_forest --devices device-000007,device-000012"
+)
 def model(
     context: typer.Context,
     family: Annotated[str, typer.Argument(help="Model family.")],
@@ -71,7 +82,7 @@ def model(
     chosen = [device.strip() for device in devices.split(",") if device.strip()]
     with place.instance() as instance, working("scoring", as_json):
         cycle = one_model_cycle(instance, family, chosen, window_end, as_of)
-    _tell([cycle.score, cycle.publish], as_json)
+    _tell(place, [cycle.score, cycle.publish], as_json)
 
 
 def replay(
@@ -95,7 +106,12 @@ def replay(
             bar.update(bar.task_ids[0], completed=len(outcomes), total=len(hours))
     failed = [cycle for cycle in outcomes if not cycle.success]
     if as_json:
-        say_json({"hours": len(outcomes), "failed": [cycle.score.failures | cycle.publish.failures for cycle in failed]})
+        say_json(
+            {
+                "hours": len(outcomes),
+                "failed": [cycle.score.failures | cycle.publish.failures for cycle in failed],
+            }
+        )
     else:
         say(f"Replayed {len(outcomes)} hours from {first:%Y-%m-%d %H:%M} to {last:%Y-%m-%d %H:%M} UTC.")
         for cycle in failed:
@@ -129,10 +145,14 @@ def full_hours(first: datetime, last: datetime) -> list[datetime]:
     """Every full hour between two moments, both included."""
     hour = first.replace(minute=0, second=0, microsecond=0)
     hour += timedelta(hours=1) if hour < first else timedelta(0)
-    return [hour + timedelta(hours=n) for n in range(int((last - hour) / timedelta(hours=1)) + 1)] if last >= hour else []
+    return (
+        [hour + timedelta(hours=n) for n in range(int((last - hour) / timedelta(hours=1)) + 1)]
+        if last >= hour
+        else []
+    )
 
 
-def _tell(outcomes: list[Any], as_json: bool) -> None:
+def _tell(place: Workplace, outcomes: "list[RunOutcome]", as_json: bool) -> None:
     """Print what runs did; exit code 1 when one of them failed."""
     if as_json:
         say_json([vars(outcome) for outcome in outcomes])
@@ -143,7 +163,7 @@ def _tell(outcomes: list[Any], as_json: bool) -> None:
         for outcome in outcomes:
             _tell_failures(outcome.failures)
         if all(outcome.success for outcome in outcomes):
-            say("Next: fridge-assets status, fridge-assets alerts list, fridge-assets ui")
+            say(f"Next: {place.command('status')}, {place.command('alerts list')}, {place.command('ui')}")
     if not all(outcome.success for outcome in outcomes):
         raise typer.Exit(1)
 
@@ -154,12 +174,25 @@ def _tell_failures(failures: dict[str, str]) -> None:
 
 
 def _summary(metadata: dict[str, Any]) -> str:
-    shown = {name.removeprefix("dagster/"): value for name, value in metadata.items() if isinstance(value, int | float | str)}
-    return ", ".join(f"{name.replace('_', ' ')} {_short(value)}" for name, value in shown.items() if "\n" not in str(value) and len(str(value)) < 60)
+    shown = {
+        name.removeprefix("dagster/"): value
+        for name, value in metadata.items()
+        if isinstance(value, int | float | str)
+    }
+    return ", ".join(
+        f"{name.replace('_', ' ')} {_short(value)}"
+        for name, value in shown.items()
+        if "\n" not in str(value) and len(str(value)) < 60
+    )
 
 
 def _short(value: object) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
-    return f"{value:,.4g}" if isinstance(value, float) else f"{value:,}" if isinstance(value, int) else str(value)
-
+    return (
+        f"{value:,.4g}"
+        if isinstance(value, float)
+        else f"{value:,}"
+        if isinstance(value, int)
+        else str(value)
+    )

@@ -14,7 +14,9 @@ from fridge_assets.errors import FridgeError
 
 def register(app: typer.Typer) -> None:
     """Add the command to ``app``."""
-    app.command(epilog="Example: fridge-assets simulate --devices 200 --hours 72 --fault refrigerant_leak=0.03")(simulate)
+    app.command(
+        epilog="Example: fridge-assets simulate --devices 200 --hours 72 --fault refrigerant_leak=0.03"
+    )(simulate)
 
 
 def simulate(
@@ -22,11 +24,16 @@ def simulate(
     devices: Annotated[int, typer.Option(min=1, help="Devices in the fleet.")] = 200,
     hours: Annotated[float, typer.Option(min=0.25, help="Hours of readings, one a minute.")] = 72,
     fault: Annotated[
-        list[str] | None, typer.Option(help="KIND=SHARE of the devices, e.g. refrigerant_leak=0.02; repeatable.")
+        list[str] | None,
+        typer.Option(help="KIND=SHARE of the devices, e.g. refrigerant_leak=0.02; repeatable."),
     ] = None,
     seed: Annotated[int, typer.Option(help="The same seed gives the same fleet.")] = 1,
-    end: Annotated[str, typer.Option(help="When the readings end, ISO 8601; default: the last full hour.")] = "",
-    live: Annotated[bool, typer.Option("--live", help="Then keep writing one batch a minute until interrupted.")] = False,
+    end: Annotated[
+        str, typer.Option(help="When the readings end, ISO 8601; default: the last full hour.")
+    ] = "",
+    live: Annotated[
+        bool, typer.Option("--live", help="Then keep writing one batch a minute until interrupted.")
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the summary as JSON.")] = False,
 ) -> None:
     """Write a simulated fleet: registry, landing files and the ground truth of its faults."""
@@ -38,7 +45,8 @@ def simulate(
     shares = [parse_fault_share(text) for text in fault or []]
     if settings.root.joinpath("device_registry.parquet").exists():
         raise FridgeError(
-            f"{settings.root} holds a device registry of a real fleet", "Name an empty folder with --data-dir."
+            f"{settings.root} holds a device registry of a real fleet",
+            "Name an empty folder with --data-dir.",
         )
     fleet = Fleet(simulate_registry(devices, seed), seed, until - timedelta(hours=hours), until, shares)
     with progress("simulating (minutes of readings)", as_json) as bar:
@@ -48,7 +56,9 @@ def simulate(
             settings.root / "device_registry.csv",
             settings.root / "ground_truth.parquet",
             progress=lambda done, whole: bar.update(
-                bar.task_ids[0], completed=int(done.total_seconds() // 60), total=int(whole.total_seconds() // 60)
+                bar.task_ids[0],
+                completed=int(done.total_seconds() // 60),
+                total=int(whole.total_seconds() // 60),
             ),
         )
     if as_json:
@@ -56,9 +66,10 @@ def simulate(
     else:
         say(
             f"{summary.devices:,} devices in {summary.sites:,} sites, {summary.faulty_devices:,} of them faulty: "
-            f"{summary.readings:,} readings in {summary.files:,} files ({summary.bytes / 1e6:,.0f} MB) in {settings.landing_dir}"
+            f"{summary.readings:,} readings "
+            f"in {summary.files:,} files ({summary.bytes / 1e6:,.0f} MB) in {settings.landing_dir}"
         )
-        say("Next: fridge-assets train, then fridge-assets run hourly --as-of latest")
+        say(f"Next: {place.command('train')}, then {place.command('run hourly --as-of latest')}")
     if live:
         say("Writing one batch a minute; Ctrl-C ends it.")
         write_live(

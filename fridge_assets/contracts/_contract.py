@@ -119,7 +119,8 @@ class Contract:
 
     def empty(self) -> pd.DataFrame:
         """A frame of the contract's columns and types without rows."""
-        return self.arrow_schema.empty_table().to_pandas()
+        frame: pd.DataFrame = self.arrow_schema.empty_table().to_pandas()
+        return frame
 
     def sample(self, rows: int, seed: int = 0) -> pd.DataFrame:
         """Made-up rows that satisfy the contract, for tests and examples.
@@ -134,7 +135,7 @@ class Contract:
             frame[later] = frame[earlier] + pd.Timedelta(minutes=15)
         return frame
 
-    def _sample_column(self, column: Column, rows: int, rng: np.random.Generator) -> object:
+    def _sample_column(self, column: Column, rows: int, rng: np.random.Generator) -> object:  # noqa: PLR0911
         low = 0.0 if column.minimum is None else column.minimum
         high = low + 100.0 if column.maximum is None else column.maximum
         match column.type:

@@ -41,7 +41,7 @@ DEVICE_REGISTRY = Contract(
 
 REGISTRY_REQUIRED = ("device_id", "site_id")
 
-REGISTRY_DEFAULTS: dict[str, object] = {
+REGISTRY_DEFAULTS: dict[str, str | float] = {
     "region": "unknown",
     "model": "unknown",
     "climate_zone": "unknown",

@@ -1,6 +1,7 @@
 """Contract validation with Great Expectations: before a commit, never after it (SPEC 4)."""
 
 import os
+import warnings
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -210,7 +211,9 @@ def _list_violations(contract: Contract, frame: pd.DataFrame) -> list[Violation]
 def _great_expectations() -> Any:
     # Imported at first use: it takes seconds, and most commands never validate. It must not phone home.
     os.environ.setdefault("GX_ANALYTICS_ENABLED", "false")
-    import great_expectations  # noqa: PLC0415
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # its own imports, which nobody here can mend
+        import great_expectations  # noqa: PLC0415
 
     return great_expectations
 

@@ -35,7 +35,7 @@ def device_features(
                 "dagster/row_count": report.rows + report.late_rows,
                 "windows": report.windows,
                 "rows recomputed for late readings": report.late_rows,
-                "newest window": report.newest_window_end.isoformat() if report.newest_window_end else "nothing was due",
+                "newest window": str(report.newest_window_end or "nothing was due"),
             },
             check_results=[contract_kept(report.rows + report.late_rows, DEVICE_FEATURES.name)],
         )

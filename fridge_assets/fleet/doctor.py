@@ -47,7 +47,7 @@ def examine(
     def registry() -> Finding:
         devices = read_registry(settings.root)
         if devices is None:
-            return Finding("device registry", "note", "none; put device_registry.csv into the data folder to name sites")
+            return Finding("device registry", "note", "none; device_registry.csv in the data folder names the sites")
         return Finding("device registry", "ok", f"{len(devices):,} devices in {devices['site_id'].nunique():,} sites")
 
     def open_warehouse() -> Finding:
@@ -68,7 +68,7 @@ def examine(
             return Finding("readings", "note", "none yet; bring some with `fridge-assets ingest FILE`")
         ahead = datetime.fromtimestamp(newest, UTC) - datetime.now(UTC)
         if ahead > timedelta(minutes=5):
-            return Finding("clock", "note", f"the newest reading is {ahead} ahead of this machine's clock; set one of them")
+            return Finding("clock", "note", f"the newest reading is {ahead} ahead of this machine; set one clock")
         return Finding("clock", "ok", f"the newest reading is {str(-ahead).split('.')[0]} old")
 
     def released() -> Finding:

@@ -65,7 +65,8 @@ def fleet_overview(
         newest_features = _moment(connection, "SELECT max(window_end) FROM device_features")
         scores = _scores(connection, now, settings)
         health = query(
-            connection, "SELECT health_status AS health, count(*) AS devices FROM device_status GROUP BY ALL ORDER BY ALL"
+            connection,
+            "SELECT health_status AS health, count(*) AS devices FROM device_status GROUP BY ALL ORDER BY ALL",
         )
     with operations.read() as connection:
         severities = open_alert_summary(connection)["worst_severity"].value_counts()

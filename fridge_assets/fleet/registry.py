@@ -2,10 +2,11 @@
 
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
-from fridge_assets.contracts import DEVICE_REGISTRY
+from fridge_assets.contracts import DEVICE_REGISTRY, Column
 from fridge_assets.contracts.device_registry import REGISTRY_DEFAULTS, REGISTRY_REQUIRED
 from fridge_assets.contracts.validation import enforce
 from fridge_assets.errors import FridgeError
@@ -53,18 +54,9 @@ def complete_registry(frame: pd.DataFrame, name: str) -> pd.DataFrame:
                 f"{name} has no column {column}; columns are {', '.join(map(str, frame.columns))}",
                 f"Add {column}; it is required for every device.",
             )
-    columns = {}
-    for column in DEVICE_REGISTRY.columns:
-        given = frame[column.name] if column.name in frame.columns else pd.Series(None, index=frame.index, dtype=object)
-        if column.type == "double":
-            values = _numbers(given, column.name, name)
-        elif column.type == "timestamp":
-            values = _times(given, column.name, name)
-        else:
-            values = given.astype("str").str.strip().where(given.notna()).replace("", None)
-        default = REGISTRY_DEFAULTS.get(column.name)
-        columns[column.name] = values if default is None else values.fillna(default)
-    registry = pd.DataFrame(columns)
+    given = frame.reindex(columns=list(DEVICE_REGISTRY.column_names))
+    registry = pd.DataFrame({field.name: _values(given[field.name], field, name) for field in DEVICE_REGISTRY.columns})
+    registry = registry.fillna(REGISTRY_DEFAULTS)
     _refuse_blank_or_repeated(registry, name)
     enforce(DEVICE_REGISTRY, registry)
     return registry.sort_values("device_id", ignore_index=True)
@@ -105,6 +97,14 @@ def _read(path: Path) -> pd.DataFrame:
         raise FridgeError(f"{path.name} cannot be read: {first_line}", "Replace it by a whole file.") from error
 
 
+def _values(given: "pd.Series[Any]", field: Column, name: str) -> "pd.Series[Any]":
+    if field.type == "double":
+        return _numbers(given, field.name, name)
+    if field.type == "timestamp":
+        return _times(given, field.name, name)
+    return given.astype("str").str.strip().mask(given.isna()).replace("", None)
+
+
 def _numbers(given: pd.Series, column: str, name: str) -> pd.Series:
     values = pd.to_numeric(given, errors="coerce").astype("float64")
     _refuse_unreadable(given, values, column, name, "a number")
@@ -135,8 +135,8 @@ def _refuse_blank_or_repeated(registry: pd.DataFrame, name: str) -> None:
             )
     repeated = registry.loc[registry["device_id"].duplicated(), "device_id"].unique()
     if len(repeated):
-        examples = ", ".join(repeated[:_EXAMPLES_SHOWN])
+        examples = ", ".join(repeated[:_EXAMPLES_SHOWN]) + (" …" if len(repeated) > _EXAMPLES_SHOWN else "")
         raise FridgeError(
-            f"{name} names {len(repeated)} devices more than once: {examples}{' …' if len(repeated) > _EXAMPLES_SHOWN else ''}",
+            f"{name} names {len(repeated)} devices more than once: {examples}",
             "Keep one row per device; nothing was ingested or scored with this registry.",
         )

@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from datetime import datetime
 
 import duckdb
-import numpy as np
 import pandas as pd
 
 from fridge_assets.contracts import DEVICE_STATUS, SITE_STATUS
@@ -91,12 +90,13 @@ def device_status(
     for frame in (activity, scores, open_alerts):
         status = status.merge(frame, on="device_id", how="left")
     tiers = {
-        moment: tier_of(moment.to_pydatetime(), now, settings.staleness) for moment in status["scored_at"].dropna().unique()
+        moment: tier_of(moment.to_pydatetime(), now, settings.staleness)
+        for moment in status["scored_at"].dropna().unique()
     }
     status["score_status"] = status["scored_at"].map(tiers).fillna("expired").astype("str")
     expired = status["score_status"] == "expired"
     status["latest_anomaly_score"] = status["latest_anomaly_score"].where(~expired)
-    status["score_source"] = pd.Series(np.where(expired, None, "models"), index=status.index, dtype="str")
+    status["score_source"] = pd.Series("models", index=status.index, dtype="str").mask(expired)
     status["anomaly_trend"] = _trend(status["score_change"].where(~expired), settings.fleet.trend_slope)
     for count in ("open_alerts", "reading_count_24h"):
         status[count] = status[count].fillna(0).astype("int64")
@@ -128,8 +128,8 @@ def site_status(devices: pd.DataFrame) -> pd.DataFrame:
 
 
 def _trend(change: pd.Series, threshold: float) -> pd.Series:
-    trend = np.select([change.isna(), change > threshold, change < -threshold], [None, "increasing", "decreasing"], "stable")
-    return pd.Series(trend, index=change.index, dtype="str")
+    trend = pd.Series("stable", index=change.index, dtype="str")
+    return trend.mask(change > threshold, "increasing").mask(change < -threshold, "decreasing").mask(change.isna())
 
 
 def _health(status: pd.DataFrame, now: datetime, settings: Settings) -> pd.Series:

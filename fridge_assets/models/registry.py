@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal, cast
 from urllib.parse import urlsplit
 
+from fridge_assets.errors import FridgeError
 from fridge_assets.models._mlflow import one_process, open_client
 from fridge_assets.models.metadata import ModelMetadata
-from fridge_assets.errors import FridgeError
 from fridge_assets.models.snapshot import write_snapshot
 from fridge_assets.models.training import TrainedModel
 from fridge_assets.models.version import MANIFEST, ArtifactRefused, ModelVersion, file_hash, verify_files
@@ -138,7 +138,8 @@ class ModelRegistry:
         """
         released = self.released(family)
         if released is None:
-            raise NothingReleased(f"{family} has no released version", f"Train one with `fridge-assets train {family}`.")
+            remedy = f"Train one with `fridge-assets train {family}`."
+            raise NothingReleased(f"{family} has no released version", remedy)
         return released
 
     def load(self, registered: RegisteredVersion) -> ModelVersion:

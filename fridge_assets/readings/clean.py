@@ -78,7 +78,8 @@ def _hours_sql() -> str:
     first = ", ".join(f"min(timestamp_utc) FILTER ({s.name} IS NOT NULL) AS {s.name}_first" for s in SENSORS)
     last = ", ".join(f"max(timestamp_utc) FILTER ({s.name} IS NOT NULL) AS {s.name}_last" for s in SENSORS)
     return (
-        f"CREATE OR REPLACE TABLE hours AS SELECT device_id, hour_start, max(timestamp_utc) AS reading_last, {first}, {last} "
+        "CREATE OR REPLACE TABLE hours AS "
+        f"SELECT device_id, hour_start, max(timestamp_utc) AS reading_last, {first}, {last} "
         "FROM usable GROUP BY device_id, hour_start"
     )
 

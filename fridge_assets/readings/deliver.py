@@ -1,8 +1,10 @@
 """Foreign files into landing, after a look at what they hold (SPEC 9, `ingest`)."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import pandas as pd
@@ -105,9 +107,9 @@ def deliver(
     )
 
 
-def _summary(engine: duckdb.DuckDBPyConnection) -> "pd.Series[object]":
+def _summary(engine: duckdb.DuckDBPyConnection) -> dict[str, Any]:
     sensors = ", ".join(f"count({s.name}) FILTER (reason IS NULL) AS {s.name}" for s in SENSORS)
-    return query(
+    summary = query(
         engine,
         "SELECT count(*) AS rows, count(*) FILTER (reason IS NULL) AS usable, "
         "count(DISTINCT device_id) FILTER (reason IS NULL) AS devices, "
@@ -115,10 +117,11 @@ def _summary(engine: duckdb.DuckDBPyConnection) -> "pd.Series[object]":
         "max(timestamp_utc) FILTER (reason IS NULL) AS last_timestamp, "
         f"count(*) FILTER (zoneless) AS zoneless, count(*) FILTER (range_violation) AS out_of_range, {sensors} "
         "FROM staged",
-    ).iloc[0]
+    )
+    return {str(name): value for name, value in summary.iloc[0].items()}
 
 
-def _warnings(source: SourceFile, summary: "pd.Series[object]") -> tuple[str, ...]:
+def _warnings(source: SourceFile, summary: Mapping[str, Any]) -> tuple[str, ...]:
     warnings = []
     if source.unknown_columns:
         warnings.append(f"columns {', '.join(source.unknown_columns)} are unknown and ignored; --map names them")

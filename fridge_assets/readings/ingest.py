@@ -1,10 +1,11 @@
 """Landing files into clean and quarantined readings: exactly once, in batches, each batch whole or not at all."""
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import pandas as pd
@@ -87,14 +88,11 @@ def _settle_interrupted(landing: Landing, warehouse: Warehouse, now: datetime) -
     if not loading:
         return
     with warehouse.read() as connection:
-        committed = query(connection, "SELECT * FROM ingest_batches").set_index("source_file")
+        committed = _by_file(query(connection, "SELECT * FROM ingest_batches"))
     entries = []
     for entry in loading:
-        if (
-            entry.file_name in committed.index
-            and committed.loc[entry.file_name, "batch_id"] == entry.batch_id
-        ):
-            row = committed.loc[entry.file_name]
+        row = committed.get(entry.file_name)
+        if row is not None and row["batch_id"] == entry.batch_id:
             entries.append(_ingested(entry.file_name, entry.size_bytes, entry.modified_at, row, now))
     landing.record(entries)
 
@@ -181,13 +179,13 @@ def _ingest_batch(
         repeated = query_arrow(engine, "SELECT * FROM repeated_now")
         _count(engine, per_file, report)
     _commit(warehouse, batch.batch_id, written, quarantined, per_file, due, seen, repeated)
-    counts = per_file.set_index("source_file")
+    counts = _by_file(per_file)
     landing.record(
         _ingested(
             file.name,
             file.size_bytes,
             file.modified_at,
-            counts.loc[file.name] if file.name in counts.index else _NO_ROWS,
+            counts.get(file.name, _NO_ROWS),
             now,
         )
         for file in batch.files
@@ -252,7 +250,7 @@ def _load_known_state(engine: duckdb.DuckDBPyConnection, warehouse: Warehouse, f
 
 
 def _enforce_cleaned(engine: duckdb.DuckDBPyConnection) -> None:
-    # In chunks, so that memory stays bounded; the list of flags comes from a fixed CASE and is not worth its Python objects.
+    # In chunks, so that memory stays bounded; the flags come from a fixed CASE and are not worth their Python objects.
     contract = Contract(
         CLEAN_SENSOR_READINGS.name,
         CLEAN_SENSOR_READINGS.description,
@@ -329,7 +327,7 @@ def _ingested(
     name: str,
     size: int,
     modified_at: datetime,
-    counts: "pd.Series[object] | dict[str, object]",
+    counts: Mapping[str, Any],
     now: datetime,
 ) -> LedgerEntry:
     return LedgerEntry(
@@ -349,11 +347,15 @@ def _ingested(
     )
 
 
+def _by_file(rows: pd.DataFrame) -> dict[str, dict[str, Any]]:
+    return {str(row["source_file"]): dict(row) for _, row in rows.iterrows()}
+
+
 def _refused(file: LandingFile, reason: str, now: datetime) -> LedgerEntry:
     return LedgerEntry(file.name, file.size_bytes, file.modified_at, "refused", now, reason=reason)
 
 
-def _moment(value: object) -> datetime | None:
+def _moment(value: Any) -> datetime | None:
     return None if pd.isna(value) else pd.Timestamp(value).tz_convert(UTC).to_pydatetime()
 
 
@@ -364,7 +366,7 @@ def _due_parameters(settings: Settings) -> dict[str, int]:
     }
 
 
-_NO_ROWS: dict[str, object] = {
+_NO_ROWS: Mapping[str, Any] = {
     "rows": 0, "clean": 0, "quarantined": 0, "duplicates": 0, "first_timestamp": None, "last_timestamp": None,
 }  # fmt: skip
 

@@ -27,7 +27,7 @@ CONVERSIONS: Mapping[str, Mapping[str, tuple[float, float]]] = {
     "mm/s": {"mm/s": (1.0, 0.0), "in/s": (25.4, 0.0)},
     "%RH": {"%": (1.0, 0.0), "fraction": (100.0, 0.0)},
 }
-"""Our unit → their unit → (factor, offset): ours = theirs × factor + offset. Superheat and subcooling are differences."""
+"""Our unit → their unit → (factor, offset): ours = theirs × factor + offset. K is of differences (superheat)."""
 
 
 @dataclass(frozen=True)

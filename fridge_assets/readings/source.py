@@ -47,7 +47,7 @@ class SourceFile:
     @property
     def ours(self) -> dict[str, tuple[str, str]]:
         """Our column → (their column, DuckDB type), for the columns that we know."""
-        known = {}
+        known: dict[str, tuple[str, str]] = {}
         for name, type_ in self.columns:
             ours = self.interpretation.ours(name)
             if ours in SENSOR_READINGS.column_names:

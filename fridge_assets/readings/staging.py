@@ -187,11 +187,12 @@ def _sensor_value(source: SourceFile, sensor: Sensor) -> tuple[str, str | None]:
     factor, offset = source.interpretation.conversion(sensor.name)
     number = f"TRY_CAST({_present(theirs, type_)} AS DOUBLE)"
     if sensor.is_boolean:
-        value = f"coalesce(TRY_CAST({_present(theirs, type_)} AS BOOLEAN), CASE {number} WHEN 0 THEN false WHEN 1 THEN true END)"
+        zero_or_one = f"CASE {number} WHEN 0 THEN false WHEN 1 THEN true END"
         if type_ == "BOOLEAN":
             return f"src.{identifier(theirs)}", None
         if _is_number(type_):
-            value = f"CASE {number} WHEN 0 THEN false WHEN 1 THEN true END"
+            return zero_or_one, _complaint(theirs, type_, zero_or_one, "not true, false, 0 or 1")
+        value = f"coalesce(TRY_CAST({_present(theirs, type_)} AS BOOLEAN), {zero_or_one})"
         return value, _complaint(theirs, type_, value, "not true, false, 0 or 1")
     value = number if (factor, offset) == (1.0, 0.0) else f"{number} * {factor!r} + {offset!r}"
     return value, None if _is_number(type_) else _complaint(theirs, type_, number, "not a number")
@@ -252,7 +253,7 @@ def _complaint(theirs: str, type_: str, value: str, problem: str) -> str:
 
 
 def _is_number(type_: str) -> bool:
-    return type_.split("(")[0] in _NUMBER_TYPES
+    return type_.split("(", maxsplit=1)[0] in _NUMBER_TYPES
 
 
 def _stage_rejected_lines(connection: duckdb.DuckDBPyConnection) -> None:

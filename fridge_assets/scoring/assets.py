@@ -6,7 +6,14 @@ import dagster as dg
 import pandas as pd
 from pydantic import Field
 
-from fridge_assets.asset_results import AssetEvent, contract_check_spec, contract_kept, guarded, picture, table
+from fridge_assets.asset_results import (
+    AssetEvent,
+    contract_check_spec,
+    contract_kept,
+    guarded,
+    picture,
+    table,
+)
 from fridge_assets.clock import Clock, parse_moment
 from fridge_assets.contracts import DEVICE_FEATURES, MODEL_SCORES
 from fridge_assets.features.compute import newest_window_end
@@ -121,10 +128,7 @@ def _results(name: str, report: ScoreReport, changed: bool, settings: Settings) 
             "flagged share": share,
             "changed": changed,
             "left out": table(pd.DataFrame(sorted(report.left_out.items()), columns=["reason", "devices"])),
-            "score histogram": picture(
-                score_histogram(scores["anomaly_score"], settings.calibration.threshold, f"{name} {report.model_version}"),
-                "score histogram",
-            ),
+            "score histogram": picture(_histogram(name, report, settings), "score histogram"),
             "highest scores": table(_highest(scores)),
         },
         check_results=[
@@ -138,6 +142,11 @@ def _results(name: str, report: ScoreReport, changed: bool, settings: Settings) 
             ),
         ],
     )
+
+
+def _histogram(name: str, report: ScoreReport, settings: Settings) -> bytes:
+    threshold = settings.calibration.threshold
+    return score_histogram(report.scores["anomaly_score"], threshold, f"{name} {report.model_version}")
 
 
 def _highest(scores: pd.DataFrame) -> pd.DataFrame:

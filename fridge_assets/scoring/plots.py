@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-_BINS = np.linspace(0.0, 1.0, 51)
+_BINS = np.linspace(0.0, 1.0, 51).tolist()
 _TYPICAL, _FLAGGED, _LINE = "#4c78a8", "#e45756", "#333333"
 
 

@@ -44,7 +44,8 @@ def publish_scores(warehouse: Warehouse) -> PublishReport:
 
 def latest_scored_window(connection: duckdb.DuckDBPyConnection, now: datetime) -> datetime | None:
     """End of the newest window in ``model_scores`` at ``now``, None before the first."""
-    newest = connection.execute("SELECT max(window_end) FROM model_scores WHERE window_end <= ?", [now]).fetchall()[0][0]
+    row = connection.execute("SELECT max(window_end) FROM model_scores WHERE window_end <= ?", [now]).fetchall()
+    newest = row[0][0]
     return None if newest is None else pd.Timestamp(newest).tz_convert("UTC").to_pydatetime()
 
 

@@ -69,11 +69,10 @@ def score_window(version: ModelVersion, given: ModelInput, now: datetime, settin
     metadata = version.metadata
     flagged = scores > metadata.threshold
     names, strengths = _contributors(version, rows, flagged, settings.scoring.top_contributors)
+    window = given.window_end.isoformat()
     frame = pd.DataFrame(
         {
-            "score_id": [
-                deterministic_id(device, given.window_end.isoformat(), metadata.model_id) for device in rows["device_id"]
-            ],
+            "score_id": [deterministic_id(device, window, metadata.model_id) for device in rows["device_id"]],
             "device_id": rows["device_id"].to_numpy(),
             "window_start": rows["window_start"].to_numpy(),
             "window_end": rows["window_end"].to_numpy(),

@@ -20,7 +20,7 @@ MinuteArray = npt.NDArray[np.int64]
 
 SLOW_CHANNELS = ("load", "ambient", "superheat", "subcooling", "humidity", "vibration")
 
-WEATHER_SPREAD = 0.3  # K from one day to the next
+WEATHER_SPREAD = 0.7  # K from one day to the next
 OPENS, CLOSES = 7.5, 21.5  # local hours; trade builds up and fades over an hour
 CLOSED_DOOR_RATE = 0.004
 HELD_OPEN_RATE = 0.92

@@ -54,19 +54,19 @@ class Region:
     utc_offset_hours: int
 
 
-WALK_IN_FREEZER = EquipmentModel("walk_in_freezer", "R404A", -25.0, 5.5, 10.0, 8.0, 5.0, 12.0, 3.0, 2.0)
+WALK_IN_FREEZER = EquipmentModel("walk_in_freezer", "R404A", -25.0, 5.5, 10.0, 8.0, 5.0, 12.0, 3.0, 7.0)
 """The freezer type whose healthy figures SPEC 10 gives; in the temperate zone it is the reference cohort."""
 
 EQUIPMENT_MODELS: tuple[EquipmentModel, ...] = (
     WALK_IN_FREEZER,
-    EquipmentModel("chest_freezer", "R290", -20.0, 5.0, 12.0, 6.0, 3.5, 6.0, 2.0, 1.6),
-    EquipmentModel("multideck_cooler", "R404A", -9.0, 6.0, 13.0, 10.0, 6.5, 18.0, 4.0, 1.6),
-    EquipmentModel("glass_door_cooler", "R134a", -8.0, 5.0, 15.0, 7.0, 7.5, 8.5, 2.4, 1.6),
+    EquipmentModel("chest_freezer", "R290", -20.0, 5.0, 12.0, 6.0, 3.5, 6.0, 2.0, 6.0),
+    EquipmentModel("multideck_cooler", "R404A", -9.0, 6.0, 13.0, 10.0, 6.5, 18.0, 4.0, 8.0),
+    EquipmentModel("glass_door_cooler", "R134a", -8.0, 5.0, 15.0, 7.0, 7.5, 8.5, 2.4, 6.5),
 )
 
 CLIMATE_ZONES: tuple[ClimateZone, ...] = (
-    ClimateZone("temperate", REFERENCE_AMBIENT, 1.0, 45.0),
-    ClimateZone("warm", 30.0, 1.2, 55.0),
+    ClimateZone("temperate", REFERENCE_AMBIENT, 2.2, 45.0),
+    ClimateZone("warm", 30.0, 2.8, 55.0),
 )
 
 REGIONS: tuple[Region, ...] = (

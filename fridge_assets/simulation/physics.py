@@ -13,8 +13,8 @@ Where the sensors sit, and so how temperatures and pressures hang together:
   line, which has lost 20 % of its excess over ambient.
 
 Two simplifications keep healthy devices within the spreads of SPEC 10. Compressors modulate between full and
-part capacity instead of stopping. Coil sections defrost in turn, so that the one probe warms by only a kelvin
-or two.
+part capacity instead of stopping. Coil sections defrost in turn, so that the one probe warms by 6 to 8 K; where
+the whole coil defrosts at once it is twice that.
 """
 
 import numpy as np
@@ -76,7 +76,7 @@ def true_values(individuals: Individuals, conditions: Conditions) -> Values:
     heat = conditions.ambient - REFERENCE_AMBIENT
     capacity = conditions.full_capacity.astype(np.float32)
 
-    evaporator = individuals.evaporator + 0.5 * conditions.cycle + 0.3 * slow["load"] + 0.05 * heat
+    evaporator = individuals.evaporator + 0.5 * conditions.cycle + 0.4 * slow["load"] + 0.05 * heat
     evaporator += 0.3 * (conditions.trade - 0.5) + individuals.defrost_rise * warmth
     evaporating = evaporator - individuals.coil_approach
     low = dew_pressure(evaporating, individuals.refrigerant)
@@ -85,7 +85,7 @@ def true_values(individuals: Individuals, conditions: Conditions) -> Values:
     condensing += 0.2 * slow["load"] + 0.6 * (capacity - 0.65)
     high = bubble_pressure(condensing, individuals.refrigerant)
 
-    superheat = individuals.superheat + 0.4 * slow["superheat"] - 0.3 * conditions.cycle
+    superheat = individuals.superheat + 0.7 * slow["superheat"] - 0.3 * conditions.cycle
     outlet = evaporating + superheat
     suction = outlet + LINE_GAIN * (conditions.ambient - outlet)
     lift = np.exp(individuals.compression_exponent * np.log(high / low))
@@ -108,7 +108,7 @@ def true_values(individuals: Individuals, conditions: Conditions) -> Values:
         "vibration_compressor": vibration,
         "humidity": humidity,
         "superheat": superheat,
-        "subcooling": individuals.subcooling + 0.3 * slow["subcooling"],
+        "subcooling": individuals.subcooling + 0.5 * slow["subcooling"],
     }
 
 

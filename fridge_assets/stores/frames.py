@@ -12,7 +12,8 @@ def query(
     connection: duckdb.DuckDBPyConnection, sql: str, parameters: Mapping[str, object] | None = None
 ) -> pd.DataFrame:
     """Rows of ``sql`` as a frame; timestamps are timezone-aware UTC, lists are numpy arrays."""
-    return query_arrow(connection, sql, parameters).to_pandas()
+    frame: pd.DataFrame = query_arrow(connection, sql, parameters).to_pandas()
+    return frame
 
 
 def query_arrow(

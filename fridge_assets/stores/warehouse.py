@@ -154,7 +154,7 @@ class Warehouse(DuckDBResource):
         """Folder of the hive-partitioned clean readings."""
         return Path(self.folder) / CLEAN_SENSOR_READINGS.name
 
-    def _config(self) -> dict[str, str]:
+    def _config(self) -> dict[str, str | bool | int | float | list[str]]:
         return {"threads": str(self.threads), "memory_limit": self.memory_limit}
 
     def _connect(self, *, read_only: bool) -> duckdb.DuckDBPyConnection:

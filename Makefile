@@ -1,0 +1,45 @@
+# The first command installs everything into .venv; nothing else on the machine is touched.
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+BIN := .venv/bin
+DATA ?= data/demo
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test ui lint format bench bench-hourly bench-quality
+
+help: ## what can be made
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
+
+.venv/installed: pyproject.toml constraints.txt
+	$(PYTHON) -c 'import sys; sys.exit("Python 3.11 is needed, this is " + sys.version) if sys.version_info[:2] != (3, 11) else 0'
+	$(PYTHON) -m venv .venv
+	$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt torch
+	$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
+	touch $@
+
+demo: .venv/installed ## a fleet from raw readings to alerts, in data/demo
+	rm -rf data/demo
+	$(BIN)/fridge-assets --data-dir data/demo demo
+
+ui: .venv/installed ## the asset graph of data/demo in the Dagster UI (another fleet: make ui DATA=data)
+	$(BIN)/fridge-assets --data-dir $(DATA) ui
+
+test: .venv/installed ## all tests
+	$(BIN)/python -m pytest
+
+lint: .venv/installed ## style, types and layers
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: .venv/installed ## put the code in shape
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+bench: bench-hourly bench-quality ## every benchmark
+
+bench-hourly: .venv/installed ## one hourly cycle of 100,000 devices, beside pandas
+	$(BIN)/python -m fridge_assets_tests.benchmarks.hourly
+
+bench-quality: .venv/installed ## what is found, how early, how often in vain: 1,000 devices, 96 hours
+	$(BIN)/python -m fridge_assets_tests.benchmarks.quality
