@@ -4,7 +4,7 @@ BIN := .venv/bin
 DATA ?= data/demo
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test ui lint format bench bench-hourly bench-quality
+.PHONY: help demo test ui lint format docs bench bench-hourly bench-quality
 
 help: ## what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -31,6 +31,9 @@ lint: .venv/installed ## style, types and layers
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+docs: .venv/installed ## the pages that are made of the code
+	$(BIN)/python -m fridge_assets.contracts.docs > docs/datasets.md
 
 format: .venv/installed ## put the code in shape
 	$(BIN)/ruff check --fix .

@@ -18,6 +18,20 @@ AssetEvent = dg.MaterializeResult[Any] | dg.AssetCheckResult
 Work = Callable[[], Iterable[AssetEvent]]
 
 
+def column_schema(contract: Contract) -> dict[str, dg.TableSchema]:
+    """Metadata of an asset that stores ``contract``: its columns, as the Dagster catalog shows them."""
+    columns = [
+        dg.TableColumn(
+            column.name,
+            column.type,
+            f"{column.description} ({column.unit})" if column.unit else column.description,
+            dg.TableColumnConstraints(nullable=column.nullable, unique=contract.key == (column.name,)),
+        )
+        for column in contract.columns
+    ]
+    return {"dagster/column_schema": dg.TableSchema(columns)}
+
+
 def contract_check_spec(contract: Contract, asset: str | None = None) -> dg.AssetCheckSpec:
     """The check that an asset storing ``contract`` carries.
 

@@ -109,7 +109,7 @@ class TrainingSettings(Group):
         timedelta(days=28), description="training looks this far back from the newest window"
     )
     max_rows: int = Field(200_000, ge=1000, description="windows sampled evenly over time and cohorts")
-    min_rows: int = Field(60, ge=1, description="fewer usable windows than this and training is refused")
+    min_rows: int = Field(32, ge=1, description="fewer usable windows than this and training is refused")
     min_completeness: float = Field(0.7, ge=0, le=1)
     min_readings: int = Field(10, ge=1, description="readings in a window")
     max_flagged_readings: int = Field(5, ge=0, description="readings with a quality flag in a window")
@@ -144,6 +144,9 @@ class BaselineSettings(Group):
         0.25,
         gt=0,
         description="smallest scale of a device, as a share of the fleet's typical within-device scale",
+    )
+    max_scale: float = Field(
+        2.0, gt=1, description="largest own spread of a device, as a multiple of its cohort's typical one"
     )
     min_cohort_devices: int = Field(
         5, ge=2, description="a cohort with fewer devices uses the fleet's statistics"

@@ -8,6 +8,7 @@ import pandas as pd
 from fridge_assets.alerting.run import AlertReport, raise_alerts
 from fridge_assets.asset_results import (
     AssetEvent,
+    column_schema,
     contract_check_spec,
     contract_kept,
     counts_table,
@@ -30,7 +31,8 @@ _TOP_ALERTS = 20
     group_name="alerts",
     kinds={"sqlite"},
     owners=["team:operations"],
-    description=f"{DEVICE_ALERTS.description}\n\n{DEVICE_ALERTS.markdown()}",
+    description=DEVICE_ALERTS.description,
+    metadata=column_schema(DEVICE_ALERTS),
     check_specs=[contract_check_spec(DEVICE_ALERTS)],
     pool="alerts",
 )

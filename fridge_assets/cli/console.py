@@ -12,6 +12,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 out = Console(highlight=False)
+if not out.is_terminal:
+    out = Console(highlight=False, width=160)  # a file or a pipe has no width to fold tables to
 err = Console(stderr=True, highlight=False)
 
 
@@ -84,7 +86,7 @@ def _cell(value: object) -> str:
     if _is_null(value):
         return "–"
     if isinstance(value, datetime):
-        return moment(value)
+        return f"{value:%Y-%m-%d %H:%M}"
     if isinstance(value, float):
         return f"{value:.3g}"
     if isinstance(value, Sequence) and not isinstance(value, str):

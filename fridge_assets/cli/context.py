@@ -48,10 +48,10 @@ class Workplace:
     def command(self, words: str) -> str:
         """How to type the command ``words`` for this data folder, as this program was typed."""
         typed = Path(sys.argv[0])
-        program = typed.name if shutil.which(typed.name) == str(typed) else os.path.relpath(typed)
+        program = typed.name if shutil.which(typed.name) == str(typed) else _short(typed)
         if self.settings.root == Settings.model_fields["data_dir"].default.resolve():
             return f"{program} {words}"
-        return f"{program} --data-dir {os.path.relpath(self.settings.root)} {words}"
+        return f"{program} --data-dir {_short(self.settings.root)} {words}"
 
     @cached_property
     def warehouse(self) -> "Warehouse":
@@ -88,3 +88,10 @@ class Workplace:
 
         with open_instance(self.settings) as instance:
             yield instance
+
+
+def _short(path: Path) -> str:
+    """``path`` as people type it: relative where it lies below the current folder."""
+    here = Path.cwd()
+    absolute = path.absolute()
+    return str(absolute.relative_to(here)) if absolute.is_relative_to(here) else str(path)

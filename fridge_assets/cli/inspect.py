@@ -46,7 +46,7 @@ def doctor(context: typer.Context, as_json: Json = False) -> None:
     from fridge_assets.fleet.doctor import examine  # noqa: PLC0415
 
     place: Workplace = context.obj
-    findings = examine(place.warehouse, place.operations, place.landing, place.models, place.settings)
+    findings = examine(place.warehouse, place.landing, place.models, place.settings)
     if as_json:
         say_json([vars(finding) for finding in findings])
     else:

@@ -20,16 +20,22 @@ def list_versions(
 ) -> None:
     """Every version, its stage and what it was trained on."""
     place: Workplace = context.obj
-    columns = ["family", "version", "stage", "created_at", "training_hash"]
-    versions = pd.DataFrame([vars(version) for version in place.models.versions(family)]).reindex(
-        columns=columns
-    )
+    rows = [
+        {
+            "family": registered.family,
+            "version": registered.version,
+            "stage": registered.stage,
+            "trained_at": registered.metadata.trained_at,
+            "rows": registered.metadata.training.rows,
+            "training_hash": registered.metadata.training.hash,
+        }
+        for registered in place.models.versions(family)
+    ]
+    versions = pd.DataFrame(rows, columns=["family", "version", "stage", "trained_at", "rows", "training_hash"])
     if as_json:
         say_json(frame_records(versions))
         return
-    say_table(
-        "Model versions", versions.assign(training_hash=versions["training_hash"].astype("str").str[:12])
-    )
+    say_table("Model versions", versions.assign(training_hash=versions["training_hash"].astype("str").str[:12]))
 
 
 @app.command(epilog="Example: fridge-assets models show isolation_forest 1.0.0")

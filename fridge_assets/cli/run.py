@@ -20,6 +20,7 @@ AsOf = Annotated[
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print the outcome as JSON.")]
 
+_LONGEST_SHOWN = 60
 _CYCLE_MINUTE = timedelta(minutes=3)
 
 run_app = typer.Typer(no_args_is_help=True, help="Run one cycle: scores, then alerts and status.")
@@ -177,13 +178,13 @@ def _summary(metadata: dict[str, Any]) -> str:
     shown = {
         name.removeprefix("dagster/"): value
         for name, value in metadata.items()
-        if isinstance(value, int | float | str)
+        if isinstance(value, int | float | str) and _fits_a_line(str(value))
     }
-    return ", ".join(
-        f"{name.replace('_', ' ')} {_short(value)}"
-        for name, value in shown.items()
-        if "\n" not in str(value) and len(str(value)) < 60
-    )
+    return ", ".join(f"{name.replace('_', ' ')} {_short(value)}" for name, value in shown.items())
+
+
+def _fits_a_line(text: str) -> bool:
+    return text != "none" and "\n" not in text and len(text) <= _LONGEST_SHOWN
 
 
 def _short(value: object) -> str:

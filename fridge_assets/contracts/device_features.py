@@ -57,6 +57,7 @@ MODEL_FEATURES: tuple[str, ...] = (
     *(feature.name for feature in SENSOR_FEATURES),
     *FRACTION_FEATURES,
     *DERIVED_FEATURES,
+    "sensor_completeness",
 )
 """The numeric features a model may learn from, in a fixed order."""
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import dagster as dg
 
-from fridge_assets.asset_results import AssetEvent, contract_check_spec, contract_kept, guarded
+from fridge_assets.asset_results import AssetEvent, column_schema, contract_check_spec, contract_kept, guarded
 from fridge_assets.clock import Clock
 from fridge_assets.contracts import DEVICE_FEATURES
 from fridge_assets.features.compute import compute_features
@@ -18,7 +18,8 @@ from fridge_assets.stores.warehouse import Warehouse
     group_name="features",
     kinds={"duckdb", "sql"},
     owners=["team:data-platform"],
-    description=f"{DEVICE_FEATURES.description}\n\n{DEVICE_FEATURES.markdown()}",
+    description=DEVICE_FEATURES.description,
+    metadata=column_schema(DEVICE_FEATURES),
     check_specs=[contract_check_spec(DEVICE_FEATURES)],
     pool="features",
 )

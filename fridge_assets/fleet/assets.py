@@ -6,7 +6,14 @@ import dagster as dg
 import pandas as pd
 
 from fridge_assets.alerting.store import open_alert_summary
-from fridge_assets.asset_results import AssetEvent, contract_check_spec, contract_kept, counts_table, guarded
+from fridge_assets.asset_results import (
+    AssetEvent,
+    column_schema,
+    contract_check_spec,
+    contract_kept,
+    counts_table,
+    guarded,
+)
 from fridge_assets.clock import Clock
 from fridge_assets.contracts import DEVICE_ALERTS, DEVICE_STATUS, SITE_STATUS, Contract
 from fridge_assets.contracts.validation import enforce
@@ -27,7 +34,8 @@ from fridge_assets.stores.warehouse import Warehouse, replace_all
             group_name="fleet",
             kinds={"duckdb", "parquet"},
             owners=["team:operations"],
-            description=f"{contract.description}\n\n{contract.markdown()}",
+            description=contract.description,
+            metadata=column_schema(contract),
         )
         for contract in (DEVICE_STATUS, SITE_STATUS)
     ],

@@ -15,7 +15,6 @@ from fridge_assets.settings import Settings
 from fridge_assets.staleness.tiers import tier_of
 from fridge_assets.stores.files import writable_folder
 from fridge_assets.stores.landing import Landing
-from fridge_assets.stores.operations import Operations
 from fridge_assets.stores.warehouse import Warehouse
 
 Verdict = Literal["ok", "note", "broken"]
@@ -33,9 +32,7 @@ class Finding:
     detail: str
 
 
-def examine(
-    warehouse: Warehouse, operations: Operations, landing: Landing, models: ModelRegistry, settings: Settings
-) -> list[Finding]:
+def examine(warehouse: Warehouse, landing: Landing, models: ModelRegistry, settings: Settings) -> list[Finding]:
     """Look at everything a working installation needs; one finding each, never an exception."""
 
     def stores() -> Finding:
@@ -91,7 +88,6 @@ def examine(
 
     installed = ", ".join(f"{name} {version(name)}" for name in _LIBRARIES)
     checks = (stores, registry, open_warehouse, open_operations, clock, released, freshness)
-    _ = operations
     return [Finding("installation", "ok", installed), *(_tried(check) for check in checks)]
 
 

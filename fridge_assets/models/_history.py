@@ -88,7 +88,9 @@ def fit_expectations(
     location_weight = trust * known / (known + np.maximum(prior.within, floor) ** 2)
     scale_weight = trust * windows / (windows + limits.prior_windows)
     location = location_weight * own.location + (1 - location_weight) * prior.location
-    spread = scale_weight * own.scale**2 + (1 - scale_weight) * prior.within**2
+    # A device whose fault began to grow within the history would otherwise pass for one that varies much.
+    own_scale = np.minimum(own.scale, limits.max_scale * prior.within)
+    spread = scale_weight * own_scale**2 + (1 - scale_weight) * prior.within**2
     scale = np.sqrt(spread + (1 - location_weight) * prior.between**2)
 
     everyone = (

@@ -13,29 +13,37 @@ from scipy.stats import norm
 from fridge_assets.contracts.device_features import SENSOR_FEATURES
 from fridge_assets.errors import FridgeError
 from fridge_assets.models._history import fit_expectations
+from fridge_assets.models._measure import Measure
+from fridge_assets.models._operating_point import OperatingPoint
 from fridge_assets.models._robust import grouped_max
 from fridge_assets.models.base import Explanation, Granularity, feature_matrix, require_columns
 from fridge_assets.settings import Settings
 
 _EXPECTATIONS_FILE = "expectations.parquet"
 _PARAMETERS_FILE = "baseline.json"
-_MEAN_FEATURES = frozenset(f.name for f in SENSOR_FEATURES if f.aggregation == "mean")
-_STD_FEATURES = frozenset(f.name for f in SENSOR_FEATURES if f.aggregation == "std")
+_COMPARED = frozenset(
+    (
+        *(f.name for f in SENSOR_FEATURES if f.aggregation in ("mean", "std")),
+        "door_open_fraction",
+        "sensor_completeness",
+    )
+)
 
 
 @dataclass(frozen=True)
 class StatisticalBaseline:
-    """What each device usually reads, and by how much it usually varies.
+    """What each device usually reads, and by how much it usually varies, at equal operating conditions.
 
-    The raw score is the root mean square of a row's largest |z|: about 1.5 for a typical row, and a single
-    sensor that is far off its device's own history suffices to make it large.
+    Ambient, defrost and door are taken out first (:class:`OperatingPoint`), so that a hot afternoon or a
+    defrost of a healthy device is not strange. The raw score is the root mean square of a row's largest |z|:
+    about 1.5 for a typical row, and a single sensor that is far off its device's own history suffices to make
+    it large.
 
     Args:
-        features: the mean and std features among those offered.
-        reference: typical value of each std feature, which is compared on a logarithmic scale; NaN for a
-            mean.
+        measure: the scale on which each compared feature's deviations are measured.
+        operating_point: what the operating conditions do to each of them.
         expectations: one row per device, then per cohort, then the fleet's: ``level``, ``name``, and
-            ``location_*`` and ``scale_*`` (float32, on the transformed scale) for each feature.
+            ``location_*`` and ``scale_*`` (float32, on the measured and adjusted scale) for each feature.
         strongest: number of |z| that make up the raw score.
         max_z: a single |z| counts at most this much.
     """
@@ -44,11 +52,21 @@ class StatisticalBaseline:
     major: ClassVar[int] = 1
     granularity: ClassVar[Granularity] = "fleet"
 
-    features: tuple[str, ...]
-    reference: tuple[float, ...]
+    measure: Measure
+    operating_point: OperatingPoint
     expectations: pd.DataFrame
     strongest: int
     max_z: float
+
+    @property
+    def compared(self) -> tuple[str, ...]:
+        """The features that have z-scores: means, standard deviations, door and completeness."""
+        return self.measure.features
+
+    @property
+    def features(self) -> tuple[str, ...]:
+        """The features that are compared, and those that say under which conditions."""
+        return tuple(dict.fromkeys((*self.compared, *self.operating_point.conditions)))
 
     @classmethod
     def fit(
@@ -63,24 +81,24 @@ class StatisticalBaseline:
         Raises:
             FridgeError: none of ``features`` is the mean or standard deviation of a sensor.
         """
-        used = tuple(name for name in features if name in _MEAN_FEATURES | _STD_FEATURES)
-        if not used:
+        compared = tuple(name for name in features if name in _COMPARED)
+        if not any(name.endswith(("_mean", "_std")) for name in compared):
             raise FridgeError(
                 f"none of {len(features)} features is a sensor's mean or standard deviation",
                 "The statistical baseline needs at least one sensor with readings in half of the windows.",
             )
         require_columns(rows, ("device_id", "cohort", "window_end"))
-        values = feature_matrix(rows, used)
-        medians = np.median(values, axis=0)
-        is_std = np.array([name in _STD_FEATURES for name in used])
-        reference = np.where(is_std, np.where(medians > 0, medians, 1.0), np.nan)
-        expectations = fit_expectations(rows, _transform(values, reference), used, settings)
+        values = feature_matrix(rows, compared)
+        measure = Measure.fit(values, compared)
+        measured = measure.apply(values)
+        operating_point = OperatingPoint.fit(rows, measured, compared, features)
+        expectations = fit_expectations(rows, operating_point.adjust(rows, measured), compared, settings)
         device, _ = pd.factorize(rows["device_id"])
         limits = settings.baseline
-        model = cls(
-            used, tuple(reference.tolist()), expectations, min(limits.strongest, len(used)), limits.max_z
+        model = cls(measure, operating_point, expectations, min(limits.strongest, len(compared)), limits.max_z)
+        return replace(
+            model, expectations=_equally_rare(expectations, model._absolute_z(rows), device, compared)
         )
-        return replace(model, expectations=_equally_rare(expectations, model._absolute_z(rows), device, used))
 
     def raw_scores(self, rows: pd.DataFrame) -> NDArray[np.float64]:
         """Root mean square of each row's largest |z|, shape (n,)."""
@@ -98,26 +116,25 @@ class StatisticalBaseline:
         strengths = np.take_along_axis(z, order, axis=1)
         kept = np.maximum((strengths > 0).sum(axis=1), 1)
         return (
-            [[self.features[i] for i in row[:k]] for row, k in zip(order, kept, strict=True)],
+            [[self.compared[i] for i in row[:k]] for row, k in zip(order, kept, strict=True)],
             [row[:k].tolist() for row, k in zip(strengths, kept, strict=True)],
         )
 
     def save(self, folder: Path) -> None:
-        """Write the expectations as Parquet and the rest as JSON."""
+        """Write the expectations as Parquet, measure and operating point in files of their own, the rest as JSON."""
+        self.measure.save(folder)
+        self.operating_point.save(folder)
         self.expectations.to_parquet(folder / _EXPECTATIONS_FILE, index=False)
-        reference = [None if np.isnan(value) else value for value in self.reference]
-        parameters = {"reference": reference, "strongest": self.strongest, "max_z": self.max_z}
-        (folder / _PARAMETERS_FILE).write_text(
-            json.dumps({"features": self.features, **parameters}, indent=1)
-        )
+        parameters = {"strongest": self.strongest, "max_z": self.max_z}
+        (folder / _PARAMETERS_FILE).write_text(json.dumps(parameters, indent=1))
 
     @classmethod
     def load(cls, folder: Path) -> Self:
         """The baseline that :meth:`save` wrote."""
         parameters = json.loads((folder / _PARAMETERS_FILE).read_text())
         return cls(
-            tuple(parameters["features"]),
-            tuple(float("nan") if value is None else value for value in parameters["reference"]),
+            Measure.load(folder),
+            OperatingPoint.load(folder),
             pd.read_parquet(folder / _EXPECTATIONS_FILE),
             parameters["strongest"],
             parameters["max_z"],
@@ -125,10 +142,11 @@ class StatisticalBaseline:
 
     def _absolute_z(self, rows: pd.DataFrame) -> NDArray[np.float64]:
         require_columns(rows, ("device_id", "cohort"))
-        values = _transform(feature_matrix(rows, self.features), np.asarray(self.reference))
+        measured = self.measure.apply(feature_matrix(rows, self.compared))
+        values = self.operating_point.adjust(rows, measured)
         position = self._position(rows)
         location = self._expected("location")[position]
-        scale = self._expected("scale")[position]
+        scale = self._expected("scale")[position] * self.operating_point.scatter(rows)
         return np.minimum(np.abs(values - location) / scale, self.max_z)
 
     def _position(self, rows: pd.DataFrame) -> NDArray[np.intp]:
@@ -140,7 +158,7 @@ class StatisticalBaseline:
         return np.where(device >= 0, device, np.where(cohort >= 0, devices + cohort, devices + cohorts))
 
     def _expected(self, what: str) -> NDArray[np.float64]:
-        columns = [f"{what}_{name}" for name in self.features]
+        columns = [f"{what}_{name}" for name in self.compared]
         return self.expectations[columns].to_numpy(dtype=np.float64)
 
 
@@ -160,14 +178,3 @@ def _equally_rare(
     widened[columns] = (widened[columns].to_numpy() * width).astype(np.float32)
     return widened
 
-
-def _transform(values: NDArray[np.float64], reference: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Std features on a logarithmic scale: they vary by factors, and a sensor that stands still is far off.
-
-    The 0.1 bounds the logarithm at a tenth of the typical value, below which a standard deviation is only
-    noise.
-    """
-    is_std = ~np.isnan(reference)
-    transformed = values.copy()
-    transformed[:, is_std] = np.log(np.maximum(values[:, is_std], 0.0) / reference[is_std] + 0.1)
-    return transformed

@@ -4,9 +4,16 @@ from collections.abc import Iterator
 
 import dagster as dg
 
-from fridge_assets.asset_results import AssetEvent, contract_check_spec, contract_kept, counts_table, guarded
+from fridge_assets.asset_results import (
+    AssetEvent,
+    column_schema,
+    contract_check_spec,
+    contract_kept,
+    counts_table,
+    guarded,
+)
 from fridge_assets.clock import Clock
-from fridge_assets.contracts import CLEAN_SENSOR_READINGS, QUARANTINED_READINGS, SENSOR_READINGS
+from fridge_assets.contracts import CLEAN_SENSOR_READINGS, DEVICE_REGISTRY, QUARANTINED_READINGS, SENSOR_READINGS
 from fridge_assets.fleet.registry import read_registry
 from fridge_assets.readings.ingest import IngestReport, ingest
 from fridge_assets.settings import Settings
@@ -18,15 +25,17 @@ sensor_readings = dg.AssetSpec(
     group_name="readings",
     kinds={"file"},
     owners=["team:data-platform"],
-    description=f"Landing folder: raw readings, append-only files.\n\n{SENSOR_READINGS.markdown()}",
+    description="Landing folder: raw readings, append-only files.",
+    metadata=column_schema(SENSOR_READINGS),
 )
 
 device_registry = dg.AssetSpec(
     "device_registry",
-    group_name="fleet",
+    group_name="readings",
     kinds={"file"},
     owners=["team:data-platform"],
     description="`device_registry.csv` or `.parquet` in the data folder; derived from the readings where absent.",
+    metadata=column_schema(DEVICE_REGISTRY),
 )
 
 
@@ -38,7 +47,8 @@ device_registry = dg.AssetSpec(
             group_name="readings",
             kinds={"duckdb", "parquet"},
             owners=["team:data-platform"],
-            description=f"{contract.description}\n\n{contract.markdown()}",
+            description=contract.description,
+            metadata=column_schema(contract),
         )
         for contract in (CLEAN_SENSOR_READINGS, QUARANTINED_READINGS)
     ],

@@ -8,6 +8,7 @@ from pydantic import Field
 
 from fridge_assets.asset_results import (
     AssetEvent,
+    column_schema,
     contract_check_spec,
     contract_kept,
     guarded,
@@ -48,7 +49,8 @@ def score_asset(family: str) -> dg.AssetsDefinition:
         group_name="scores",
         kinds={"duckdb", "scikitlearn"},
         owners=["team:ml"],
-        description=f"Scores of the released {family} version.\n\n{MODEL_SCORES.markdown()}",
+        description=f"Scores of the released {family} version.",
+        metadata=column_schema(MODEL_SCORES),
         check_specs=[
             contract_check_spec(MODEL_SCORES, name),
             dg.AssetCheckSpec(
@@ -88,7 +90,8 @@ SCORE_ASSETS: tuple[dg.AssetsDefinition, ...] = tuple(score_asset(family) for fa
     group_name="scores",
     kinds={"duckdb"},
     owners=["team:ml"],
-    description=f"{MODEL_SCORES.description} Whatever models succeeded.\n\n{MODEL_SCORES.markdown()}",
+    description=f"{MODEL_SCORES.description} Whatever models succeeded.",
+    metadata=column_schema(MODEL_SCORES),
     pool=MODEL_SCORES.name,
 )
 def model_scores(warehouse: Warehouse) -> Iterator[AssetEvent]:

@@ -60,8 +60,8 @@ WALK_IN_FREEZER = EquipmentModel("walk_in_freezer", "R404A", -25.0, 5.5, 10.0, 8
 EQUIPMENT_MODELS: tuple[EquipmentModel, ...] = (
     WALK_IN_FREEZER,
     EquipmentModel("chest_freezer", "R290", -20.0, 5.0, 12.0, 6.0, 3.5, 6.0, 2.0, 6.0),
-    EquipmentModel("multideck_cooler", "R404A", -9.0, 6.0, 13.0, 10.0, 6.5, 18.0, 4.0, 8.0),
-    EquipmentModel("glass_door_cooler", "R134a", -8.0, 5.0, 15.0, 7.0, 7.5, 8.5, 2.4, 6.5),
+    EquipmentModel("multideck_cooler", "R404A", -9.0, 6.0, 13.0, 10.0, 6.5, 18.0, 4.0, 6.0),
+    EquipmentModel("glass_door_cooler", "R134a", -8.0, 5.0, 15.0, 7.0, 7.5, 8.5, 2.4, 6.0),
 )
 
 CLIMATE_ZONES: tuple[ClimateZone, ...] = (

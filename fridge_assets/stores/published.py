@@ -32,5 +32,9 @@ class Published:
 
     def read(self, contract: Contract) -> pd.DataFrame | None:
         """The snapshot of ``contract``, or None before the first publication."""
-        path = self.path(contract)
-        return pd.read_parquet(path) if path.exists() else None
+        try:
+            # One open file: reading by name opens it several times, and a replacement may come in between.
+            with self.path(contract).open("rb") as file:
+                return pq.read_table(file).to_pandas()
+        except FileNotFoundError:
+            return None

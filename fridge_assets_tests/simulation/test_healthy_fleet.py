@@ -74,7 +74,10 @@ def test_healthy_readings_are_within_the_physical_ranges(healthy: pd.DataFrame) 
 def test_healthy_readings_do_not_trip_the_rules_fallback(healthy: pd.DataFrame) -> None:
     hours = healthy["timestamp_device"].dt.floor("h")
     windows = healthy.groupby(["device_id", hours])
-    assert (windows["temperature_evaporator"].mean() > 0).mean() < 1e-3
+    # Medium-temperature coolers may pass 0 °C while they defrost; freezers never do.
+    assert (windows["temperature_evaporator"].mean() > 0).mean() < 6e-3
+    freezers = healthy[healthy["model"].str.endswith("freezer")]
+    assert freezers["temperature_evaporator"].max() < 0
     assert windows["vibration_compressor"].max().max() < 20
     assert (windows["pressure_low_side"].mean() < 100).mean() < 2e-3
     assert windows["current_compressor"].max().max() < 35
@@ -109,7 +112,7 @@ def test_ambient_follows_the_hour_and_drives_the_high_side(day: pd.DataFrame) ->
     hourly = day.groupby(["device_id", day["timestamp_device"].dt.floor("h")])[sensors].mean()
     over_the_day = hourly["temperature_ambient"].groupby("timestamp_device").mean()
     assert 12 <= over_the_day.idxmax().hour <= 15
-    assert 1.5 < over_the_day.max() - over_the_day.min() < 3
+    assert 4 < over_the_day.max() - over_the_day.min() < 6.5
     for _, device in hourly.groupby("device_id"):
         assert device.corr()["temperature_ambient"].min() > 0.8
 
@@ -127,7 +130,7 @@ def test_devices_defrost_two_to_four_times_a_day_for_15_to_25_minutes_and_not_to
         assert all(15 <= b - a <= 25 for a, b in whole)
         starts[name] = edges[0]
         warmed = device["temperature_evaporator"][on].mean() - device["temperature_evaporator"][~on].mean()
-        assert warmed > 0.4
+        assert warmed > 2.5
     assert len(set(starts.values())) > 30
 
 

@@ -1,0 +1,29 @@
+"""Prints the datasets' columns as Markdown: `python -m fridge_assets.contracts.docs > docs/datasets.md`."""
+
+import sys
+
+from fridge_assets import contracts
+
+DATASETS: tuple[contracts.Contract, ...] = (
+    contracts.DEVICE_REGISTRY,
+    contracts.SENSOR_READINGS,
+    contracts.CLEAN_SENSOR_READINGS,
+    contracts.QUARANTINED_READINGS,
+    contracts.DEVICE_FEATURES,
+    contracts.MODEL_SCORES,
+    contracts.DEVICE_ALERTS,
+    contracts.ALERT_EVENTS,
+    contracts.DEVICE_STATUS,
+    contracts.SITE_STATUS,
+)
+"""In the order that data flows."""
+
+
+def datasets_page() -> str:
+    """Every dataset with its columns, as one Markdown page."""
+    sections = [f"## {c.name}\n\n{c.description}\n\n{c.markdown()}\n" for c in DATASETS]
+    return "# Datasets\n\nColumns with a star identify a row. Times are UTC.\n\n" + "\n".join(sections)
+
+
+if __name__ == "__main__":
+    sys.stdout.write(datasets_page())

@@ -1,0 +1,64 @@
+"""The scale on which a feature's deviations are comparable: logarithms, arcsines, or as it is."""
+
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fridge_assets.contracts.device_features import FRACTION_FEATURES, SENSOR_FEATURES
+
+Array = NDArray[np.float64]
+
+_STD_FEATURES = frozenset(f.name for f in SENSOR_FEATURES if f.aggregation == "std")
+_SHARE_FEATURES = frozenset((*FRACTION_FEATURES, "sensor_completeness"))
+_FLOOR = 0.05
+_FILE = "measure.json"
+
+
+@dataclass(frozen=True)
+class Measure:
+    """How values are measured before they are compared.
+
+    Standard deviations vary by factors: they become logarithms of their ratio to the typical one, with 0.05
+    added, which makes a sensor that stands still far off and not infinitely so. Shares become arcsines of
+    their roots, so that one reading more or less weighs the same at every level (Anscombe, 1948).
+
+    Args:
+        features: names, in the order of the columns.
+        reference: typical value of each standard deviation; 0 for what is no standard deviation.
+    """
+
+    features: tuple[str, ...]
+    reference: tuple[float, ...]
+
+    @classmethod
+    def fit(cls, values: Array, features: tuple[str, ...]) -> Self:
+        """The measure for ``values``, shape (n, features)."""
+        medians = np.median(values, axis=0)
+        is_std = np.array([name in _STD_FEATURES for name in features])
+        reference = np.where(is_std, np.where(medians > 0, medians, 1.0), 0.0)
+        return cls(features, tuple(reference.tolist()))
+
+    def apply(self, values: Array) -> Array:
+        """``values`` on the scale that deviations are measured on, same shape."""
+        measured = values.copy()
+        for position, (name, reference) in enumerate(zip(self.features, self.reference, strict=True)):
+            column = values[:, position]
+            if reference > 0:
+                measured[:, position] = np.log(np.maximum(column, 0.0) / reference + _FLOOR)
+            elif name in _SHARE_FEATURES:
+                measured[:, position] = np.arcsin(np.sqrt(np.clip(column, 0.0, 1.0)))
+        return measured
+
+    def save(self, folder: Path) -> None:
+        """Write the measure into ``folder``."""
+        (folder / _FILE).write_text(json.dumps(asdict(self), indent=1))
+
+    @classmethod
+    def load(cls, folder: Path) -> Self:
+        """The measure that :meth:`save` wrote."""
+        stored = json.loads((folder / _FILE).read_text())
+        return cls(tuple(stored["features"]), tuple(stored["reference"]))
