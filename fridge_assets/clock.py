@@ -29,8 +29,8 @@ class Clock(dg.ConfigurableResource):  # type: ignore[type-arg]
 
     def setup_for_execution(self, context: dg.InitResourceContext) -> None:
         """Remember when the run started."""
-        if context.instance is not None and context.run_id is not None:
-            record = context.instance.get_run_record_by_id(context.run_id)
+        if context.instance is not None and context.run is not None:
+            record = context.instance.get_run_record_by_id(context.run.run_id)
             if record is not None and record.start_time is not None:
                 self._started_at = datetime.fromtimestamp(record.start_time, UTC)
 

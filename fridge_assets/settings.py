@@ -51,7 +51,7 @@ class ReadingSettings(Group):
         timedelta(hours=24), description="a sensor heard from within this span and now null is a gap"
     )
     batch_bytes: int = Field(
-        1_500_000_000, gt=0, description="landing files are ingested in batches of about this many bytes"
+        300_000_000, gt=0, description="landing files are ingested in batches of about this many bytes"
     )
     settle: timedelta = Field(
         timedelta(seconds=2),
@@ -133,7 +133,7 @@ class BaselineSettings(Group):
         timedelta(days=1),
         description="with less history of its own a device's statistics are shrunk to its cohort's",
     )
-    strongest: int = Field(5, ge=1, description="largest robust z-scores that make up the raw score")
+    strongest: int = Field(3, ge=1, description="largest robust z-scores that make up the raw score")
     max_z: float = Field(50.0, gt=1, description="a single z-score counts at most this much")
     prior_windows: int = Field(
         20,

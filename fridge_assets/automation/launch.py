@@ -6,6 +6,8 @@ from datetime import datetime
 from typing import Any
 
 import dagster as dg
+from dagster._core.execution.plan.objects import UserFailureData
+from dagster._utils.error import SerializableErrorInfo
 
 from fridge_assets.automation.jobs import PUBLISH, PUBLISHES_ITSELF_TAG, SOURCE_RUN_TAG
 
@@ -115,16 +117,16 @@ def _outcome(job: str, result: Any) -> RunOutcome:
                 name: value.value for name, value in materialization.metadata.items()
             }
         elif event.is_step_failure:
-            failures[event.step_key] = _reason(event.step_failure_data)
-    if not result.success and not failures:
-        failures[job] = "the run did not start; see the run's page in the Dagster UI"
+            failures[event.step_key] = _reason(event.step_failure_data.user_failure_data, event.step_failure_data.error)
+        elif event.is_job_failure and not failures:
+            failures[job] = _reason(None, event.job_failure_data.error)
     return RunOutcome(result.run_id, job, metadata, failures)
 
 
-def _reason(data: Any) -> str:
-    if data.user_failure_data is not None and data.user_failure_data.description:
-        return str(data.user_failure_data.description)
-    error = data.error
+def _reason(said: UserFailureData | None, error: SerializableErrorInfo | None) -> str:
+    """What a failed step said about it; else the first cause of the error."""
+    if said is not None and said.description:
+        return said.description
     while error is not None and error.cause is not None:
         error = error.cause
     return "it ended without saying why" if error is None else str(error.message).strip()

@@ -7,9 +7,11 @@ import dagster as dg
 from fridge_assets.asset_results import AssetEvent, column_schema, contract_check_spec, contract_kept, guarded
 from fridge_assets.clock import Clock
 from fridge_assets.contracts import DEVICE_FEATURES
-from fridge_assets.features.compute import compute_features
+from fridge_assets.features.compute import compute_features, newest_window_end
 from fridge_assets.settings import Settings
 from fridge_assets.stores.warehouse import Warehouse
+
+UP_TO_DATE_CHECK = "up_to_date"
 
 
 @dg.asset(
@@ -20,7 +22,14 @@ from fridge_assets.stores.warehouse import Warehouse
     owners=["team:data-platform"],
     description=DEVICE_FEATURES.description,
     metadata=column_schema(DEVICE_FEATURES),
-    check_specs=[contract_check_spec(DEVICE_FEATURES)],
+    check_specs=[
+        contract_check_spec(DEVICE_FEATURES),
+        dg.AssetCheckSpec(
+            UP_TO_DATE_CHECK,
+            asset=DEVICE_FEATURES.name,
+            description="The newest window is young enough to be scored; a failure means that readings are late.",
+        ),
+    ],
     pool="features",
 )
 def device_features(
@@ -31,14 +40,25 @@ def device_features(
     def work() -> Iterator[AssetEvent]:
         now = clock.now()
         report = compute_features(warehouse, now, settings)
+        with warehouse.read() as connection:
+            newest = newest_window_end(connection, now)
         yield dg.MaterializeResult(
             metadata={
                 "dagster/row_count": report.rows + report.late_rows,
                 "windows": report.windows,
                 "rows recomputed for late readings": report.late_rows,
-                "newest window": str(report.newest_window_end or "nothing was due"),
+                "newest window": str(newest or "none yet"),
             },
-            check_results=[contract_kept(report.rows + report.late_rows, DEVICE_FEATURES.name)],
+            check_results=[
+                contract_kept(report.rows + report.late_rows, DEVICE_FEATURES.name),
+                dg.AssetCheckResult(
+                    passed=newest is not None and now - newest <= settings.features.max_age,
+                    asset_key=DEVICE_FEATURES.name,
+                    check_name=UP_TO_DATE_CHECK,
+                    severity=dg.AssetCheckSeverity.WARN,
+                    metadata={"newest window": str(newest or "none yet"), "now": str(now)},
+                ),
+            ],
         )
 
     yield from guarded(work, {DEVICE_FEATURES.name: DEVICE_FEATURES.name})

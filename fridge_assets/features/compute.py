@@ -12,8 +12,8 @@ from fridge_assets.contracts import DEVICE_FEATURES
 from fridge_assets.contracts.validation import enforce
 from fridge_assets.features.windows import readings_sql, windows_sql
 from fridge_assets.settings import Settings
-from fridge_assets.stores.frames import query_arrow
-from fridge_assets.stores.reading_files import clean_files
+from fridge_assets.stores.frames import query_arrow, text_literal
+from fridge_assets.stores.reading_files import clean_files, ingested_files
 from fridge_assets.stores.warehouse import Warehouse
 
 
@@ -113,6 +113,7 @@ def _chunks(
 def _compute(warehouse: Warehouse, due: _Due, now: datetime, settings: Settings) -> int:
     window = settings.features.window
     with warehouse.read() as connection:
+        ingested = ingested_files(connection)
         folder = warehouse.clean_readings_folder()
         files = sorted(
             {path for start in due.windows for path in clean_files(connection, folder, start, start)}
@@ -130,7 +131,7 @@ def _compute(warehouse: Warehouse, due: _Due, now: datetime, settings: Settings)
         )
     features = _features(warehouse, [str(path) for path in files], due, repeated, devices, now, window)
     enforce(DEVICE_FEATURES, features.to_pandas())
-    _replace(warehouse, features, due, now)
+    _replace(warehouse, features, due, now, ingested)
     return int(features.num_rows)
 
 
@@ -160,11 +161,11 @@ def _features(
     with warehouse.engine(threads=1) as engine:
         engine.register("repeated_events", repeated)
         engine.register("due_devices", devices)
-        relation = readings_sql(repr(files), where)
+        relation = readings_sql(f"[{', '.join(map(text_literal, files))}]", where)
         return query_arrow(engine, windows_sql(relation, seconds), parameters)
 
 
-def _replace(warehouse: Warehouse, features: pa.Table, due: _Due, now: datetime) -> None:
+def _replace(warehouse: Warehouse, features: pa.Table, due: _Due, now: datetime, ingested: int) -> None:
     windows = list(due.windows)
     with warehouse.transaction() as connection:
         connection.register("new_features", features)
@@ -181,6 +182,9 @@ def _replace(warehouse: Warehouse, features: pa.Table, due: _Due, now: datetime)
         connection.execute(
             f"INSERT INTO device_features SELECT {', '.join(DEVICE_FEATURES.column_names)} FROM new_features"
         )
+        if ingested_files(connection) != ingested:
+            # Readings that were ingested meanwhile are not in these features: their windows stay due.
+            return
         connection.execute(
             "DELETE FROM due_windows WHERE due_at <= $now AND list_contains($windows, window_start) "
             f"AND {'true' if due.whole else 'device_id IS NOT NULL'}",

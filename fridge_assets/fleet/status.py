@@ -93,7 +93,7 @@ def device_status(
         moment: tier_of(moment.to_pydatetime(), now, settings.staleness)
         for moment in status["scored_at"].dropna().unique()
     }
-    status["score_status"] = status["scored_at"].map(tiers).fillna("expired").astype("str")
+    status["score_status"] = status["scored_at"].map(tiers).astype("object").fillna("expired").astype("str")
     expired = status["score_status"] == "expired"
     status["latest_anomaly_score"] = status["latest_anomaly_score"].where(~expired)
     status["score_source"] = pd.Series("models", index=status.index, dtype="str").mask(expired)

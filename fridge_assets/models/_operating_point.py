@@ -26,9 +26,10 @@ CONDITIONS = (AMBIENT, DEFROST, DOOR, COIL_SLOPE)
 """Features that say what a device is exposed to and what it is doing; they are never adjusted themselves."""
 
 _EXTREMES = (0.0005, 0.9995)
-_ROUNDS = 10
+_ROUNDS = 6
+_MOST_ROWS = 60_000
 _CLIP = 3.0
-_RECOVERING = 5.0
+_RECOVERING = 3.0
 _RIDGE = 1e-6
 _LOOSE_QUANTILE = 0.98
 _MAX_LOOSENESS = 10.0
@@ -118,21 +119,26 @@ class OperatingPoint:
         own_terms = terms - grouped_mean(terms, device, len(devices))[device]
         own_values = values - grouped_mean(values, device, len(devices))[device]
         adjusted = np.array([name not in CONDITIONS for name in features])
+        cohort_of_row = rows["cohort"]
+        if len(rows) > _MOST_ROWS:  # more would only cost time: a cohort has ten effects or so
+            some = np.sort(np.random.default_rng(0).permutation(len(rows))[:_MOST_ROWS])
+            own_terms, own_values, unsteady = own_terms[some], own_values[some], unsteady[some]
+            cohort_of_row = cohort_of_row.iloc[some]
 
         def effects(chosen: NDArray[np.bool_]) -> Array:
             return _huber(own_terms[chosen], own_values[chosen], unsteady[chosen]) * adjusted
 
-        cohort, names = pd.factorize(rows["cohort"].astype(str), sort=True)
+        cohort, names = pd.factorize(cohort_of_row.astype(str), sort=True)
         large = [
             number
             for number in range(len(names))
             if (cohort == number).sum() >= _FEWEST_ROWS and (unsteady & (cohort == number)).sum() >= _FEWEST_UNSTEADY
         ]
-        fitted = [effects(cohort == number) for number in large] + [effects(np.ones(len(rows), dtype=np.bool_))]
+        fitted = [effects(cohort == number) for number in large] + [effects(np.ones(len(cohort), dtype=np.bool_))]
         model = cls(
             features, limits, tuple(str(names[number]) for number in large), np.stack(fitted), np.ones(len(features))
         )
-        left = np.abs(model._subtracted(own_values, own_terms, rows["cohort"]))
+        left = np.abs(model._subtracted(own_values, own_terms, cohort_of_row))
         return cls(features, limits, model.cohorts, model.effects, _looseness(left, unsteady))
 
     def adjust(self, rows: pd.DataFrame, values: Array) -> Array:

@@ -11,7 +11,9 @@ from sklearn.ensemble import IsolationForest
 
 from fridge_assets.contracts.device_features import sensors_of
 from fridge_assets.models._forest_file import read_forest, write_forest
+from fridge_assets.models._measure import Measure
 from fridge_assets.models._medians import CohortMedians
+from fridge_assets.models._operating_point import OperatingPoint
 from fridge_assets.models._robust import MAD_TO_SIGMA
 from fridge_assets.models.base import Explanation, Granularity, feature_matrix, require_columns
 from fridge_assets.settings import Settings
@@ -22,6 +24,11 @@ _SCALES_FILE = "scales.parquet"
 _ROWS_PER_CHUNK = 8192
 
 Matrix = NDArray[np.float64]
+
+
+def _framed(values: Matrix, rows: pd.DataFrame, features: tuple[str, ...]) -> pd.DataFrame:
+    """``values`` with their names and cohorts."""
+    return pd.DataFrame(values, columns=list(features)).assign(cohort=rows["cohort"].to_numpy())
 
 
 @dataclass(frozen=True)
@@ -43,6 +50,8 @@ class FleetForest:
     major: ClassVar[int] = 1
     granularity: ClassVar[Granularity] = "fleet"
 
+    measure: Measure
+    operating_point: OperatingPoint
     medians: CohortMedians
     scales: Matrix
     forest: IsolationForest
@@ -60,8 +69,12 @@ class FleetForest:
             FridgeError: a feature is missing or null.
         """
         values = feature_matrix(rows, features)
-        medians = CohortMedians.fit(rows, features)
-        relative = values - medians.of(rows["cohort"])
+        measure = Measure.fit(values, features)
+        measured = measure.apply(values)
+        operating_point = OperatingPoint.fit(rows, measured, features, features)
+        adjusted = operating_point.adjust(rows, measured)
+        medians = CohortMedians.fit(_framed(adjusted, rows, features), features)
+        relative = (adjusted - medians.of(rows["cohort"])) / operating_point.scatter(rows)
         scales = MAD_TO_SIGMA * np.median(np.abs(relative), axis=0)
         scales = np.where(scales > 0, scales, np.maximum(relative.std(axis=0), np.finfo(np.float32).tiny))
         forest = IsolationForest(
@@ -70,7 +83,7 @@ class FleetForest:
             random_state=seed,
             n_jobs=1,  # threads would add the trees up in changing order
         )
-        return cls(medians, scales, forest.fit(relative))
+        return cls(measure, operating_point, medians, scales, forest.fit(relative))
 
     def raw_scores(self, rows: pd.DataFrame) -> Matrix:
         """How easily each row is isolated, shape (n,)."""
@@ -100,6 +113,8 @@ class FleetForest:
     def save(self, folder: Path) -> None:
         """Write the forest with skops, the medians and scales as Parquet."""
         write_forest(self.forest, folder / _FOREST_FILE)
+        self.measure.save(folder)
+        self.operating_point.save(folder)
         self.medians.save(folder / _MEDIANS_FILE)
         pd.DataFrame([self.scales], columns=list(self.features)).to_parquet(
             folder / _SCALES_FILE, index=False
@@ -109,11 +124,19 @@ class FleetForest:
     def load(cls, folder: Path) -> Self:
         """The forest that :meth:`save` wrote."""
         scales = pd.read_parquet(folder / _SCALES_FILE).to_numpy(dtype=np.float64)[0]
-        return cls(CohortMedians.load(folder / _MEDIANS_FILE), scales, read_forest(folder / _FOREST_FILE))
+        return cls(
+            Measure.load(folder),
+            OperatingPoint.load(folder),
+            CohortMedians.load(folder / _MEDIANS_FILE),
+            scales,
+            read_forest(folder / _FOREST_FILE),
+        )
 
     def _relative(self, rows: pd.DataFrame) -> Matrix:
         require_columns(rows, ("cohort",))
-        return feature_matrix(rows, self.features) - self.medians.of(rows["cohort"])
+        measured = self.measure.apply(feature_matrix(rows, self.features))
+        adjusted = self.operating_point.adjust(rows, measured)
+        return (adjusted - self.medians.of(rows["cohort"])) / self.operating_point.scatter(rows)
 
     def _raw(self, relative: Matrix) -> Matrix:
         if len(relative) == 0:

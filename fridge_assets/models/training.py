@@ -114,18 +114,45 @@ def self_clean(
     ``settings.training.max_self_cleaning``.
     """
     raw = model_class.fit(rows, features, settings, settings.training.seed).raw_scores(rows)
-    level = np.log(np.maximum(raw, np.finfo(np.float64).tiny))
-    lower, upper = np.quantile(level, (0.25, 0.75))
-    far_out = level > upper + _FAR_OUT * (upper - lower)
     device, _ = pd.factorize(rows["device_id"])
-    by_chance = binom.sf(np.bincount(device, weights=far_out) - 1, np.bincount(device), far_out.mean())
-    contaminated = far_out & (by_chance < _CHANCE)[device]
+    contaminated = _contaminated(raw, device)
     allowed = int(settings.training.max_self_cleaning * len(rows))
     strangest = np.argsort(np.where(contaminated, -raw, np.inf), kind="stable")
     strangest = strangest[: min(int(contaminated.sum()), allowed)]
     kept = np.ones(len(rows), dtype=np.bool_)
     kept[strangest] = False
     return kept
+
+
+def trustworthy(raw: NDArray[np.float64], device: NDArray[np.intp], settings: Settings) -> NDArray[np.bool_]:
+    """Which unseen rows may say what is usual, shape (n,): none of a device that has begun to fail.
+
+    A fault that is still growing makes a part of its device's windows strange, and one such device in twenty
+    would pass its strangeness off as the healthy fleet's rarest windows. Left out are whole devices, those
+    with the largest share of contaminated rows first, and never more than
+    ``settings.training.max_self_cleaning`` of the rows.
+
+    Args:
+        raw: raw scores by a model that has not seen the rows.
+        device: number of each row's device, 0 … max, every one with rows.
+        settings: group ``training``.
+    """
+    count = np.bincount(device)
+    share = np.bincount(device, weights=_contaminated(raw, device)) / count
+    worst = np.argsort(-share, kind="stable")
+    within = np.cumsum(count[worst]) <= settings.training.max_self_cleaning * len(raw)
+    failing = np.zeros(len(count), dtype=np.bool_)
+    failing[worst[within]] = True
+    return ~(failing & (share > 0))[device]
+
+
+def _contaminated(raw: NDArray[np.float64], device: NDArray[np.intp]) -> NDArray[np.bool_]:
+    """Far-out rows of the devices that have more of them than chance allows, shape (n,)."""
+    level = np.log(np.maximum(raw, np.finfo(np.float64).tiny))
+    lower, upper = np.quantile(level, (0.25, 0.75))
+    far_out = level > upper + _FAR_OUT * (upper - lower)
+    by_chance = binom.sf(np.bincount(device, weights=far_out) - 1, np.bincount(device), far_out.mean())
+    return far_out & (by_chance < _CHANCE)[device]
 
 
 def time_blocks(window_end: pd.Series, blocks: int) -> NDArray[np.intp]:
@@ -155,7 +182,10 @@ def _unseen_raw_scores(
         unseen = block == number
         partial = model_class.fit(rows[~unseen], features, settings, settings.training.seed)
         raw[unseen] = partial.raw_scores(rows[unseen])
-    return raw, f"unseen rows: {folds} time blocks, each scored by a model fitted on the others"
+    device, _ = pd.factorize(rows["device_id"])
+    trusted = trustworthy(raw, device, settings)
+    said = f"unseen rows: {folds} time blocks, each scored by a model fitted on the others"
+    return raw[trusted], f"{said}; {len(raw) - int(trusted.sum())} rows of failing devices left out"
 
 
 def _metrics(calibration: Calibration, raw: NDArray[np.float64], settings: Settings) -> dict[str, float]:

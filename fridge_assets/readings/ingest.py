@@ -11,20 +11,26 @@ import duckdb
 import pandas as pd
 import pyarrow as pa
 
-from fridge_assets.contracts import CLEAN_SENSOR_READINGS, QUARANTINED_READINGS, Contract
+from fridge_assets.contracts import QUARANTINED_READINGS
 from fridge_assets.contracts.validation import enforce
+from fridge_assets.errors import FridgeError
 from fridge_assets.identity import deterministic_id, deterministic_id_sql
-from fridge_assets.readings.clean import clean
+from fridge_assets.readings.clean import HOUR_START_SQL, clean
 from fridge_assets.readings.interpretation import Interpretation
 from fridge_assets.readings.source import SourceFile, UnreadableFile, format_of, probe
 from fridge_assets.readings.staging import create_staged, know_devices, stage
+from fridge_assets.readings.witnesses import enforce_cleaned
 from fridge_assets.settings import Settings
 from fridge_assets.stores.frames import query, query_arrow, registered
 from fridge_assets.stores.landing import Landing, LandingFile, LedgerEntry, still_growing
-from fridge_assets.stores.reading_files import CleanFile, clean_files, commit_clean_files, write_clean_files
+from fridge_assets.stores.reading_files import (
+    CleanFile,
+    clean_files,
+    commit_clean_files,
+    ingested_files,
+    write_clean_files,
+)
 from fridge_assets.stores.warehouse import Warehouse
-
-_VALIDATION_ROWS = 1_500_000
 
 
 @dataclass
@@ -78,8 +84,20 @@ def ingest(
 
 
 def interpretation_of(file: LandingFile) -> Interpretation:
-    """How ``file`` is to be read: its sidecar, or plainly."""
-    return Interpretation.from_json(file.sidecar.read_text()) if file.sidecar.exists() else Interpretation()
+    """How ``file`` is to be read: its sidecar, or plainly.
+
+    Raises:
+        FridgeError: the sidecar is damaged, or names what does not exist.
+    """
+    if not file.sidecar.exists():
+        return Interpretation()
+    try:
+        return Interpretation.from_json(file.sidecar.read_text())
+    except (ValueError, TypeError) as error:
+        raise UnreadableFile(
+            f"{file.name} cannot be read: its interpretation {file.sidecar.name} is damaged ({error})",
+            "Deliver it again with `fridge-assets ingest`.",
+        ) from error
 
 
 def _settle_interrupted(landing: Landing, warehouse: Warehouse, now: datetime) -> None:
@@ -92,7 +110,7 @@ def _settle_interrupted(landing: Landing, warehouse: Warehouse, now: datetime) -
     entries = []
     for entry in loading:
         row = committed.get(entry.file_name)
-        if row is not None and row["batch_id"] == entry.batch_id:
+        if row is not None:
             entries.append(_ingested(entry.file_name, entry.size_bytes, entry.modified_at, row, now))
     landing.record(entries)
 
@@ -167,18 +185,19 @@ def _ingest_batch(
             for file in batch.files
         )  # fmt: skip
         report.refused.update(refused)
-        stored = _load_known_state(engine, warehouse, folder)
+        stored, ingested = _load_known_state(engine, warehouse, folder, batch)
         clean(engine, stored, settings.readings)
         quarantined = query(engine, _QUARANTINED_SQL, {"now": now})
         enforce(QUARANTINED_READINGS, quarantined)
-        _enforce_cleaned(engine)
+        enforce_cleaned(engine)
         written = write_clean_files(engine, folder, batch.batch_id)
         per_file = query(engine, _PER_FILE_SQL)
         due = query_arrow(engine, _DUE_SQL, _due_parameters(settings))
         seen = query_arrow(engine, "SELECT * FROM seen_now")
         repeated = query_arrow(engine, "SELECT * FROM repeated_now")
         _count(engine, per_file, report)
-    _commit(warehouse, batch.batch_id, written, quarantined, per_file, due, seen, repeated)
+        _warn_of_missing_zones(engine, batch, report)
+    _commit(warehouse, batch.batch_id, ingested, written, quarantined, per_file, due, seen, repeated)
     counts = _by_file(per_file)
     landing.record(
         _ingested(
@@ -203,7 +222,7 @@ def _stage_files(
     for file in files:
         try:
             source = probe(engine, file.path, interpretation_of(file))
-        except UnreadableFile as error:
+        except FridgeError as error:
             refused[file.name] = str(error)
             continue
         if source.unknown_columns:
@@ -236,36 +255,43 @@ def _stage_group(
     return {}
 
 
-def _load_known_state(engine: duckdb.DuckDBPyConnection, warehouse: Warehouse, folder: Path) -> list[Path]:
-    """Copy ``device_last_seen`` into the engine; returns the stored files of the hours that ``staged`` touches."""
+def _load_known_state(
+    engine: duckdb.DuckDBPyConnection, warehouse: Warehouse, folder: Path, batch: _Batch
+) -> tuple[list[Path], int]:
+    """Copy ``device_last_seen`` into the engine.
+
+    Returns:
+        The stored files of the hours that ``staged`` touches, and how many landing files have been ingested.
+
+    Raises:
+        FridgeError: another ingestion took a file of ``batch`` meanwhile.
+    """
     hours = engine.execute(
-        "SELECT DISTINCT date_trunc('hour', timestamp_utc) FROM staged WHERE reason IS NULL"
+        f"SELECT DISTINCT {HOUR_START_SQL} FROM staged WHERE reason IS NULL"
     ).fetchall()
     with warehouse.read() as connection:
+        ingested = ingested_files(connection)
+        names = [file.name for file in batch.files]
+        taken = "SELECT 1 FROM ingest_batches WHERE list_contains($names, source_file) LIMIT 1"
+        if connection.execute(taken, {"names": names}).fetchall():
+            raise _beside_another_ingestion()
         seen = query_arrow(connection, "SELECT * FROM device_last_seen")
         stored = [path for (hour,) in sorted(hours) for path in clean_files(connection, folder, hour, hour)]
     with registered(engine, seen=seen):
         engine.execute("CREATE OR REPLACE TABLE device_last_seen AS SELECT * FROM seen")
-    return stored
+    return stored, ingested
 
 
-def _enforce_cleaned(engine: duckdb.DuckDBPyConnection) -> None:
-    # In chunks, so that memory stays bounded; the flags come from a fixed CASE and are not worth their Python objects.
-    contract = Contract(
-        CLEAN_SENSOR_READINGS.name,
-        CLEAN_SENSOR_READINGS.description,
-        tuple(c for c in CLEAN_SENSOR_READINGS.columns if c.name != "quality_flags"),
-        CLEAN_SENSOR_READINGS.key,
+def _beside_another_ingestion() -> FridgeError:
+    return FridgeError(
+        "Another ingestion stored readings while this one was reading", "Nothing was written; run this again."
     )
-    total = engine.execute("SELECT count(*) FROM cleaned").fetchall()[0][0]
-    for start in range(0, total, _VALIDATION_ROWS):
-        sql = f"SELECT {', '.join(contract.column_names)} FROM cleaned WHERE rowid >= $start AND rowid < $end"
-        enforce(contract, query(engine, sql, {"start": start, "end": start + _VALIDATION_ROWS}))
 
 
 def _commit(
     warehouse: Warehouse,
     batch_id: str,
+    ingested: int,
     written: Sequence[CleanFile],
     quarantined: pd.DataFrame,
     per_file: pd.DataFrame,
@@ -280,6 +306,8 @@ def _commit(
             connection, quarantined=quarantined, per_file=per_file, due=due, seen=seen, repeated=repeated
         ),
     ):
+        if ingested_files(connection) != ingested:
+            raise _beside_another_ingestion()
         commit_clean_files(connection, written)
         connection.execute(
             f"INSERT INTO quarantined_readings SELECT {columns} FROM quarantined "
@@ -321,6 +349,17 @@ def _count(engine: duckdb.DuckDBPyConnection, per_file: pd.DataFrame, report: In
         "SELECT reason, count(*) FROM staged WHERE reason IS NOT NULL GROUP BY reason"
     ).fetchall():
         report.reasons[reason] += count
+
+
+def _warn_of_missing_zones(engine: duckdb.DuckDBPyConnection, batch: _Batch, report: IngestReport) -> None:
+    zoneless = dict(
+        engine.execute("SELECT source_file, count(*) FROM staged WHERE zoneless GROUP BY source_file").fetchall()
+    )
+    for file in batch.files:
+        if file.name in zoneless and interpretation_of(file).timezone == "UTC":
+            report.warnings.append(
+                f"{file.name}: {zoneless[file.name]:,} timestamps name no time zone and are read as UTC"
+            )
 
 
 def _ingested(
@@ -379,7 +418,7 @@ FROM staged WHERE reason IS NOT NULL ORDER BY source_file, row_number
 _PER_FILE_SQL = """
 WITH removed AS (
   SELECT source_file, count(*) AS duplicates
-  FROM usable JOIN repeats ON usable.rowid = repeats.row_id WHERE NOT kept GROUP BY source_file
+  FROM usable JOIN repeats USING (row_id) WHERE NOT kept GROUP BY source_file
 ),
 delivered AS (
   SELECT source_file, count(*) AS rows, count(reason) AS quarantined,
@@ -396,16 +435,21 @@ FROM delivered LEFT JOIN removed USING (source_file) ORDER BY source_file
 # device only. Whole minutes keep the number of recomputations small.
 _DUE_SQL = """
 WITH arrivals AS (
-  SELECT device_id, to_timestamp(epoch_us(timestamp_utc) // ($window * 1000000) * $window) AS window_start,
-    date_trunc('minute', timestamp_ingested) + INTERVAL 1 MINUTE AS arrived_at
-  FROM cleaned
+  SELECT device_id, timestamp_utc, timestamp_ingested FROM cleaned
   UNION ALL
-  SELECT device_id, to_timestamp(epoch_us(timestamp_utc) // ($window * 1000000) * $window),
-    date_trunc('minute', timestamp_ingested) + INTERVAL 1 MINUTE
-  FROM usable SEMI JOIN repeated_now USING (event_id)
+  SELECT device_id, timestamp_utc, timestamp_ingested
+  FROM usable SEMI JOIN (SELECT row_id FROM repeats SEMI JOIN repeated_now USING (event_id)) USING (row_id)
 ),
-timed AS (SELECT *, window_start + to_seconds($window + $lateness) AS closes_at FROM arrivals)
-SELECT DISTINCT window_start, NULL::VARCHAR AS device_id, closes_at AS due_at FROM timed WHERE arrived_at <= closes_at
-UNION ALL
-SELECT DISTINCT window_start, device_id, arrived_at FROM timed WHERE arrived_at > closes_at
+timed AS (
+  SELECT device_id, make_timestamptz(epoch_us(timestamp_utc) // ($window * 1000000) * ($window * 1000000)) AS window_start,
+    make_timestamptz(
+      epoch_us(timestamp_utc) // ($window * 1000000) * ($window * 1000000) + ($window + $lateness) * 1000000
+    ) AS closes_at,
+    -- an infinite time has no microseconds
+    coalesce(make_timestamptz((epoch_us(timestamp_ingested) // 60000000 + 1) * 60000000), timestamp_ingested) AS arrived_at
+  FROM arrivals
+)
+SELECT DISTINCT window_start, CASE WHEN arrived_at > closes_at THEN device_id END AS device_id,
+  CASE WHEN arrived_at > closes_at THEN arrived_at ELSE closes_at END AS due_at
+FROM timed
 """

@@ -10,6 +10,7 @@ import duckdb
 from fridge_assets.contracts.sensor_readings import SENSOR_READINGS, SENSORS
 from fridge_assets.errors import FridgeError
 from fridge_assets.readings.interpretation import Interpretation
+from fridge_assets.stores.frames import text_literal
 
 Format = Literal["parquet", "csv", "jsonl"]
 
@@ -22,6 +23,9 @@ FORMATS: dict[str, Format] = {
 }
 
 _MAX_LINE_BYTES = 10_000_000
+
+_PATH = "__path"
+"""Name of the column in which DuckDB gives the file; like the others that we add, not one that a device would send."""
 
 
 class UnreadableFile(FridgeError):
@@ -48,7 +52,8 @@ class SourceFile:
     def ours(self) -> dict[str, tuple[str, str]]:
         """Our column → (their column, DuckDB type), for the columns that we know."""
         known: dict[str, tuple[str, str]] = {}
-        for name, type_ in self.columns:
+        # A column that was mapped on purpose comes before one that merely has our name.
+        for name, type_ in sorted(self.columns, key=lambda column: column[0] not in self.interpretation.columns):
             ours = self.interpretation.ours(name)
             if ours in SENSOR_READINGS.column_names:
                 known.setdefault(ours, (name, type_))
@@ -111,33 +116,33 @@ def damaged(path: Path, error: Exception) -> UnreadableFile:
 
 
 def rows_sql(source: SourceFile, paths: Sequence[Path]) -> str:
-    """SELECT of the rows of ``paths`` (all shaped like ``source``) with ``source_file`` and ``row_number`` added.
+    """SELECT of the rows of ``paths`` (all shaped like ``source``) with ``__source_file`` and ``__row_number`` added.
 
     Columns keep their names; CSV and JSON values are text. Malformed CSV lines go to DuckDB's ``reject_errors``,
-    malformed JSON lines come out as rows whose ``malformed_line`` is set.
+    malformed JSON lines come out as rows whose ``__malformed_line`` is set.
     """
-    files = ", ".join(_text(str(path)) for path in paths)
+    files = ", ".join(text_literal(str(path)) for path in paths)
     match source.format:
         case "parquet":
             return (
-                "SELECT * EXCLUDE (filename, file_row_number), parse_filename(filename) AS source_file, "
-                "file_row_number + 1 AS row_number, NULL::VARCHAR AS malformed_line "
-                f"FROM read_parquet([{files}], filename = true, file_row_number = true)"
+                f"SELECT * EXCLUDE ({_PATH}, file_row_number), parse_filename({_PATH}) AS __source_file, "
+                "file_row_number + 1 AS __row_number, NULL::VARCHAR AS __malformed_line "
+                f"FROM read_parquet([{files}], filename = '{_PATH}', file_row_number = true)"
             )
         case "csv":
             return (
-                "SELECT *, row_number() OVER () AS row_number, NULL::VARCHAR AS malformed_line "
-                f"FROM (SELECT * EXCLUDE (filename), parse_filename(filename) AS source_file "
+                "SELECT *, row_number() OVER () AS __row_number, NULL::VARCHAR AS __malformed_line "
+                f"FROM (SELECT * EXCLUDE ({_PATH}), parse_filename({_PATH}) AS __source_file "
                 f"FROM {_read_csv(files)})"
             )
         case "jsonl":
             values = ", ".join(
-                f"CASE WHEN json_valid(line) THEN line ->> {_text(_json_path(name))} END AS {identifier(name)}"
+                f"CASE WHEN json_valid(line) THEN line ->> {text_literal(_json_path(name))} END AS {identifier(name)}"
                 for name, _ in source.columns
             )
             return (
-                f"SELECT {values}, parse_filename(filename) AS source_file, row_number() OVER () AS row_number, "
-                "CASE WHEN NOT json_valid(line) OR json_type(line) <> 'OBJECT' THEN line END AS malformed_line "
+                f"SELECT {values}, parse_filename({_PATH}) AS __source_file, row_number() OVER () AS __row_number, "
+                "CASE WHEN NOT json_valid(line) OR json_type(line) <> 'OBJECT' THEN line END AS __malformed_line "
                 f"FROM {_read_lines(files)} WHERE trim(line) <> ''"
             )
 
@@ -150,7 +155,7 @@ def identifier(name: str) -> str:
 def _columns(
     connection: duckdb.DuckDBPyConnection, path: Path, format_: Format
 ) -> tuple[tuple[str, str], ...]:
-    file = _text(str(path))
+    file = text_literal(str(path))
     match format_:
         case "parquet":
             described = connection.execute(f"DESCRIBE SELECT * FROM read_parquet({file})").fetchall()
@@ -159,7 +164,7 @@ def _columns(
             described = connection.execute(
                 f"DESCRIBE SELECT * FROM {_read_csv(file, rejects=False)}"
             ).fetchall()
-            return tuple((str(row[0]), "VARCHAR") for row in described if row[0] != "filename")
+            return tuple((str(row[0]), "VARCHAR") for row in described if row[0] != _PATH)
         case "jsonl":
             keys = connection.execute(
                 "SELECT DISTINCT unnest(json_keys(line)) AS key "
@@ -186,7 +191,7 @@ def _require_columns(source: SourceFile) -> None:
 def _read_csv(files: str, *, rejects: bool = True) -> str:
     reject = ", store_rejects = true" if rejects else ", ignore_errors = true"
     return (
-        f"read_csv([{files}], header = true, all_varchar = true, filename = true, sample_size = 1000{reject})"
+        f"read_csv([{files}], header = true, all_varchar = true, filename = '{_PATH}', sample_size = 1000{reject})"
     )
 
 
@@ -194,13 +199,9 @@ def _read_lines(files: str) -> str:
     # One column holding the whole line: a delimiter and quote that JSON text cannot contain.
     return (
         f"read_csv([{files}], columns = {{'line': 'VARCHAR'}}, header = false, auto_detect = false, delim = '\\x1f', "
-        f"quote = '', escape = '', filename = true, max_line_size = {_MAX_LINE_BYTES})"
+        f"quote = '', escape = '', filename = '{_PATH}', max_line_size = {_MAX_LINE_BYTES})"
     )
 
 
 def _json_path(name: str) -> str:
     return '$."' + name.replace('"', '\\"') + '"'
-
-
-def _text(value: str) -> str:
-    return "'" + value.replace("'", "''") + "'"

@@ -8,6 +8,8 @@ import duckdb
 import pandas as pd
 
 from fridge_assets.contracts.sensor_readings import BOOLEAN_SENSORS, NUMERIC_SENSORS, SENSORS, Sensor
+from fridge_assets.identity import id_of_digest_sql
+from fridge_assets.readings.event_identity import event_digest_sql
 from fridge_assets.readings.source import SourceFile, damaged, identifier, rows_sql
 from fridge_assets.settings import ReadingSettings
 from fridge_assets.stores.frames import registered
@@ -29,7 +31,7 @@ def create_staged(connection: duckdb.DuckDBPyConnection) -> None:
     connection.execute(
         "CREATE OR REPLACE TABLE staged (source_file VARCHAR, row_number BIGINT, event_id VARCHAR, device_id VARCHAR, "
         f"timestamp_utc TIMESTAMPTZ, timestamp_ingested TIMESTAMPTZ, {sensors}, sequence_number BIGINT, "
-        "null_mask INTEGER, range_violation BOOLEAN, clock_drift BOOLEAN, zoneless BOOLEAN, "
+        "event_id_derived BOOLEAN, null_mask INTEGER, range_violation BOOLEAN, clock_drift BOOLEAN, zoneless BOOLEAN, "
         "reason VARCHAR, detail VARCHAR, raw VARCHAR)"
     )
 
@@ -95,14 +97,15 @@ def _stage_sql(
     all_null = " AND ".join(
         [f"{s.name}_ok IS NULL" for s in NUMERIC_SENSORS] + [f"{s.name} IS NULL" for s in BOOLEAN_SENSORS]
     )
-    values = ", ".join(s.name if s.is_boolean else f"{s.name}_ok" for s in SENSORS)
+    values = {s.name: s.name if s.is_boolean else f"{s.name}_ok" for s in SENSORS}
     drift = f"INTERVAL '{int(settings.clock_drift.total_seconds())} seconds'"
     unknown = "device_id NOT IN (SELECT device_id FROM known_devices)" if has_registry else "false"
     return f"""
 INSERT INTO staged
 WITH typed AS (
   SELECT
-    src AS raw_row, src.source_file AS source_file, src.row_number AS row_number, src.malformed_line AS malformed_line,
+    src AS raw_row, src.__source_file AS source_file, src.__row_number AS row_number,
+    src.__malformed_line AS malformed_line,
     {typed}
   FROM ({rows_sql(source, paths)}) AS src
 ),
@@ -130,9 +133,13 @@ judged AS (
       WHEN {all_null} THEN 'ALL_SENSORS_NULL'
     END AS reason
   FROM timed
+),
+identified AS (
+  SELECT *, CASE WHEN reason IS NULL AND event_id IS NULL THEN {event_digest_sql(values)} END AS digest FROM judged
 )
 SELECT
-  source_file, row_number, event_id, device_id, timestamp_utc, ingested, {values}, sequence_number,
+  source_file, row_number, coalesce(event_id, CASE WHEN digest IS NOT NULL THEN {id_of_digest_sql("digest")} END),
+  device_id, timestamp_utc, ingested, {", ".join(values.values())}, sequence_number, digest IS NOT NULL,
   {null_mask}, {range_violation}, coalesce(drifted, false), zoneless, reason,
   CASE reason
     WHEN 'ROW_MALFORMED' THEN 'the line is not a JSON object'
@@ -148,7 +155,7 @@ SELECT
     WHEN 'ALL_SENSORS_NULL' THEN 'none of the 14 sensors has a value in its physical range'
   END,
   CASE WHEN reason IS NOT NULL THEN coalesce(malformed_line, to_json(raw_row)::VARCHAR) END
-FROM judged
+FROM identified
 """
 
 
@@ -213,7 +220,7 @@ def _timestamp(source: SourceFile, ours: str) -> tuple[str, str, str]:
         return "NULL::TIMESTAMPTZ", "NULL::VARCHAR", "false"
     theirs, type_ = source.ours[ours]
     column = f"src.{identifier(theirs)}"
-    text = _present(theirs, type_)
+    text = f"{column}::VARCHAR" if _is_number(type_) else _present(theirs, type_)
     if type_ == "TIMESTAMP WITH TIME ZONE":
         return column, f"CASE WHEN {column} IS NOT NULL THEN '' END", "false"
     if type_ in _ZONELESS_TYPES:

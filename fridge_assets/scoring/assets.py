@@ -73,7 +73,7 @@ def score_asset(family: str) -> dg.AssetsDefinition:
             given = _model_input(config, settings, warehouse, clock)
             report = score_window(version, given, now, settings)
             whole_window = not config.devices
-            changed = commit_scores(warehouse, report, context.run_id, whole_window=whole_window)
+            changed = commit_scores(warehouse, report, context.run.run_id, whole_window=whole_window)
             yield from _results(name, report, changed, settings)
 
         yield from guarded(work, {MODEL_SCORES.name: name})

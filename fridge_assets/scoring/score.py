@@ -149,7 +149,8 @@ def commit_scores(warehouse: Warehouse, report: ScoreReport, run_id: str, *, who
             return False
         connection.execute(f"DELETE FROM {table} WHERE {which}", window)
         connection.execute(f"INSERT INTO {table} SELECT * FROM new_scores")
-        _record_run(connection, report, run_id)
+        if whole_window or not _amend_run(connection, report, table):
+            _record_run(connection, report, run_id)
     return True
 
 
@@ -160,6 +161,20 @@ def _already_there(connection: duckdb.DuckDBPyConnection, table: str, which: str
         f"SELECT count(*) FROM (({new} EXCEPT {stored}) UNION ALL ({stored} EXCEPT {new}))", window
     ).fetchall()
     return int(differing[0][0]) == 0
+
+
+def _amend_run(connection: duckdb.DuckDBPyConnection, report: ScoreReport, table: str) -> bool:
+    """Note in the window's run that some of its rows were scored again; False when the window has no run yet.
+
+    Its ``scored_at`` stays, since the rest of the fleet was not scored again.
+    """
+    amended = connection.execute(
+        "UPDATE score_runs SET published = false, rows = fresh.rows, flagged = fresh.flagged "
+        f"FROM (SELECT count(*) AS rows, count_if(anomaly_flag) AS flagged FROM {table} WHERE window_end = $window) "
+        "AS fresh WHERE family = $family AND window_end = $window",
+        {"family": report.family, "window": report.window_end},
+    ).fetchall()
+    return int(amended[0][0]) > 0
 
 
 def _record_run(connection: duckdb.DuckDBPyConnection, report: ScoreReport, run_id: str) -> None:

@@ -23,6 +23,11 @@ def query_arrow(
     return connection.sql(sql, params=dict(parameters or {})).to_arrow_table()
 
 
+def text_literal(value: str) -> str:
+    """``value`` as SQL text, for the few places where DuckDB takes no parameter."""
+    return "'" + value.replace("'", "''") + "'"
+
+
 @contextmanager
 def registered(connection: duckdb.DuckDBPyConnection, **frames: pd.DataFrame | pa.Table) -> Iterator[None]:
     """Make frames visible to SQL under their keyword for the length of the block."""

@@ -35,6 +35,7 @@ class Published:
         try:
             # One open file: reading by name opens it several times, and a replacement may come in between.
             with self.path(contract).open("rb") as file:
-                return pq.read_table(file).to_pandas()
+                rows: pd.DataFrame = pq.read_table(file).to_pandas()
+                return rows
         except FileNotFoundError:
             return None

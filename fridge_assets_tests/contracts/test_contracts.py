@@ -5,12 +5,19 @@ import pyarrow as pa
 import pytest
 
 from fridge_assets import contracts
-from fridge_assets.contracts import MODEL_FEATURES, SENSORS, Contract
+from fridge_assets.contracts import SENSORS, Contract
 from fridge_assets.contracts._contract import SQL_TYPES
-from fridge_assets.contracts.device_features import sensors_of
+from fridge_assets.contracts.device_features import (
+    DERIVED_FEATURES,
+    FRACTION_FEATURES,
+    SENSOR_FEATURES,
+    sensors_of,
+)
 from fridge_assets.contracts.validation import validate
 
 DATASETS = [value for value in vars(contracts).values() if isinstance(value, Contract)]
+
+FEATURES = [*(feature.name for feature in SENSOR_FEATURES), *FRACTION_FEATURES, *DERIVED_FEATURES]
 
 every_dataset = pytest.mark.parametrize("contract", DATASETS, ids=lambda contract: contract.name)
 
@@ -101,8 +108,8 @@ def test_features_are_those_of_the_specification() -> None:
     expected = {f"{s}_{a}" for sensors, ags in aggregations.items() for s in sensors.split() for a in ags.split()}
     expected |= {"door_open_fraction", "defrost_active_fraction", "pressure_ratio", "temp_spread_evap_cond",
                  "temp_spread_discharge_suction", "current_per_temp_spread"}  # fmt: skip
-    assert set(MODEL_FEATURES) == expected
-    assert len(MODEL_FEATURES) == len(expected)
+    assert set(FEATURES) == expected
+    assert len(FEATURES) == len(expected)
 
 
 def test_scores_have_exactly_the_columns_of_contract_5() -> None:
@@ -129,6 +136,6 @@ def test_every_feature_knows_the_sensors_it_comes_from(feature: str, sensors: tu
 
 
 def test_no_feature_is_without_a_sensor_and_no_sensor_without_a_feature() -> None:
-    used = {sensor for feature in MODEL_FEATURES for sensor in sensors_of(feature)}
-    assert all(sensors_of(feature) for feature in MODEL_FEATURES)
+    used = {sensor for feature in FEATURES for sensor in sensors_of(feature)}
+    assert all(sensors_of(feature) for feature in FEATURES)
     assert used == {sensor.name for sensor in SENSORS}

@@ -149,15 +149,15 @@ def stored_readings(warehouse: Warehouse) -> pd.DataFrame:
     """All committed clean readings, by time, device and event; flags as one text."""
     with warehouse.read() as connection:
         paths = [row[0] for row in connection.execute("SELECT path FROM clean_reading_files").fetchall()]
-    columns = ", ".join(CLEAN_SENSOR_READINGS.column_names)
+    flags = {"quality_flags": "array_to_string(quality_flags, ' ') AS quality_flags"}
+    columns = ", ".join(flags.get(name, name) for name in CLEAN_SENSOR_READINGS.column_names)
     if not paths:
         return CLEAN_SENSOR_READINGS.empty()
     with warehouse.engine() as engine:
         files = [str(warehouse.clean_readings_folder() / path) for path in paths]
         return query(
             engine,
-            f"SELECT {columns} REPLACE (array_to_string(quality_flags, ' ') AS quality_flags) "
-            "FROM read_parquet($files, hive_partitioning = false) ORDER BY timestamp_utc, device_id, event_id",
+            f"SELECT {columns} FROM read_parquet($files, hive_partitioning = false) ORDER BY timestamp_utc, device_id, event_id",
             {"files": files},
         )
 
@@ -178,7 +178,7 @@ def state_hash(warehouse: Warehouse) -> dict[str, object]:
     tables = ("quarantined_readings", "clean_reading_files", "repeated_events", "ingest_batches", "due_windows",
               "device_last_seen", "device_features")  # fmt: skip
     hashes: dict[str, object] = {table: table_hash(warehouse, table) for table in tables}
-    return hashes | {"clean_sensor_readings": stored_readings(warehouse).to_json()}
+    return hashes | {"clean_sensor_readings": stored_readings(warehouse).to_csv()}
 
 
 def _number(engine: duckdb.DuckDBPyConnection, sql: str) -> int:

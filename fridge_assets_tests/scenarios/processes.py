@@ -1,0 +1,54 @@
+"""The command line as processes of their own, ended by their process group."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Mapping
+
+import dagster as dg
+
+from fridge_assets_tests.scenarios.small_fleet import Place
+
+_PROGRAM = [sys.executable, "-c", "from fridge_assets.cli import main; main()"]
+
+
+def start(place: Place, *words: str, environment: Mapping[str, str] | None = None) -> subprocess.Popen[str]:
+    """Start ``fridge-assets --data-dir PLACE WORDS…`` in a process group of its own."""
+    return subprocess.Popen(
+        [*_PROGRAM, "--data-dir", str(place.root), *words],
+        env={**os.environ, "FRIDGE_READINGS__SETTLE": "PT0S", **(environment or {})},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+
+
+def finish(process: subprocess.Popen[str]) -> str:
+    """Wait for the end of a process that should succeed; returns what it printed."""
+    out, error = process.communicate(timeout=120)
+    assert process.returncode == 0, f"{out}\n{error}"
+    return out
+
+
+def kill(process: subprocess.Popen[str]) -> None:
+    """SIGKILL the process and all it started, as the kernel does when memory runs out."""
+    os.killpg(process.pid, signal.SIGKILL)
+    process.communicate(timeout=30)
+
+
+def wait_for_step(
+    instance: dg.DagsterInstance, step: str, process: subprocess.Popen[str], timeout: float = 90
+) -> None:
+    """Return as soon as a run that is under way has started ``step``."""
+    deadline = time.monotonic() + timeout
+    while time.monotonic() < deadline:
+        assert process.poll() is None, process.communicate()
+        for run in instance.get_runs(dg.RunsFilter(statuses=[dg.DagsterRunStatus.STARTED]), limit=1):
+            started = instance.all_logs(run.run_id, of_type=dg.DagsterEventType.STEP_START)
+            if any(event.dagster_event is not None and event.dagster_event.step_key == step for event in started):
+                return
+        time.sleep(0.02)
+    raise AssertionError(f"{step} did not start within {timeout:g} s")
