@@ -8,7 +8,7 @@ import dagster as dg
 import pandas as pd
 
 from fridge_assets.contracts import Contract
-from fridge_assets.contracts.validation import ContractViolation, Violation
+from fridge_assets.contracts.validation import ContractViolation, ValidationReport, Violation
 from fridge_assets.errors import FridgeError
 
 CONTRACT_CHECK = "contract"
@@ -67,19 +67,9 @@ def guarded(work: Work, assets: Mapping[str, str]) -> Iterator[AssetEvent]:
         yield from work()
     except ContractViolation as error:
         report = error.report
-        asset = assets.get(report.contract.name)
-        if asset is not None:
-            yield dg.AssetCheckResult(
-                passed=False,
-                asset_key=asset,
-                check_name=CONTRACT_CHECK,
-                description=report.sentence(),
-                metadata={
-                    "rows": report.rows,
-                    "broken rules": len(report.violations),
-                    "sample rows": dg.MetadataValue.md("\n\n".join(map(_sample, report.violations))),
-                },
-            )
+        # An input that breaks its contract keeps everything from being written that is made of it.
+        own = assets.get(report.contract.name)
+        yield from (_violated(report, asset) for asset in ([own] if own else assets.values()))
         raise dg.Failure(str(error), allow_retries=False) from error
     except FridgeError as error:
         raise dg.Failure(str(error), allow_retries=False) from error
@@ -108,6 +98,20 @@ def counts_table(counts: Mapping[Any, int], what: str) -> dg.MarkdownMetadataVal
     """Counts by name as a table, largest first."""
     ordered = sorted(counts.items(), key=lambda item: -item[1])
     return table(pd.DataFrame(ordered, columns=[what, "count"]))
+
+
+def _violated(report: ValidationReport, asset: str) -> dg.AssetCheckResult:
+    return dg.AssetCheckResult(
+        passed=False,
+        asset_key=asset,
+        check_name=CONTRACT_CHECK,
+        description=report.sentence(),
+        metadata={
+            "rows": report.rows,
+            "broken rules": len(report.violations),
+            "sample rows": dg.MetadataValue.md("\n\n".join(map(_sample, report.violations))),
+        },
+    )
 
 
 def _cell(value: object) -> str:

@@ -7,6 +7,7 @@ import dagster as dg
 
 from fridge_assets.automation.jobs import SCORE_HOURLY, SCORE_ONE, TRAIN, UP_TO_DATE_FEATURES
 from fridge_assets.automation.launch import CycleOutcome, RunOutcome, clock_config, run_cycle, run_job
+from fridge_assets.clock import parse_moment
 from fridge_assets.errors import FridgeError
 from fridge_assets.models.assets import model_name
 from fridge_assets.models.families import FAMILIES
@@ -49,9 +50,11 @@ def one_model_cycle(
     """Scores of one family for ``devices`` (all when empty) and ``window_end`` (latest when empty), then alerts.
 
     Raises:
-        FridgeError: there is no such family.
+        FridgeError: there is no such family, or ``window_end`` or ``as_of`` is not a moment.
     """
     require_family(family)
+    if window_end:
+        parse_moment(window_end, "--window-end")
     config = {"config": {"devices": list(devices), "window_end": window_end}}
     run_config = {**clock_config(as_of), "ops": {scores_table(family): config}}
     return run_cycle(instance, SCORE_ONE[family].name, run_config)

@@ -7,9 +7,11 @@ from typing import Any
 
 import dagster as dg
 from dagster._core.execution.plan.objects import UserFailureData
-from dagster._utils.error import SerializableErrorInfo
+from dagster_shared.error import SerializableErrorInfo
 
 from fridge_assets.automation.jobs import PUBLISH, PUBLISHES_ITSELF_TAG, SOURCE_RUN_TAG
+from fridge_assets.automation.lost_runs import end_lost_runs, launch
+from fridge_assets.clock import LATEST, parse_moment
 
 _QUIET = {"console": {"config": {"log_level": "CRITICAL"}}}
 
@@ -50,10 +52,16 @@ class CycleOutcome:
 
 
 def clock_config(as_of: str | datetime | None) -> dict[str, Any]:
-    """Run config that sets the clock; empty for the actual time."""
+    """Run config that sets the clock; empty for the actual time.
+
+    Raises:
+        FridgeError: ``as_of`` is neither a moment nor 'latest'.
+    """
     if not as_of:
         return {}
-    text = as_of.isoformat() if isinstance(as_of, datetime) else as_of
+    if isinstance(as_of, str) and as_of != LATEST:
+        as_of = parse_moment(as_of, "--as-of")
+    text = as_of if isinstance(as_of, str) else as_of.isoformat()
     return {"resources": {"clock": {"config": {"as_of": text}}}}
 
 
@@ -80,15 +88,19 @@ def run_job(
     config = {**run_config, "loggers": _QUIET}
     # By name, since the graph is built from the environment, and a step's process builds it again.
     reconstructable = dg.build_reconstructable_job("fridge_assets.definitions", "load_job", (job,))
-    if in_process:
-        result: Any = reconstructable.get_definition().execute_in_process(
-            instance=instance, run_config=config, asset_selection=keys, tags=tags, raise_on_error=False
-        )
-        return _outcome(job, result)
-    with dg.execute_job(
-        reconstructable, instance, run_config=config, asset_selection=keys, tags=tags, raise_on_error=False
-    ) as result:
-        return _outcome(job, result)
+    end_lost_runs(instance)
+    with launch(instance) as launched:
+        options: dict[str, Any] = {
+            "instance": instance,
+            "run_config": config,
+            "asset_selection": keys,
+            "tags": {**(tags or {}), **launched},
+            "raise_on_error": False,
+        }
+        if in_process:
+            return _outcome(job, reconstructable.get_definition().execute_in_process(**options))
+        with dg.execute_job(reconstructable, **options) as result:
+            return _outcome(job, result)
 
 
 def run_cycle(

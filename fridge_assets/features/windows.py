@@ -10,7 +10,8 @@ _SQL_AGGREGATES = {
     "min": "min({sensor})",
     "max": "max({sensor})",
     "p95": "quantile_cont({sensor}, 0.95)",
-    "slope": "regr_slope({sensor}, minutes)",
+    # Readings at one single time have no slope; DuckDB says NaN.
+    "slope": "nullif(regr_slope({sensor}, minutes), 'nan'::DOUBLE)",
 }
 
 
@@ -37,14 +38,14 @@ aggregated AS (
     device_id,
     window_start,
     window_start + to_seconds({window_seconds}) AS window_end,
-    {window_seconds // 60} AS window_duration_minutes,
+    {window_seconds // 60}::BIGINT AS window_duration_minutes,
     count(*) AS reading_count,
     {aggregates},
     avg(door_open_close::INTEGER) AS door_open_fraction,
     avg(defrost_cycle::INTEGER) AS defrost_active_fraction,
     1 - sum(sensor_null_count) / ({len(SENSORS)} * count(*)) AS sensor_completeness,
-    sum(len(quality_flags))
-      + count(*) FILTER (repeated AND NOT list_contains(quality_flags, 'DUPLICATE_REMOVED')) AS quality_flag_count
+    (sum(len(quality_flags))
+      + count(*) FILTER (repeated AND NOT list_contains(quality_flags, 'DUPLICATE_REMOVED')))::BIGINT AS quality_flag_count
   FROM readings
   GROUP BY device_id, window_start
 ),

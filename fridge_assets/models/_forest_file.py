@@ -68,6 +68,4 @@ def _renumbered(node: Any, numbers: dict[str, int]) -> Any:
 
 
 def _write(archive: zipfile.ZipFile, name: str, data: bytes) -> None:
-    archive.writestr(
-        zipfile.ZipInfo(name, date_time=_EPOCH), data, compress_type=zipfile.ZIP_DEFLATED, compresslevel=1
-    )
+    archive.writestr(zipfile.ZipInfo(name, date_time=_EPOCH), data, compress_type=zipfile.ZIP_DEFLATED, compresslevel=1)

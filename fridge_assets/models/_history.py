@@ -11,6 +11,9 @@ from fridge_assets.settings import Settings
 
 Array = NDArray[np.float64]
 
+_RESOLUTION = 1e-9
+"""A spread below this is rounding: the feature never moved."""
+
 
 @dataclass(frozen=True)
 class _Population:
@@ -41,7 +44,7 @@ class _OwnHistory:
 
 
 def fit_expectations(
-    rows: pd.DataFrame, values: Array, features: tuple[str, ...], settings: Settings
+    rows: pd.DataFrame, values: Array, features: tuple[str, ...], grain: Array, settings: Settings
 ) -> pd.DataFrame:
     """Expected location and scale of every device, cohort and the fleet.
 
@@ -56,6 +59,7 @@ def fit_expectations(
         rows: ``device_id``, ``cohort`` and ``window_end``.
         values: shape (n, features), the features on the scale that z-scores are made on.
         features: their names.
+        grain: smallest deviation of each feature that can mean anything, shape (features,).
         settings: group ``baseline``, and the length of a window.
 
     Returns:
@@ -72,12 +76,12 @@ def fit_expectations(
     own = _own_history(rows["window_end"], values, device, settings)
     fleet = _population(values, device, own, np.zeros(len(devices), dtype=np.intp), 1)
     fleet = _Population(fleet.location, _never_zero(fleet, values), fleet.between)
-    floor = limits.min_scale * fleet.within
+    floor = np.maximum(limits.min_scale * fleet.within, grain)
     groups = _population(values, device, own, cohort, len(cohorts))
     small = np.bincount(cohort, minlength=len(cohorts)) < limits.min_cohort_devices
     groups = _Population(
         np.where(small[:, None], fleet.location, groups.location),
-        np.where(small[:, None] | ~(groups.within > 0), fleet.within, groups.within),
+        np.where(small[:, None] | ~(groups.within > _RESOLUTION), fleet.within, groups.within),
         np.where(small[:, None], fleet.between, groups.between),
     )
 
@@ -104,9 +108,7 @@ def fit_expectations(
     )
 
 
-def _own_history(
-    window_end: pd.Series, values: Array, device: NDArray[np.intp], settings: Settings
-) -> _OwnHistory:
+def _own_history(window_end: pd.Series, values: Array, device: NDArray[np.intp], settings: Settings) -> _OwnHistory:
     count = int(device.max()) + 1
     location = grouped_median(values, device, count)
     scale = MAD_TO_SIGMA * grouped_median(np.abs(values - location[device]), device, count)
@@ -137,12 +139,10 @@ def _never_zero(fleet: _Population, values: Array) -> Array:
     """The fleet's typical within-device spread, with stand-ins for features that never move."""
     spread = values.std(axis=0)
     resolution = 1e-3 * np.maximum(np.abs(fleet.location), 1.0)
-    return np.where(fleet.within > 0, fleet.within, np.where(spread > resolution, spread, resolution))
+    return np.where(fleet.within > _RESOLUTION, fleet.within, np.where(spread > resolution, spread, resolution))
 
 
-def _table(
-    level: str, names: object, location: Array, scale: Array, features: tuple[str, ...]
-) -> pd.DataFrame:
+def _table(level: str, names: object, location: Array, scale: Array, features: tuple[str, ...]) -> pd.DataFrame:
     columns = [f"{what}_{name}" for what in ("location", "scale") for name in features]
     numbers = pd.DataFrame(np.hstack([location, scale]).astype(np.float32), columns=columns)
     identity = pd.DataFrame({"level": level, "name": pd.Series(names, dtype="str")}, index=numbers.index)

@@ -15,6 +15,7 @@ Array = NDArray[np.float64]
 _STD_FEATURES = frozenset(f.name for f in SENSOR_FEATURES if f.aggregation == "std")
 _SHARE_FEATURES = frozenset((*FRACTION_FEATURES, "sensor_completeness"))
 _FLOOR = 0.05
+_SHARE_GRAIN = 0.03
 _FILE = "measure.json"
 
 
@@ -52,6 +53,15 @@ class Measure:
             elif name in _SHARE_FEATURES:
                 measured[:, position] = np.arcsin(np.sqrt(np.clip(column, 0.0, 1.0)))
         return measured
+
+    @property
+    def grain(self) -> Array:
+        """Smallest deviation of each feature that can mean anything, shape (features,).
+
+        For shares it is half of what one missing value among a window's readings makes: a fleet that has
+        never missed one must not be infinitely strange at the first.
+        """
+        return np.array([_SHARE_GRAIN if name in _SHARE_FEATURES else 0.0 for name in self.features])
 
     def save(self, folder: Path) -> None:
         """Write the measure into ``folder``."""

@@ -34,9 +34,7 @@ class CohortMedians:
         """The medians that apply to each row, shape (n, features)."""
         table = np.vstack([self.cohorts.to_numpy(dtype=np.float64), self.fleet])
         table = np.where(np.isnan(table), self.fleet, table)
-        return table[
-            self.cohorts.index.get_indexer(pd.Index(cohort.astype(str)))
-        ]  # -1, unknown, is the fleet
+        return table[self.cohorts.index.get_indexer(pd.Index(cohort.astype(str)))]  # -1, unknown, is the fleet
 
     def save(self, file: Path) -> None:
         """Write the medians as Parquet: the fleet's row first, with an empty cohort."""

@@ -8,11 +8,12 @@ is the device's own doing.
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from fridge_assets.models._robust import MAD_TO_SIGMA, grouped_mean
 from fridge_assets.models.base import feature_matrix, require_columns
@@ -31,8 +32,8 @@ _MOST_ROWS = 60_000
 _CLIP = 3.0
 _RECOVERING = 3.0
 _RIDGE = 1e-6
-_LOOSE_QUANTILE = 0.98
-_MAX_LOOSENESS = 10.0
+_LOOSE_QUANTILE = 0.80
+_MAX_LOOSENESS = 3.0
 _FEWEST_ROWS = 300
 _FEWEST_UNSTEADY = 30
 _LIMITS_FILE = "operating_limits.json"
@@ -59,7 +60,11 @@ class _Limits:
         low, high = np.quantile(values, _EXTREMES, axis=0) if conditions else (np.empty(0), np.empty(0))
         centre = np.median(values, axis=0) if conditions else np.empty(0)
         return cls(
-            conditions, tuple(low.tolist()), tuple(high.tolist()), tuple(centre.tolist()), _steepest_usual(rows, conditions)
+            conditions,
+            tuple(low.tolist()),
+            tuple(high.tolist()),
+            tuple(centre.tolist()),
+            _steepest_usual(rows, conditions),
         )
 
     def within(self, rows: pd.DataFrame) -> dict[str, Array]:
@@ -126,7 +131,8 @@ class OperatingPoint:
             cohort_of_row = cohort_of_row.iloc[some]
 
         def effects(chosen: NDArray[np.bool_]) -> Array:
-            return _huber(own_terms[chosen], own_values[chosen], unsteady[chosen]) * adjusted
+            fitted: Array = _huber(own_terms[chosen], own_values[chosen], unsteady[chosen]) * adjusted
+            return fitted
 
         cohort, names = pd.factorize(cohort_of_row.astype(str), sort=True)
         large = [
@@ -134,7 +140,10 @@ class OperatingPoint:
             for number in range(len(names))
             if (cohort == number).sum() >= _FEWEST_ROWS and (unsteady & (cohort == number)).sum() >= _FEWEST_UNSTEADY
         ]
-        fitted = [effects(cohort == number) for number in large] + [effects(np.ones(len(cohort), dtype=np.bool_))]
+        # One thread: the order of a floating-point sum decides its last bit, and these matrices are too thin for more.
+        with threadpool_limits(limits=1, user_api="blas"):
+            fitted = [effects(cohort == number) for number in large]
+            fitted.append(effects(np.ones(len(cohort), dtype=np.bool_)))
         model = cls(
             features, limits, tuple(str(names[number]) for number in large), np.stack(fitted), np.ones(len(features))
         )
@@ -163,7 +172,7 @@ class OperatingPoint:
     def load(cls, folder: Path) -> Self:
         """The effects that :meth:`save` wrote."""
         stored = json.loads((folder / _LIMITS_FILE).read_text())
-        limits = {n: tuple(v) if isinstance(v, list) else v for n, v in stored["limits"].items()}
+        limits: dict[str, Any] = {n: tuple(v) if isinstance(v, list) else v for n, v in stored["limits"].items()}
         table = pd.read_parquet(folder / _EFFECTS_FILE).to_numpy(dtype=np.float64)
         features, cohorts = tuple(stored["features"]), tuple(stored["cohorts"])
         effects = table[:-1].reshape(len(cohorts) + 1, stored["terms"], len(features))
@@ -180,7 +189,7 @@ class OperatingPoint:
 
 
 def _terms(conditions: dict[str, Array], unsteady: NDArray[np.bool_]) -> Array:
-    """Terms of the regression, shape (n, terms): curved in ambient, and in the defrost's progress where there is one."""
+    """Terms of the regression, shape (n, terms): curved in ambient and in the defrost's progress."""
     columns = []
     if AMBIENT in conditions:
         columns += [conditions[AMBIENT], conditions[AMBIENT] ** 2]

@@ -22,6 +22,7 @@ _FOREST_FILE = "forest.skops"
 _MEDIANS_FILE = "centres.parquet"
 _SCALES_FILE = "scales.parquet"
 _ROWS_PER_CHUNK = 8192
+_DRAWN_FROM = 50_000
 
 Matrix = NDArray[np.float64]
 
@@ -77,13 +78,15 @@ class FleetForest:
         relative = (adjusted - medians.of(rows["cohort"])) / operating_point.scatter(rows)
         scales = MAD_TO_SIGMA * np.median(np.abs(relative), axis=0)
         scales = np.where(scales > 0, scales, np.maximum(relative.std(axis=0), np.finfo(np.float32).tiny))
+        # Trees take a thousand rows each; drawing them from all rows of a large fleet costs more than growing them.
+        some = np.sort(np.random.default_rng(seed).permutation(len(relative))[:_DRAWN_FROM])
         forest = IsolationForest(
             n_estimators=settings.forest.trees,
-            max_samples=min(settings.forest.samples_per_tree, len(rows)),
+            max_samples=min(settings.forest.samples_per_tree, len(some)),
             random_state=seed,
             n_jobs=1,  # threads would add the trees up in changing order
         )
-        return cls(measure, operating_point, medians, scales, forest.fit(relative))
+        return cls(measure, operating_point, medians, scales, forest.fit(relative[some]))
 
     def raw_scores(self, rows: pd.DataFrame) -> Matrix:
         """How easily each row is isolated, shape (n,)."""
@@ -116,9 +119,7 @@ class FleetForest:
         self.measure.save(folder)
         self.operating_point.save(folder)
         self.medians.save(folder / _MEDIANS_FILE)
-        pd.DataFrame([self.scales], columns=list(self.features)).to_parquet(
-            folder / _SCALES_FILE, index=False
-        )
+        pd.DataFrame([self.scales], columns=list(self.features)).to_parquet(folder / _SCALES_FILE, index=False)
 
     @classmethod
     def load(cls, folder: Path) -> Self:

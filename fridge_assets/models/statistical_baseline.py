@@ -92,13 +92,11 @@ class StatisticalBaseline:
         measure = Measure.fit(values, compared)
         measured = measure.apply(values)
         operating_point = OperatingPoint.fit(rows, measured, compared, features)
-        expectations = fit_expectations(rows, operating_point.adjust(rows, measured), compared, settings)
+        expectations = fit_expectations(rows, operating_point.adjust(rows, measured), compared, measure.grain, settings)
         device, _ = pd.factorize(rows["device_id"])
         limits = settings.baseline
         model = cls(measure, operating_point, expectations, min(limits.strongest, len(compared)), limits.max_z)
-        return replace(
-            model, expectations=_equally_rare(expectations, model._absolute_z(rows), device, compared)
-        )
+        return replace(model, expectations=_equally_rare(expectations, model._absolute_z(rows), device, compared))
 
     def raw_scores(self, rows: pd.DataFrame) -> NDArray[np.float64]:
         """Root mean square of each row's largest |z|, shape (n,)."""
@@ -177,4 +175,3 @@ def _equally_rare(
     columns = [f"scale_{name}" for name in features]
     widened[columns] = (widened[columns].to_numpy() * width).astype(np.float32)
     return widened
-

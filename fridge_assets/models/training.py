@@ -36,9 +36,7 @@ class TrainedModel:
     rows: pd.DataFrame
 
 
-def train(
-    model_class: type[ScoreModel], rows: pd.DataFrame, settings: Settings, now: datetime
-) -> TrainedModel:
+def train(model_class: type[ScoreModel], rows: pd.DataFrame, settings: Settings, now: datetime) -> TrainedModel:
     """Impute, clean, fit and calibrate one family on ``rows``.
 
     Args:
@@ -143,7 +141,8 @@ def trustworthy(raw: NDArray[np.float64], device: NDArray[np.intp], settings: Se
     within = np.cumsum(count[worst]) <= settings.training.max_self_cleaning * len(raw)
     failing = np.zeros(len(count), dtype=np.bool_)
     failing[worst[within]] = True
-    return ~(failing & (share > 0))[device]
+    trusted: NDArray[np.bool_] = ~(failing & (share > 0))[device]
+    return trusted
 
 
 def _contaminated(raw: NDArray[np.float64], device: NDArray[np.intp]) -> NDArray[np.bool_]:
@@ -152,7 +151,8 @@ def _contaminated(raw: NDArray[np.float64], device: NDArray[np.intp]) -> NDArray
     lower, upper = np.quantile(level, (0.25, 0.75))
     far_out = level > upper + _FAR_OUT * (upper - lower)
     by_chance = binom.sf(np.bincount(device, weights=far_out) - 1, np.bincount(device), far_out.mean())
-    return far_out & (by_chance < _CHANCE)[device]
+    contaminated: NDArray[np.bool_] = far_out & (by_chance < _CHANCE)[device]
+    return contaminated
 
 
 def time_blocks(window_end: pd.Series, blocks: int) -> NDArray[np.intp]:

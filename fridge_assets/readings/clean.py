@@ -49,7 +49,7 @@ def _usable_sql() -> str:
 def _repeats_sql(stored_files: Sequence[Path]) -> str:
     stored = "SELECT NULL::VARCHAR AS event_id WHERE false"
     if stored_files:
-        files = ", ".join(f"'{path}'" for path in stored_files)
+        files = ", ".join(text_literal(str(path)) for path in stored_files)
         # A derived identity contains the time, so it can only be stored among readings of its own hour.
         stored = f"""
 WITH stored AS (SELECT event_id, timestamp_utc FROM read_parquet([{files}])),
@@ -87,7 +87,8 @@ def _hours_sql() -> str:
         for s in SENSORS
     )
     merged = ", ".join(
-        f"least(complete.first, {s.name}_first) AS {s.name}_first, greatest(complete.last, {s.name}_last) AS {s.name}_last"
+        f"least(complete.first, {s.name}_first) AS {s.name}_first, "
+        f"greatest(complete.last, {s.name}_last) AS {s.name}_last"
         for s in SENSORS
     )
     return f"""

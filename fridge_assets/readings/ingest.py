@@ -441,12 +441,13 @@ WITH arrivals AS (
   FROM usable SEMI JOIN (SELECT row_id FROM repeats SEMI JOIN repeated_now USING (event_id)) USING (row_id)
 ),
 timed AS (
-  SELECT device_id, make_timestamptz(epoch_us(timestamp_utc) // ($window * 1000000) * ($window * 1000000)) AS window_start,
-    make_timestamptz(
-      epoch_us(timestamp_utc) // ($window * 1000000) * ($window * 1000000) + ($window + $lateness) * 1000000
-    ) AS closes_at,
-    -- an infinite time has no microseconds
-    coalesce(make_timestamptz((epoch_us(timestamp_ingested) // 60000000 + 1) * 60000000), timestamp_ingested) AS arrived_at
+  SELECT device_id,
+    make_timestamptz(epoch_us(timestamp_utc) // ($window * 1000000) * $window * 1000000) AS window_start,
+    make_timestamptz((epoch_us(timestamp_utc) // ($window * 1000000) * $window + $window + $lateness) * 1000000)
+      AS closes_at,
+    coalesce(  -- an infinite time has no microseconds
+      make_timestamptz((epoch_us(timestamp_ingested) // 60000000 + 1) * 60000000), timestamp_ingested
+    ) AS arrived_at
   FROM arrivals
 )
 SELECT DISTINCT window_start, CASE WHEN arrived_at > closes_at THEN device_id END AS device_id,

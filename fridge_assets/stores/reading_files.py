@@ -67,8 +67,10 @@ def write_clean_files(engine: duckdb.DuckDBPyConnection, folder: Path, batch_id:
         writable_folder(folder / path.parent)
         # An hour at a time: DuckDB's own partitioning first copies every row, and takes twice as long.
         rows = engine.execute(
-            f"COPY (SELECT {columns} FROM cleaned WHERE timestamp_utc >= $hour AND timestamp_utc < $hour + INTERVAL 1 HOUR) "
-            f"TO '{folder / path}' (FORMAT parquet, PARQUET_VERSION v2, COMPRESSION zstd, COMPRESSION_LEVEL 1)",
+            f"COPY (SELECT {columns} FROM cleaned "
+            "WHERE timestamp_utc >= $hour AND timestamp_utc < $hour + INTERVAL 1 HOUR) "
+            f"TO {text_literal(str(folder / path))} (FORMAT parquet, PARQUET_VERSION v2, "
+            "COMPRESSION zstd, COMPRESSION_LEVEL 1)",
             {"hour": utc},
         ).fetchall()[0][0]
         files.append(CleanFile(str(path), utc, batch_id, rows))

@@ -100,7 +100,8 @@ class Warehouse(DuckDBResource):
         connection = self._connect(read_only=read_only)
         try:
             yield connection
-        except (duckdb.IOException, duckdb.FatalException) as error:
+        except (duckdb.IOException, duckdb.FatalException, duckdb.TransactionException) as error:
+            # A commit that the disk refuses is a TransactionException.
             raise _unavailable(self.database, error) from error
         finally:
             with suppress(duckdb.Error):

@@ -20,9 +20,7 @@ OWN_SCALE = 0.5
 """A device's own spread over time, as a share of the sensor's spread."""
 
 
-def feature_rows(
-    devices: int, windows: int, cohorts: int = 4, seed: int = 0, shift: float = 0.0
-) -> pd.DataFrame:
+def feature_rows(devices: int, windows: int, cohorts: int = 4, seed: int = 0, shift: float = 0.0) -> pd.DataFrame:
     """Rows of healthy devices: identity, quality columns and all model features.
 
     Args:
@@ -47,9 +45,7 @@ def feature_rows(
     for position, sensor in enumerate(NUMERIC_SENSORS):
         name = sensor.short_name
         centre, spread = CENTRES[name]
-        offset = (
-            rng.normal(0, 1.0, cohorts)[np.arange(devices) % cohorts] + rng.normal(0, 0.7, devices)
-        ) * spread
+        offset = (rng.normal(0, 1.0, cohorts)[np.arange(devices) % cohorts] + rng.normal(0, 0.7, devices)) * spread
         own = OWN_SCALE * spread * rng.lognormal(0, 0.3, devices)
         noise = 0.4 * ambient + 0.9 * rng.standard_normal(device.size)
         noise += shift * ((shifted[device] == position) & (window == windows - 1))
@@ -71,4 +67,4 @@ def feature_rows(
         shifted_sensor=np.array([sensor.name for sensor in NUMERIC_SENSORS])[shifted][device],
     )  # fmt: skip
     identity = ["device_id", "cohort", "window_start", "window_end", "reading_count", "quality_flag_count"]
-    return rows[[*identity, "sensor_completeness", "shifted_sensor", *MODEL_FEATURES]]
+    return rows[[*identity, "shifted_sensor", *MODEL_FEATURES]]

@@ -83,9 +83,9 @@ def test_metadata_says_what_the_version_was_made_of(rows: pd.DataFrame) -> None:
 
 def test_too_few_windows_are_refused_with_the_number_needed(rows: pd.DataFrame) -> None:
     with pytest.raises(
-        NotEnoughTrainingRows, match=r"59 usable windows; need 60 with a completeness of 0\.7"
+        NotEnoughTrainingRows, match=r"31 usable windows; need 32 with a completeness of 0\.7"
     ):
-        train(StatisticalBaseline, rows.head(59), SETTINGS, NOW)
+        train(StatisticalBaseline, rows.head(31), SETTINGS, NOW)
 
 
 @EVERY_FAMILY
@@ -109,7 +109,7 @@ def test_features_that_half_of_the_windows_lack_are_not_used(rows: pd.DataFrame)
     assert set(MODEL_FEATURES) - set(usable) == {"humidity_mean", "humidity_std"}
     version = train(FleetForest, patchy, SETTINGS, NOW).version
     assert version.metadata.features == version.imputer.features == usable
-    with pytest.raises(NotEnoughTrainingRows, match="none of 42 features"):
+    with pytest.raises(NotEnoughTrainingRows, match="none of 43 features"):
         usable_features(patchy[["device_id"]])
 
 

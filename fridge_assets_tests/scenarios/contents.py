@@ -3,7 +3,7 @@
 import hashlib
 from collections.abc import Collection
 
-import pandas as pd
+import duckdb
 import sqlalchemy as sa
 
 from fridge_assets_tests.scenarios.small_fleet import Place
@@ -27,25 +27,24 @@ def warehouse_tables(place: Place) -> list[str]:
     return [str(name) for (name,) in place.query("SELECT table_name FROM duckdb_tables() ORDER BY 1")]
 
 
-def clean_readings(place: Place) -> pd.DataFrame:
-    """The committed clean readings, sorted."""
-    folder = place.warehouse.clean_readings_folder()
-    files = [folder / str(path) for (path,) in place.query("SELECT path FROM clean_reading_files")]
-    frames = [pd.read_parquet(file, partitioning=None) for file in files]
-    return pd.concat(frames).sort_values("event_id", ignore_index=True)
-
-
-def hashed(rows: object) -> str:
-    """SHA-256 of a repr, which shows floating-point numbers to the last bit."""
-    return hashlib.sha256(repr(rows).encode()).hexdigest()
+def _hash(connection: duckdb.DuckDBPyConnection, relation: str, columns: str = "*") -> str:
+    """Number of rows and a sum of their hashes, whatever their order."""
+    sql = f"SELECT count(*) || ' rows ' || coalesce(sum(hash(r)), 0) FROM (SELECT {columns} FROM {relation}) AS r"
+    return str(connection.execute(sql).fetchall()[0][0])
 
 
 def _warehouse(place: Place, without: Collection[str]) -> dict[str, str]:
-    found = {"clean_sensor_readings": hashed(clean_readings(place).to_csv())}
-    for table in warehouse_tables(place):
-        columns = [str(row[0]) for row in place.query(f"DESCRIBE {table}")]
-        chosen = ", ".join(name for name in columns if name not in without)
-        found[table] = hashed(place.query(f"SELECT {chosen} FROM {table} ORDER BY ALL"))
+    folder = place.warehouse.clean_readings_folder()
+    tables = warehouse_tables(place)
+    with place.warehouse.read() as connection:
+        files = [
+            str(folder / path) for (path,) in connection.execute("SELECT path FROM clean_reading_files").fetchall()
+        ]
+        found = {"clean_sensor_readings": _hash(connection, f"read_parquet({files}, hive_partitioning = false)")}
+        for table in tables:
+            columns = [str(row[0]) for row in connection.execute(f"DESCRIBE {table}").fetchall()]
+            chosen = ", ".join(name for name in columns if name not in without)
+            found[table] = _hash(connection, table, chosen)
     return found
 
 
@@ -56,7 +55,7 @@ def _operations(place: Place, without: Collection[str]) -> dict[str, str]:
             table = sa.Table(name, sa.MetaData(), autoload_with=connection)
             columns = [column for column in table.columns if column.name not in without]
             rows = connection.execute(sa.select(*columns)).all()
-            found[f"operations.{name}"] = hashed(sorted(map(repr, rows)))
+            found[f"operations.{name}"] = hashlib.sha256(repr(sorted(map(repr, rows))).encode()).hexdigest()
     return found
 
 

@@ -39,9 +39,7 @@ def kill(process: subprocess.Popen[str]) -> None:
     process.communicate(timeout=30)
 
 
-def wait_for_step(
-    instance: dg.DagsterInstance, step: str, process: subprocess.Popen[str], timeout: float = 90
-) -> None:
+def wait_for_step(instance: dg.DagsterInstance, step: str, process: subprocess.Popen[str], timeout: float = 90) -> None:
     """Return as soon as a run that is under way has started ``step``."""
     deadline = time.monotonic() + timeout
     while time.monotonic() < deadline:

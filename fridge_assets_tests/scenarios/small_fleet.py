@@ -136,9 +136,7 @@ def make_trained(folder: Path) -> Place:
     faults = [parse_fault_share(f"{fault}={1 / DEVICES}") for fault in FAULTY]
     timing = FaultTiming(earliest_onset=6.1 / LAST_HOUR, full_from=6.4 / LAST_HOUR, full_to=6.6 / LAST_HOUR)
     fleet = Fleet(simulate_registry(DEVICES, 3), 3, hour(0), hour(LAST_HOUR), faults, timing)
-    write_fleet(
-        fleet, place.settings.landing_dir, folder / "device_registry.csv", folder / "ground_truth.parquet"
-    )
+    write_fleet(fleet, place.settings.landing_dir, folder / "device_registry.csv", folder / "ground_truth.parquet")
     later = folder / _NOT_DELIVERED
     later.mkdir()
     for file in sorted(place.settings.landing_dir.iterdir())[TRAINED_HOUR:]:

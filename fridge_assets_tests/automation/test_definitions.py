@@ -1,0 +1,122 @@
+"""The asset graph as a whole: what hangs on what, who owns it, how fresh it must be (DESIGN 1, SPEC 4)."""
+
+import os
+import subprocess
+import sys
+from datetime import timedelta
+from pathlib import Path
+
+import dagster as dg
+import pytest
+
+from fridge_assets.automation.jobs import SCORE_JOBS
+from fridge_assets.definitions import build_definitions
+from fridge_assets.models.families import FAMILIES
+from fridge_assets.settings import Settings
+
+PROJECT = Path(__file__).parents[2]
+SCORES = {f"{family}_scores" for family in FAMILIES}
+MODELS = {f"{family}_model" for family in FAMILIES}
+EDGES: dict[str, set[str]] = {
+    "sensor_readings": set(),
+    "device_registry": set(),
+    "clean_sensor_readings": {"sensor_readings", "device_registry"},
+    "quarantined_readings": {"sensor_readings", "device_registry"},
+    "device_features": {"clean_sensor_readings"},
+    **{f"{family}_model": {"device_features", "device_registry"} for family in FAMILIES},
+    **{f"{family}_scores": {"device_features", "device_registry", f"{family}_model"} for family in FAMILIES},
+    "model_scores": SCORES,
+    "device_alerts": {"model_scores", "device_registry"},
+    "device_status": {"device_alerts"},
+    "site_status": {"device_alerts"},
+}
+"""Asset → what it is made of."""
+
+EXTERNAL = {"sensor_readings", "device_registry"}
+ONE_HOUR, TWO_HOURS, FOUR_HOURS = (timedelta(hours=hours) for hours in (1, 2, 4))
+FRESHNESS: dict[str, tuple[timedelta, timedelta]] = {
+    **dict.fromkeys({"device_features", "model_scores", "device_alerts", *SCORES}, (ONE_HOUR, TWO_HOURS)),
+    **dict.fromkeys(("device_status", "site_status"), (TWO_HOURS, FOUR_HOURS)),
+}
+"""Asset → age that warns, age that fails."""
+
+
+@pytest.fixture(scope="module")
+def graph(tmp_path_factory: pytest.TempPathFactory) -> dg.Definitions:
+    return build_definitions(Settings(data_dir=tmp_path_factory.mktemp("graph")))
+
+
+@pytest.fixture(scope="module")
+def specs(graph: dg.Definitions) -> dict[str, dg.AssetSpec]:
+    return {spec.key.to_user_string(): spec for spec in graph.resolve_all_asset_specs()}
+
+
+def test_the_graph_has_these_assets_and_edges(specs: dict[str, dg.AssetSpec]) -> None:
+    found = {name: {dep.asset_key.to_user_string() for dep in spec.deps} for name, spec in specs.items()}
+    assert found == EDGES
+
+
+def test_every_asset_says_what_it_is_where_it_belongs_and_who_owns_it(specs: dict[str, dg.AssetSpec]) -> None:
+    for name, spec in specs.items():
+        assert spec.group_name not in (None, "default"), name
+        assert spec.kinds, name
+        assert spec.owners, name
+        assert len(spec.description or "") > 20, name
+
+
+def test_every_computed_asset_runs_alone_in_its_pool(graph: dg.Definitions) -> None:
+    for definition in graph.resolve_asset_graph().assets_defs:
+        if definition.is_executable:
+            assert definition.op.pool, definition.keys
+
+
+def test_every_stored_dataset_carries_the_check_of_its_contract(graph: dg.Definitions) -> None:
+    checked = {
+        key.asset_key.to_user_string() for key in graph.resolve_asset_graph().asset_check_keys if key.name == "contract"
+    }
+    assert checked == EDGES.keys() - EXTERNAL - MODELS - {"model_scores"}
+
+
+def test_freshness_policies_encode_the_staleness_tiers(specs: dict[str, dg.AssetSpec]) -> None:
+    found = {
+        name: (spec.freshness_policy.warn_window.to_timedelta(), spec.freshness_policy.fail_window.to_timedelta())
+        for name, spec in specs.items()
+        if spec.freshness_policy is not None
+    }
+    assert found == FRESHNESS
+
+
+def test_other_tiers_in_the_settings_give_other_policies(tmp_path: Path) -> None:
+    settings = Settings.model_validate({"data_dir": tmp_path, "staleness": {"stale": "PT10M", "very_stale": "PT20M"}})
+    spec = build_definitions(settings).resolve_asset_graph().get(dg.AssetKey("model_scores"))
+    assert spec.freshness_policy.warn_window.to_timedelta() == timedelta(minutes=10)
+    assert spec.freshness_policy.fail_window.to_timedelta() == timedelta(minutes=20)
+
+
+def test_each_job_scores_or_publishes_and_never_both(graph: dg.Definitions) -> None:
+    published = {"model_scores", "device_alerts", "device_status", "site_status"}
+    assert _assets_of(graph, "publish") == published
+    for job in SCORE_JOBS:
+        assert not _assets_of(graph, job.name) & published
+    features = {"clean_sensor_readings", "quarantined_readings", "device_features"}
+    assert _assets_of(graph, "score_hourly") == features | SCORES
+    assert _assets_of(graph, "train") == features | MODELS
+    for family in FAMILIES:
+        assert _assets_of(graph, f"score_{family}") == {f"{family}_scores"}
+
+
+def test_scoring_steps_have_processes_of_their_own_and_publishing_needs_none(graph: dg.Definitions) -> None:
+    assert {graph.resolve_job_def(job.name).executor_def.name for job in SCORE_JOBS} == {"multiprocess"}
+    assert graph.resolve_job_def("publish").executor_def.name == "in_process"
+
+
+def test_dagsters_own_check_finds_nothing_wrong(tmp_path: Path) -> None:
+    environment = {**os.environ, "FRIDGE_DATA_DIR": str(tmp_path), "DAGSTER_DG_CLI_TELEMETRY": "false"}
+    command = [str(Path(sys.executable).with_name("dg")), "check", "defs"]
+    done = subprocess.run(command, cwd=PROJECT, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "All definitions loaded successfully" in done.stdout + done.stderr
+
+
+def _assets_of(graph: dg.Definitions, job: str) -> set[str]:
+    return {key.to_user_string() for key in graph.resolve_job_def(job).asset_layer.executable_asset_keys}

@@ -1,0 +1,113 @@
+"""Running a job from a program: what went wrong comes back as a sentence, and killed runs block nobody."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import dagster as dg
+import pytest
+
+import fridge_assets.definitions
+from fridge_assets.automation.cycles import hourly_cycle, one_model_cycle, train_models
+from fridge_assets.automation.launch import clock_config, run_cycle, run_job
+from fridge_assets.automation.lost_runs import end_lost_runs, launch
+from fridge_assets.clock import Clock
+from fridge_assets.errors import FridgeError
+from fridge_assets_tests.scenarios.small_fleet import cycle_time, forget_loaded_jobs, graph_of, settings_of
+
+
+@pytest.fixture
+def instance(tmp_path: Path) -> Iterator[dg.DagsterInstance]:
+    """The graph over an empty data folder."""
+    with graph_of(settings_of(tmp_path / "data")) as instance:
+        yield instance
+
+
+def test_a_failed_step_comes_back_with_its_reason_in_a_sentence(instance: dg.DagsterInstance) -> None:
+    outcome = run_job(instance, "score_isolation_forest", clock_config(cycle_time(7)), in_process=True)
+    assert not outcome.success
+    assert outcome.failures == {
+        "isolation_forest_scores": "isolation_forest has no released version. "
+        "Train one with `fridge-assets train isolation_forest`."
+    }
+    assert instance.get_run_by_id(outcome.run_id).status == dg.DagsterRunStatus.FAILURE
+
+
+def test_the_publication_follows_a_failed_score_run_and_names_it(instance: dg.DagsterInstance) -> None:
+    cycle = run_cycle(instance, "score_statistical_baseline", clock_config(cycle_time(7)), in_process=True)
+    assert not cycle.success
+    assert not cycle.score.success
+    assert cycle.publish.success
+    publish = instance.get_run_by_id(cycle.publish.run_id)
+    assert publish.tags["fridge/scored_by"] == cycle.score.run_id
+    assert publish.run_config["resources"] == clock_config(cycle_time(7))["resources"]
+
+
+def test_a_moment_that_is_none_fails_the_step_with_what_to_write(instance: dg.DagsterInstance) -> None:
+    config = {"resources": {"clock": {"config": {"as_of": "yesterday"}}}}  # as someone may type it in the UI
+    outcome = run_job(instance, "publish", config, in_process=True)
+    expected = "as_of is 'yesterday', not a moment. Give ISO 8601 such as 2026-01-31T13:45:00Z."
+    assert outcome.failures == {"device_alerts": expected}
+
+
+def test_a_run_that_fails_before_its_first_step_says_why(
+    instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class StoppedClock(Clock):
+        def setup_for_execution(self, context: dg.InitResourceContext) -> None:  # noqa: ARG002
+            raise FridgeError("the clock has stopped", "Wind it up.")
+
+    graph = fridge_assets.definitions.defs
+    resources = dict(graph.resources or {})
+    clock = StoppedClock(warehouse=resources["warehouse"], settings=resources["settings"])
+    stopped = dg.Definitions(assets=graph.assets, jobs=graph.jobs, resources={**resources, "clock": clock})
+    monkeypatch.setattr(fridge_assets.definitions, "defs", stopped)
+    forget_loaded_jobs()
+    outcome = run_job(instance, "publish", {}, in_process=True)
+    assert list(outcome.failures) == ["publish"]
+    assert outcome.failures["publish"].endswith("the clock has stopped. Wind it up.")
+
+
+def test_what_cannot_be_run_is_refused_before_anything_runs(instance: dg.DagsterInstance) -> None:
+    unknown = r"no model family crystal_ball\. Choose one of isolation_forest, "
+    with pytest.raises(FridgeError, match=unknown):
+        train_models(instance, ["crystal_ball"], None)
+    with pytest.raises(FridgeError, match=unknown):
+        one_model_cycle(instance, "crystal_ball", [], "", None)
+    with pytest.raises(FridgeError, match="--window-end is 'noon', not a moment"):
+        one_model_cycle(instance, "isolation_forest", [], "noon", None)
+    with pytest.raises(FridgeError, match="--as-of is 'noon', not a moment"):
+        hourly_cycle(instance, "noon")
+    assert instance.get_runs_count() == 0
+
+
+def test_a_run_whose_program_was_killed_ends_as_a_failure_and_frees_its_pools(instance: dg.DagsterInstance) -> None:
+    with launch(instance) as tags:
+        run = started_run(instance, tags)
+        claim(instance, run)
+        assert end_lost_runs(instance) == [], "its program lives"
+        assert held_slots(instance) == 1
+    assert end_lost_runs(instance) == [run.run_id]
+    assert instance.get_run_by_id(run.run_id).status == dg.DagsterRunStatus.FAILURE
+    assert held_slots(instance) == 0
+    assert end_lost_runs(instance) == []
+
+
+def test_runs_that_the_daemon_launched_are_left_to_its_monitoring(instance: dg.DagsterInstance) -> None:
+    run = started_run(instance, {})
+    assert end_lost_runs(instance) == []
+    assert instance.get_run_by_id(run.run_id).status == dg.DagsterRunStatus.STARTED
+
+
+def started_run(instance: dg.DagsterInstance, tags: dict[str, str]) -> dg.DagsterRun:
+    job = fridge_assets.definitions.defs.resolve_job_def("publish")
+    return instance.create_run_for_job(job, tags=tags, status=dg.DagsterRunStatus.STARTED)
+
+
+def claim(instance: dg.DagsterInstance, run: dg.DagsterRun) -> None:
+    """Hold the pool of the alerts, as a step of ``run`` does while it works."""
+    instance.event_log_storage.initialize_concurrency_limit_to_default("alerts")
+    assert instance.event_log_storage.claim_concurrency_slot("alerts", run.run_id, "device_alerts").is_claimed
+
+
+def held_slots(instance: dg.DagsterInstance) -> int:
+    return instance.event_log_storage.get_concurrency_info("alerts").active_slot_count

@@ -1,0 +1,179 @@
+"""Every schedule and sensor, tick by tick (SPEC 2)."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import dagster as dg
+import pytest
+
+from fridge_assets.automation.instance import open_instance
+from fridge_assets.automation.jobs import PUBLISHES_ITSELF_TAG, SCORE_JOBS, SOURCE_RUN_TAG
+from fridge_assets.automation.launch import clock_config
+from fridge_assets.definitions import build_definitions
+from fridge_assets_tests.scenarios.small_fleet import Place, cycle_time, graph_of, settings_of
+
+AS_OF = cycle_time(7)
+ENDINGS = {"success": "SUCCESS", "failure": "FAILURE", "cancellation": "CANCELED"}
+SCHEDULES = {"score_hourly_schedule"}
+SENSORS = {f"publish_after_{outcome}" for outcome in ENDINGS}
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("ticks")
+
+
+@pytest.fixture(scope="module")
+def instance(folder: Path) -> Iterator[dg.DagsterInstance]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("DAGSTER_HOME", "")
+        patch.setenv("FRIDGE_DATA_DIR", "")
+        with open_instance(settings_of(folder)) as instance:
+            yield instance
+
+
+@pytest.fixture(scope="module")
+def repository(folder: Path) -> dg.RepositoryDefinition:
+    return build_definitions(settings_of(folder)).get_repository_def()
+
+
+def tick(
+    repository: dg.RepositoryDefinition, instance: dg.DagsterInstance, sensor: str, cursor: str | None
+) -> tuple[list[dg.RunRequest], str, str]:
+    """Evaluate a sensor once: its run requests, why it skipped, and its cursor afterwards."""
+    with dg.build_sensor_context(instance=instance, cursor=cursor, repository_def=repository) as context:
+        data = repository.get_sensor_def(sensor).evaluate_tick(context)
+    assert data.cursor is not None
+    return list(data.run_requests or []), data.skip_message or "", data.cursor
+
+
+def ended_run(
+    repository: dg.RepositoryDefinition,
+    instance: dg.DagsterInstance,
+    job: str,
+    outcome: str,
+    tags: dict[str, str] | None = None,
+    as_of: datetime | None = AS_OF,
+) -> dg.DagsterRun:
+    """A run that is stored in the instance and has ended as ``outcome``."""
+    run = instance.create_run_for_job(
+        repository.get_job(job), run_config=clock_config(as_of), tags=tags, status=dg.DagsterRunStatus.STARTED
+    )
+    if outcome == "success":
+        event = dg.DagsterEvent(event_type_value=dg.DagsterEventType.RUN_SUCCESS.value, job_name=job)
+        instance.report_dagster_event(event, run.run_id)
+    elif outcome == "failure":
+        instance.report_run_failed(run)
+    else:
+        instance.report_run_canceled(run)
+    ended = instance.get_run_by_id(run.run_id)
+    assert ended is not None
+    assert ended.status.value == ENDINGS[outcome]
+    return ended
+
+
+def test_every_schedule_and_sensor_is_ticked_here_and_runs_without_being_switched_on(
+    repository: dg.RepositoryDefinition,
+) -> None:
+    assert {schedule.name for schedule in repository.schedule_defs} == SCHEDULES
+    assert {sensor.name for sensor in repository.sensor_defs} == SENSORS
+    for schedule in repository.schedule_defs:
+        assert schedule.default_status == dg.DefaultScheduleStatus.RUNNING
+    for sensor in repository.sensor_defs:
+        assert sensor.default_status == dg.DefaultSensorStatus.RUNNING
+
+
+def test_scoring_is_due_at_minute_3_of_every_hour_in_utc(
+    repository: dg.RepositoryDefinition, instance: dg.DagsterInstance
+) -> None:
+    schedule = repository.get_schedule_def("score_hourly_schedule")
+    at = datetime(2026, 3, 29, 0, 50, tzinfo=UTC)
+    assert (schedule.cron_schedule, schedule.execution_timezone, schedule.job_name) == (
+        "3 * * * *",
+        "UTC",
+        "score_hourly",
+    )
+    context = dg.build_schedule_context(instance=instance, scheduled_execution_time=at, repository_def=repository)
+    requests = schedule.evaluate_tick(context).run_requests
+    assert requests is not None
+    assert [request.run_config for request in requests] == [{}]
+
+
+@pytest.mark.parametrize("outcome", ENDINGS)
+@pytest.mark.parametrize("job", [job.name for job in SCORE_JOBS])
+def test_however_a_score_run_ended_publish_follows_once_with_the_same_clock(
+    repository: dg.RepositoryDefinition, instance: dg.DagsterInstance, job: str, outcome: str
+) -> None:
+    sensor = f"publish_after_{outcome}"
+    assert repository.get_sensor_def(sensor).job_name == "publish"
+    _, _, cursor = tick(repository, instance, sensor, None)
+    run = ended_run(repository, instance, job, outcome)
+    requests, _, cursor = tick(repository, instance, sensor, cursor)
+    assert [request.run_key for request in requests] == [run.run_id]
+    assert requests[0].tags.items() >= {SOURCE_RUN_TAG: run.run_id}.items()
+    assert requests[0].run_config == clock_config(AS_OF)
+    assert tick(repository, instance, sensor, cursor)[0] == []
+
+
+@pytest.mark.parametrize("outcome", ENDINGS)
+def test_a_score_run_at_the_actual_time_is_published_at_the_actual_time(
+    repository: dg.RepositoryDefinition, instance: dg.DagsterInstance, outcome: str
+) -> None:
+    sensor = f"publish_after_{outcome}"
+    _, _, cursor = tick(repository, instance, sensor, None)
+    ended_run(repository, instance, "score_hourly", outcome, as_of=None)
+    requests, _, _ = tick(repository, instance, sensor, cursor)
+    assert [request.run_config for request in requests] == [{}]
+
+
+@pytest.mark.parametrize("outcome", ENDINGS)
+def test_a_run_that_its_launcher_publishes_is_left_to_it(
+    repository: dg.RepositoryDefinition, instance: dg.DagsterInstance, outcome: str
+) -> None:
+    sensor = f"publish_after_{outcome}"
+    _, _, cursor = tick(repository, instance, sensor, None)
+    run = ended_run(repository, instance, "score_hourly", outcome, {PUBLISHES_ITSELF_TAG: "yes"})
+    requests, said, _ = tick(repository, instance, sensor, cursor)
+    assert requests == []
+    assert said == f"run {run.run_id} is published by whoever started it"
+
+
+@pytest.mark.parametrize("outcome", ENDINGS)
+@pytest.mark.parametrize("job", ["publish", "train"])
+def test_the_end_of_another_job_publishes_nothing(
+    repository: dg.RepositoryDefinition, instance: dg.DagsterInstance, job: str, outcome: str
+) -> None:
+    sensor = f"publish_after_{outcome}"
+    _, _, cursor = tick(repository, instance, sensor, None)
+    ended_run(repository, instance, job, outcome)
+    requests, _, _ = tick(repository, instance, sensor, cursor)
+    assert requests == []
+
+
+def test_a_run_that_really_scored_and_one_that_really_failed_are_each_published_by_their_own_sensor(
+    trained: Place,
+) -> None:
+    trained.deliver(7)
+    with graph_of(trained.settings) as instance:
+        graph = build_definitions(trained.settings)
+        repository = graph.get_repository_def()
+        cursors = {name: tick(repository, instance, name, None)[2] for name in SENSORS}
+        features = [dg.AssetKey(name) for name in ("clean_sensor_readings", "quarantined_readings", "device_features")]
+        scored = graph.resolve_job_def("score_hourly").execute_in_process(
+            instance=instance, run_config=clock_config(AS_OF), asset_selection=features
+        )
+        much_later = clock_config(cycle_time(20))
+        failed = graph.resolve_job_def("score_isolation_forest").execute_in_process(
+            instance=instance, run_config=much_later, raise_on_error=False
+        )
+        assert (scored.success, failed.success) == (True, False)
+        wanted = {
+            name: [request.run_key for request in tick(repository, instance, name, cursor)[0]]
+            for name, cursor in cursors.items()
+        }
+    assert wanted == {
+        "publish_after_success": [scored.run_id],
+        "publish_after_failure": [failed.run_id],
+        "publish_after_cancellation": [],
+    }
