@@ -45,7 +45,7 @@ def test_latest_is_just_after_the_newest_reading(warehouse: Warehouse, settings:
 
 
 def test_latest_without_readings_says_how_to_bring_some(warehouse: Warehouse, settings: Settings) -> None:
-    with pytest.raises(FridgeError, match="no readings yet.*fridge-assets ingest FILE"):
+    with pytest.raises(FridgeError, match=r"no readings yet.*fridge-assets ingest FILE"):
         clock(warehouse, settings, "latest").now()
 
 

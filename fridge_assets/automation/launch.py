@@ -7,6 +7,7 @@ from typing import Any
 
 import dagster as dg
 from dagster._core.execution.plan.objects import UserFailureData
+from dagster._core.executor.child_process_executor import ChildProcessCrashException
 from dagster_shared.error import SerializableErrorInfo
 
 from fridge_assets.automation.jobs import PUBLISH, PUBLISHES_ITSELF_TAG, SOURCE_RUN_TAG
@@ -141,4 +142,8 @@ def _reason(said: UserFailureData | None, error: SerializableErrorInfo | None) -
         return said.description
     while error is not None and error.cause is not None:
         error = error.cause
-    return "it ended without saying why" if error is None else str(error.message).strip()
+    if error is None:
+        return "it ended without saying why"
+    if error.cls_name == ChildProcessCrashException.__name__:
+        return "its process was killed, perhaps because memory ran out; what was committed before stays"
+    return str(error.message).strip()

@@ -10,6 +10,7 @@ from fridge_assets.cli.console import progress, say, say_json
 from fridge_assets.cli.context import Workplace
 from fridge_assets.clock import parse_moment
 from fridge_assets.errors import FridgeError
+from fridge_assets.stores.files import writable_folder
 
 
 def register(app: typer.Typer) -> None:
@@ -41,6 +42,7 @@ def simulate(
 
     place: Workplace = context.obj
     settings = place.settings
+    writable_folder(settings.root)
     until = parse_moment(end, "--end") if end else last_full_hour()
     shares = [parse_fault_share(text) for text in fault or []]
     if settings.root.joinpath("device_registry.parquet").exists():

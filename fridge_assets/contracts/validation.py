@@ -106,11 +106,11 @@ def enforce(contract: Contract, frame: pd.DataFrame) -> ValidationReport:
 def _great_expectations_violations(contract: Contract, frame: pd.DataFrame) -> list[Violation]:
     gx = _great_expectations()
     suite = gx.ExpectationSuite(name=contract.name, expectations=_expectations(contract))
-    result = (
-        _batch_definition()
-        .get_batch({"dataframe": _checkable(contract, frame)})
-        .validate(suite, result_format={"result_format": "COMPLETE"})
-    )
+    batch = _batch_definition().get_batch({"dataframe": _checkable(contract, frame)})
+    # Whether all is well takes half as long to find out as which rows are not.
+    if batch.validate(suite, result_format={"result_format": "BOOLEAN_ONLY"}).success:
+        return []
+    result = batch.validate(suite, result_format={"result_format": "COMPLETE"})
     violations = []
     for outcome in result.results:
         if outcome.success:

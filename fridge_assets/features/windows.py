@@ -45,7 +45,8 @@ aggregated AS (
     avg(defrost_cycle::INTEGER) AS defrost_active_fraction,
     1 - sum(sensor_null_count) / ({len(SENSORS)} * count(*)) AS sensor_completeness,
     (sum(len(quality_flags))
-      + count(*) FILTER (repeated AND NOT list_contains(quality_flags, 'DUPLICATE_REMOVED')))::BIGINT AS quality_flag_count
+      + count(*) FILTER (repeated AND NOT list_contains(quality_flags, 'DUPLICATE_REMOVED'))
+    )::BIGINT AS quality_flag_count
   FROM readings
   GROUP BY device_id, window_start
 ),

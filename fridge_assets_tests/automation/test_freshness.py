@@ -41,7 +41,6 @@ def test_each_asset_passes_warns_and_fails_at_the_ages_of_its_policy(tmp_path: P
         for limit, beyond, expected in LOOKS:
             for name, limits in FRESHNESS.items():
                 age = limits[limit] + beyond
-                instance.event_log_storage.wipe_asset(dg.AssetKey(name))
                 materialized(instance, name, age)
             assert states_after(workspace, instance) == dict.fromkeys(FRESHNESS, expected)
 

@@ -89,11 +89,8 @@ def test_scoring_is_due_at_minute_3_of_every_hour_in_utc(
 ) -> None:
     schedule = repository.get_schedule_def("score_hourly_schedule")
     at = datetime(2026, 3, 29, 0, 50, tzinfo=UTC)
-    assert (schedule.cron_schedule, schedule.execution_timezone, schedule.job_name) == (
-        "3 * * * *",
-        "UTC",
-        "score_hourly",
-    )
+    assert (schedule.cron_schedule, schedule.execution_timezone) == ("3 * * * *", "UTC")
+    assert schedule.job_name == "score_hourly"
     context = dg.build_schedule_context(instance=instance, scheduled_execution_time=at, repository_def=repository)
     requests = schedule.evaluate_tick(context).run_requests
     assert requests is not None

@@ -29,7 +29,8 @@ def counts(warehouse: Warehouse) -> list[tuple[object, ...]]:
     """(device, minutes of window start after noon, readings) of every feature row."""
     rows = rows_of(
         warehouse,
-        "SELECT device_id, (epoch(window_start) - $noon)::INTEGER // 60, reading_count FROM device_features ORDER BY 2, 1",
+        "SELECT device_id, (epoch(window_start) - $noon)::INTEGER // 60, reading_count FROM device_features "
+        "ORDER BY 2, 1",
         noon=moment(0).timestamp(),
     )
     return [tuple(row) for row in rows]
@@ -43,7 +44,9 @@ def newest(warehouse: Warehouse, now: datetime) -> datetime | None:
 def test_window_is_computed_once_it_has_closed_and_late_readings_change_only_their_device_when_they_arrive(
     settings: Settings, warehouse: Warehouse
 ) -> None:
-    deliver(settings, "a.csv", [reading(m, device, timestamp_ingested=at(m)) for m in (1, 2) for device in ("d1", "d2")])
+    deliver(
+        settings, "a.csv", [reading(m, device, timestamp_ingested=at(m)) for m in (1, 2) for device in ("d1", "d2")]
+    )
     assert newest(warehouse, moment(600)) is None
     assert compute(settings, 16.99) == FeatureReport(0, 0, 0, None)
     assert compute(settings, 17) == FeatureReport(1, 2, 0, moment(15))
@@ -67,9 +70,11 @@ def test_window_is_computed_once_it_has_closed_and_late_readings_change_only_the
 
 def test_outage_of_many_hours_is_caught_up_in_one_run_whatever_the_batch_size(settings: Settings) -> None:
     minutes = range(0, 30 * 60, 5)
-    rows = [reading(m, device, humidity=40 + m % 7, timestamp_ingested=at(m)) for m in minutes for device in ("d1", "d2")]
+    rows = [
+        reading(m, device, humidity=40 + m % 7, timestamp_ingested=at(m)) for m in minutes for device in ("d1", "d2")
+    ]
     hashes = []
-    for name, size in (("whole", 10**6), ("parts", 300)):
+    for name, size in (("whole", 10**6), ("parts", 400)):
         chosen = settings_of(settings.root / name, features=FeatureSettings(readings_per_batch=size))
         deliver(chosen, "a.csv", rows)
         assert compute(chosen, 30 * 60 + 2) == FeatureReport(120, 240, 0, moment(30 * 60))
@@ -79,13 +84,17 @@ def test_outage_of_many_hours_is_caught_up_in_one_run_whatever_the_batch_size(se
     assert hashes[0] == hashes[1]
 
 
-def test_computing_again_changes_no_row_even_when_every_window_is_due_again(settings: Settings, warehouse: Warehouse) -> None:
+def test_computing_again_changes_no_row_even_when_every_window_is_due_again(
+    settings: Settings, warehouse: Warehouse
+) -> None:
     deliver(settings, "a.csv", [reading(m, f"d{m % 3}", humidity=40 + m / 7) for m in range(30)])
     compute(settings, 60)
     before = table_hash(warehouse, "device_features")
     assert compute(settings, 60) == FeatureReport(0, 0, 0, None)
     with warehouse.transaction() as connection:
-        connection.execute("INSERT INTO due_windows SELECT DISTINCT window_start, NULL, window_end FROM device_features")
+        connection.execute(
+            "INSERT INTO due_windows SELECT DISTINCT window_start, NULL, window_end FROM device_features"
+        )
     assert compute(settings, 60).rows == 6
     assert table_hash(warehouse, "device_features") == before
 
@@ -95,10 +104,12 @@ def test_broken_contract_writes_nothing_and_leaves_the_windows_due(settings: Set
     # A stored reading beyond its physical range: cleaning never writes one, so the file is tampered with.
     (path,) = warehouse.clean_readings_folder().rglob("*.parquet")
     with warehouse.engine() as engine:
-        sql = f"COPY (SELECT * REPLACE (500.0 AS humidity) FROM read_parquet('{path}', hive_partitioning = false)) TO '{path}.new' (FORMAT parquet)"
-        engine.execute(sql)
+        tampered = f"SELECT * REPLACE (500.0 AS humidity) FROM read_parquet('{path}', hive_partitioning = false)"
+        engine.execute(f"COPY ({tampered}) TO '{path}.new' (FORMAT parquet)")
     path.with_suffix(".parquet.new").replace(path)
-    with pytest.raises(ContractViolation, match=rf"{DEVICE_FEATURES.name} breaks its contract: humidity_mean must lie in"):
+    with pytest.raises(
+        ContractViolation, match=rf"{DEVICE_FEATURES.name} breaks its contract: humidity_mean must lie in"
+    ):
         compute(settings, 60)
     assert counts(warehouse) == []
     assert rows_of(warehouse, "SELECT count(*) FROM due_windows") == [(1,)]

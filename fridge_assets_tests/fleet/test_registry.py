@@ -10,7 +10,13 @@ from fridge_assets.contracts import DEVICE_REGISTRY
 from fridge_assets.contracts.device_registry import REGISTRY_DEFAULTS
 from fridge_assets.contracts.validation import ContractViolation
 from fridge_assets.errors import FridgeError
-from fridge_assets.fleet.registry import active_devices, complete_registry, effective_registry, read_registry, with_cohort
+from fridge_assets.fleet.registry import (
+    active_devices,
+    complete_registry,
+    effective_registry,
+    read_registry,
+    with_cohort,
+)
 from fridge_assets.settings import Settings
 from fridge_assets.stores.warehouse import Warehouse
 
@@ -65,15 +71,17 @@ def test_changed_file_is_read_again(tmp_path: Path) -> None:
         ("device_id,region\nd1,north\n", r"has no column site_id; columns are device_id, region.*Add site_id"),
         ("site_id\ns1\n", r"has no column device_id"),
         ("device_id,site_id\nd1,s1\nd2,s1\nd1,s2\n", r"names 1 devices more than once: d1\. Keep one row per device"),
-        ("device_id,site_id\n" + "".join(f"d{i % 7},s\n" for i in range(14)), r"names 7 devices more than once: d0, d1, d2, d3, d4 …"),
+        ("device_id,site_id\n" + "".join(f"d{i % 7},s\n" for i in range(14)),
+         r"names 7 devices more than once: d0, d1, d2, d3, d4 …"),
         ("device_id,site_id\nd1,s1\n,s1\n", r"device_id is empty in 1 rows, the first is row 2"),
         ("device_id,site_id\nd1, \n", r"site_id is empty in 1 rows"),
-        ("device_id,site_id,current_threshold\nd1,s1,much\n", r"current_threshold is 'much' in 1 rows, the first is row 1.*Give a number"),
+        ("device_id,site_id,current_threshold\nd1,s1,much\n",
+         r"current_threshold is 'much' in 1 rows, the first is row 1.*Give a number"),
         ("device_id,site_id,install_date\nd1,s1,soon\n", r"install_date is 'soon'.*ISO 8601"),
         ('device_id,site_id\n"d1,s1\n', r"device_registry\.csv cannot be read"),
         ("", r"device_registry\.csv cannot be read"),
     ],
-    ids=["no site_id", "no device_id", "duplicate", "many duplicates", "blank device", "blank site", "number", "date", "torn", "empty"],
+    ids=["no site_id", "no device_id", "twice", "many twice", "no name", "no site", "number", "date", "torn", "empty"],
 )  # fmt: skip
 def test_registry_that_is_wrong_is_refused_with_the_value(text: str, message: str, tmp_path: Path) -> None:
     put(tmp_path, text)
@@ -103,7 +111,7 @@ def test_torn_parquet_is_refused(tmp_path: Path) -> None:
 def test_two_registries_are_refused(tmp_path: Path) -> None:
     put(tmp_path, "device_id,site_id\nd1,s1\n")
     (tmp_path / "device_registry.parquet").write_bytes(b"")
-    with pytest.raises(FridgeError, match="holds both device_registry.csv and device_registry.parquet"):
+    with pytest.raises(FridgeError, match=r"holds both device_registry\.csv and device_registry\.parquet"):
         read_registry(tmp_path)
 
 
@@ -112,7 +120,9 @@ def test_without_a_file_the_registry_is_the_devices_seen(settings: Settings, war
     nobody = effective_registry(settings.root, warehouse)
     assert (tuple(nobody.columns), len(nobody)) == (DEVICE_REGISTRY.column_names, 0)
     with warehouse.transaction() as connection:
-        connection.execute("INSERT INTO device_last_seen (device_id, last_reading_at) VALUES ('d2', now()), ('d1', now())")
+        connection.execute(
+            "INSERT INTO device_last_seen (device_id, last_reading_at) VALUES ('d2', now()), ('d1', now())"
+        )
     derived = effective_registry(settings.root, warehouse)
     assert derived["device_id"].tolist() == ["d1", "d2"]
     assert set(derived["site_id"]) == {"unassigned"}

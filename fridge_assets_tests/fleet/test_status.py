@@ -36,7 +36,9 @@ def activity_of(age: timedelta = MINUTE, device: str = "d1") -> pd.DataFrame:
     })  # fmt: skip
 
 
-def scores_of(age: timedelta = MINUTE, score: float = 0.7, change: float | None = None, device: str = "d1") -> pd.DataFrame:
+def scores_of(
+    age: timedelta = MINUTE, score: float = 0.7, change: float | None = None, device: str = "d1"
+) -> pd.DataFrame:
     """A device whose newest scores were made ``age`` ago."""
     return pd.DataFrame({
         "device_id": [device], "latest_anomaly_score": [score], "scored_at": utc([NOW - age]),
@@ -140,7 +142,8 @@ def devices_of(*rows: tuple[str, str, str, int, float | None]) -> pd.DataFrame:
 def test_site_has_its_counts_scores_and_worst_health() -> None:
     sites = site_status(devices_of(
         ("s1", "active", "healthy", 0, 0.2), ("s1", "active", "critical", 2, 0.9), ("s1", "active", "offline", 0, None),
-        ("s1", "retired", "critical", 5, 1.0), ("s2", "active", "offline", 1, None), ("s2", "active", "offline", 0, None),
+        ("s1", "retired", "critical", 5, 1.0), ("s2", "active", "offline", 1, None),
+        ("s2", "active", "offline", 0, None),
         ("s3", "active", "warning", 1, 0.6), ("s3", "active", "offline", 0, None), ("s4", "retired", "healthy", 0, 0.1),
     ))  # fmt: skip
     shown = [
@@ -193,14 +196,16 @@ def score_rows(*rows: tuple[str, float, str, float]) -> pd.DataFrame:
     return frame.assign(anomaly_score=[row[3] for row in rows])
 
 
-def test_score_of_a_device_is_the_highest_over_models_of_its_newest_window(settings: Settings, warehouse: Warehouse) -> None:
+def test_score_of_a_device_is_the_highest_over_models_of_its_newest_window(
+    settings: Settings, warehouse: Warehouse
+) -> None:
     put(warehouse, MODEL_SCORES, score_rows(
         ("d1", -75, "forest", 0.9), ("d1", -15, "forest", 0.4), ("d1", -15, "baseline", 0.6),
         ("d1", 45, "forest", 1.0), ("d2", -24 * 60 - 1, "forest", 0.8),
     ))  # fmt: skip
     with warehouse.read() as connection:
         scores = device_scores(connection, NOW, settings)
-    assert scores[["device_id", "latest_anomaly_score", "scored_at"]].values.tolist() == [["d1", 0.6, moment(-12)]]
+    assert scores[["device_id", "latest_anomaly_score", "scored_at"]].to_numpy().tolist() == [["d1", 0.6, moment(-12)]]
     assert scores["score_change"].isna().all()
 
 

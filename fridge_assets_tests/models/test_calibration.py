@@ -38,9 +38,7 @@ def test_scores_hit_the_anchors_of_a_known_distribution(
     exponential: np.ndarray, probability: float, score: float
 ) -> None:
     raw = -2.0 * np.log(probability)
-    assert Calibration.fit(exponential, SETTINGS).to_score(np.array([raw]))[0] == pytest.approx(
-        score, abs=0.005
-    )
+    assert Calibration.fit(exponential, SETTINGS).to_score(np.array([raw]))[0] == pytest.approx(score, abs=0.005)
 
 
 def test_heavy_tail_is_not_taken_for_an_exponential_one() -> None:

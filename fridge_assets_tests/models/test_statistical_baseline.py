@@ -31,9 +31,7 @@ def test_device_with_a_day_of_history_is_compared_with_itself() -> None:
     rows = feature_rows(devices=40, windows=192)
     model = fit(rows)
     own = rows.loc[rows["device_id"] == "device-000007", "superheat_mean"].median()
-    assert expected(model, "device", "device-000007")["location_superheat_mean"] == pytest.approx(
-        own, rel=0.01
-    )
+    assert expected(model, "device", "device-000007")["location_superheat_mean"] == pytest.approx(own, rel=0.01)
 
 
 def test_device_with_little_history_is_compared_with_its_cohort() -> None:
@@ -65,9 +63,7 @@ def test_unknown_device_is_compared_with_its_cohort_and_then_with_the_fleet() ->
     assert (model.raw_scores(stranger) < 3).all()
     elsewhere = stranger.assign(cohort="model-0|zone")
     foreign = usual["cohort"].to_numpy() != "model-0|zone"
-    assert np.median(model.raw_scores(elsewhere)[foreign]) > 1.2 * np.median(
-        model.raw_scores(stranger)[foreign]
-    )
+    assert np.median(model.raw_scores(elsewhere)[foreign]) > 1.2 * np.median(model.raw_scores(stranger)[foreign])
     nowhere = model.raw_scores(stranger.assign(cohort="new"))
     assert np.median(nowhere) < np.median(model.raw_scores(elsewhere)[foreign])
 
@@ -101,6 +97,26 @@ def test_a_sensor_that_comes_to_stand_still_is_noticed() -> None:
     still = rows.groupby("device_id").tail(1).assign(pressure_low_std=0.0)
     names, _ = model.explain(still, 1)
     assert np.mean([row == ["pressure_low_std"] for row in names]) > 0.9
+
+
+def test_a_device_that_began_to_fail_in_its_history_does_not_pass_for_one_that_varies_much() -> None:
+    rows = feature_rows(devices=40, windows=192)
+    own = rows["device_id"] == "device-000007"
+    ramp = np.clip(np.linspace(-1.0, 1.5, own.sum()), 0, None) * 30
+    rows.loc[own, "superheat_mean"] += ramp
+    scale = expected(fit(rows), "device", "device-000007")["scale_superheat_mean"]
+    assert scale < 3 * expected(fit(rows), "device", "device-000011")["scale_superheat_mean"]
+
+
+def test_lost_readings_show_in_the_completeness() -> None:
+    rows = feature_rows(devices=40, windows=96)
+    some = np.random.default_rng(0).random(len(rows)) < 0.1
+    rows.loc[some, "sensor_completeness"] = 1 - 1 / 210
+    model = fit(rows)
+    assert model.raw_scores(rows[some]).max() < 8
+    losing = rows.groupby("device_id").tail(1).assign(sensor_completeness=0.93)
+    names, _ = model.explain(losing, 1)
+    assert np.mean([row == ["sensor_completeness"] for row in names]) > 0.9
 
 
 def test_a_single_z_counts_at_most_max_z() -> None:

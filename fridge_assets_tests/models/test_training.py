@@ -9,6 +9,7 @@ import pytest
 from fridge_assets.contracts.device_features import MODEL_FEATURES
 from fridge_assets.errors import FridgeError
 from fridge_assets.models.base import ScoreModel
+from fridge_assets.models.calibration import Calibration
 from fridge_assets.models.families import families
 from fridge_assets.models.isolation_forest import FleetForest
 from fridge_assets.models.snapshot import canonical, content_hash, read_snapshot, write_snapshot
@@ -18,6 +19,7 @@ from fridge_assets.models.training import (
     self_clean,
     time_blocks,
     train,
+    trustworthy,
     usable_features,
 )
 from fridge_assets.settings import ForestSettings, Settings
@@ -44,9 +46,7 @@ def test_one_percent_of_windows_not_trained_on_is_flagged(model_class: type[Scor
 
 @pytest.mark.parametrize("windows", [1, 2, 3, 4])
 @EVERY_FAMILY
-def test_a_fleet_without_history_is_not_flooded_with_flags(
-    model_class: type[ScoreModel], windows: int
-) -> None:
+def test_a_fleet_without_history_is_not_flooded_with_flags(model_class: type[ScoreModel], windows: int) -> None:
     rows = feature_rows(devices=1500, windows=windows + 1)
     newest = rows["window_end"] == rows["window_end"].max()
     version = train(model_class, rows[~newest], SETTINGS, NOW).version
@@ -82,9 +82,7 @@ def test_metadata_says_what_the_version_was_made_of(rows: pd.DataFrame) -> None:
 
 
 def test_too_few_windows_are_refused_with_the_number_needed(rows: pd.DataFrame) -> None:
-    with pytest.raises(
-        NotEnoughTrainingRows, match=r"31 usable windows; need 32 with a completeness of 0\.7"
-    ):
+    with pytest.raises(NotEnoughTrainingRows, match=r"31 usable windows; need 32 with a completeness of 0\.7"):
         train(StatisticalBaseline, rows.head(31), SETTINGS, NOW)
 
 
@@ -147,14 +145,33 @@ def test_self_cleaning_never_drops_more_than_it_may(rows: pd.DataFrame) -> None:
 
 
 @EVERY_FAMILY
-def test_self_cleaning_keeps_what_happens_to_every_device(
-    model_class: type[ScoreModel], rows: pd.DataFrame
-) -> None:
+def test_self_cleaning_keeps_what_happens_to_every_device(model_class: type[ScoreModel], rows: pd.DataFrame) -> None:
     defrosting = np.random.default_rng(6).random(len(rows)) < 0.04
     rare_mode = rows.copy()
     columns = [name for name in MODEL_FEATURES if name.startswith(("temp_evaporator", "pressure_low"))]
     rare_mode.loc[defrosting, columns] += 60
     assert (~self_clean(model_class, rare_mode, MODEL_FEATURES, SETTINGS)).mean() < 0.002
+
+
+def test_devices_that_have_begun_to_fail_do_not_say_what_is_usual() -> None:
+    rng = np.random.default_rng(2)
+    device = np.repeat(np.arange(200), 100)
+    raw = rng.gamma(8.0, 0.2, device.size)
+    failing = device < 10
+    raw[failing] *= np.linspace(1, 10, 100)[np.arange(failing.sum()) % 100]
+    trusted = trustworthy(raw, device, SETTINGS)
+    assert not trusted[failing].any()
+    assert trusted[~failing].all()
+    calibration = Calibration.fit(raw[trusted], SETTINGS.calibration)
+    unseen = rng.gamma(8.0, 0.2, 100_000)
+    assert (calibration.to_score(unseen) > 0.6).mean() == pytest.approx(0.01, rel=0.2)
+
+
+def test_at_most_a_tenth_is_left_out_of_the_calibration() -> None:
+    device = np.repeat(np.arange(200), 100)
+    raw = np.random.default_rng(2).gamma(8.0, 0.2, device.size)
+    raw[(device < 40) & (np.arange(device.size) % 100 > 90)] *= 100
+    assert 0.09 < (~trustworthy(raw, device, SETTINGS)).mean() <= 0.10
 
 
 def test_time_blocks_are_contiguous_and_do_not_split_a_moment(rows: pd.DataFrame) -> None:

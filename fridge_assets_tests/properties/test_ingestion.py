@@ -76,7 +76,9 @@ def test_files_of_one_batch_lose_nothing_and_give_the_rows_of_one_file(delivered
 
 @given(st.lists(deliveries, min_size=2, max_size=2))
 @settings(max_examples=2, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
-def test_batches_in_any_order_lose_nothing_and_store_the_rows_of_one_batch(batches: list[list[tuple[Row, int]]]) -> None:
+def test_batches_in_any_order_lose_nothing_and_store_the_rows_of_one_batch(
+    batches: list[list[tuple[Row, int]]],
+) -> None:
     everything = [row for batch in batches for row, _ in batch]
     with TemporaryDirectory() as folder:
         chosen = settings_of(Path(folder) / "data")

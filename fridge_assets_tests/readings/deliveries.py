@@ -2,6 +2,7 @@
 
 import csv
 import gzip
+import io
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -62,14 +63,15 @@ def write(path: Path, rows: Sequence[Row]) -> Path:
     if name.endswith(".parquet"):
         pq.write_table(typed_table(rows), path)
         return path
-    opened = gzip.open(path, "wt", newline="") if path.suffix == ".gz" else path.open("w", newline="")
-    with opened as file:
-        if name.endswith(".csv"):
-            writer = csv.DictWriter(file, list(rows[0]))
-            writer.writeheader()
-            writer.writerows(rows)
-        else:
-            file.writelines(json.dumps(row) + "\n" for row in rows)
+    text = io.StringIO(newline="")
+    if name.endswith(".csv"):
+        writer = csv.DictWriter(text, list(rows[0]))
+        writer.writeheader()
+        writer.writerows(rows)
+    else:
+        text.writelines(json.dumps(row) + "\n" for row in rows)
+    content = text.getvalue().encode()
+    path.write_bytes(gzip.compress(content) if path.suffix == ".gz" else content)
     return path
 
 
@@ -157,7 +159,8 @@ def stored_readings(warehouse: Warehouse) -> pd.DataFrame:
         files = [str(warehouse.clean_readings_folder() / path) for path in paths]
         return query(
             engine,
-            f"SELECT {columns} FROM read_parquet($files, hive_partitioning = false) ORDER BY timestamp_utc, device_id, event_id",
+            f"SELECT {columns} FROM read_parquet($files, hive_partitioning = false) "
+            "ORDER BY timestamp_utc, device_id, event_id",
             {"files": files},
         )
 

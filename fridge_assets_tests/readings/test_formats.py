@@ -31,6 +31,12 @@ def complete(rows: list[Row]) -> list[Row]:
     return [{name: row.get(name) for name in columns} for row in rows]
 
 
+def write_with(path: Path, column: str, values: pa.Array) -> None:
+    """Healthy readings as Parquet, with ``values`` in ``column``."""
+    table = typed_table([reading(minute) for minute in range(len(values))])
+    pq.write_table(table.set_column(table.schema.get_field_index(column), column, values), path)
+
+
 @pytest.mark.parametrize("name", FORMATS[1:])
 def test_every_format_gives_the_same_clean_rows(name: str, tmp_path: Path) -> None:
     rows = complete(varied_rows())
@@ -50,37 +56,35 @@ def test_format_is_what_the_name_promises(name: str, format_: str | None) -> Non
     assert format_of(Path(name)) == format_
 
 
-@pytest.mark.parametrize(
-    ("value", "meaning"),
-    [("0", False), ("1", True), ("true", True), ("FALSE", False), ("True", True), ("0.0", False), ("1.0", True), ("", None)],
-)
-def test_booleans_in_text_may_be_numbers_or_words(value: str, meaning: bool | None, tmp_path: Path) -> None:
-    result = cleaned(write(tmp_path / "a.csv", [reading(door_open_close=value)]))
-    door = result.rows["door_open_close"].iloc[0]
-    assert (None if pd.isna(door) else bool(door)) is meaning
+def test_booleans_in_text_may_be_numbers_or_words(tmp_path: Path) -> None:
+    words = {"0": False, "1": True, "true": True, "FALSE": False, "True": True, "0.0": False, "1.0": True, "": None}
+    rows = [reading(minute, door_open_close=word) for minute, word in enumerate(words)]
+    result = cleaned(write(tmp_path / "a.csv", rows))
+    doors = [None if pd.isna(door) else bool(door) for door in result.rows["door_open_close"]]
+    assert doors == list(words.values())
     assert result.reasons() == []
 
 
 @pytest.mark.parametrize("type_", [pa.int8(), pa.int64(), pa.float64(), pa.bool_(), pa.string()], ids=str)
 def test_booleans_in_parquet_may_have_any_type(type_: pa.DataType, tmp_path: Path) -> None:
-    table = typed_table([reading(0), reading(1)])
     words = pa.array(["1", "0"] if type_ == pa.string() else [1, 0]).cast(type_)
-    pq.write_table(table.set_column(table.schema.get_field_index("door_open_close"), "door_open_close", words), tmp_path / "a.parquet")  # fmt: skip
+    write_with(tmp_path / "a.parquet", "door_open_close", words)
     assert cleaned(tmp_path / "a.parquet").rows["door_open_close"].tolist() == [True, False]
 
 
-@pytest.mark.parametrize("word", ["", "null", "NULL", "None", "na", "N/A", "-", " "])
-def test_usual_words_for_nothing_are_null(word: str, tmp_path: Path) -> None:
-    result = cleaned(write(tmp_path / "a.csv", [reading(humidity=word, door_open_close=word, sequence_number=word)]))
+def test_usual_words_for_nothing_are_null(tmp_path: Path) -> None:
+    words = ["", "null", "NULL", "None", "na", "N/A", "-", " "]
+    columns = ("humidity", "door_open_close", "sequence_number")
+    rows = [reading(minute, **dict.fromkeys(columns, word)) for minute, word in enumerate(words)]
+    result = cleaned(write(tmp_path / "a.csv", rows))
     assert result.reasons() == []
-    assert result.rows["sensor_null_count"].tolist() == [2]
+    assert result.rows["sensor_null_count"].tolist() == [2] * len(words)
 
 
 @pytest.mark.parametrize("type_", [pa.int32(), pa.float32(), pa.decimal128(10, 2)], ids=str)
 def test_numbers_in_parquet_may_have_any_numeric_type(type_: pa.DataType, tmp_path: Path) -> None:
-    table = typed_table([reading()])
     numbers = pa.array([45.0]).cast(type_)
-    pq.write_table(table.set_column(table.schema.get_field_index("humidity"), "humidity", numbers), tmp_path / "a.parquet")
+    write_with(tmp_path / "a.parquet", "humidity", numbers)
     assert cleaned(tmp_path / "a.parquet").rows["humidity"].tolist() == [45.0]
 
 
@@ -131,16 +135,14 @@ def test_timestamps_with_a_zone_mean_it_and_those_without_are_in_the_given_zone(
 @pytest.mark.parametrize("zone", [None, "UTC", "Europe/Berlin"])
 def test_parquet_timestamps_of_any_unit_and_zone_are_read(unit: str, zone: str | None, tmp_path: Path) -> None:
     local = moment(0) if zone else moment(0).replace(tzinfo=None)
-    table = typed_table([reading()])
     times = pa.array([local]).cast(pa.timestamp(unit, tz=zone))
-    pq.write_table(table.set_column(table.schema.get_field_index("timestamp"), "timestamp", times), tmp_path / "a.parquet")
+    write_with(tmp_path / "a.parquet", "timestamp", times)
     assert cleaned(tmp_path / "a.parquet").rows["timestamp_utc"].tolist() == [moment(0)]
 
 
 def test_zoneless_parquet_timestamps_are_in_the_given_zone(tmp_path: Path) -> None:
-    table = typed_table([reading()])
     times = pa.array([moment(120).replace(tzinfo=None)])
-    pq.write_table(table.set_column(table.schema.get_field_index("timestamp"), "timestamp", times), tmp_path / "a.parquet")
+    write_with(tmp_path / "a.parquet", "timestamp", times)
     result = cleaned(tmp_path / "a.parquet", Interpretation(timezone="Europe/Berlin"))
     assert result.rows["timestamp_utc"].tolist() == [moment(0)]
 
@@ -154,8 +156,7 @@ def test_seconds_since_1970_are_refused_with_what_would_be_right(seconds: object
 
 
 def test_parquet_whose_timestamps_are_numbers_says_so(tmp_path: Path) -> None:
-    table = typed_table([reading()])
-    pq.write_table(table.set_column(1, "timestamp", pa.array([1780315200])), tmp_path / "a.parquet")
+    write_with(tmp_path / "a.parquet", "timestamp", pa.array([1780315200]))
     result = cleaned(tmp_path / "a.parquet")
     assert result.reasons() == ["TIMESTAMP_UNREADABLE"]
     assert "1780315200" in result.refused["detail"].iloc[0]
@@ -193,12 +194,12 @@ def truncated_parquet(path: Path) -> None:
         ("a.csv.gz", lambda path: path.write_text("no gzip"), r"a\.csv\.gz cannot be read"),
         ("a.csv", lambda path: path.write_text("timestamp,humidity\n2026-06-01T12:00Z,4\n"),
          r"has no column device_id; columns are timestamp, humidity.*--map THEIR_COLUMN=device_id"),
-        ("a.csv", lambda path: path.write_text("device_id,humidity\nd1,4\n"), r"no column timestamp; columns are device_id"),
+        ("a.csv", lambda path: path.write_text("device_id,humidity\nd1,4\n"), r"no column timestamp; columns are"),
         ("a.csv", lambda path: path.write_text("device_id,timestamp\nd1,2026-06-01T12:00Z\n"),
          r"none of the 14 sensor columns; .*--map .*temperature_evaporator"),
         ("a.jsonl", lambda path: path.write_text("not json\n"), r"has no column device_id; columns are none"),
     ],
-    ids=["truncated Parquet", "empty", "other kind", "damaged gzip", "no device_id", "no timestamp", "no sensor", "no JSON"],
+    ids=["truncated Parquet", "empty", "other kind", "no gzip", "no device_id", "no timestamp", "no sensor", "no JSON"],
 )  # fmt: skip
 def test_file_that_cannot_be_read_says_why(name: str, make, message: str, tmp_path: Path) -> None:
     make(tmp_path / name)

@@ -5,11 +5,13 @@ import os
 import resource
 import signal
 import threading
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from multiprocessing.connection import Connection
 from pathlib import Path
 
+import duckdb
 import pandas as pd
 import pytest
 
@@ -118,7 +120,7 @@ def test_refused_file_is_recorded_with_its_reason_and_kept_where_it_is(
 
 
 def test_file_with_a_header_only_is_ingested_with_no_rows(mixed: tuple[Settings, IngestReport]) -> None:
-    settings, report = mixed
+    settings, _ = mixed
     entry = landing_of(settings).ledger()["header only.csv"]
     assert (entry.status, entry.rows, entry.first_timestamp) == ("ingested", 0, None)
 
@@ -127,9 +129,7 @@ def test_unknown_columns_and_times_without_zone_are_warned_about_once_a_file(
     mixed: tuple[Settings, IngestReport],
 ) -> None:
     _, report = mixed
-    assert [w for w in report.warnings if "extra.jsonl" in w] == [
-        "extra.jsonl: columns colour are unknown and ignored"
-    ]
+    assert [w for w in report.warnings if "extra.jsonl" in w] == ["extra.jsonl: columns colour are unknown and ignored"]
     zoneless = [w for w in report.warnings if "zone" in w.removeprefix("zoneless.csv")]
     assert zoneless == ["zoneless.csv: 1 timestamps name no time zone and are read as UTC"]
 
@@ -209,7 +209,9 @@ def test_file_that_is_still_being_written_waits_for_the_next_run(tmp_path: Path)
     write(settings.landing_dir / "quiet.csv", [reading(0)])
     growing = write(settings.landing_dir / "growing.csv", [reading(1)])
     text = growing.read_text()
-    writer = threading.Timer(0.2, growing.write_text, args=(text + text.splitlines()[1].replace("12:01", "12:02") + "\n",))
+    writer = threading.Timer(
+        0.2, growing.write_text, args=(text + text.splitlines()[1].replace("12:01", "12:02") + "\n",)
+    )
     writer.start()
     report = run(settings)
     writer.join()
@@ -238,18 +240,17 @@ def test_small_batches_give_the_same_rows_as_one_large_one(tmp_path: Path) -> No
     stored = []
     for name, size in (("one", 10**9), ("many", 1)):
         settings = settings_of(tmp_path / name, readings=ReadingSettings(settle=timedelta(0), batch_bytes=size))
-        for hour in range(3):
+        for hour in range(2):
             rows = [reading(hour * 60 + i, event_id=f"e{hour}-{i}", humidity="" if i % 2 else 45) for i in range(4)]
             write(settings.landing_dir / f"{hour}.csv", rows)
         report = run(settings)
         stored.append(stored_readings(Warehouse.from_settings(settings)))
         batches = rows_of(Warehouse.from_settings(settings), "SELECT count(DISTINCT batch_id) FROM ingest_batches")
-        assert (batches, report.clean) == ([(1 if name == "one" else 3,)], 12)
+        assert (batches, report.clean) == ([(1 if name == "one" else 2,)], 8)
     pd.testing.assert_frame_equal(*stored)
 
 
 # --- killed and beside others
-
 
 
 class DyingLanding(Landing):
@@ -264,12 +265,22 @@ class DyingLanding(Landing):
         super().record(entries)
 
 
+class DyingWarehouse(Warehouse):
+    """A warehouse whose process is killed with everything written and nothing committed."""
+
+    @contextmanager
+    def transaction(self) -> Iterator[duckdb.DuckDBPyConnection]:
+        with super().transaction() as connection:
+            yield connection
+            os.kill(os.getpid(), signal.SIGKILL)
+
+
 class Elsewhere:
     """An ingestion in another process.
 
     Args:
         settings: the data folder.
-        dies_before: status that it is killed before recording.
+        dies_before: ``committing``, or the status that it is killed before recording.
         largest_file: bytes that a file may grow to; beyond it a write fails as on a full disk.
     """
 
@@ -289,7 +300,8 @@ class Elsewhere:
             signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
             resource.setrlimit(resource.RLIMIT_FSIZE, (largest_file, largest_file))
         try:
-            ingest(landing, Warehouse.from_settings(settings), None, NOW, settings)
+            kind = DyingWarehouse if dies_before == "committing" else Warehouse
+            ingest(landing, kind.from_settings(settings), None, NOW, settings)
         except FridgeError as error:
             sender.send(str(error))
         else:
@@ -306,14 +318,13 @@ class Elsewhere:
             self._receiver.close()
 
 
-@pytest.mark.parametrize("killed_before", ["loading", "ingested"])
+@pytest.mark.parametrize("killed_before", ["committing", "ingested"])
 def test_process_killed_while_ingesting_ingests_exactly_once(killed_before: str, settings: Settings) -> None:
     warehouse = Warehouse.from_settings(settings)
     write(settings.landing_dir / "a.csv", [reading(0), {**reading(1), **NO_SENSOR}, reading(2), reading(2)])
     assert Elsewhere(settings, killed_before).outcome() == "killed"
     committed = killed_before == "ingested"
     assert len(stored_readings(warehouse)) == (2 if committed else 0)
-    before = state_hash(warehouse)
     write(settings.landing_dir / "b.csv", [reading(3)])
     report = run(settings)
     assert (report.files, report.duplicates) == ((1, 0) if committed else (2, 1))
@@ -321,7 +332,6 @@ def test_process_killed_while_ingesting_ingests_exactly_once(killed_before: str,
     assert rows_of(warehouse, "SELECT count(*) FROM quarantined_readings") == [(1,)]
     entry = landing_of(settings).ledger()["a.csv"]
     assert (entry.status, entry.rows, entry.clean, entry.quarantined, entry.duplicates) == ("ingested", 4, 2, 1, 1)
-    assert (before == state_hash(warehouse)) is False
 
 
 def test_two_ingestions_at_once_store_every_row_once(settings: Settings) -> None:
@@ -347,7 +357,7 @@ class InterruptedWarehouse(Warehouse):
 
     other: str = ""
 
-    def engine(self, *, threads: int | None = None):  # type: ignore[no-untyped-def] # noqa: ANN201
+    def engine(self, *, threads: int | None = None):  # type: ignore[no-untyped-def]
         if self.other:
             folder, self.__dict__["other"] = self.other, ""
             assert Elsewhere(settings_of(Path(folder))).outcome() == "done"
@@ -358,7 +368,9 @@ def test_windows_that_become_due_while_features_are_computed_stay_due(settings: 
     write(settings.landing_dir / "a.csv", [reading(0)])
     run(settings)
     write(settings.landing_dir / "b.csv", [reading(1)])
-    interrupted = InterruptedWarehouse(**{**Warehouse.from_settings(settings).model_dump(), "other": str(settings.data_dir)})
+    interrupted = InterruptedWarehouse(
+        **{**Warehouse.from_settings(settings).model_dump(), "other": str(settings.data_dir)}
+    )
     compute_features(interrupted, NOW, settings)
     warehouse = Warehouse.from_settings(settings)
     assert len(stored_readings(warehouse)) == 2
@@ -371,14 +383,19 @@ def test_full_disk_is_a_clear_error_and_the_next_run_ingests_everything(settings
     write(settings.landing_dir / "a.csv", [reading(0)])
     run(settings)
     before = state_hash(warehouse)
-    write(settings.landing_dir / "b.csv", [reading(i % 1440, device=f"d{i}", humidity=i % 97 + i / 1e5) for i in range(20_000)])
+    write(
+        settings.landing_dir / "b.csv",
+        [reading(i % 1440, device=f"d{i}", humidity=i % 97 + i / 1e5) for i in range(20_000)],
+    )
     outcome = Elsewhere(settings, largest_file=100_000).outcome()
     assert "space" in outcome
     assert state_hash(warehouse) == before
     assert run(settings).clean == 20_000
 
 
-def test_report_of_an_empty_landing_folder_is_all_zero(landing: Landing, warehouse: Warehouse, settings: Settings) -> None:
+def test_report_of_an_empty_landing_folder_is_all_zero(
+    landing: Landing, warehouse: Warehouse, settings: Settings
+) -> None:
     report = ingest(landing, warehouse, None, NOW, settings)
     assert (report.files, report.rows, report.warnings) == (0, 0, [])
     assert at(0) == "2026-06-01T12:00:00+00:00"

@@ -13,6 +13,9 @@ from fridge_assets_tests.scenarios.small_fleet import Place
 
 _PROGRAM = [sys.executable, "-c", "from fridge_assets.cli import main; main()"]
 
+_PATIENCE = 120.0
+"""Seconds after which a step that has not started never will."""
+
 
 def start(place: Place, *words: str, environment: Mapping[str, str] | None = None) -> subprocess.Popen[str]:
     """Start ``fridge-assets --data-dir PLACE WORDS…`` in a process group of its own."""
@@ -39,14 +42,27 @@ def kill(process: subprocess.Popen[str]) -> None:
     process.communicate(timeout=30)
 
 
-def wait_for_step(instance: dg.DagsterInstance, step: str, process: subprocess.Popen[str], timeout: float = 90) -> None:
+def wait_for_step(instance: dg.DagsterInstance, step: str, process: subprocess.Popen[str]) -> None:
     """Return as soon as a run that is under way has started ``step``."""
-    deadline = time.monotonic() + timeout
+    _wait_for(instance, dg.DagsterEventType.STEP_START, step, process)
+
+
+def wait_for_worker(instance: dg.DagsterInstance, step: str, process: subprocess.Popen[str]) -> int:
+    """Id of the process that a run which is under way has started for ``step``, as soon as there is one."""
+    event = _wait_for(instance, dg.DagsterEventType.STEP_WORKER_STARTED, step, process)
+    return int(event.engine_event_data.metadata["pid"].value)
+
+
+def _wait_for(
+    instance: dg.DagsterInstance, kind: dg.DagsterEventType, step: str, process: subprocess.Popen[str]
+) -> dg.DagsterEvent:
+    deadline = time.monotonic() + _PATIENCE
     while time.monotonic() < deadline:
         assert process.poll() is None, process.communicate()
         for run in instance.get_runs(dg.RunsFilter(statuses=[dg.DagsterRunStatus.STARTED]), limit=1):
-            started = instance.all_logs(run.run_id, of_type=dg.DagsterEventType.STEP_START)
-            if any(event.dagster_event is not None and event.dagster_event.step_key == step for event in started):
-                return
+            for entry in instance.all_logs(run.run_id, of_type=kind):
+                if entry.dagster_event is not None and entry.dagster_event.step_key == step:
+                    return entry.dagster_event
         time.sleep(0.02)
-    raise AssertionError(f"{step} did not start within {timeout:g} s")
+    kill(process)
+    raise AssertionError(f"{step} did not start within {_PATIENCE:g} s")

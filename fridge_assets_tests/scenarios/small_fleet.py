@@ -19,7 +19,7 @@ from fridge_assets.automation.instance import open_instance
 from fridge_assets.automation.launch import CycleOutcome
 from fridge_assets.models.registry import ModelRegistry
 from fridge_assets.settings import ForestSettings, ReadingSettings, Settings, WarehouseSettings
-from fridge_assets.simulation import Fleet, parse_fault_share, simulate_registry, write_fleet
+from fridge_assets.simulation import FaultShare, Fleet, simulate_registry, write_fleet
 from fridge_assets.simulation.fault_plan import FaultTiming
 from fridge_assets.stores.landing import Landing
 from fridge_assets.stores.operations import Operations
@@ -31,7 +31,9 @@ DEVICES = 24
 TRAINED_HOUR = 6
 """Hours from the start that the models learn from; later hours are delivered by the tests."""
 
-FAULTY = ("vibration_spike", "total_cooling_loss")
+FAULTY_DEVICES = 2
+"""Devices whose vibration rises fivefold before the first scored window, and stays there."""
+
 LAST_HOUR = 13
 
 _NOT_DELIVERED = "later"
@@ -133,7 +135,7 @@ def forget_loaded_jobs() -> None:
 def make_trained(folder: Path) -> Place:
     """Simulate the fleet into ``folder``, deliver the first hours and train on them."""
     place = Place(settings_of(folder))
-    faults = [parse_fault_share(f"{fault}={1 / DEVICES}") for fault in FAULTY]
+    faults = [FaultShare("vibration_spike", FAULTY_DEVICES / DEVICES)]
     timing = FaultTiming(earliest_onset=6.1 / LAST_HOUR, full_from=6.4 / LAST_HOUR, full_to=6.6 / LAST_HOUR)
     fleet = Fleet(simulate_registry(DEVICES, 3), 3, hour(0), hour(LAST_HOUR), faults, timing)
     write_fleet(fleet, place.settings.landing_dir, folder / "device_registry.csv", folder / "ground_truth.parquet")

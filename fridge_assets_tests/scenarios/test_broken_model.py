@@ -30,7 +30,9 @@ def test_a_tampered_artifact_is_refused_by_name_and_stops_nobody_else(cycled: Pl
     assert reason.endswith("train a new version.")
     assert cycle.publish.success
     assert contents(cycled)["isolation_forest_scores"] == before["isolation_forest_scores"]
-    scored = cycled.query("SELECT model_id, count(*) FROM model_scores WHERE window_end = ? GROUP BY 1", hour(NEXT_HOUR))
+    scored = cycled.query(
+        "SELECT model_id, count(*) FROM model_scores WHERE window_end = ? GROUP BY 1", hour(NEXT_HOUR)
+    )
     assert [(str(model).startswith(BASELINE), count) for model, count in scored] == [(True, DEVICES)]
     assert cycle.publish.metadata["device_alerts"]["window"] == hour(NEXT_HOUR).isoformat()
     devices = cycled.published.read(DEVICE_STATUS)

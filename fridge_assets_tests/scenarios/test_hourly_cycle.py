@@ -31,7 +31,8 @@ def test_every_step_of_both_runs_succeeds(first_cycle: CycleOutcome) -> None:
 
 def test_every_device_has_features_of_each_window_of_the_hour(cycled_template: Place) -> None:
     rows = cycled_template.query(
-        "SELECT window_end, count(*) FROM device_features WHERE window_end > ? GROUP BY 1 ORDER BY 1", hour(FIRST_HOUR - 1)
+        "SELECT window_end, count(*) FROM device_features WHERE window_end > ? GROUP BY 1 ORDER BY 1",
+        hour(FIRST_HOUR - 1),
     )
     assert [count for _, count in rows] == [DEVICES] * 4
     assert rows[-1][0] == WINDOW

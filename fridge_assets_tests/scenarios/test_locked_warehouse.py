@@ -37,5 +37,7 @@ def test_the_run_says_who_holds_the_file_and_the_next_one_succeeds(cycled_templa
     assert {"device_features", "model_scores"} <= reasons.keys()
     for reason in reasons.values():
         assert f"warehouse.duckdb is held by {sys.executable}" in reason or f"(process {process})" in reason
-        assert reason.endswith("for more than 0.3 s. Close that program or wait for it, then run this again; nothing was changed.")
+        assert reason.endswith(
+            "for more than 0.3 s. Close that program or wait for it, then run this again; nothing was changed."
+        )
     assert contents(place) == before

@@ -1,4 +1,4 @@
-"""Five hours without readings: nothing stale is scored meanwhile, and the next run catches up by itself (SPEC 1.4, 4)."""
+"""Five hours without readings: nothing stale is scored meanwhile, the next run catches up (SPEC 1.4, 4)."""
 
 from fridge_assets.contracts import DEVICE_STATUS
 from fridge_assets_tests.scenarios.fixtures import FIRST_HOUR

@@ -28,6 +28,10 @@ def test_two_models_on_demand_at_once_one_for_some_devices_of_a_past_window(cycl
     scored = "SELECT count(*), min(scored_at) FROM model_scores WHERE window_end = ? AND starts_with(model_id, ?)"
     assert cycled.query(scored, PAST, "isolation_forest") == [(DEVICES, cycle_time(FIRST_HOUR))]
     assert cycled.query(scored, PAST, "statistical_baseline") == [(2, cycle_time(FIRST_HOUR))]
-    of_past = cycled.query("SELECT DISTINCT device_id FROM statistical_baseline_scores WHERE window_end = ? ORDER BY 1", PAST)
+    of_past = cycled.query(
+        "SELECT DISTINCT device_id FROM statistical_baseline_scores WHERE window_end = ? ORDER BY 1", PAST
+    )
     assert [device for (device,) in of_past] == chosen
-    assert contents(cycled)["operations.device_alerts"] == before["operations.device_alerts"], "a past window alerts nobody"
+    assert contents(cycled)["operations.device_alerts"] == before["operations.device_alerts"], (
+        "a past window alerts nobody"
+    )

@@ -57,7 +57,7 @@ def test_scores_have_exactly_the_columns_of_their_contract(template_report: Scor
     assert (template_report.scores["scored_at"] == NOW).all()
 
 
-def test_a_flag_is_a_score_above_the_threshold_and_only_flagged_rows_are_explained(
+def test_only_scores_above_the_threshold_are_flagged_and_explained(
     template_report: ScoreReport,
 ) -> None:
     scores = template_report.scores
@@ -155,7 +155,7 @@ def test_nothing_scored_is_an_error_that_says_why_and_writes_nothing(
 ) -> None:
     before = contents(cycled_template)
     nobody = replace(report, scores=report.scores.head(0), left_out={"no readings in the window": 24})
-    with pytest.raises(NothingScored, match="none of 24 active devices.*: 24 with no readings in the window"):
+    with pytest.raises(NothingScored, match=r"none of 24 active devices.*: 24 with no readings in the window"):
         commit_scores(cycled_template.warehouse, nobody, "run", whole_window=True)
     assert contents(cycled_template) == before
 

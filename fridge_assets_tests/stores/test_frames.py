@@ -28,10 +28,13 @@ def test_arrow_rows_go_to_another_connection() -> None:
 
 
 def test_registered_frames_are_gone_after_the_block_even_after_an_error() -> None:
-    connection = duckdb.connect()
-    with pytest.raises(ZeroDivisionError), registered(connection, rows=pd.DataFrame({"number": [7]})):
-        assert connection.execute("SELECT number FROM rows").fetchall() == [(7,)]
-        raise ZeroDivisionError
-    with pytest.raises(duckdb.CatalogException):
-        connection.execute("SELECT number FROM rows")
-    connection.close()
+    def fail_with(connection: duckdb.DuckDBPyConnection) -> None:
+        with registered(connection, rows=pd.DataFrame({"number": [7]})):
+            assert connection.execute("SELECT number FROM rows").fetchall() == [(7,)]
+            raise ZeroDivisionError
+
+    with duckdb.connect() as connection:
+        with pytest.raises(ZeroDivisionError):
+            fail_with(connection)
+        with pytest.raises(duckdb.CatalogException):
+            connection.execute("SELECT number FROM rows")

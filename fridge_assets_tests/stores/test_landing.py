@@ -97,7 +97,9 @@ def test_old_files_are_not_waited_for(landing: Landing) -> None:
 
 
 def test_ledger_gives_back_what_was_recorded(landing: Landing) -> None:
-    full = LedgerEntry("a.csv", 10, NOON, "ingested", NOON + timedelta(minutes=1), "batch", None, 9, 5, 3, 1, NOON, NOON)
+    full = LedgerEntry(
+        "a.csv", 10, NOON, "ingested", NOON + timedelta(minutes=1), "batch", None, 9, 5, 3, 1, NOON, NOON
+    )
     refused = LedgerEntry("b.csv", 0, NOON, "refused", NOON, reason="it is empty")
     landing.record([full, refused])
     assert landing.ledger() == {"a.csv": full, "b.csv": refused}

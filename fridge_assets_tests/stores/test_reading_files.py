@@ -14,9 +14,7 @@ def write_hours(warehouse: Warehouse, batch: str, minutes: list[float]) -> list[
     rows = CLEAN_SENSOR_READINGS.sample(len(minutes)).assign(timestamp_utc=[moment(m) for m in minutes])
     with warehouse.engine() as engine:
         engine.register("rows", CLEAN_SENSOR_READINGS.to_arrow(rows))
-        engine.execute(
-            "CREATE TABLE cleaned AS SELECT *, date_trunc('hour', timestamp_utc) AS hour_start FROM rows"
-        )
+        engine.execute("CREATE TABLE cleaned AS SELECT *, date_trunc('hour', timestamp_utc) AS hour_start FROM rows")
         return write_clean_files(engine, warehouse.clean_readings_folder(), batch)
 
 
