@@ -1,14 +1,28 @@
 """Deterministic identities: UUIDv5 of a row's natural key, the same from Python and from SQL."""
 
+import hashlib
 import uuid
+from collections.abc import Iterable
 
 NAMESPACE = uuid.UUID("5f3c1d0a-6a0e-5b52-9a54-0f6f1b8c7e21")
 """The product's own namespace; changing it renames every row ever written."""
+
+# RFC 9562 section 5.5: version 5 in the 13th hex digit, variant 10 in the top bits of the 17th.
+_VARIANTS = "89ab"
 
 
 def deterministic_id(*parts: object) -> str:
     """UUIDv5 of ``parts`` joined by ``|``."""
     return str(uuid.uuid5(NAMESPACE, "|".join(str(part) for part in parts)))
+
+
+def deterministic_ids(firsts: Iterable[str], *rest: object) -> list[str]:
+    """:func:`deterministic_id` of each of ``firsts`` followed by ``rest``, ten times as fast for many."""
+    ending = "".join(f"|{part}" for part in rest)
+    digests = (hashlib.sha1(NAMESPACE.bytes + f"{first}{ending}".encode()).hexdigest() for first in firsts)
+    return [
+        f"{h[:8]}-{h[8:12]}-5{h[13:16]}-{_VARIANTS[int(h[16], 16) % 4]}{h[17:20]}-{h[20:32]}" for h in digests
+    ]
 
 
 def deterministic_id_sql(text_expression: str) -> str:
@@ -27,8 +41,7 @@ def digest_sql(text_expression: str) -> str:
 
 def id_of_digest_sql(h: str) -> str:
     """DuckDB expression for the UUIDv5 with the digest in column ``h``."""
-    # RFC 9562 section 5.5: version 5 in the 13th hex digit, variant 10 in the top bits of the 17th.
-    variant = f"['8', '9', 'a', 'b'][('0x' || substr({h}, 17, 1))::INTEGER % 4 + 1]"
+    variant = f"{list(_VARIANTS)}[('0x' || substr({h}, 17, 1))::INTEGER % 4 + 1]"
     return (
         f"concat(left({h}, 8), '-', substr({h}, 9, 4), '-5', substr({h}, 14, 3), '-', "
         f"{variant}, substr({h}, 18, 3), '-', substr({h}, 21, 12))"

@@ -14,9 +14,7 @@ HOUR_START_SQL = "make_timestamptz(epoch_us(timestamp_utc) // 3600000000 * 36000
 """The hour of ``timestamp_utc``; date_trunc gives the same by way of a calendar, which takes thirty times as long."""
 
 
-def clean(
-    connection: duckdb.DuckDBPyConnection, stored_files: Sequence[Path], settings: ReadingSettings
-) -> None:
+def clean(connection: duckdb.DuckDBPyConnection, stored_files: Sequence[Path], settings: ReadingSettings) -> None:
     """Turn ``staged`` into ``cleaned``, ``repeated_now`` and ``seen_now``.
 
     Args:
@@ -114,8 +112,7 @@ def _gaps_sql(connection: duckdb.DuckDBPyConnection, settings: ReadingSettings) 
     if not sensors:
         return "CREATE OR REPLACE TABLE gaps AS SELECT 0::BIGINT AS row_id WHERE false"
     heard = ", ".join(
-        f"{name}_first, greatest(seen.{name}, max({name}_last) OVER before) AS {name}_before"
-        for _, name in sensors
+        f"{name}_first, greatest(seen.{name}, max({name}_last) OVER before) AS {name}_before" for _, name in sensors
     )
     is_gap = " OR ".join(
         f"(null_mask & {bit} <> 0 AND ({name}_first < timestamp_utc OR {name}_before >= timestamp_utc - {memory}))"

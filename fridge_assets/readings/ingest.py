@@ -4,32 +4,22 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 import duckdb
 import pandas as pd
-import pyarrow as pa
 
-from fridge_assets.contracts import QUARANTINED_READINGS
-from fridge_assets.contracts.validation import enforce
 from fridge_assets.errors import FridgeError
-from fridge_assets.identity import deterministic_id, deterministic_id_sql
-from fridge_assets.readings.clean import HOUR_START_SQL, clean
+from fridge_assets.identity import deterministic_id
+from fridge_assets.readings.clean import clean
+from fridge_assets.readings.commit import commit_outcome, gather_outcome, read_known_state
 from fridge_assets.readings.interpretation import Interpretation
 from fridge_assets.readings.source import SourceFile, UnreadableFile, format_of, probe
 from fridge_assets.readings.staging import create_staged, know_devices, stage
 from fridge_assets.readings.witnesses import enforce_cleaned
 from fridge_assets.settings import Settings
-from fridge_assets.stores.frames import query, query_arrow, registered
+from fridge_assets.stores.frames import query
 from fridge_assets.stores.landing import Landing, LandingFile, LedgerEntry, still_growing
-from fridge_assets.stores.reading_files import (
-    CleanFile,
-    clean_files,
-    commit_clean_files,
-    ingested_files,
-    write_clean_files,
-)
 from fridge_assets.stores.warehouse import Warehouse
 
 
@@ -174,7 +164,6 @@ def _ingest_batch(
     settings: Settings,
     report: IngestReport,
 ) -> None:
-    folder = warehouse.clean_readings_folder()
     with warehouse.engine() as engine:
         if registry is not None:
             know_devices(engine, registry)
@@ -185,20 +174,14 @@ def _ingest_batch(
             for file in batch.files
         )  # fmt: skip
         report.refused.update(refused)
-        stored, ingested = _load_known_state(engine, warehouse, folder, batch)
-        clean(engine, stored, settings.readings)
-        quarantined = query(engine, _QUARANTINED_SQL, {"now": now})
-        enforce(QUARANTINED_READINGS, quarantined)
+        known = read_known_state(engine, warehouse, [file.name for file in batch.files])
+        clean(engine, known.stored_files, settings.readings)
         enforce_cleaned(engine)
-        written = write_clean_files(engine, folder, batch.batch_id)
-        per_file = query(engine, _PER_FILE_SQL)
-        due = query_arrow(engine, _DUE_SQL, _due_parameters(settings))
-        seen = query_arrow(engine, "SELECT * FROM seen_now")
-        repeated = query_arrow(engine, "SELECT * FROM repeated_now")
-        _count(engine, per_file, report)
+        outcome = gather_outcome(engine, warehouse.clean_readings_folder(), batch.batch_id, now, settings)
+        _count(engine, outcome.per_file, report)
         _warn_of_missing_zones(engine, batch, report)
-    _commit(warehouse, batch.batch_id, ingested, written, quarantined, per_file, due, seen, repeated)
-    counts = _by_file(per_file)
+    commit_outcome(warehouse, outcome, known)
+    counts = _by_file(outcome.per_file)
     landing.record(
         _ingested(
             file.name,
@@ -226,9 +209,7 @@ def _stage_files(
             refused[file.name] = str(error)
             continue
         if source.unknown_columns:
-            report.warnings.append(
-                f"{file.name}: columns {', '.join(source.unknown_columns)} are unknown and ignored"
-            )
+            report.warnings.append(f"{file.name}: columns {', '.join(source.unknown_columns)} are unknown and ignored")
         # Files of one shape are read together, except where row numbers come from counting.
         key = (source.columns, source.interpretation.to_json()) if source.format == "parquet" else file.name
         groups[key].append((source, file))
@@ -253,88 +234,6 @@ def _stage_group(
             refused |= _stage_group(engine, [member], settings)
         return refused
     return {}
-
-
-def _load_known_state(
-    engine: duckdb.DuckDBPyConnection, warehouse: Warehouse, folder: Path, batch: _Batch
-) -> tuple[list[Path], int]:
-    """Copy ``device_last_seen`` into the engine.
-
-    Returns:
-        The stored files of the hours that ``staged`` touches, and how many landing files have been ingested.
-
-    Raises:
-        FridgeError: another ingestion took a file of ``batch`` meanwhile.
-    """
-    hours = engine.execute(
-        f"SELECT DISTINCT {HOUR_START_SQL} FROM staged WHERE reason IS NULL"
-    ).fetchall()
-    with warehouse.read() as connection:
-        ingested = ingested_files(connection)
-        names = [file.name for file in batch.files]
-        taken = "SELECT 1 FROM ingest_batches WHERE list_contains($names, source_file) LIMIT 1"
-        if connection.execute(taken, {"names": names}).fetchall():
-            raise _beside_another_ingestion()
-        seen = query_arrow(connection, "SELECT * FROM device_last_seen")
-        stored = [path for (hour,) in sorted(hours) for path in clean_files(connection, folder, hour, hour)]
-    with registered(engine, seen=seen):
-        engine.execute("CREATE OR REPLACE TABLE device_last_seen AS SELECT * FROM seen")
-    return stored, ingested
-
-
-def _beside_another_ingestion() -> FridgeError:
-    return FridgeError(
-        "Another ingestion stored readings while this one was reading", "Nothing was written; run this again."
-    )
-
-
-def _commit(
-    warehouse: Warehouse,
-    batch_id: str,
-    ingested: int,
-    written: Sequence[CleanFile],
-    quarantined: pd.DataFrame,
-    per_file: pd.DataFrame,
-    due: pa.Table,
-    seen: pa.Table,
-    repeated: pa.Table,
-) -> None:
-    columns = ", ".join(QUARANTINED_READINGS.column_names)
-    with (
-        warehouse.transaction() as connection,
-        registered(
-            connection, quarantined=quarantined, per_file=per_file, due=due, seen=seen, repeated=repeated
-        ),
-    ):
-        if ingested_files(connection) != ingested:
-            raise _beside_another_ingestion()
-        commit_clean_files(connection, written)
-        connection.execute(
-            f"INSERT INTO quarantined_readings SELECT {columns} FROM quarantined "
-            "ANTI JOIN quarantined_readings USING (quarantine_id)"
-        )
-        connection.execute(
-            "INSERT INTO ingest_batches BY NAME SELECT $batch AS batch_id, * FROM per_file", {"batch": batch_id}
-        )
-        connection.execute("INSERT INTO due_windows BY NAME SELECT * FROM due")
-        connection.execute(
-            "INSERT INTO repeated_events SELECT * FROM repeated ANTI JOIN repeated_events USING (event_id)"
-        )
-        _merge_last_seen(connection)
-
-
-def _merge_last_seen(connection: duckdb.DuckDBPyConnection) -> None:
-    columns = [
-        row[0] for row in connection.execute("DESCRIBE device_last_seen").fetchall() if row[0] != "device_id"
-    ]
-    merged = ", ".join(f"greatest(old.{c}, new.{c}) AS {c}" for c in columns)
-    connection.execute(
-        f"CREATE TEMP TABLE merged AS SELECT device_id, {merged} "
-        "FROM device_last_seen AS old FULL JOIN seen AS new USING (device_id)"
-    )
-    connection.execute("DELETE FROM device_last_seen")
-    connection.execute("INSERT INTO device_last_seen SELECT * FROM merged")
-    connection.execute("DROP TABLE merged")
 
 
 def _count(engine: duckdb.DuckDBPyConnection, per_file: pd.DataFrame, report: IngestReport) -> None:
@@ -398,59 +297,6 @@ def _moment(value: Any) -> datetime | None:
     return None if pd.isna(value) else pd.Timestamp(value).tz_convert(UTC).to_pydatetime()
 
 
-def _due_parameters(settings: Settings) -> dict[str, int]:
-    return {
-        "window": int(settings.features.window.total_seconds()),
-        "lateness": int(settings.readings.allowed_lateness.total_seconds()),
-    }
-
-
 _NO_ROWS: Mapping[str, Any] = {
     "rows": 0, "clean": 0, "quarantined": 0, "duplicates": 0, "first_timestamp": None, "last_timestamp": None,
 }  # fmt: skip
-
-_QUARANTINED_SQL = f"""
-SELECT {deterministic_id_sql("source_file || '|' || row_number::VARCHAR || '|' || reason")} AS quarantine_id,
-  source_file, row_number, reason, detail, device_id, raw, $now::TIMESTAMPTZ AS quarantined_at
-FROM staged WHERE reason IS NOT NULL ORDER BY source_file, row_number
-"""
-
-_PER_FILE_SQL = """
-WITH removed AS (
-  SELECT source_file, count(*) AS duplicates
-  FROM usable JOIN repeats USING (row_id) WHERE NOT kept GROUP BY source_file
-),
-delivered AS (
-  SELECT source_file, count(*) AS rows, count(reason) AS quarantined,
-    min(timestamp_utc) FILTER (reason IS NULL) AS first_timestamp,
-    max(timestamp_utc) FILTER (reason IS NULL) AS last_timestamp
-  FROM staged GROUP BY source_file
-)
-SELECT source_file, rows, rows - quarantined - coalesce(duplicates, 0) AS clean, quarantined,
-  coalesce(duplicates, 0) AS duplicates, first_timestamp, last_timestamp
-FROM delivered LEFT JOIN removed USING (source_file) ORDER BY source_file
-"""
-
-# A window is due for every device once it has closed; readings that arrive later make it due again for their own
-# device only. Whole minutes keep the number of recomputations small.
-_DUE_SQL = """
-WITH arrivals AS (
-  SELECT device_id, timestamp_utc, timestamp_ingested FROM cleaned
-  UNION ALL
-  SELECT device_id, timestamp_utc, timestamp_ingested
-  FROM usable SEMI JOIN (SELECT row_id FROM repeats SEMI JOIN repeated_now USING (event_id)) USING (row_id)
-),
-timed AS (
-  SELECT device_id,
-    make_timestamptz(epoch_us(timestamp_utc) // ($window * 1000000) * $window * 1000000) AS window_start,
-    make_timestamptz((epoch_us(timestamp_utc) // ($window * 1000000) * $window + $window + $lateness) * 1000000)
-      AS closes_at,
-    coalesce(  -- an infinite time has no microseconds
-      make_timestamptz((epoch_us(timestamp_ingested) // 60000000 + 1) * 60000000), timestamp_ingested
-    ) AS arrived_at
-  FROM arrivals
-)
-SELECT DISTINCT window_start, CASE WHEN arrived_at > closes_at THEN device_id END AS device_id,
-  CASE WHEN arrived_at > closes_at THEN arrived_at ELSE closes_at END AS due_at
-FROM timed
-"""

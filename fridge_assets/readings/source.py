@@ -62,9 +62,7 @@ class SourceFile:
     @property
     def unknown_columns(self) -> tuple[str, ...]:
         """Their columns that we ignore."""
-        return tuple(
-            n for n, _ in self.columns if self.interpretation.ours(n) not in SENSOR_READINGS.column_names
-        )
+        return tuple(n for n, _ in self.columns if self.interpretation.ours(n) not in SENSOR_READINGS.column_names)
 
 
 def format_of(path: Path) -> Format | None:
@@ -152,18 +150,14 @@ def identifier(name: str) -> str:
     return '"' + name.replace('"', '""') + '"'
 
 
-def _columns(
-    connection: duckdb.DuckDBPyConnection, path: Path, format_: Format
-) -> tuple[tuple[str, str], ...]:
+def _columns(connection: duckdb.DuckDBPyConnection, path: Path, format_: Format) -> tuple[tuple[str, str], ...]:
     file = text_literal(str(path))
     match format_:
         case "parquet":
             described = connection.execute(f"DESCRIBE SELECT * FROM read_parquet({file})").fetchall()
             return tuple((str(row[0]), str(row[1])) for row in described)
         case "csv":
-            described = connection.execute(
-                f"DESCRIBE SELECT * FROM {_read_csv(file, rejects=False)}"
-            ).fetchall()
+            described = connection.execute(f"DESCRIBE SELECT * FROM {_read_csv(file, rejects=False)}").fetchall()
             return tuple((str(row[0]), "VARCHAR") for row in described if row[0] != _PATH)
         case "jsonl":
             keys = connection.execute(
@@ -190,9 +184,7 @@ def _require_columns(source: SourceFile) -> None:
 
 def _read_csv(files: str, *, rejects: bool = True) -> str:
     reject = ", store_rejects = true" if rejects else ", ignore_errors = true"
-    return (
-        f"read_csv([{files}], header = true, all_varchar = true, filename = '{_PATH}', sample_size = 1000{reject})"
-    )
+    return f"read_csv([{files}], header = true, all_varchar = true, filename = '{_PATH}', sample_size = 1000{reject})"
 
 
 def _read_lines(files: str) -> str:

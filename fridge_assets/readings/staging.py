@@ -63,9 +63,7 @@ def stage(
     """
     connection.execute(f"SET TimeZone = '{source.interpretation.timezone}'")
     try:
-        connection.execute(
-            _stage_sql(source, paths, settings, _has_registry(connection)), {"received_at": received_at}
-        )
+        connection.execute(_stage_sql(source, paths, settings, _has_registry(connection)), {"received_at": received_at})
         if source.format == "csv":
             _stage_rejected_lines(connection)
     except duckdb.OutOfMemoryException:
@@ -77,22 +75,16 @@ def stage(
 
 
 def _has_registry(connection: duckdb.DuckDBPyConnection) -> bool:
-    return bool(
-        connection.execute("SELECT 1 FROM duckdb_tables() WHERE table_name = 'known_devices'").fetchall()
-    )
+    return bool(connection.execute("SELECT 1 FROM duckdb_tables() WHERE table_name = 'known_devices'").fetchall())
 
 
-def _stage_sql(
-    source: SourceFile, paths: Sequence[Path], settings: ReadingSettings, has_registry: bool
-) -> str:
+def _stage_sql(source: SourceFile, paths: Sequence[Path], settings: ReadingSettings, has_registry: bool) -> str:
     typed = ",\n    ".join(_typed_columns(source))
     in_range = ",\n    ".join(
         f"CASE WHEN {s.name} BETWEEN {s.minimum} AND {s.maximum} THEN {s.name} END AS {s.name}_ok"
         for s in NUMERIC_SENSORS
     )
-    null_mask = " + ".join(
-        f"CASE WHEN {s.name} IS NULL THEN {1 << i} ELSE 0 END" for i, s in enumerate(SENSORS)
-    )
+    null_mask = " + ".join(f"CASE WHEN {s.name} IS NULL THEN {1 << i} ELSE 0 END" for i, s in enumerate(SENSORS))
     range_violation = " OR ".join(f"({s.name} IS NOT NULL AND {s.name}_ok IS NULL)" for s in NUMERIC_SENSORS)
     all_null = " AND ".join(
         [f"{s.name}_ok IS NULL" for s in NUMERIC_SENSORS] + [f"{s.name} IS NULL" for s in BOOLEAN_SENSORS]
@@ -180,9 +172,7 @@ def _typed_columns(source: SourceFile) -> list[str]:
         f"{device_text} AS timestamp_text",
         f"{zoneless} AS zoneless",
         f"{ingested_time} AS timestamp_ingested",
-        f"coalesce({', '.join(problems)}, NULL::VARCHAR) AS unreadable"
-        if problems
-        else "NULL::VARCHAR AS unreadable",
+        f"coalesce({', '.join(problems)}, NULL::VARCHAR) AS unreadable" if problems else "NULL::VARCHAR AS unreadable",
     ]
     return columns
 

@@ -81,8 +81,13 @@ def read_model_input(
             "WHERE window_end = $window ORDER BY device_id",
             {"window": window_end},
         )
+        silent = query(
+            connection,
+            "SELECT device_id FROM devices ANTI JOIN "
+            "(SELECT device_id FROM device_features WHERE window_end = $window) USING (device_id) ORDER BY device_id",
+            {"window": window_end},
+        )["device_id"]
     complete = rows["sensor_completeness"] >= settings.scoring.min_completeness
-    silent = devices.loc[~devices["device_id"].isin(rows["device_id"]), "device_id"]
     left_out = {
         "no readings in the window": silent.tolist(),
         f"sensor completeness below {settings.scoring.min_completeness:g}": rows.loc[~complete, "device_id"].tolist(),

@@ -11,7 +11,7 @@ import pandas as pd
 from fridge_assets.contracts import MODEL_SCORES
 from fridge_assets.contracts.validation import enforce
 from fridge_assets.errors import FridgeError
-from fridge_assets.identity import deterministic_id
+from fridge_assets.identity import deterministic_id, deterministic_ids
 from fridge_assets.models.version import ModelVersion
 from fridge_assets.scoring.model_input import ModelInput
 from fridge_assets.settings import Settings
@@ -72,7 +72,7 @@ def score_window(version: ModelVersion, given: ModelInput, now: datetime, settin
     window = given.window_end.isoformat()
     frame = pd.DataFrame(
         {
-            "score_id": [deterministic_id(device, window, metadata.model_id) for device in rows["device_id"]],
+            "score_id": deterministic_ids(rows["device_id"], window, metadata.model_id),
             "device_id": rows["device_id"].to_numpy(),
             "window_start": rows["window_start"].to_numpy(),
             "window_end": rows["window_end"].to_numpy(),

@@ -6,16 +6,16 @@ from pathlib import Path
 
 import dagster as dg
 import pytest
+from dagster._core.definitions.run_request import InstigatorType
 from dagster._core.instance.config import PoolGranularity
 
 from fridge_assets.automation.instance import open_instance, prepare_dagster_home
-from fridge_assets_tests.scenarios.small_fleet import settings_of
+from fridge_assets_tests.scenarios.small_fleet import put_back, settings_of
 
 
 @pytest.fixture
 def instance(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[dg.DagsterInstance]:
-    monkeypatch.setenv("DAGSTER_HOME", "")
-    monkeypatch.setenv("FRIDGE_DATA_DIR", "")
+    put_back(monkeypatch)
     with open_instance(settings_of(tmp_path / "data")) as instance:
         yield instance
 
@@ -34,7 +34,7 @@ def test_lost_runs_are_noticed_and_tried_again_but_failed_steps_are_not(instance
 
 def test_nothing_is_sent_home_and_old_ticks_are_purged(instance: dg.DagsterInstance) -> None:
     assert not instance.telemetry_enabled
-    kept = instance.get_tick_retention_settings(dg._core.definitions.run_request.InstigatorType.SENSOR)
+    kept = instance.get_tick_retention_settings(InstigatorType.SENSOR)
     assert {status.value: days for status, days in kept.items()} == {
         "STARTED": -1,
         "SKIPPED": 2,

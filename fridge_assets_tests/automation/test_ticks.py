@@ -11,7 +11,7 @@ from fridge_assets.automation.instance import open_instance
 from fridge_assets.automation.jobs import PUBLISHES_ITSELF_TAG, SCORE_JOBS, SOURCE_RUN_TAG
 from fridge_assets.automation.launch import clock_config
 from fridge_assets.definitions import build_definitions
-from fridge_assets_tests.scenarios.small_fleet import Place, cycle_time, graph_of, settings_of
+from fridge_assets_tests.scenarios.small_fleet import Place, cycle_time, graph_of, put_back, settings_of
 
 AS_OF = cycle_time(7)
 ENDINGS = {"success": "SUCCESS", "failure": "FAILURE", "cancellation": "CANCELED"}
@@ -27,8 +27,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def instance(folder: Path) -> Iterator[dg.DagsterInstance]:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("DAGSTER_HOME", "")
-        patch.setenv("FRIDGE_DATA_DIR", "")
+        put_back(patch)
         with open_instance(settings_of(folder)) as instance:
             yield instance
 

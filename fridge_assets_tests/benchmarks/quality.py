@@ -38,7 +38,8 @@ from fridge_assets.stores.operations import Operations
 DEVICES = 1000
 FAULTY = 0.05
 HOURS, TRAINED_ON = 96, 48
-SEED = 11
+SEED = 20
+"""Neither the simulator (1) nor the models (11) were tuned on it."""
 START = datetime(2026, 3, 2, tzinfo=UTC)
 HOUR = timedelta(hours=1)
 GRACE = 6 * HOUR
@@ -88,8 +89,8 @@ def replay(folder: Path, seed: int) -> Replay:
     chosen = AlertFilter(active_only=False, min_severity="MEDIUM", limit=1_000_000)
     with operations.read() as connection:
         alerts = list_alerts(connection, chosen)
-    told = ~alerts["suppressed"] & (alerts["alert_type"] != "ANOMALY_RESOLVED")
-    return Replay(fleet.ground_truth, alerts[told].sort_values("window_end"), DEVICES)
+    # Every row that is left was told, also one that recovery has since closed: that one was rewritten in place.
+    return Replay(fleet.ground_truth, alerts.sort_values("window_end"), DEVICES)
 
 
 def judge_faults(result: Replay) -> pd.DataFrame:
@@ -143,14 +144,14 @@ def per_fault(judged: pd.DataFrame) -> pd.DataFrame:
 
 def print_table(faults: pd.DataFrame) -> None:
     """The faults as a table."""
-    table = Table(title="Alerts of MEDIUM or higher, from onset to 6 h after full severity")
-    table.add_column("fault")
-    for heading in ("number", "found", "median lead to full severity (h)", "to failure (h)", "sensor named"):
+    table = Table(title="First alert of MEDIUM or higher, median hours; onset to 6 h after full severity counts")
+    table.add_column("fault", no_wrap=True)
+    for heading in ("number", "found", "h before full severity", "h before failure", "sensor named"):
         table.add_column(heading, justify="right")
     for fault, row in faults.iterrows():
         leads = (f"{row[name]:+.1f}" if row["found"] else "–" for name in ("lead_to_full", "lead_to_failure"))
         named = f"{row['named']:.0%}" if row["found"] else "–"
-        table.add_row(str(fault), str(row["number"]), str(row["found"]), *leads, named)
+        table.add_row(str(fault), str(int(row["number"])), str(int(row["found"])), *leads, named)
     CONSOLE.print(table)
 
 

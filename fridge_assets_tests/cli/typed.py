@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from fridge_assets_tests.scenarios.small_fleet import put_back
+
 program = importlib.import_module("fridge_assets.cli.main")
 
 
@@ -15,8 +17,7 @@ def typed(folder: Path, *words: str) -> tuple[int, str, str]:
     """Exit code, standard output and standard error of ``fridge-assets --data-dir FOLDER WORDS…``."""
     out, error = io.StringIO(), io.StringIO()
     with pytest.MonkeyPatch.context() as patch, redirect_stdout(out), redirect_stderr(error):
-        patch.setenv("FRIDGE_DATA_DIR", "")  # so that it is put back afterwards
-        patch.setenv("DAGSTER_HOME", "")
+        put_back(patch)
         patch.setattr(sys, "argv", ["fridge-assets", "--data-dir", str(folder), *words])
         code = program._run()
     return code, out.getvalue(), error.getvalue()

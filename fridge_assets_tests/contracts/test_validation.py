@@ -18,6 +18,7 @@ SHELVES = Contract(
         Column("colour", "text", "colour", allowed=("red", "blue")),
         Column("load", "double", "load", "kg", nullable=False, minimum=0, maximum=50),
         Column("height", "integer", "height", minimum=1),
+        Column("slope", "double", "slope", maximum=0.5),
         Column("opened", "timestamp", "opened", nullable=False),
         Column("closed", "timestamp", "closed", nullable=False),
         Column("tags", "text_list", "tags", nullable=False, max_items=2),
@@ -53,13 +54,14 @@ def put(column: str, *values: object) -> Change:
         (put("load", -0.1, 50.1, 0.0, 50.0), "load must lie in 0 … 50 kg", ("load",), 2),
         (put("load", np.inf), "load must lie in 0 … 50 kg", ("load",), 1),
         (put("height", 0), "height must lie in 1 … ∞", ("height",), 1),
+        (put("slope", 0.6), "slope must lie in -∞ … 0.5", ("slope",), 1),
         (put("colour", "green", None, "red"), "colour must be one of red, blue", ("colour",), 1),
         (put("shelf", "a", "b", "a"), "shelf must be unique", ("shelf",), 2),
         (put("closed", *[LONG_AGO] * 3), "closed must be after opened", ("closed", "opened"), 3),
         (put("tags", ["x", "y", "z"], ["x", "y"]), "tags must be a list of at most 2 items", ("tags",), 1),
         (put("tags", None), "tags must be a list of at most 2 items", ("tags",), 1),
     ],
-    ids=["null", "NaN", "range", "infinity", "one-sided range", "allowed", "unique", "order", "length", "no list"],
+    ids=["null", "NaN", "range", "infinity", "least", "most", "allowed", "unique", "order", "length", "no list"],
 )  # fmt: skip
 def test_each_kind_of_violation_is_found_with_its_rows(
     change: Change, rule: str, columns: tuple[str, ...], rows: int
@@ -118,7 +120,7 @@ def test_sample_rows_are_found_by_position_whatever_the_index() -> None:
 def test_missing_column_is_named_beside_the_columns_that_are_there() -> None:
     report = validate(SHELVES, SHELVES.sample(2)[["shelf", "colour"]])
     assert not report.passed
-    assert "columns load, height, opened, closed, tags, weights must be present" in report.sentence()
+    assert "columns load, height, slope, opened, closed, tags, weights must be present" in report.sentence()
     assert "columns are shelf, colour" in report.sentence()
 
 

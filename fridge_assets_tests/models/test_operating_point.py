@@ -91,7 +91,7 @@ def test_a_few_faulty_devices_do_not_bend_the_effects(rows: pd.DataFrame, fitted
     spoiled.loc[faulty & late, "temp_condenser_mean"] += 40.0
     bent = OperatingPoint.fit(spoiled, feature_matrix(spoiled, FEATURES), FEATURES, MODEL_FEATURES)
     difference = adjusted(bent, rows) - adjusted(fitted, rows)
-    assert difference["temp_condenser_mean"].abs().quantile(0.95) < 0.5
+    assert difference["temp_condenser_mean"].abs().quantile(0.95) < 1.2  # least squares: 1.7
 
 
 def test_windows_of_an_unknown_cohort_have_the_fleets_effects(rows: pd.DataFrame, fitted: OperatingPoint) -> None:

@@ -5,7 +5,8 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 
 import dagster as dg
 
@@ -13,33 +14,38 @@ from fridge_assets_tests.scenarios.small_fleet import Place
 
 _PROGRAM = [sys.executable, "-c", "from fridge_assets.cli import main; main()"]
 
-_PATIENCE = 120.0
-"""Seconds after which a step that has not started never will."""
+_PATIENCE = 240.0
+"""Seconds after which what has not happened never will, on a machine with other work to do."""
 
 
-def start(place: Place, *words: str, environment: Mapping[str, str] | None = None) -> subprocess.Popen[str]:
-    """Start ``fridge-assets --data-dir PLACE WORDS…`` in a process group of its own."""
-    return subprocess.Popen(
+@contextmanager
+def started(place: Place, *words: str) -> Iterator[subprocess.Popen[str]]:
+    """``fridge-assets --data-dir PLACE WORDS…`` in a process group of its own, which ends with the block."""
+    process = subprocess.Popen(
         [*_PROGRAM, "--data-dir", str(place.root), *words],
-        env={**os.environ, "FRIDGE_READINGS__SETTLE": "PT0S", **(environment or {})},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
         start_new_session=True,
     )
+    try:
+        yield process
+    finally:
+        kill(process)
 
 
-def finish(process: subprocess.Popen[str]) -> str:
-    """Wait for the end of a process that should succeed; returns what it printed."""
-    out, error = process.communicate(timeout=120)
-    assert process.returncode == 0, f"{out}\n{error}"
-    return out
+def finish(process: subprocess.Popen[str]) -> tuple[int, str, str]:
+    """Wait for the end of a process; its exit code, standard output and standard error."""
+    out, error = process.communicate(timeout=_PATIENCE)
+    return process.returncode, out, error
 
 
 def kill(process: subprocess.Popen[str]) -> None:
     """SIGKILL the process and all it started, as the kernel does when memory runs out."""
-    os.killpg(process.pid, signal.SIGKILL)
-    process.communicate(timeout=30)
+    with suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
+    if process.returncode is None:
+        process.communicate(timeout=_PATIENCE)
 
 
 def wait_for_step(instance: dg.DagsterInstance, step: str, process: subprocess.Popen[str]) -> None:
@@ -64,5 +70,4 @@ def _wait_for(
                 if entry.dagster_event is not None and entry.dagster_event.step_key == step:
                     return entry.dagster_event
         time.sleep(0.02)
-    kill(process)
     raise AssertionError(f"{step} did not start within {_PATIENCE:g} s")

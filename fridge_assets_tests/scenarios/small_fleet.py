@@ -116,14 +116,22 @@ class Place:
 def graph_of(settings: Settings) -> Iterator[dg.DagsterInstance]:
     """The graph over one data folder in this process, as if it had been started for that folder."""
     with pytest.MonkeyPatch.context() as patch:
-        for name in ("FRIDGE_DATA_DIR", "DAGSTER_HOME"):
-            patch.setenv(name, os.environ.get(name, ""))  # so that they are put back afterwards
+        put_back(patch)
         graph = fridge_assets.definitions.build_definitions(settings)
         patch.setattr(fridge_assets.definitions, "defs", graph)
         forget_loaded_jobs()
         with open_instance(settings) as instance:
             yield instance
     forget_loaded_jobs()
+
+
+def put_back(patch: pytest.MonkeyPatch) -> None:
+    """Have ``patch`` put back at its end the variables that opening a data folder sets."""
+    for name in ("FRIDGE_DATA_DIR", "DAGSTER_HOME"):
+        value = os.environ.get(name)
+        patch.setenv(name, value or "")
+        if value is None:
+            patch.delenv(name)
 
 
 def forget_loaded_jobs() -> None:

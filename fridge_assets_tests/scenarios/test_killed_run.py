@@ -6,12 +6,21 @@ import time
 from datetime import timedelta
 
 import pandas as pd
+import pytest
 
 from fridge_assets.automation.instance import open_instance
 from fridge_assets_tests.scenarios.contents import WALL_TIME, contents, warehouse_tables
 from fridge_assets_tests.scenarios.fixtures import FIRST_HOUR
-from fridge_assets_tests.scenarios.processes import kill, start, wait_for_step, wait_for_worker
-from fridge_assets_tests.scenarios.small_fleet import Place, cycle_time, hour
+from fridge_assets_tests.scenarios.processes import finish, kill, started, wait_for_step, wait_for_worker
+from fridge_assets_tests.scenarios.small_fleet import Place, cycle_time, hour, put_back
+
+pytestmark = pytest.mark.timeout(900)
+
+
+@pytest.fixture(autouse=True)
+def _environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    put_back(monkeypatch)
+
 
 _KILLED_DURING = {
     "ingest": timedelta(milliseconds=300),
@@ -26,11 +35,13 @@ def test_after_kills_every_table_is_readable_and_the_next_run_ends_as_an_undistu
 ) -> None:
     trained.deliver(FIRST_HOUR)
     for step, delay in _KILLED_DURING.items():
-        process = start(trained, "run", "hourly", "--as-of", cycle_time(FIRST_HOUR).isoformat())
-        with open_instance(trained.settings) as instance:
+        with (
+            started(trained, "run", "hourly", "--as-of", cycle_time(FIRST_HOUR).isoformat()) as process,
+            open_instance(trained.settings) as instance,
+        ):
             wait_for_step(instance, step, process)
-        time.sleep(delay.total_seconds())
-        kill(process)
+            time.sleep(delay.total_seconds())
+            kill(process)
         _everything_is_readable(trained)
     assert trained.run_hourly(FIRST_HOUR).success
     assert contents(trained, WALL_TIME) == contents(cycled_template, WALL_TIME)
@@ -39,11 +50,13 @@ def test_after_kills_every_table_is_readable_and_the_next_run_ends_as_an_undistu
 def test_a_model_whose_process_is_killed_keeps_its_last_scores_and_stops_nobody_else(cycled: Place) -> None:
     before = contents(cycled)
     cycled.deliver(FIRST_HOUR + 1)
-    process = start(cycled, "run", "hourly", "--as-of", cycle_time(FIRST_HOUR + 1).isoformat())
-    with open_instance(cycled.settings) as instance:
+    with (
+        started(cycled, "run", "hourly", "--as-of", cycle_time(FIRST_HOUR + 1).isoformat()) as process,
+        open_instance(cycled.settings) as instance,
+    ):
         os.kill(wait_for_worker(instance, "isolation_forest_scores", process), signal.SIGKILL)
-    said, error = process.communicate(timeout=120)
-    assert process.returncode == 1
+        code, said, error = finish(process)
+    assert code == 1
     assert "isolation_forest_scores: its process was killed, perhaps because memory ran out" in error
     assert "statistical_baseline_scores" not in error
     assert "device_status" in said

@@ -1,9 +1,13 @@
 """Two programs run at once over one data folder: both results stay (SPEC 2)."""
 
+import pytest
+
 from fridge_assets_tests.scenarios.contents import WALL_TIME, contents
 from fridge_assets_tests.scenarios.fixtures import FIRST_HOUR
-from fridge_assets_tests.scenarios.processes import finish, start
+from fridge_assets_tests.scenarios.processes import finish, started
 from fridge_assets_tests.scenarios.small_fleet import DEVICES, Place, cycle_time, hour
+
+pytestmark = pytest.mark.timeout(900)
 
 AS_OF = ("--as-of", cycle_time(FIRST_HOUR).isoformat())
 PAST = hour(FIRST_HOUR - 0.25)
@@ -11,8 +15,10 @@ PAST = hour(FIRST_HOUR - 0.25)
 
 def test_two_hourly_cycles_at_once_leave_what_one_leaves(trained: Place, cycled_template: Place) -> None:
     trained.deliver(FIRST_HOUR)
-    for process in [start(trained, "run", "hourly", *AS_OF) for _ in range(2)]:
-        finish(process)
+    with started(trained, "run", "hourly", *AS_OF) as one, started(trained, "run", "hourly", *AS_OF) as other:
+        for process in (one, other):
+            code, _, error = finish(process)
+            assert (code, error) == (0, "")
     expected, found = contents(cycled_template, WALL_TIME), contents(trained, WALL_TIME)
     assert found == expected
 
@@ -21,10 +27,12 @@ def test_two_models_on_demand_at_once_one_for_some_devices_of_a_past_window(cycl
     before = contents(cycled)
     chosen = [str(device) for (device,) in cycled.query("SELECT device_id FROM device_status ORDER BY 1 LIMIT 2")]
     past = ("--window-end", PAST.isoformat(), *AS_OF)
-    forest = start(cycled, "run", "model", "isolation_forest", *past)
-    baseline = start(cycled, "run", "model", "statistical_baseline", "--devices", ",".join(chosen), *past)
-    assert "isolation_forest_scores" in finish(forest)
-    assert "statistical_baseline_scores" in finish(baseline)
+    with (
+        started(cycled, "run", "model", "isolation_forest", *past) as forest,
+        started(cycled, "run", "model", "statistical_baseline", "--devices", ",".join(chosen), *past) as baseline,
+    ):
+        assert finish(forest)[::2] == (0, "")
+        assert finish(baseline)[::2] == (0, "")
     scored = "SELECT count(*), min(scored_at) FROM model_scores WHERE window_end = ? AND starts_with(model_id, ?)"
     assert cycled.query(scored, PAST, "isolation_forest") == [(DEVICES, cycle_time(FIRST_HOUR))]
     assert cycled.query(scored, PAST, "statistical_baseline") == [(2, cycle_time(FIRST_HOUR))]

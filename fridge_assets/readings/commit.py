@@ -1,0 +1,220 @@
+"""One batch between the engine and the warehouse: what is known before it, what it leaves behind, its one commit."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+import duckdb
+import pandas as pd
+import pyarrow as pa
+
+from fridge_assets.contracts import QUARANTINED_READINGS
+from fridge_assets.contracts.validation import enforce
+from fridge_assets.errors import FridgeError
+from fridge_assets.identity import deterministic_id_sql
+from fridge_assets.readings.clean import HOUR_START_SQL
+from fridge_assets.settings import Settings
+from fridge_assets.stores.frames import query, query_arrow, registered
+from fridge_assets.stores.reading_files import (
+    CleanFile,
+    clean_files,
+    commit_clean_files,
+    ingested_files,
+    write_clean_files,
+)
+from fridge_assets.stores.warehouse import Warehouse
+
+
+@dataclass(frozen=True)
+class KnownState:
+    """What the warehouse knew when a batch was cleaned.
+
+    Args:
+        stored_files: clean readings of the hours that the batch touches.
+        ingested: landing files ingested so far; a commit beside another ingestion is refused by it.
+    """
+
+    stored_files: Sequence[Path]
+    ingested: int
+
+
+@dataclass(frozen=True)
+class BatchOutcome:
+    """What a cleaned batch leaves behind.
+
+    Args:
+        batch_id: identity of the batch.
+        written: Parquet files of its clean readings, not committed yet.
+        quarantined: QUARANTINED_READINGS rows.
+        per_file: ``source_file``, ``rows``, ``clean``, ``quarantined``, ``duplicates``, first and last timestamp.
+        due: windows to compute: ``window_start``, ``device_id`` (null: all), ``due_at``.
+        seen: in the shape of ``device_last_seen``.
+        repeated: ``event_id`` and ``timestamp_utc`` of events that an earlier batch had stored.
+    """
+
+    batch_id: str
+    written: Sequence[CleanFile]
+    quarantined: pd.DataFrame
+    per_file: pd.DataFrame
+    due: pa.Table
+    seen: pa.Table
+    repeated: pa.Table
+
+
+def read_known_state(engine: duckdb.DuckDBPyConnection, warehouse: Warehouse, file_names: Sequence[str]) -> KnownState:
+    """Copy ``device_last_seen`` into the engine and look up what is stored.
+
+    Args:
+        engine: holds ``staged``.
+        warehouse: the store.
+        file_names: landing files of the batch.
+
+    Raises:
+        FridgeError: another ingestion took one of the files meanwhile.
+    """
+    hours = engine.execute(f"SELECT DISTINCT {HOUR_START_SQL} FROM staged WHERE reason IS NULL").fetchall()
+    folder = warehouse.clean_readings_folder()
+    with warehouse.read() as connection:
+        ingested = ingested_files(connection)
+        taken = "SELECT 1 FROM ingest_batches WHERE list_contains($names, source_file) LIMIT 1"
+        if connection.execute(taken, {"names": list(file_names)}).fetchall():
+            raise _beside_another_ingestion()
+        seen = query_arrow(connection, "SELECT * FROM device_last_seen")
+        stored = [path for (hour,) in sorted(hours) for path in clean_files(connection, folder, hour, hour)]
+    with registered(engine, seen=seen):
+        engine.execute("CREATE OR REPLACE TABLE device_last_seen AS SELECT * FROM seen")
+    return KnownState(stored, ingested)
+
+
+def gather_outcome(
+    engine: duckdb.DuckDBPyConnection, folder: Path, batch_id: str, now: datetime, settings: Settings
+) -> BatchOutcome:
+    """Write the engine's clean readings as files and take everything else that is to be committed with them.
+
+    Args:
+        engine: holds the tables that :func:`fridge_assets.readings.clean.clean` leaves.
+        folder: the warehouse's folder of clean readings.
+        batch_id: identity of the batch.
+        now: recorded as the time of quarantine.
+        settings: window length and lateness.
+
+    Raises:
+        ContractViolation: a quarantined row breaks its contract.
+    """
+    quarantined = query(engine, _QUARANTINED_SQL, {"now": now})
+    enforce(QUARANTINED_READINGS, quarantined)
+    spans = {
+        "window": int(settings.features.window.total_seconds()),
+        "lateness": int(settings.readings.allowed_lateness.total_seconds()),
+    }
+    return BatchOutcome(
+        batch_id=batch_id,
+        written=write_clean_files(engine, folder, batch_id),
+        quarantined=quarantined,
+        per_file=query(engine, _PER_FILE_SQL),
+        due=query_arrow(engine, _DUE_SQL, spans),
+        seen=query_arrow(engine, "SELECT * FROM seen_now"),
+        repeated=query_arrow(engine, "SELECT * FROM repeated_now"),
+    )
+
+
+def commit_outcome(warehouse: Warehouse, outcome: BatchOutcome, known: KnownState) -> None:
+    """Store ``outcome`` in one transaction.
+
+    Raises:
+        FridgeError: another ingestion committed since ``known`` was read; nothing was written.
+    """
+    columns = ", ".join(QUARANTINED_READINGS.column_names)
+    with (
+        warehouse.transaction() as connection,
+        registered(
+            connection,
+            quarantined=outcome.quarantined,
+            per_file=outcome.per_file,
+            due=outcome.due,
+            seen=outcome.seen,
+            repeated=outcome.repeated,
+        ),
+    ):
+        if ingested_files(connection) != known.ingested:
+            raise _beside_another_ingestion()
+        commit_clean_files(connection, outcome.written)
+        connection.execute(
+            f"INSERT INTO quarantined_readings SELECT {columns} FROM quarantined "
+            "ANTI JOIN quarantined_readings USING (quarantine_id)"
+        )
+        connection.execute(
+            "INSERT INTO ingest_batches BY NAME SELECT $batch AS batch_id, * FROM per_file",
+            {"batch": outcome.batch_id},
+        )
+        connection.execute("INSERT INTO due_windows BY NAME SELECT * FROM due")
+        connection.execute(
+            "INSERT INTO repeated_events SELECT * FROM repeated ANTI JOIN repeated_events USING (event_id)"
+        )
+        _merge_last_seen(connection)
+
+
+def _merge_last_seen(connection: duckdb.DuckDBPyConnection) -> None:
+    columns = [row[0] for row in connection.execute("DESCRIBE device_last_seen").fetchall() if row[0] != "device_id"]
+    merged = ", ".join(f"greatest(old.{c}, new.{c}) AS {c}" for c in columns)
+    connection.execute(
+        f"CREATE TEMP TABLE merged AS SELECT device_id, {merged} "
+        "FROM device_last_seen AS old FULL JOIN seen AS new USING (device_id)"
+    )
+    connection.execute("DELETE FROM device_last_seen")
+    connection.execute("INSERT INTO device_last_seen SELECT * FROM merged")
+    connection.execute("DROP TABLE merged")
+
+
+def _beside_another_ingestion() -> FridgeError:
+    return FridgeError(
+        "Another ingestion stored readings while this one was reading", "Nothing was written; run this again."
+    )
+
+
+_QUARANTINED_SQL = f"""
+SELECT {deterministic_id_sql("source_file || '|' || row_number::VARCHAR || '|' || reason")} AS quarantine_id,
+  source_file, row_number, reason, detail, device_id, raw, $now::TIMESTAMPTZ AS quarantined_at
+FROM staged WHERE reason IS NOT NULL ORDER BY source_file, row_number
+"""
+
+_PER_FILE_SQL = """
+WITH removed AS (
+  SELECT source_file, count(*) AS duplicates
+  FROM usable JOIN repeats USING (row_id) WHERE NOT kept GROUP BY source_file
+),
+delivered AS (
+  SELECT source_file, count(*) AS rows, count(reason) AS quarantined,
+    min(timestamp_utc) FILTER (reason IS NULL) AS first_timestamp,
+    max(timestamp_utc) FILTER (reason IS NULL) AS last_timestamp
+  FROM staged GROUP BY source_file
+)
+SELECT source_file, rows, rows - quarantined - coalesce(duplicates, 0) AS clean, quarantined,
+  coalesce(duplicates, 0) AS duplicates, first_timestamp, last_timestamp
+FROM delivered LEFT JOIN removed USING (source_file) ORDER BY source_file
+"""
+
+# A window is due for every device once it has closed; readings that arrive later make it due again for their own
+# device only. Whole minutes keep the number of recomputations small.
+_DUE_SQL = """
+WITH arrivals AS (
+  SELECT device_id, timestamp_utc, timestamp_ingested FROM cleaned
+  UNION ALL
+  SELECT device_id, timestamp_utc, timestamp_ingested
+  FROM usable SEMI JOIN (SELECT row_id FROM repeats SEMI JOIN repeated_now USING (event_id)) USING (row_id)
+),
+timed AS (
+  SELECT device_id,
+    make_timestamptz(epoch_us(timestamp_utc) // ($window * 1000000) * $window * 1000000) AS window_start,
+    make_timestamptz((epoch_us(timestamp_utc) // ($window * 1000000) * $window + $window + $lateness) * 1000000)
+      AS closes_at,
+    coalesce(  -- an infinite time has no microseconds
+      make_timestamptz((epoch_us(timestamp_ingested) // 60000000 + 1) * 60000000), timestamp_ingested
+    ) AS arrived_at
+  FROM arrivals
+)
+SELECT DISTINCT window_start, CASE WHEN arrived_at > closes_at THEN device_id END AS device_id,
+  CASE WHEN arrived_at > closes_at THEN arrived_at ELSE closes_at END AS due_at
+FROM timed
+"""

@@ -1,0 +1,98 @@
+"""Foreign files into landing, after a look at what they hold."""
+
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from fridge_assets.errors import FridgeError
+from fridge_assets.readings.deliver import DeliveryReport, deliver
+from fridge_assets.readings.interpretation import Interpretation
+from fridge_assets.settings import Settings
+from fridge_assets.stores.landing import Landing, sidecar_of
+from fridge_assets.stores.warehouse import Warehouse
+from fridge_assets_tests.readings.deliveries import HEALTHY, NO_SENSOR, at, moment, reading, write
+
+KNOWN = pd.DataFrame({"device_id": ["d1"]})
+
+
+def bring(
+    file: Path,
+    settings: Settings,
+    landing: Landing,
+    interpretation: Interpretation | None = None,
+    registry: pd.DataFrame | None = None,
+) -> DeliveryReport:
+    warehouse = Warehouse.from_settings(settings)
+    return deliver(file, interpretation or Interpretation(), landing, warehouse, registry, settings)
+
+
+def test_report_says_what_the_file_holds_and_the_file_lies_in_landing(
+    tmp_path: Path, settings: Settings, landing: Landing
+) -> None:
+    silent = dict.fromkeys(("vibration_compressor", "door_open_close"), "")
+    rows = [reading(m, device) | silent for m in (0, 1, 2) for device in ("d1", "d2")]
+    file = write(tmp_path / "june.csv", [*rows, {**reading(90), **NO_SENSOR}])
+    report = bring(file, settings, landing)
+    assert (report.rows, report.devices, report.unusable, report.warnings) == (7, 2, 1, ())
+    assert (report.first_timestamp, report.last_timestamp) == (moment(0), moment(2))
+    assert report.sensors == tuple(name for name in HEALTHY if name not in silent)
+    assert report.unusable_examples["reason"].tolist() == ["ALL_SENSORS_NULL"]
+    assert report.delivered_as == landing.folder / "june.csv"
+    assert report.delivered_as.read_bytes() == file.read_bytes()
+    assert not sidecar_of(report.delivered_as).exists()
+
+
+def test_interpretation_is_kept_beside_the_file(tmp_path: Path, settings: Settings, landing: Landing) -> None:
+    interpretation = Interpretation({"evap": "temperature_evaporator"}, {"evap": "degF"}, "Europe/Berlin")
+    row = {"device_id": "d1", "timestamp": "2026-06-01 14:00", "evap": -13.0}
+    report = bring(write(tmp_path / "a.csv", [row]), settings, landing, interpretation)
+    assert report.first_timestamp == moment(0)
+    assert report.warnings == ("1 timestamps name no time zone and are read as Europe/Berlin; --timezone sets another",)
+    assert Interpretation.from_json(sidecar_of(report.delivered_as).read_text()) == interpretation
+
+
+def test_warnings_name_unknown_columns_missing_zones_and_values_out_of_range(
+    tmp_path: Path, settings: Settings, landing: Landing
+) -> None:
+    rows = [{**reading(0, timestamp="2026-06-01 12:00", humidity=200), "colour": "red"}]
+    warnings = bring(write(tmp_path / "a.csv", rows), settings, landing).warnings
+    assert [warning.split(";")[0] for warning in warnings] == [
+        "columns colour are unknown and ignored",
+        "1 timestamps name no time zone and are read as UTC",
+        "1 rows have values outside the physical range",
+    ]
+
+
+def test_one_example_is_shown_of_each_reason(tmp_path: Path, settings: Settings, landing: Landing) -> None:
+    rows = [reading(), *[reading(m, device="stranger") for m in range(9)], reading(1, timestamp="soon")]
+    report = bring(write(tmp_path / "a.csv", rows), settings, landing, registry=KNOWN)
+    assert report.unusable == 10
+    assert report.unusable_examples[["row_number", "reason"]].to_numpy().tolist() == [
+        [2, "DEVICE_UNKNOWN"],
+        [11, "TIMESTAMP_UNREADABLE"],
+    ]
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (None, r"a\.csv is not a file"),
+        ("", r"a\.csv is empty"),
+        (
+            "device_id,timestamp,humidity\n",
+            r"no usable row among 0: it has a header but no rows\. Nothing was delivered",
+        ),
+        (f"device_id,timestamp,humidity\nd1,{at(0)},wet\n", r"no usable row among 1: humidity is 'wet', not a number"),
+        (f"device_id,timestamp,humidity\nd9,{at(0)},45\n", r"d9 is not in the device registry"),
+    ],
+    ids=["missing", "empty", "header only", "text for numbers", "unknown device"],
+)
+def test_file_without_a_usable_row_is_refused_and_landing_stays_as_it_was(
+    content: str | None, message: str, tmp_path: Path, settings: Settings, landing: Landing
+) -> None:
+    if content is not None:
+        (tmp_path / "a.csv").write_text(content)
+    with pytest.raises(FridgeError, match=message):
+        bring(tmp_path / "a.csv", settings, landing, registry=KNOWN)
+    assert list(landing.folder.iterdir()) == []
