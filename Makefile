@@ -24,7 +24,7 @@ ui: .venv/installed ## the asset graph of data/demo in the Dagster UI (another f
 	$(BIN)/fridge-assets --data-dir $(DATA) ui
 
 test: .venv/installed ## all tests
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses auto --dist loadfile
 
 lint: .venv/installed ## style, types and layers
 	$(BIN)/ruff check .

@@ -17,7 +17,7 @@ def deterministic_id(*parts: object) -> str:
 
 
 def deterministic_ids(firsts: Iterable[str], *rest: object) -> list[str]:
-    """:func:`deterministic_id` of each of ``firsts`` followed by ``rest``, ten times as fast for many."""
+    """:func:`deterministic_id` of each of ``firsts`` followed by ``rest``, four times as fast for many."""
     ending = "".join(f"|{part}" for part in rest)
     digests = (hashlib.sha1(NAMESPACE.bytes + f"{first}{ending}".encode()).hexdigest() for first in firsts)
     return [
@@ -40,7 +40,7 @@ def digest_sql(text_expression: str) -> str:
 
 
 def id_of_digest_sql(h: str) -> str:
-    """DuckDB expression for the UUIDv5 with the digest in column ``h``."""
+    """DuckDB expression for the UUIDv5 with the digest in column ``h``, which must not be null."""
     variant = f"{list(_VARIANTS)}[('0x' || substr({h}, 17, 1))::INTEGER % 4 + 1]"
     return (
         f"concat(left({h}, 8), '-', substr({h}, 9, 4), '-5', substr({h}, 14, 3), '-', "

@@ -144,7 +144,7 @@ class Warehouse(DuckDBResource):
             config["threads"] = str(threads)
         connection = duckdb.connect(config=config)
         try:
-            connection.execute("SET TimeZone = 'UTC'")
+            _set_up(connection)
             yield connection
         except duckdb.IOException as error:
             raise _unavailable(str(spill), error) from error
@@ -176,7 +176,7 @@ class Warehouse(DuckDBResource):
                     ) from error
                 time.sleep(_RETRY_PAUSE)
             else:
-                connection.execute("SET TimeZone = 'UTC'")
+                _set_up(connection)
                 return connection
 
 
@@ -186,6 +186,12 @@ def replace_all(connection: duckdb.DuckDBPyConnection, contract: Contract, rows:
     connection.execute(f"DELETE FROM {contract.name}")
     connection.execute(f"INSERT INTO {contract.name} SELECT {', '.join(contract.column_names)} FROM replacement")
     connection.unregister("replacement")
+
+
+def _set_up(connection: duckdb.DuckDBPyConnection) -> None:
+    connection.execute("SET TimeZone = 'UTC'")
+    # DuckDB prints it to standard output, where a command may be printing JSON.
+    connection.execute("SET enable_progress_bar = false")
 
 
 def _unavailable(place: str, error: Exception) -> WarehouseUnavailable:
