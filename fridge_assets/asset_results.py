@@ -48,9 +48,7 @@ def contract_check_spec(contract: Contract, asset: str | None = None) -> dg.Asse
 
 def contract_kept(rows: int, asset: str) -> dg.AssetCheckResult:
     """The check result for ``rows`` validated rows."""
-    return dg.AssetCheckResult(
-        passed=True, asset_key=asset, check_name=CONTRACT_CHECK, metadata={"rows": rows}
-    )
+    return dg.AssetCheckResult(passed=True, asset_key=asset, check_name=CONTRACT_CHECK, metadata={"rows": rows})
 
 
 def guarded(work: Work, assets: Mapping[str, str]) -> Iterator[AssetEvent]:

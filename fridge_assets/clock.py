@@ -53,9 +53,7 @@ class Clock(dg.ConfigurableResource):  # type: ignore[type-arg]
 
     def _just_after_newest_reading(self) -> datetime:
         with self.warehouse.read() as connection:
-            newest = connection.execute(
-                "SELECT epoch(max(last_reading_at)) FROM device_last_seen"
-            ).fetchall()[0][0]
+            newest = connection.execute("SELECT epoch(max(last_reading_at)) FROM device_last_seen").fetchall()[0][0]
         if newest is None:
             raise FridgeError(
                 "as_of is 'latest' but there are no readings yet",
@@ -77,7 +75,5 @@ def parse_moment(text: str, what: str) -> datetime:
     try:
         moment = datetime.fromisoformat(text)
     except ValueError as error:
-        raise FridgeError(
-            f"{what} is {text!r}, not a moment", "Give ISO 8601 such as 2026-01-31T13:45:00Z."
-        ) from error
+        raise FridgeError(f"{what} is {text!r}, not a moment", "Give ISO 8601 such as 2026-01-31T13:45:00Z.") from error
     return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)

@@ -21,9 +21,7 @@ class WarehouseSettings(Group):
     """DuckDB and the Parquet files beside it."""
 
     threads: int = Field(2, ge=1, description="DuckDB threads per connection")
-    memory_limit: str = Field(
-        "3GB", description="DuckDB memory per connection; beyond it DuckDB spills to disk"
-    )
+    memory_limit: str = Field("3GB", description="DuckDB memory per connection; beyond it DuckDB spills to disk")
     lock_wait: timedelta = Field(
         timedelta(seconds=20), description="how long to wait for another process to release the DuckDB file"
     )
@@ -40,9 +38,7 @@ class OperationsSettings(Group):
 class ReadingSettings(Group):
     """Landing files to clean readings (SPEC 1.2, 1.3)."""
 
-    allowed_lateness: timedelta = Field(
-        timedelta(minutes=2), description="a window closes this long after its end"
-    )
+    allowed_lateness: timedelta = Field(timedelta(minutes=2), description="a window closes this long after its end")
     clock_drift: timedelta = Field(
         timedelta(hours=24),
         description="a device clock further than this from ingestion time is not believed",
@@ -75,9 +71,7 @@ class FeatureSettings(Group):
 class ScoringSettings(Group):
     """Model input and scores (SPEC 1.5, 2)."""
 
-    min_completeness: float = Field(
-        0.5, ge=0, le=1, description="rows with a lower sensor completeness are left out"
-    )
+    min_completeness: float = Field(0.5, ge=0, le=1, description="rows with a lower sensor completeness are left out")
     imputation_memory: timedelta = Field(
         timedelta(hours=24), description="how old a device's own value may be to stand in for a null"
     )
@@ -97,25 +91,19 @@ class CalibrationSettings(Group):
         0.01, gt=0, lt=0.5, description="share of the sample the generalised Pareto tail is fitted to"
     )
     body_points: int = Field(1000, ge=10, description="quantiles kept below the tail")
-    folds: int = Field(
-        3, ge=2, description="time blocks of the cross-fitting that calibrates on unseen windows"
-    )
+    folds: int = Field(3, ge=2, description="time blocks of the cross-fitting that calibrates on unseen windows")
 
 
 class TrainingSettings(Group):
     """Which windows models learn from (SPEC 2.1)."""
 
-    history: timedelta = Field(
-        timedelta(days=28), description="training looks this far back from the newest window"
-    )
+    history: timedelta = Field(timedelta(days=28), description="training looks this far back from the newest window")
     max_rows: int = Field(200_000, ge=1000, description="windows sampled evenly over time and cohorts")
     min_rows: int = Field(32, ge=1, description="fewer usable windows than this and training is refused")
     min_completeness: float = Field(0.7, ge=0, le=1)
     min_readings: int = Field(10, ge=1, description="readings in a window")
     max_flagged_readings: int = Field(5, ge=0, description="readings with a quality flag in a window")
-    max_self_cleaning: float = Field(
-        0.10, ge=0, le=0.10, description="at most this share is dropped as contaminated"
-    )
+    max_self_cleaning: float = Field(0.10, ge=0, le=0.10, description="at most this share is dropped as contaminated")
     seed: int = 20240615
 
 
@@ -148,9 +136,7 @@ class BaselineSettings(Group):
     max_scale: float = Field(
         2.0, gt=1, description="largest own spread of a device, as a multiple of its cohort's typical one"
     )
-    min_cohort_devices: int = Field(
-        5, ge=2, description="a cohort with fewer devices uses the fleet's statistics"
-    )
+    min_cohort_devices: int = Field(5, ge=2, description="a cohort with fewer devices uses the fleet's statistics")
 
 
 class AlertSettings(Group):
@@ -162,9 +148,7 @@ class AlertSettings(Group):
     high_families: int = 2
     medium_families: int = 2
     dedup: timedelta = Field(timedelta(hours=4), description="fixed from the first alert, not sliding")
-    resolve_after_windows: int = Field(
-        2, ge=1, description="windows in a row without a flag that resolve an alert"
-    )
+    resolve_after_windows: int = Field(2, ge=1, description="windows in a row without a flag that resolve an alert")
     sla_critical: timedelta = timedelta(minutes=30)
     sla_high: timedelta = timedelta(hours=2)
     sla_medium: timedelta = timedelta(hours=4)
@@ -182,29 +166,19 @@ class StalenessSettings(Group):
 class FleetSettings(Group):
     """Device and site status (SPEC 1.8)."""
 
-    offline_after: timedelta = Field(
-        timedelta(hours=1), description="no reading for this long and a device is offline"
-    )
-    trend_span: timedelta = Field(
-        timedelta(hours=24), description="span of anomaly_trend and of the daily means"
-    )
-    trend_slope: float = Field(
-        0.10, gt=0, description="change of the score over the span that counts as a trend"
-    )
+    offline_after: timedelta = Field(timedelta(hours=1), description="no reading for this long and a device is offline")
+    trend_span: timedelta = Field(timedelta(hours=24), description="span of anomaly_trend and of the daily means")
+    trend_slope: float = Field(0.10, gt=0, description="change of the score over the span that counts as a trend")
 
 
 class Settings(BaseSettings):
     """All settings, and where everything is kept."""
 
-    model_config = SettingsConfigDict(
-        env_prefix="FRIDGE_", env_nested_delimiter="__", frozen=True, extra="forbid"
-    )
+    model_config = SettingsConfigDict(env_prefix="FRIDGE_", env_nested_delimiter="__", frozen=True, extra="forbid")
 
     data_dir: Path = Field(Path("data"), description="the folder that holds everything")
     operations_url: str = Field("", description="SQLAlchemy URL; empty means SQLite in the data folder")
-    mlflow_uri: str = Field(
-        "", description="MLflow tracking and registry URI; empty means SQLite in the data folder"
-    )
+    mlflow_uri: str = Field("", description="MLflow tracking and registry URI; empty means SQLite in the data folder")
 
     warehouse: WarehouseSettings = WarehouseSettings()
     operations: OperationsSettings = OperationsSettings()

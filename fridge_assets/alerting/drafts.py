@@ -42,9 +42,7 @@ def relate(drafts: pd.DataFrame, known: pd.DataFrame) -> pd.DataFrame:
     return drafts.assign(alert_type=alert_type, first_detected_at=first)
 
 
-def assign_work(
-    drafts: pd.DataFrame, known: pd.DataFrame, now: pd.Timestamp, settings: AlertSettings
-) -> pd.DataFrame:
+def assign_work(drafts: pd.DataFrame, known: pd.DataFrame, now: pd.Timestamp, settings: AlertSettings) -> pd.DataFrame:
     """Add severity, status, deadline and escalation, and take over the work that goes on without a rise."""
     work = drafts.assign(
         severity=name_of(drafts["severity_rank"]),

@@ -30,9 +30,7 @@ def gather_evidence(scores: pd.DataFrame, source: str, settings: AlertSettings) 
     evidence["score_ids"] = by_device["score_id"].agg(list)
     evidence["models_flagging"] = _families(flagged)
     evidence["models_scored"] = _families(scores[scores["device_id"].isin(evidence.index)])
-    evidence["severity_rank"] = severity_rank(
-        evidence["anomaly_score"], evidence["models_flagging"], settings
-    )
+    evidence["severity_rank"] = severity_rank(evidence["anomaly_score"], evidence["models_flagging"], settings)
     evidence["source"] = source
     evidence = evidence.reset_index()
     windows = [moment.isoformat() for moment in evidence["window_end"].dt.tz_convert("UTC")]

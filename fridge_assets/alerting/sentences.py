@@ -65,9 +65,7 @@ def title_of(anomaly: Anomaly) -> str:
         return "Unusual behaviour"
     dominant = anomaly.contributors[0]
     words = words_for(dominant)
-    return (
-        f"{words.title_label} {words.direction(anomaly.measured.get(dominant), anomaly.usual.get(dominant))}"
-    )
+    return f"{words.title_label} {words.direction(anomaly.measured.get(dominant), anomaly.usual.get(dominant))}"
 
 
 def description_of(anomaly: Anomaly) -> str:

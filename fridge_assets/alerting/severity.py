@@ -26,9 +26,7 @@ def severity_rank(max_score: pd.Series, families: pd.Series, settings: AlertSett
         (max_score > settings.high_score) & (families >= settings.high_families),
         (max_score > settings.medium_score) | (families >= settings.medium_families),
     ]
-    return pd.Series(
-        np.select(conditions, [CRITICAL, HIGH, MEDIUM], LOW), index=max_score.index, dtype="int64"
-    )
+    return pd.Series(np.select(conditions, [CRITICAL, HIGH, MEDIUM], LOW), index=max_score.index, dtype="int64")
 
 
 def rank_of(severities: pd.Series) -> pd.Series:

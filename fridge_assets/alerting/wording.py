@@ -146,9 +146,7 @@ def _slope_direction(value: float, usual: float | None) -> str:
 
 _VOCABULARY: dict[str, FeatureWords] = {
     **{
-        feature.name: FeatureWords(
-            feature.sensor.label, DEVICE_FEATURES.column(feature.name).unit, feature.aggregation
-        )
+        feature.name: FeatureWords(feature.sensor.label, DEVICE_FEATURES.column(feature.name).unit, feature.aggregation)
         for feature in SENSOR_FEATURES
     },
     **{

@@ -114,9 +114,7 @@ def run_cycle(
     """Run a score job and then ``publish``, however the score run ended."""
     score = run_job(instance, job, run_config, tags={PUBLISHES_ITSELF_TAG: "yes"}, in_process=in_process)
     clock = {key: value for key, value in run_config.items() if key == "resources"}
-    publish = run_job(
-        instance, PUBLISH.name, clock, tags={SOURCE_RUN_TAG: score.run_id}, in_process=in_process
-    )
+    publish = run_job(instance, PUBLISH.name, clock, tags={SOURCE_RUN_TAG: score.run_id}, in_process=in_process)
     return CycleOutcome(score, publish)
 
 

@@ -65,11 +65,7 @@ def show(
     with place.operations.read() as connection:
         found = alerts_by_id_prefix(connection, alert)
         if len(found) != 1:
-            problem = (
-                f"{len(found)} alerts begin with {alert!r}"
-                if len(found)
-                else f"no alert begins with {alert!r}"
-            )
+            problem = f"{len(found)} alerts begin with {alert!r}" if len(found) else f"no alert begins with {alert!r}"
             raise FridgeError(problem, "See `fridge-assets alerts list --all` and give more of the id.")
         row = found.iloc[0]
         events = events_of_alerts(connection, [row["alert_id"]])

@@ -27,12 +27,10 @@ class Dataset(StrEnum):
 
 def register(app: typer.Typer) -> None:
     """Add the commands to ``app``."""
-    app.command(
-        epilog="Example: fridge-assets ingest june.csv --map evap_f=temperature_evaporator --unit evap_f=degF"
-    )(ingest)
-    app.command(epilog="Example: fridge-assets export device_alerts --to alerts.csv --since 2026-01-01")(
-        export
+    app.command(epilog="Example: fridge-assets ingest june.csv --map evap_f=temperature_evaporator --unit evap_f=degF")(
+        ingest
     )
+    app.command(epilog="Example: fridge-assets export device_alerts --to alerts.csv --since 2026-01-01")(export)
 
 
 def ingest(
@@ -55,16 +53,10 @@ def ingest(
     registry = read_registry(place.settings.root)
     with working("reading", as_json):
         reports = [
-            deliver(file, interpretation, place.landing, place.warehouse, registry, place.settings)
-            for file in files
+            deliver(file, interpretation, place.landing, place.warehouse, registry, place.settings) for file in files
         ]
     if as_json:
-        say_json(
-            [
-                {**vars(report), "unusable_examples": frame_records(report.unusable_examples)}
-                for report in reports
-            ]
-        )
+        say_json([{**vars(report), "unusable_examples": frame_records(report.unusable_examples)} for report in reports])
         return
     for report in reports:
         say(
@@ -75,9 +67,7 @@ def ingest(
         for warning in report.warnings:
             say(f"  [yellow]note[/yellow] {warning}")
         if not report.unusable_examples.empty:
-            say_table(
-                f"  {report.unusable:,} rows will be quarantined, for example", report.unusable_examples
-            )
+            say_table(f"  {report.unusable:,} rows will be quarantined, for example", report.unusable_examples)
     say(f"Next: {place.command('train')} (the first time), then {place.command('run hourly --as-of latest')}")
 
 

@@ -43,10 +43,7 @@ def run_demo(place: Workplace, as_json: bool) -> None:
         with working("training on the first 48 hours", as_json):
             training = train_models(instance, None, trained_at, in_process=True)
         _stop_on(training.failures)
-        hours = [
-            trained_at + timedelta(hours=n, minutes=3)
-            for n in range(1, int(WATCHED / timedelta(hours=1)) + 1)
-        ]
+        hours = [trained_at + timedelta(hours=n, minutes=3) for n in range(1, int(WATCHED / timedelta(hours=1)) + 1)]
         with progress("scoring hour by hour", as_json) as bar:
             for done, cycle in enumerate(replay_hours(instance, hours), start=1):
                 _stop_on(cycle.score.failures | cycle.publish.failures)
@@ -124,6 +121,4 @@ def _told_alerts(place: Workplace) -> pd.DataFrame:
 
 def _stop_on(failures: dict[str, str]) -> None:
     for step, reason in failures.items():
-        raise FridgeError(
-            f"{step} failed: {reason.rstrip('.')}", "See the run in the Dagster UI: fridge-assets ui."
-        )
+        raise FridgeError(f"{step} failed: {reason.rstrip('.')}", "See the run in the Dagster UI: fridge-assets ui.")

@@ -32,9 +32,7 @@ def status(
         say_json(overview.as_dict())
         return
     say(f"[bold]{place.settings.root}[/bold] at {moment(overview.now)}")
-    say(
-        f"newest reading {moment(overview.newest_reading)}, newest features {moment(overview.newest_features)}"
-    )
+    say(f"newest reading {moment(overview.newest_reading)}, newest features {moment(overview.newest_features)}")
     say_table("Scores", overview.scores)
     say_table("Devices by health", overview.health)
     say_table("Open alerts", overview.open_alerts)

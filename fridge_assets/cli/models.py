@@ -42,9 +42,7 @@ def list_versions(
 def show(
     context: typer.Context,
     family: Annotated[str, typer.Argument(help="Model family.")],
-    version: Annotated[
-        str | None, typer.Argument(help="Semantic version; the released one when not given.")
-    ] = None,
+    version: Annotated[str | None, typer.Argument(help="Semantic version; the released one when not given.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print as JSON.")] = False,
 ) -> None:
     """All that a version says about itself."""
@@ -61,18 +59,10 @@ def show(
         say_json({"stage": registered.stage, **metadata.model_dump(mode="json")})
         return
     record = metadata.training
-    say(
-        f"[bold]{metadata.model_id} {metadata.version}[/bold] ({registered.stage}), per {metadata.granularity}"
-    )
-    say(
-        f"trained {metadata.trained_at:%Y-%m-%d %H:%M} UTC on {record.rows:,} windows of {record.devices:,} devices"
-    )
-    say(
-        f"  from {record.window_from:%Y-%m-%d %H:%M} to {record.window_to:%Y-%m-%d %H:%M} UTC, hash {record.hash}"
-    )
+    say(f"[bold]{metadata.model_id} {metadata.version}[/bold] ({registered.stage}), per {metadata.granularity}")
+    say(f"trained {metadata.trained_at:%Y-%m-%d %H:%M} UTC on {record.rows:,} windows of {record.devices:,} devices")
+    say(f"  from {record.window_from:%Y-%m-%d %H:%M} to {record.window_to:%Y-%m-%d %H:%M} UTC, hash {record.hash}")
     say(f"  {record.self_cleaned:,} rows dropped as contaminated; calibrated on {record.calibrated_on}")
-    say(
-        f"threshold {metadata.threshold:g}; " + ", ".join(f"{k} {v:.4g}" for k, v in metadata.metrics.items())
-    )
+    say(f"threshold {metadata.threshold:g}; " + ", ".join(f"{k} {v:.4g}" for k, v in metadata.metrics.items()))
     say(f"{len(metadata.features)} features: {', '.join(metadata.features)}")
     say("libraries: " + ", ".join(f"{name} {number}" for name, number in metadata.libraries.items()))

@@ -15,9 +15,7 @@ from fridge_assets.errors import FridgeError
 if TYPE_CHECKING:
     from fridge_assets.automation.launch import RunOutcome
 
-AsOf = Annotated[
-    str, typer.Option(help="Run at this moment (ISO 8601), or 'latest': just after the newest reading.")
-]
+AsOf = Annotated[str, typer.Option(help="Run at this moment (ISO 8601), or 'latest': just after the newest reading.")]
 Json = Annotated[bool, typer.Option("--json", help="Print the outcome as JSON.")]
 
 _LONGEST_SHOWN = 60
@@ -30,18 +28,14 @@ def register(app: typer.Typer) -> None:
     """Add the commands to ``app``."""
     app.command(epilog="Example: fridge-assets train isolation_forest")(train)
     app.add_typer(run_app, name="run")
-    app.command(epilog="Example: fridge-assets replay --from 2026-01-01T00:00Z --to 2026-01-02T00:00Z")(
-        replay
-    )
+    app.command(epilog="Example: fridge-assets replay --from 2026-01-01T00:00Z --to 2026-01-02T00:00Z")(replay)
     app.command(epilog="Example: fridge-assets --data-dir /tmp/fleet demo")(demo)
     app.command(epilog="Example: fridge-assets ui --port 3000")(ui)
 
 
 def train(
     context: typer.Context,
-    families: Annotated[
-        list[str] | None, typer.Argument(help="Model families; all when none is named.")
-    ] = None,
+    families: Annotated[list[str] | None, typer.Argument(help="Model families; all when none is named.")] = None,
     as_of: AsOf = "",
     as_json: Json = False,
 ) -> None:
@@ -65,9 +59,7 @@ def hourly(context: typer.Context, as_of: AsOf = "", as_json: Json = False) -> N
     _tell(place, [cycle.score, cycle.publish], as_json)
 
 
-@run_app.command(
-    epilog="Example: fridge-assets run model isolation_forest --devices device-000007,device-000012"
-)
+@run_app.command(epilog="Example: fridge-assets run model isolation_forest --devices device-000007,device-000012")
 def model(
     context: typer.Context,
     family: Annotated[str, typer.Argument(help="Model family.")],
@@ -147,9 +139,7 @@ def full_hours(first: datetime, last: datetime) -> list[datetime]:
     hour = first.replace(minute=0, second=0, microsecond=0)
     hour += timedelta(hours=1) if hour < first else timedelta(0)
     return (
-        [hour + timedelta(hours=n) for n in range(int((last - hour) / timedelta(hours=1)) + 1)]
-        if last >= hour
-        else []
+        [hour + timedelta(hours=n) for n in range(int((last - hour) / timedelta(hours=1)) + 1)] if last >= hour else []
     )
 
 
@@ -190,10 +180,4 @@ def _fits_a_line(text: str) -> bool:
 def _short(value: object) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
-    return (
-        f"{value:,.4g}"
-        if isinstance(value, float)
-        else f"{value:,}"
-        if isinstance(value, int)
-        else str(value)
-    )
+    return f"{value:,.4g}" if isinstance(value, float) else f"{value:,}" if isinstance(value, int) else str(value)

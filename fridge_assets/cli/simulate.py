@@ -15,9 +15,9 @@ from fridge_assets.stores.files import writable_folder
 
 def register(app: typer.Typer) -> None:
     """Add the command to ``app``."""
-    app.command(
-        epilog="Example: fridge-assets simulate --devices 200 --hours 72 --fault refrigerant_leak=0.03"
-    )(simulate)
+    app.command(epilog="Example: fridge-assets simulate --devices 200 --hours 72 --fault refrigerant_leak=0.03")(
+        simulate
+    )
 
 
 def simulate(
@@ -29,9 +29,7 @@ def simulate(
         typer.Option(help="KIND=SHARE of the devices, e.g. refrigerant_leak=0.02; repeatable."),
     ] = None,
     seed: Annotated[int, typer.Option(help="The same seed gives the same fleet.")] = 1,
-    end: Annotated[
-        str, typer.Option(help="When the readings end, ISO 8601; default: the last full hour.")
-    ] = "",
+    end: Annotated[str, typer.Option(help="When the readings end, ISO 8601; default: the last full hour.")] = "",
     live: Annotated[
         bool, typer.Option("--live", help="Then keep writing one batch a minute until interrupted.")
     ] = False,

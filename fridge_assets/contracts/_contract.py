@@ -101,9 +101,7 @@ class Contract:
         Args:
             table: table name when it differs from the dataset's, as for the per-model score tables.
         """
-        columns = ", ".join(
-            f"{c.name} {SQL_TYPES[c.type]}{'' if c.nullable else ' NOT NULL'}" for c in self.columns
-        )
+        columns = ", ".join(f"{c.name} {SQL_TYPES[c.type]}{'' if c.nullable else ' NOT NULL'}" for c in self.columns)
         return f"CREATE TABLE IF NOT EXISTS {table or self.name} ({columns})"
 
     def to_arrow(self, frame: pd.DataFrame) -> pa.Table:
@@ -113,9 +111,7 @@ class Contract:
             KeyError: a column is missing.
             pyarrow.ArrowInvalid: a value does not fit its column's type.
         """
-        return pa.Table.from_pandas(
-            frame[list(self.column_names)], schema=self.arrow_schema, preserve_index=False
-        )
+        return pa.Table.from_pandas(frame[list(self.column_names)], schema=self.arrow_schema, preserve_index=False)
 
     def empty(self) -> pd.DataFrame:
         """A frame of the contract's columns and types without rows."""

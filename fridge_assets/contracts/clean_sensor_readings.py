@@ -24,9 +24,7 @@ CLEAN_SENSOR_READINGS = Contract(
             )
             for s in SENSORS
         ),
-        Column(
-            "quality_flags", "text_list", "what was odd about it: " + ", ".join(QUALITY_FLAGS), nullable=False
-        ),
+        Column("quality_flags", "text_list", "what was odd about it: " + ", ".join(QUALITY_FLAGS), nullable=False),
         Column(
             "sensor_null_count",
             "integer",

@@ -39,9 +39,7 @@ class SensorFeature:
 
 
 SENSOR_FEATURES: tuple[SensorFeature, ...] = tuple(
-    SensorFeature(sensor, aggregation)
-    for sensor in NUMERIC_SENSORS
-    for aggregation in AGGREGATIONS[sensor.short_name]
+    SensorFeature(sensor, aggregation) for sensor in NUMERIC_SENSORS for aggregation in AGGREGATIONS[sensor.short_name]
 )
 
 FRACTION_FEATURES = ("door_open_fraction", "defrost_active_fraction")
@@ -95,9 +93,7 @@ DEVICE_FEATURES = Contract(
         Column("device_id", "text", "device", nullable=False),
         Column("window_start", "timestamp", "start, inclusive", nullable=False),
         Column("window_end", "timestamp", "end, exclusive", nullable=False),
-        Column(
-            "window_duration_minutes", "integer", "length", "min", nullable=False, minimum=1, maximum=1440
-        ),
+        Column("window_duration_minutes", "integer", "length", "min", nullable=False, minimum=1, maximum=1440),
         Column("reading_count", "integer", "readings in the window", nullable=False, minimum=1),
         *(_sensor_column(feature) for feature in SENSOR_FEATURES),
         Column("door_open_fraction", "double", "share of readings with the door open", minimum=0, maximum=1),

@@ -13,9 +13,7 @@ DEVICE_REGISTRY = Contract(
         Column("climate_zone", "text", "climate zone", nullable=False),
         Column("install_date", "timestamp", "when it was installed"),
         Column("firmware_version", "text", "firmware"),
-        Column(
-            "status", "text", "retired devices are not scored", nullable=False, allowed=("active", "retired")
-        ),
+        Column("status", "text", "retired devices are not scored", nullable=False, allowed=("active", "retired")),
         Column("current_threshold", "double", "compressor overload", "A", nullable=False, minimum=0),
         Column(
             "vibration_ratio_threshold",
@@ -32,9 +30,7 @@ DEVICE_REGISTRY = Contract(
             minimum=0,
             maximum=1,
         ),
-        Column(
-            "temperature_rise_threshold", "double", "total cooling loss", "°C/min", nullable=False, minimum=0
-        ),
+        Column("temperature_rise_threshold", "double", "total cooling loss", "°C/min", nullable=False, minimum=0),
     ),
     key=("device_id",),
 )

@@ -19,9 +19,7 @@ MODEL_SCORES = Contract(
             nullable=False,
             allowed=("fleet", "cohort", "device"),
         ),
-        Column(
-            "anomaly_score", "double", "0 typical … 1 extremely rare", nullable=False, minimum=0, maximum=1
-        ),
+        Column("anomaly_score", "double", "0 typical … 1 extremely rare", nullable=False, minimum=0, maximum=1),
         Column("anomaly_flag", "boolean", "anomaly_score > threshold_used", nullable=False),
         Column("threshold_used", "double", "threshold of the flag", nullable=False, minimum=0, maximum=1),
         Column(

@@ -55,16 +55,12 @@ SENSOR_READINGS = Contract(
     name="sensor_readings",
     description="One reading of one device, as delivered; any sensor may be missing or null.",
     columns=(
-        Column(
-            "event_id", "text", "identity of the event; derived from device, time and values where absent"
-        ),
+        Column("event_id", "text", "identity of the event; derived from device, time and values where absent"),
         Column("device_id", "text", "device that measured", nullable=False),
         Column("timestamp_device", "timestamp", "device clock; `timestamp` is an alias", nullable=False),
         Column("timestamp_ingested", "timestamp", "when the reading arrived; device clock where absent"),
         *(Column(s.name, "boolean" if s.is_boolean else "double", s.label, s.unit) for s in SENSORS),
-        Column(
-            "sequence_number", "integer", "device's own counter, decides which of two duplicates is first"
-        ),
+        Column("sequence_number", "integer", "device's own counter, decides which of two duplicates is first"),
     ),
     key=("event_id",),
 )

@@ -51,9 +51,7 @@ class ValidationReport:
         """The outcome as one sentence."""
         if self.passed:
             return f"All {self.rows:,} rows of {self.contract.name} keep their contract"
-        rules = "; ".join(
-            f"{v.rule} ({v.violating_rows:,} of {self.rows:,} rows do not)" for v in self.violations
-        )
+        rules = "; ".join(f"{v.rule} ({v.violating_rows:,} of {self.rows:,} rows do not)" for v in self.violations)
         return f"{self.contract.name} breaks its contract: {rules}"
 
 
@@ -82,9 +80,7 @@ def validate(contract: Contract, frame: pd.DataFrame) -> ValidationReport:
     if missing:
         present = ", ".join(map(str, frame.columns))
         rule = f"columns {', '.join(missing)} must be present; columns are {present}"
-        return ValidationReport(
-            contract, len(frame), (Violation(rule, tuple(missing), len(frame), frame.head(0)),)
-        )
+        return ValidationReport(contract, len(frame), (Violation(rule, tuple(missing), len(frame), frame.head(0)),))
     if frame.empty:
         return ValidationReport(contract, 0, ())
     positioned = frame[list(contract.column_names)].reset_index(drop=True)
@@ -150,9 +146,7 @@ def _expectations(contract: Contract) -> list[Any]:
     rules.append(
         gxe.ExpectColumnValuesToBeUnique(column=key[0], notes=f"{key[0]} must be unique")
         if len(key) == 1
-        else gxe.ExpectCompoundColumnsToBeUnique(
-            column_list=key, notes=f"{', '.join(key)} must be unique together"
-        )
+        else gxe.ExpectCompoundColumnsToBeUnique(column_list=key, notes=f"{', '.join(key)} must be unique together")
     )
     for earlier, later in contract.ordered:
         rules.append(
@@ -166,9 +160,7 @@ def _expectations(contract: Contract) -> list[Any]:
 def _column_expectations(gxe: Any, column: Column) -> list[Any]:
     rules: list[Any] = []
     if not column.nullable:
-        rules.append(
-            gxe.ExpectColumnValuesToNotBeNull(column=column.name, notes=f"{column.name} must not be null")
-        )
+        rules.append(gxe.ExpectColumnValuesToNotBeNull(column=column.name, notes=f"{column.name} must not be null"))
     if column.minimum is not None or column.maximum is not None:
         lower = "-∞" if column.minimum is None else f"{column.minimum:g}"
         upper = "∞" if column.maximum is None else f"{column.maximum:g}"
@@ -204,9 +196,7 @@ def _list_violations(contract: Contract, frame: pd.DataFrame) -> list[Violation]
             wrong |= lengths > column.max_items
             rule += f" of at most {column.max_items} items"
         if wrong.any():
-            violations.append(
-                Violation(rule, (column.name,), int(wrong.sum()), frame[wrong].head(SAMPLE_ROWS))
-            )
+            violations.append(Violation(rule, (column.name,), int(wrong.sum()), frame[wrong].head(SAMPLE_ROWS)))
     return violations
 
 

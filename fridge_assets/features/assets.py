@@ -32,9 +32,7 @@ UP_TO_DATE_CHECK = "up_to_date"
     ],
     pool="features",
 )
-def device_features(
-    settings: dg.ResourceParam[Settings], warehouse: Warehouse, clock: Clock
-) -> Iterator[AssetEvent]:
+def device_features(settings: dg.ResourceParam[Settings], warehouse: Warehouse, clock: Clock) -> Iterator[AssetEvent]:
     """Compute every closed window that is due, and those that late readings changed."""
 
     def work() -> Iterator[AssetEvent]:

@@ -66,9 +66,7 @@ def compute_features(warehouse: Warehouse, now: datetime, settings: Settings) ->
 
 def newest_window_end(connection: duckdb.DuckDBPyConnection, now: datetime) -> datetime | None:
     """End of the newest window with features at ``now``, None when there is none."""
-    row = connection.execute(
-        "SELECT max(window_end) FROM device_features WHERE window_end <= ?", [now]
-    ).fetchall()
+    row = connection.execute("SELECT max(window_end) FROM device_features WHERE window_end <= ?", [now]).fetchall()
     newest = row[0][0]
     return None if newest is None else pd.Timestamp(newest).tz_convert("UTC").to_pydatetime()
 
@@ -88,15 +86,11 @@ def _due(warehouse: Warehouse, now: datetime) -> tuple[list[datetime], list[date
     return whole_windows, [row[0] for row in late if row[0] not in set(whole_windows)]
 
 
-def _chunks(
-    warehouse: Warehouse, windows: Sequence[datetime], settings: Settings
-) -> Iterator[tuple[datetime, ...]]:
+def _chunks(warehouse: Warehouse, windows: Sequence[datetime], settings: Settings) -> Iterator[tuple[datetime, ...]]:
     """``windows`` cut where their readings together exceed the batch size."""
     with warehouse.read() as connection:
         readings = dict(
-            connection.execute(
-                "SELECT hour, sum(rows)::BIGINT FROM clean_reading_files GROUP BY hour"
-            ).fetchall()
+            connection.execute("SELECT hour, sum(rows)::BIGINT FROM clean_reading_files GROUP BY hour").fetchall()
         )
     windows_per_hour = max(1, int(timedelta(hours=1) / settings.features.window))
     chunk: list[datetime] = []
@@ -117,9 +111,7 @@ def _compute(warehouse: Warehouse, due: _Due, now: datetime, settings: Settings)
     with warehouse.read() as connection:
         ingested = ingested_files(connection)
         folder = warehouse.clean_readings_folder()
-        files = sorted(
-            {path for start in due.windows for path in clean_files(connection, folder, start, start)}
-        )
+        files = sorted({path for start in due.windows for path in clean_files(connection, folder, start, start)})
         repeated = query_arrow(
             connection,
             "SELECT DISTINCT event_id FROM repeated_events WHERE timestamp_utc BETWEEN $first AND $last",
@@ -177,9 +169,7 @@ def _part(
         if due.whole
         else f"(r.device_id, {start}) IN (SELECT device_id, window_start FROM due_devices)"
     )
-    where = (
-        f"{chosen} AND r.timestamp_ingested <= $now AND r.timestamp_utc >= $first AND r.timestamp_utc < $last"
-    )
+    where = f"{chosen} AND r.timestamp_ingested <= $now AND r.timestamp_utc >= $first AND r.timestamp_utc < $last"
     parameters: dict[str, object] = {"now": now, "first": min(due.windows), "last": max(due.windows) + window}
     if due.whole:
         parameters["windows"] = list(due.windows)

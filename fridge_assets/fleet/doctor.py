@@ -78,9 +78,7 @@ def examine(warehouse: Warehouse, landing: Landing, models: ModelRegistry, setti
 
     def freshness() -> Finding:
         with warehouse.read() as connection:
-            newest = connection.execute(
-                "SELECT epoch(arg_max(scored_at, window_end)) FROM score_runs"
-            ).fetchall()[0][0]
+            newest = connection.execute("SELECT epoch(arg_max(scored_at, window_end)) FROM score_runs").fetchall()[0][0]
         if newest is None:
             return Finding("scores", "note", "none yet; run `fridge-assets run hourly`")
         tier = tier_of(datetime.fromtimestamp(newest, UTC), datetime.now(UTC), settings.staleness)

@@ -91,9 +91,7 @@ def _scores(connection: duckdb.DuckDBPyConnection, now: datetime, settings: Sett
     )
     ages = [now - moment.to_pydatetime() for moment in runs["scored_at"]]
     runs.insert(4, "age", [str(age).split(".")[0] for age in ages])
-    runs.insert(
-        5, "tier", [tier_of(moment.to_pydatetime(), now, settings.staleness) for moment in runs["scored_at"]]
-    )
+    runs.insert(5, "tier", [tier_of(moment.to_pydatetime(), now, settings.staleness) for moment in runs["scored_at"]])
     return runs
 
 

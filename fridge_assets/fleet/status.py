@@ -112,9 +112,9 @@ def site_status(devices: pd.DataFrame) -> pd.DataFrame:
     """
     active = devices[devices["status"] == "active"]
     rank = {health: place for place, health in enumerate(_WORST_FIRST)}
-    grouped = active.assign(
-        in_alert=active["open_alerts"] > 0, health_rank=active["health_status"].map(rank)
-    ).groupby("site_id", sort=True)
+    grouped = active.assign(in_alert=active["open_alerts"] > 0, health_rank=active["health_status"].map(rank)).groupby(
+        "site_id", sort=True
+    )
     sites = grouped.agg(
         region=("region", "first"),
         device_count=("device_id", "size"),

@@ -97,9 +97,7 @@ class Calibration:
             excess = np.maximum(raw - knots[-1], 0.0) / self.tail_scale
             tail = np.log1p(self.tail_shape * excess) / self.tail_shape if self.tail_shape > 0 else excess
             below = np.maximum(knots[0] - raw, 0.0) / self.lower_scale
-        return np.where(
-            raw > knots[-1], log_p[-1] - tail, np.where(raw < knots[0], log_p[0] / (1.0 + below), body)
-        )
+        return np.where(raw > knots[-1], log_p[-1] - tail, np.where(raw < knots[0], log_p[0] / (1.0 + below), body))
 
     def to_score(self, raw: Array) -> Array:
         """Scores in [0, 1], shape (n,): strictly increasing in ``raw`` as far as float64 can tell.

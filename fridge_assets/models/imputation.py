@@ -33,9 +33,7 @@ class Imputer:
         require_columns(rows, ("cohort", *features))
         return cls(CohortMedians.fit(rows, features))
 
-    def apply(
-        self, rows: pd.DataFrame, recent: pd.DataFrame | None = None
-    ) -> tuple[pd.DataFrame, pd.DataFrame]:
+    def apply(self, rows: pd.DataFrame, recent: pd.DataFrame | None = None) -> tuple[pd.DataFrame, pd.DataFrame]:
         """Fill the nulls of ``rows``.
 
         Args:

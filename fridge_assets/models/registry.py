@@ -90,9 +90,7 @@ class ModelRegistry:
             write_snapshot(trained.rows, self.models_dir)
             run = client.create_run(self._experiment(), run_name=metadata.model_id).info
             number = self._next_number(metadata, run.run_id, run.artifact_uri)
-            metadata = metadata.model_copy(
-                update={"version": self._semantic_version(metadata.family, number)}
-            )
+            metadata = metadata.model_copy(update={"version": self._semantic_version(metadata.family, number)})
             manifest_hash = self._write(replace(trained.version, metadata=metadata), run.run_id)
             client.set_terminated(run.run_id)
             tags = {
@@ -110,9 +108,7 @@ class ModelRegistry:
 
     def versions(self, family: str | None = None) -> list[RegisteredVersion]:
         """Versions of ``family``, or of all families; by family, oldest first."""
-        released = {
-            model.name: model.aliases.get(_RELEASE) for model in self._client.search_registered_models()
-        }
+        released = {model.name: model.aliases.get(_RELEASE) for model in self._client.search_registered_models()}
         found = [
             RegisteredVersion(
                 number=int(entry.version),

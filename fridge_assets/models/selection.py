@@ -79,9 +79,7 @@ def _choose_windows(connection: duckdb.DuckDBPyConnection, now: datetime, settin
         "min_readings": limits.min_readings,
         "max_flagged": limits.max_flagged_readings,
     }
-    newest = query(
-        connection, f"SELECT max(window_end) AS newest FROM ({_USABLE})", {**usable, "since": _BEGINNING}
-    )
+    newest = query(connection, f"SELECT max(window_end) AS newest FROM ({_USABLE})", {**usable, "since": _BEGINNING})
     if newest["newest"].isna().all():
         return pd.DataFrame({"device_id": pd.Series(dtype="str"), "window_end": newest["newest"].iloc[:0]})
     usable["since"] = newest["newest"].iloc[0] - limits.history
@@ -120,9 +118,7 @@ def _choose_windows(connection: duckdb.DuckDBPyConnection, now: datetime, settin
     )
 
 
-def _fill_from_own_past(
-    connection: duckdb.DuckDBPyConnection, rows: pd.DataFrame, settings: Settings
-) -> pd.DataFrame:
+def _fill_from_own_past(connection: duckdb.DuckDBPyConnection, rows: pd.DataFrame, settings: Settings) -> pd.DataFrame:
     nulls = rows[list(MODEL_FEATURES)].isna()
     gappy = [name for name in MODEL_FEATURES if nulls[name].any() and not nulls[name].all()]
     with_gaps = nulls[gappy].any(axis=1)

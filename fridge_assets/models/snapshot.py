@@ -55,9 +55,7 @@ def read_snapshot(models_dir: Path, training_hash: str) -> pd.DataFrame:
     """
     file = snapshot_file(models_dir, training_hash)
     if not file.exists():
-        raise FridgeError(
-            f"there are no training rows {file}", "Restore the file from a backup, or train on new rows."
-        )
+        raise FridgeError(f"there are no training rows {file}", "Restore the file from a backup, or train on new rows.")
     rows = pd.read_parquet(file)
     if content_hash(canonical(rows)) != training_hash:
         raise FridgeError(

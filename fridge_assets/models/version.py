@@ -99,9 +99,7 @@ def verify_files(folder: Path) -> None:
     try:
         expected = json.loads((folder / MANIFEST).read_text())
     except ValueError as error:
-        raise ArtifactRefused(
-            f"{MANIFEST} of model version {folder} cannot be read: {error}", remedy
-        ) from error
+        raise ArtifactRefused(f"{MANIFEST} of model version {folder} cannot be read: {error}", remedy) from error
     found = _hashes(folder)
     wrong = sorted(name for name in expected.keys() | found.keys() if expected.get(name) != found.get(name))
     if wrong:

@@ -99,9 +99,7 @@ def model_scores(warehouse: Warehouse) -> Iterator[AssetEvent]:
 
     def work() -> Iterator[AssetEvent]:
         report = publish_scores(warehouse)
-        yield dg.MaterializeResult(
-            metadata={"dagster/row_count": report.rows, "published": table(report.published)}
-        )
+        yield dg.MaterializeResult(metadata={"dagster/row_count": report.rows, "published": table(report.published)})
 
     yield from guarded(work, {MODEL_SCORES.name: MODEL_SCORES.name})
 

@@ -56,8 +56,6 @@ def _publish(connection: duckdb.DuckDBPyConnection, family: str, window_end: dat
     connection.execute(
         f"DELETE FROM model_scores WHERE window_end = $window AND model_id LIKE '{family}\\_v%' ESCAPE '\\'", parameters
     )
-    connection.execute(
-        f"INSERT INTO model_scores SELECT {columns} FROM {table} WHERE window_end = $window", parameters
-    )
+    connection.execute(f"INSERT INTO model_scores SELECT {columns} FROM {table} WHERE window_end = $window", parameters)
     counted = connection.execute(f"SELECT count(*) FROM {table} WHERE window_end = $window", parameters).fetchall()
     return int(counted[0][0])

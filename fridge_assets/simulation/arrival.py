@@ -33,9 +33,7 @@ class Arrivals:
         return readings.filter(arrived)
 
 
-def file_spans(
-    start: datetime, end: datetime, devices: int, rows_per_file: int
-) -> Iterator[tuple[datetime, datetime]]:
+def file_spans(start: datetime, end: datetime, devices: int, rows_per_file: int) -> Iterator[tuple[datetime, datetime]]:
     """Cut the span into files of up to an hour and about ``rows_per_file`` readings, at round times.
 
     A file never covers less than a minute, however large the fleet.

@@ -117,8 +117,7 @@ def _weather(minutes: MinuteArray, seed: int) -> npt.NDArray[np.float64]:
     """Day-to-day deviation of ambient in K, minutes × climate zones; ``minutes`` lie within one day."""
     day = int(minutes[0]) // 1440
     today, tomorrow = (
-        generator(seed, Stream.WEATHER, d).standard_normal(len(CLIMATE_ZONES)) * WEATHER_SPREAD
-        for d in (day, day + 1)
+        generator(seed, Stream.WEATHER, d).standard_normal(len(CLIMATE_ZONES)) * WEATHER_SPREAD for d in (day, day + 1)
     )
     share = ((minutes - day * 1440) / 1440)[:, None]
     return today + share * (tomorrow - today)

@@ -128,9 +128,7 @@ def _overload(planned: PlannedFaults, severity: FloatArray, values: Values) -> N
     values["current_compressor"][:, planned.devices] = own + severity * (OVERLOAD_CURRENT - 0.95 * own)
 
 
-def _repeat(
-    planned: PlannedFaults, severity: FloatArray, values: Values, stuck_at: npt.NDArray[np.float32]
-) -> None:
+def _repeat(planned: PlannedFaults, severity: FloatArray, values: Values, stuck_at: npt.NDArray[np.float32]) -> None:
     for i, (device, (column,)) in enumerate(zip(planned.devices, planned.sensors, strict=True)):
         values[column][severity[:, i] > 0, device] = stuck_at[i]
 

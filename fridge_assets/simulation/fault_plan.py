@@ -80,9 +80,7 @@ def plan_faults(
     names = [share.fault for share in shares]
     for name in names:
         if names.count(name) > 1:
-            raise FridgeError(
-                f"the fault {name} is given twice", "Give each fault once, with its whole share"
-            )
+            raise FridgeError(f"the fault {name} is given twice", "Give each fault once, with its whole share")
     rng = generator(seed, Stream.FAULT_PLAN)
     # Rounding the running total, not each share, keeps the sum of small shares right.
     edges = np.round(np.cumsum([0.0, *(share.share for share in shares)]) * devices)
@@ -121,9 +119,7 @@ def ground_truth(plan: Sequence[PlannedFaults], device_ids: "pd.Series[str]", en
     severity = [float(at_end) for planned in plan for at_end in planned.severity(last)[0]]
     frame = pd.DataFrame(
         {
-            "device_id": pd.array(
-                [device_ids.iloc[i] for planned in plan for i in planned.devices], dtype="str"
-            ),
+            "device_id": pd.array([device_ids.iloc[i] for planned in plan for i in planned.devices], dtype="str"),
             "fault": pd.array([planned.kind.name for planned in plan for _ in planned.devices], dtype="str"),
             "sensor": pd.array([",".join(own) for planned in plan for own in planned.sensors], dtype="str"),
             "onset": _timestamps(joined([planned.onset for planned in plan])),

@@ -109,9 +109,7 @@ DOOR_LEFT_OPEN = FaultKind(
 STUCK_SENSOR = FaultKind("stuck_sensor", _minutes(0, 0), own_sensors=1)
 DRIFTING_SENSOR = FaultKind("drifting_sensor", _hours(24, 24), own_sensors=1)
 INTERMITTENT_DROPOUT = FaultKind("intermittent_dropout", _minutes(0, 0), own_sensors=2)
-COMPRESSOR_OVERLOAD = FaultKind(
-    "compressor_overload", _minutes(1, 5), sensors=("current_compressor",), acute=True
-)
+COMPRESSOR_OVERLOAD = FaultKind("compressor_overload", _minutes(1, 5), sensors=("current_compressor",), acute=True)
 VIBRATION_SPIKE = FaultKind(
     "vibration_spike",
     _minutes(1, 3),
@@ -187,9 +185,7 @@ def parse_fault_share(text: str) -> FaultShare:
         value = float(share)
     except ValueError:
         problem = (
-            f"the fault {text!r} has no share"
-            if not equals
-            else f"the share {share!r} in {text!r} is not a number"
+            f"the fault {text!r} has no share" if not equals else f"the share {share!r} in {text!r} is not a number"
         )
         remedy = f"Write KIND=SHARE such as refrigerant_leak=0.02; kinds are {', '.join(FAULT_KINDS)}"
         raise FridgeError(problem, remedy) from None

@@ -144,9 +144,7 @@ class Fleet:
         devices = len(self.registry)
         strain = strain_of(self._plan, minutes, devices)
         values, switches, noise = self._measure(minutes, strain)
-        lost = apply_faults(
-            self._plan, minutes, values=values, noise=noise, stuck_at=self._stuck_at, seed=self.seed
-        )
+        lost = apply_faults(self._plan, minutes, values=values, noise=noise, stuck_at=self._stuck_at, seed=self.seed)
         mishaps = draw_mishaps(self.delivery, minutes, devices, len(SENSORS), self.seed)
         return reading_table(minutes, values, switches, lost=lost, mishaps=mishaps, senders=self._senders)
 

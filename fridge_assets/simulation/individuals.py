@@ -74,9 +74,7 @@ def draw_individuals(registry: pd.DataFrame, seed: int) -> Individuals:
     """
     count = len(registry)
     rng = generator(seed, Stream.INDIVIDUALS)
-    model = _positions(
-        registry["model"], [equipment.name for equipment in EQUIPMENT_MODELS], "equipment model"
-    )
+    model = _positions(registry["model"], [equipment.name for equipment in EQUIPMENT_MODELS], "equipment model")
     zone = _positions(registry["climate_zone"], [z.name for z in CLIMATE_ZONES], "climate zone")
     site = pd.factorize(registry["site_id"])[0]
 
@@ -131,9 +129,7 @@ def _positions(column: "pd.Series[str]", known: list[str], what: str) -> IntArra
     positions = pd.Index(known).get_indexer(pd.Index(column))
     if (positions < 0).any():
         strange = column[positions < 0].iloc[0]
-        raise FridgeError(
-            f"the simulator does not know the {what} {strange!r}", f"Use one of {', '.join(known)}"
-        )
+        raise FridgeError(f"the simulator does not know the {what} {strange!r}", f"Use one of {', '.join(known)}")
     return positions.astype(np.int32)
 
 

@@ -36,9 +36,7 @@ def write_registry(registry: pd.DataFrame, path: Path) -> None:
     """Write the registry as CSV; FridgeError when another one is there, because it may be the user's own."""
     text = registry.to_csv(index=False, date_format="%Y-%m-%dT%H:%M:%SZ")
     if path.exists() and path.read_text(encoding="utf-8") != text:
-        raise FridgeError(
-            f"{path} holds another registry", "Choose another data folder or move that file away"
-        )
+        raise FridgeError(f"{path} holds another registry", "Choose another data folder or move that file away")
     _replace(path, lambda temporary: temporary.write_text(text, encoding="utf-8"))
 
 

@@ -73,9 +73,7 @@ def reading_table(
     copied = arrived[mishaps.duplicated] + mishaps.copied_after
     arrived[mishaps.late] += mishaps.late_by
     columns = {
-        "device_id": senders.device_ids.take(
-            pa.array(np.tile(np.arange(devices, dtype=np.int32), len(minutes)))
-        ),
+        "device_id": senders.device_ids.take(pa.array(np.tile(np.arange(devices, dtype=np.int32), len(minutes)))),
         "timestamp_device": _timestamps(sent + np.tile(senders.clock_error, len(minutes))),
         "timestamp_ingested": _timestamps(arrived),
         "sequence_number": pa.array(np.repeat(minutes - senders.first_minute, devices)),

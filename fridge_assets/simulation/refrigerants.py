@@ -50,9 +50,7 @@ def compression_exponent(refrigerant: str, suction: float, low: float, high: flo
     enthalpy = PropsSI("H", "T", inlet, "P", low * 1e3, refrigerant)
     entropy = PropsSI("S", "T", inlet, "P", low * 1e3, refrigerant)
     ideal = PropsSI("H", "S", entropy, "P", high * 1e3, refrigerant)
-    outlet = PropsSI(
-        "T", "H", enthalpy + (ideal - enthalpy) / ISENTROPIC_EFFICIENCY, "P", high * 1e3, refrigerant
-    )
+    outlet = PropsSI("T", "H", enthalpy + (ideal - enthalpy) / ISENTROPIC_EFFICIENCY, "P", high * 1e3, refrigerant)
     return float(np.log(outlet / inlet) / np.log(high / low))
 
 
@@ -66,9 +64,7 @@ def _saturation_table(quality: int) -> FloatArray:
     return (np.concatenate(tables) / 1e3).astype(np.float32)
 
 
-def _interpolate(
-    table: FloatArray, temperature: FloatArray, refrigerant: npt.NDArray[np.int32]
-) -> FloatArray:
+def _interpolate(table: FloatArray, temperature: FloatArray, refrigerant: npt.NDArray[np.int32]) -> FloatArray:
     points = WARMEST - COLDEST + 1
     # Straight lines a kelvin apart are within 0.1 kPa of the curve.
     position = np.clip(temperature - COLDEST, 0, points - 1.001)

@@ -34,9 +34,7 @@ def simulate_registry(devices: int, seed: int) -> pd.DataFrame:
     site = number // DEVICES_PER_SITE
     regions = [REGIONS[s % len(REGIONS)] for s in site]
     installed = rng.integers(0, INSTALLATION_DAYS, devices)
-    firmware = np.minimum(
-        installed * len(FIRMWARE_VERSIONS) // INSTALLATION_DAYS + rng.integers(0, 2, devices), 3
-    )
+    firmware = np.minimum(installed * len(FIRMWARE_VERSIONS) // INSTALLATION_DAYS + rng.integers(0, 2, devices), 3)
     frame = pd.DataFrame(
         {
             "device_id": [f"device-{i:06d}" for i in number],
@@ -48,7 +46,5 @@ def simulate_registry(devices: int, seed: int) -> pd.DataFrame:
             "firmware_version": [FIRMWARE_VERSIONS[f] for f in firmware],
         }
     )
-    thresholds: dict[str, Any] = {
-        name: default for name, default in REGISTRY_DEFAULTS.items() if name not in frame
-    }
+    thresholds: dict[str, Any] = {name: default for name, default in REGISTRY_DEFAULTS.items() if name not in frame}
     return frame.assign(**thresholds)[list(DEVICE_REGISTRY.column_names)]

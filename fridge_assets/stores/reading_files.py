@@ -21,9 +21,7 @@ class CleanFile(NamedTuple):
     rows: int
 
 
-def clean_files(
-    connection: duckdb.DuckDBPyConnection, folder: Path, since: datetime, until: datetime
-) -> list[Path]:
+def clean_files(connection: duckdb.DuckDBPyConnection, folder: Path, since: datetime, until: datetime) -> list[Path]:
     """Committed files holding readings of the hours between ``since`` and ``until``, in a fixed order.
 
     Args:
@@ -80,6 +78,4 @@ def write_clean_files(engine: duckdb.DuckDBPyConnection, folder: Path, batch_id:
 def commit_clean_files(warehouse: duckdb.DuckDBPyConnection, files: Sequence[CleanFile]) -> None:
     """Add ``files`` to the manifest, inside the open transaction."""
     if files:
-        warehouse.executemany(
-            "INSERT INTO clean_reading_files VALUES (?, ?, ?, ?)", [tuple(file) for file in files]
-        )
+        warehouse.executemany("INSERT INTO clean_reading_files VALUES (?, ?, ?, ?)", [tuple(file) for file in files])

@@ -119,9 +119,7 @@ class Fleet:
             status,
             "",
         )
-        added = ALERT_EVENTS.to_arrow(
-            pd.DataFrame([event], columns=list(ALERT_EVENTS.column_names))
-        ).to_pandas()
+        added = ALERT_EVENTS.to_arrow(pd.DataFrame([event], columns=list(ALERT_EVENTS.column_names))).to_pandas()
         self.events = pd.concat([self.events, added], ignore_index=True)
 
     @property

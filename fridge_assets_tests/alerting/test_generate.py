@@ -86,9 +86,7 @@ def test_frames_keep_their_contracts_also_when_there_is_nothing_to_tell(fleet: F
 
 
 def test_models_of_one_family_count_once(fleet: Fleet) -> None:
-    alert = fleet.run(
-        score("d1", 0, 0.9, "isolation_forest_v2"), score("d1", 0, 0.88, "isolation_forest_v3")
-    ).new
+    alert = fleet.run(score("d1", 0, 0.9, "isolation_forest_v2"), score("d1", 0, 0.88, "isolation_forest_v3")).new
     assert alert["models_flagging"].tolist() == [1]
     assert alert["severity"].tolist() == ["MEDIUM"]
 

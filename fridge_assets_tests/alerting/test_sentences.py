@@ -73,13 +73,9 @@ def anomaly(
 def test_dominant_contributor_is_told_with_direction_and_distance(
     feature: str, value: float | None, usual: float | None, title: str, finding: str
 ) -> None:
-    told = anomaly(
-        [feature], {} if value is None else {feature: value}, {} if usual is None else {feature: usual}
-    )
+    told = anomaly([feature], {} if value is None else {feature: value}, {} if usual is None else {feature: usual})
     assert title_of(told) == title
-    assert (
-        description_of(told) == f"{finding} First seen 10:00 UTC. One of two models flags this (score 0.91)."
-    )
+    assert description_of(told) == f"{finding} First seen 10:00 UTC. One of two models flags this (score 0.91)."
 
 
 def test_every_sensor_is_named_once_and_two_further_ones_at_most() -> None:
@@ -130,9 +126,7 @@ def test_every_feature_and_value_makes_readable_sentences() -> None:
         told = anomaly(["temp_ambient_mean", feature], measured, {} if usual is None else {feature: usual})
         texts = (description_of(told), description_of(told._replace(contributors=[feature])), title_of(told))
         for text in texts:
-            assert not any(mark in text for mark in ("nan", "inf", "e+", "e-0", "  ", "None", "{", " .")), (
-                text
-            )
+            assert not any(mark in text for mark in ("nan", "inf", "e+", "e-0", "  ", "None", "{", " .")), text
 
 
 @pytest.mark.parametrize(

@@ -154,9 +154,7 @@ def test_known_alerts_are_the_active_the_recent_and_those_of_the_window(three_de
 def test_questions_use_an_index(three_devices: Operations) -> None:
     with three_devices.read() as connection:
         plans = {
-            question: " ".join(
-                row.detail for row in connection.execute(sa.text(f"EXPLAIN QUERY PLAN {question}"))
-            )
+            question: " ".join(row.detail for row in connection.execute(sa.text(f"EXPLAIN QUERY PLAN {question}")))
             for question in (
                 "SELECT * FROM device_alerts WHERE status IN ('OPEN') OR alert_created_at >= '2026' "
                 "OR window_end = '2026'",

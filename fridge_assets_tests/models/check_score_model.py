@@ -90,9 +90,7 @@ def _check_explanations(model: ScoreModel, rows: pd.DataFrame) -> None:
         assert row_strengths == sorted(row_strengths, reverse=True)
         assert min(row_strengths) >= 0
         assert all(type(value) is float for value in row_strengths)
-    assert model.explain(rows.iloc[[5]], 5) == ([names[5]], [strengths[5]]), (
-        "explanations depend on the batch"
-    )
+    assert model.explain(rows.iloc[[5]], 5) == ([names[5]], [strengths[5]]), "explanations depend on the batch"
     assert max(len(row) for row in model.explain(rows, 2)[0]) == 2
     assert model.explain(rows.iloc[:0], 5) == ([], [])
 

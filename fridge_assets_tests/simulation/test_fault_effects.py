@@ -134,8 +134,7 @@ def test_a_valve_leak_costs_22_percent_of_the_pressure_ratio(
     faulty_fleet: Fleet, faulty: pd.DataFrame, healthy: pd.DataFrame
 ) -> None:
     after, before = (
-        f["pressure_high_side"] / f["pressure_low_side"]
-        for f in pair(faulty_fleet, "valve_leak", faulty, healthy)
+        f["pressure_high_side"] / f["pressure_low_side"] for f in pair(faulty_fleet, "valve_leak", faulty, healthy)
     )
     assert (after / before).median() == pytest.approx(0.78, rel=0.005)
 
@@ -177,9 +176,7 @@ def test_a_stuck_sensor_repeats_what_it_read_at_onset(faulty_fleet: Fleet) -> No
     for _, truth in faulty_fleet.ground_truth.query("fault == 'stuck_sensor'").iterrows():
         if truth["sensor"] == "vibration_compressor":  # its noise alone is an eighth of the reading
             continue
-        around = frame_of(faulty_fleet, truth["onset"] - 10 * MINUTE, truth["onset"] + MINUTE).loc[
-            truth["device_id"]
-        ]
+        around = frame_of(faulty_fleet, truth["onset"] - 10 * MINUTE, truth["onset"] + MINUTE).loc[truth["device_id"]]
         before, stuck = around[truth["sensor"]].iloc[:-1], around[truth["sensor"]].iloc[-1]
         assert abs(stuck - before.mean()) < 0.15 * abs(before.mean()) + 3
 
@@ -226,9 +223,7 @@ def test_effects_grow_in_a_straight_line_from_onset_to_full_severity(faulty_flee
     sane = fleet()
     for severity in (-0.1, 0.25, 0.5, 1.0):
         at = (truth["onset"] + severity * ramp).floor("min")
-        after, before = (
-            frame_of(f, at, at + 3 * MINUTE).loc[truth["device_id"]] for f in (faulty_fleet, sane)
-        )
+        after, before = (frame_of(f, at, at + 3 * MINUTE).loc[truth["device_id"]] for f in (faulty_fleet, sane))
         rise = (after["temperature_condenser"] - before["temperature_condenser"]).mean()
         assert rise == pytest.approx(7 * max(severity, 0), abs=0.03)
 

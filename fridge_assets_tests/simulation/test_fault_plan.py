@@ -35,9 +35,7 @@ RAMP_HOURS = {
 """Copied from SPEC 10."""
 
 
-def plan(
-    hours: int, faults: tuple[FaultShare, ...], devices: int = 1300, timing: FaultTiming | None = None
-) -> Fleet:
+def plan(hours: int, faults: tuple[FaultShare, ...], devices: int = 1300, timing: FaultTiming | None = None) -> Fleet:
     registry = simulate_registry(devices, seed=2)
     return Fleet(registry, 2, START, START + hours * HOUR, faults, timing or FaultTiming())
 
@@ -103,9 +101,7 @@ def test_a_healthy_fleet_has_an_empty_ground_truth_with_the_same_columns() -> No
 
 def test_more_faults_than_devices_are_refused() -> None:
     with pytest.raises(FridgeError, match="faulty devices, the fleet has 100"):
-        _ = plan(
-            96, (FaultShare("bearing_wear", 0.7), FaultShare("valve_leak", 0.4)), devices=100
-        ).ground_truth
+        _ = plan(96, (FaultShare("bearing_wear", 0.7), FaultShare("valve_leak", 0.4)), devices=100).ground_truth
 
 
 def test_a_fault_given_twice_is_refused() -> None:

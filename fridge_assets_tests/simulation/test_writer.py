@@ -29,9 +29,7 @@ def fleet(seed: int = 3, hours: int = 3) -> Fleet:
 
 
 def write(folder: Path, of: Fleet, **options: int) -> WrittenFleet:
-    return write_fleet(
-        of, folder / "landing", folder / "registry.csv", folder / "ground_truth.parquet", **options
-    )
+    return write_fleet(of, folder / "landing", folder / "registry.csv", folder / "ground_truth.parquet", **options)
 
 
 def landed(folder: Path) -> list[Path]:
@@ -69,9 +67,7 @@ def test_a_reading_is_in_the_file_of_its_arrival_and_all_of_them_arrive(tmp_path
     arrived = everything.filter(
         pc.less(everything["timestamp_ingested"], pa.scalar(START + 5 * HOUR, pa.timestamp("us", "UTC")))
     )
-    assert (
-        pa.concat_tables(tables).sort_by(key).combine_chunks().equals(arrived.sort_by(key).combine_chunks())
-    )
+    assert pa.concat_tables(tables).sort_by(key).combine_chunks().equals(arrived.sort_by(key).combine_chunks())
 
 
 def test_the_summary_counts_what_is_on_disk(tmp_path: Path) -> None:

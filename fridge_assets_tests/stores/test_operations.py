@@ -259,9 +259,7 @@ def test_full_disk_writes_nothing_of_the_transaction(operations: Operations) -> 
         with operations.transaction() as connection:
             pages = connection.scalar(sa.text("PRAGMA page_count"))
             connection.execute(sa.text(f"PRAGMA max_page_count = {pages + 2}"))
-            connection.execute(
-                ingest_ledger.insert(), [ledger_row(f"{n}.csv", reason="x" * 999) for n in range(99)]
-            )
+            connection.execute(ingest_ledger.insert(), [ledger_row(f"{n}.csv", reason="x" * 999) for n in range(99)])
 
     with pytest.raises(FridgeError, match=r"disk is full.*nothing of this transaction"):
         fill_the_disk()
