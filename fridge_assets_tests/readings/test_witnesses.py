@@ -1,0 +1,90 @@
+"""A few witnesses tell whether millions of clean readings keep their contract."""
+
+from collections.abc import Iterator
+
+import duckdb
+import pytest
+
+from fridge_assets.contracts import CLEAN_SENSOR_READINGS, Column
+from fridge_assets.contracts.validation import ContractViolation
+from fridge_assets.readings import witnesses
+from fridge_assets.readings.witnesses import enforce_cleaned
+
+BOUNDED = [c for c in CLEAN_SENSOR_READINGS.columns if c.minimum is not None]
+REQUIRED = [c.name for c in CLEAN_SENSOR_READINGS.columns if not c.nullable and c.name != "quality_flags"]
+ROWS = 400
+
+
+@pytest.fixture
+def engine() -> Iterator[duckdb.DuckDBPyConnection]:
+    with duckdb.connect() as connection:
+        connection.execute("SET TimeZone = 'UTC'")
+        connection.register("rows", CLEAN_SENSOR_READINGS.to_arrow(CLEAN_SENSOR_READINGS.sample(ROWS)))
+        connection.execute("CREATE TABLE cleaned AS SELECT *, row_number() OVER () - 1 AS row_id FROM rows")
+        yield connection
+
+
+def violated(engine: duckdb.DuckDBPyConnection) -> list[tuple[str, int]]:
+    """Rules that ``cleaned`` breaks and how many rows do."""
+    with pytest.raises(ContractViolation) as caught:
+        enforce_cleaned(engine)
+    return [(violation.rule, violation.violating_rows) for violation in caught.value.report.violations]
+
+
+def test_rows_that_keep_the_contract_pass(engine: duckdb.DuckDBPyConnection) -> None:
+    enforce_cleaned(engine)
+
+
+def test_no_rows_pass(engine: duckdb.DuckDBPyConnection) -> None:
+    engine.execute("DELETE FROM cleaned")
+    enforce_cleaned(engine)
+
+
+def test_contract_has_no_rules_but_those_that_witnesses_are_sought_for() -> None:
+    columns = [column for column in CLEAN_SENSOR_READINGS.columns if column.name != "quality_flags"]
+    assert not CLEAN_SENSOR_READINGS.ordered
+    assert len(CLEAN_SENSOR_READINGS.key) == 1
+    assert not any(column.allowed or column.max_items for column in columns)
+    assert all(column.type in ("double", "integer") for column in BOUNDED)
+
+
+@pytest.mark.parametrize("column", BOUNDED, ids=lambda column: column.name)
+@pytest.mark.parametrize("side", ["below", "above"])
+def test_values_out_of_range_are_found_and_counted(
+    column: Column, side: str, engine: duckdb.DuckDBPyConnection
+) -> None:
+    assert column.minimum is not None
+    assert column.maximum is not None
+    wrong = column.minimum - 1 if side == "below" else column.maximum + 1
+    engine.execute(f"UPDATE cleaned SET {column.name} = $wrong WHERE row_id IN (17, 311)", {"wrong": wrong})
+    assert [(rule.split()[0], count) for rule, count in violated(engine)] == [(column.name, 2)]
+
+
+@pytest.mark.parametrize("column", REQUIRED)
+def test_null_in_a_required_column_is_found(column: str, engine: duckdb.DuckDBPyConnection) -> None:
+    engine.execute(f"UPDATE cleaned SET {column} = NULL WHERE row_id = 250")
+    assert violated(engine) == [(f"{column} must not be null", 1)]
+
+
+def test_key_given_twice_is_found(engine: duckdb.DuckDBPyConnection) -> None:
+    engine.execute("UPDATE cleaned SET event_id = (SELECT event_id FROM cleaned WHERE row_id = 3) WHERE row_id = 390")
+    assert violated(engine) == [("event_id must be unique", 2)]
+
+
+def test_key_given_twice_in_different_chunks_is_found(
+    engine: duckdb.DuckDBPyConnection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(witnesses, "_CHUNK_ROWS", 100)
+    engine.execute("UPDATE cleaned SET event_id = (SELECT event_id FROM cleaned WHERE row_id = 3) WHERE row_id = 390")
+    assert [rule for rule, _ in violated(engine)] == ["event_id must be unique"]
+
+
+def test_row_that_a_join_doubled_is_found(engine: duckdb.DuckDBPyConnection) -> None:
+    engine.execute("INSERT INTO cleaned SELECT * FROM cleaned WHERE row_id = 42")
+    assert violated(engine) == [("event_id must be unique", 2)]
+
+
+def test_not_a_number_does_not_hide_a_value_out_of_range(engine: duckdb.DuckDBPyConnection) -> None:
+    engine.execute("UPDATE cleaned SET humidity = $nan WHERE row_id = 5", {"nan": float("nan")})
+    engine.execute("UPDATE cleaned SET humidity = 101 WHERE row_id = 6")
+    assert [(rule.split()[0], count) for rule, count in violated(engine)] == [("humidity", 1)]
