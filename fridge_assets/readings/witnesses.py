@@ -33,7 +33,7 @@ def enforce_cleaned(engine: duckdb.DuckDBPyConnection) -> None:
         ContractViolation: a row breaks the contract.
     """
     columns = ", ".join(_CHECKED.column_names)
-    ids = {"ids": sorted(_extreme_rows(engine) | _repeated_rows(engine))}
+    ids = {"ids": sorted(extreme_rows(engine) | repeated_rows(engine))}
     witnesses = query(engine, f"SELECT {columns} FROM cleaned WHERE row_id IN (SELECT unnest($ids::BIGINT[]))", ids)
     if validate(_CHECKED, witnesses).passed:
         return
@@ -44,7 +44,7 @@ def enforce_cleaned(engine: duckdb.DuckDBPyConnection) -> None:
     enforce(_CHECKED, witnesses)
 
 
-def _extreme_rows(engine: duckdb.DuckDBPyConnection) -> set[int]:
+def extreme_rows(engine: duckdb.DuckDBPyConnection) -> set[int]:
     """For each column with a rule a row with null, if there is one, and rows with its smallest and largest value."""
     bounded = [c.name for c in _CHECKED.columns if c.minimum is not None or c.maximum is not None]
     required = [c.name for c in _CHECKED.columns if not c.nullable]
@@ -53,14 +53,16 @@ def _extreme_rows(engine: duckdb.DuckDBPyConnection) -> set[int]:
     measures += [f"count(*) - count({name})" for name in required]
     found = engine.execute(f"SELECT {', '.join(measures)} FROM cleaned").fetchall()[0]
     extremes = zip([name for name in bounded for _ in ("min", "max")], found, strict=False)
-    conditions = {f"{name} = {value!r}" for name, value in extremes if value is not None}
+    wanted = {(f"{name} = $value", value) for name, value in extremes if value is not None}
     nulls = zip(required, found[2 * len(bounded) :], strict=True)
-    conditions |= {f"{name} IS NULL" for name, count in nulls if count}
-    rows = [engine.execute(f"SELECT row_id FROM cleaned WHERE {c} LIMIT 1").fetchall() for c in sorted(conditions)]
-    return {row_id for ((row_id,),) in rows}
+    wanted |= {(f"{name} IS NULL AND $value IS NULL", None) for name, count in nulls if count}
+    return {
+        engine.execute(f"SELECT row_id FROM cleaned WHERE {condition} LIMIT 1", {"value": value}).fetchall()[0][0]
+        for condition, value in wanted
+    }
 
 
-def _repeated_rows(engine: duckdb.DuckDBPyConnection) -> set[int]:
+def repeated_rows(engine: duckdb.DuckDBPyConnection) -> set[int]:
     """Rows whose key may be another row's too: it has the same hash."""
     marks = engine.execute(
         f"SELECT hash({_KEY}) AS mark FROM cleaned GROUP BY mark HAVING count(*) > 1 "

@@ -4,9 +4,8 @@ from fridge_assets_tests.scenarios.fixtures import (
     another_copy,
     cycled,
     cycled_template,
-    first_cycle,
     trained,
     trained_template,
 )
 
-__all__ = ["another_copy", "cycled", "cycled_template", "first_cycle", "trained", "trained_template"]
+__all__ = ["another_copy", "cycled", "cycled_template", "trained", "trained_template"]

@@ -1,46 +1,34 @@
 """Fixtures of the folders that work on the small fleet; each of their conftest modules imports them."""
 
+import fcntl
+import os
 from collections.abc import Callable
-from functools import cache
 from pathlib import Path
 
 import pytest
 
-from fridge_assets.automation.launch import CycleOutcome
-from fridge_assets_tests.scenarios.small_fleet import TRAINED_HOUR, Place, copy_of, make_trained
+from fridge_assets_tests.scenarios.small_fleet import TRAINED_HOUR, Place, copy_of, make_trained, settings_of
 
 FIRST_HOUR = TRAINED_HOUR + 1
 """The first hour after training; its cycle is run once per session."""
 
 
-@cache
-def trained_once(base: Path) -> Place:
-    """The trained fleet of this session; never change it, copy it."""
-    return make_trained(base / "trained")
-
-
-@cache
-def cycled_once(base: Path) -> tuple[Place, CycleOutcome]:
-    """The trained fleet after its first hourly cycle; never change it, copy it."""
-    place = copy_of(trained_once(base), base / "cycled")
-    place.deliver(FIRST_HOUR)
-    return place, place.run_hourly(FIRST_HOUR)
-
-
 @pytest.fixture(scope="session")
 def trained_template(tmp_path_factory: pytest.TempPathFactory) -> Place:
-    return trained_once(tmp_path_factory.getbasetemp())
+    """The trained fleet of this session; never change it, copy it."""
+    return _made_once(_shared_folder(tmp_path_factory) / "trained", make_trained)
 
 
 @pytest.fixture(scope="session")
-def cycled_template(tmp_path_factory: pytest.TempPathFactory) -> Place:
-    return cycled_once(tmp_path_factory.getbasetemp())[0]
+def cycled_template(trained_template: Place, tmp_path_factory: pytest.TempPathFactory) -> Place:
+    """The trained fleet after its first hourly cycle; never change it, copy it."""
 
+    def make(folder: Path) -> None:
+        place = copy_of(trained_template, folder)
+        place.deliver(FIRST_HOUR)
+        place.run_hourly(FIRST_HOUR)
 
-@pytest.fixture(scope="session")
-def first_cycle(tmp_path_factory: pytest.TempPathFactory) -> CycleOutcome:
-    """How the first hourly cycle went."""
-    return cycled_once(tmp_path_factory.getbasetemp())[1]
+    return _made_once(_shared_folder(tmp_path_factory) / "cycled", make)
 
 
 @pytest.fixture
@@ -59,3 +47,19 @@ def cycled(cycled_template: Place, tmp_path: Path) -> Place:
 def another_copy(tmp_path: Path) -> Callable[[Place], Place]:
     """Makes a further folder that starts as the given one."""
     return lambda place: copy_of(place, tmp_path / f"copy-{len(list(tmp_path.iterdir()))}")
+
+
+def _shared_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The session's folder, the same for all processes that pytest-xdist divides the tests among."""
+    own = tmp_path_factory.getbasetemp()
+    return own.parent if "PYTEST_XDIST_WORKER" in os.environ else own
+
+
+def _made_once(folder: Path, make: Callable[[Path], object]) -> Place:
+    with folder.with_suffix(".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        done = folder.with_suffix(".done")
+        if not done.exists():
+            make(folder)
+            done.touch()
+    return Place(settings_of(folder))

@@ -4,7 +4,7 @@ import dagster as dg
 import pandas as pd
 import pytest
 
-from fridge_assets.automation.launch import CycleOutcome
+from fridge_assets.automation.jobs import SOURCE_RUN_TAG
 from fridge_assets.contracts import DEVICE_STATUS, SITE_STATUS
 from fridge_assets.models.families import FAMILIES
 from fridge_assets_tests.scenarios.contents import contents
@@ -23,10 +23,12 @@ def faulty_devices(place: Place) -> set[str]:
     return set(pd.read_parquet(place.root / "ground_truth.parquet")["device_id"])
 
 
-def test_every_step_of_both_runs_succeeds(first_cycle: CycleOutcome) -> None:
-    assert first_cycle.score.failures == {}
-    assert first_cycle.publish.failures == {}
-    assert {*first_cycle.score.metadata, *first_cycle.publish.metadata} == STORED
+def test_both_runs_succeed_and_the_second_names_the_first(cycled: Place) -> None:
+    with graph_of(cycled.settings) as instance:
+        publish, score, *_ = instance.get_runs()
+    assert [score.job_name, publish.job_name] == ["score_hourly", "publish"]
+    assert [score.status, publish.status] == [dg.DagsterRunStatus.SUCCESS] * 2
+    assert publish.tags[SOURCE_RUN_TAG] == score.run_id
 
 
 def test_every_device_has_features_of_each_window_of_the_hour(cycled_template: Place) -> None:
