@@ -6,7 +6,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 
 import dagster as dg
 
@@ -42,9 +42,8 @@ def finish(process: subprocess.Popen[str]) -> tuple[int, str, str]:
 
 def kill(process: subprocess.Popen[str]) -> None:
     """SIGKILL the process and all it started, as the kernel does when memory runs out."""
-    with suppress(ProcessLookupError):
+    if process.poll() is None:
         os.killpg(process.pid, signal.SIGKILL)
-    if process.returncode is None:
         process.communicate(timeout=_PATIENCE)
 
 
