@@ -74,7 +74,7 @@ def generate_alerts(
             this window.
         registry: ``device_id`` and ``site_id`` of the fleet.
         features: DEVICE_FEATURES rows of this window.
-        typical: ``device_id`` and what its features usually are: its own median, else its cohort's.
+        typical: ``device_id`` and what its features usually are.
         now: when this happens, timezone-aware.
         settings: severity limits, deduplication span, SLA spans.
         source: what raises the alerts.

@@ -10,7 +10,10 @@ from fridge_assets.contracts.device_features import MODEL_FEATURES
 from fridge_assets.settings import Settings
 from fridge_assets.stores.frames import query, registered
 
-_USUAL_SPAN = timedelta(hours=24)
+_USUAL_DAYS = 7
+"""A day is too short a memory: a fault that has grown for a day would pass for usual."""
+_USUAL_AROUND = timedelta(hours=1)
+"""Around the same time of day, since ambient and doors move most features over the day."""
 _PREVIOUS_SPAN = timedelta(hours=26)
 
 
@@ -59,27 +62,35 @@ def read_alert_inputs(
             "SELECT f.* FROM device_features f SEMI JOIN devices USING (device_id) WHERE window_end = $window",
             {"window": window_end},
         )
-        typical = _typical(connection, window_end)
+        typical = _typical(connection, window_end, settings.features.window)
     return AlertInputs(scores, previous, features, typical)
 
 
-def _typical(connection: duckdb.DuckDBPyConnection, window_end: datetime) -> pd.DataFrame:
-    """Of each of ``devices`` the median of its own day before the window; where it has none, its cohort's in it."""
-    own = ", ".join(f"median(f.{name}) AS {name}" for name in MODEL_FEATURES)
-    either = ", ".join(f"coalesce(own.{name}, cohorts.{name}) AS {name}" for name in MODEL_FEATURES)
+def _typical(connection: duckdb.DuckDBPyConnection, window_end: datetime, window: timedelta) -> pd.DataFrame:
+    """Of each of ``devices`` its own median at this time of day; else of its last day; else its cohort's now."""
+    around = range(-(_USUAL_AROUND // window), _USUAL_AROUND // window + 1)
+    same_time = [window_end - timedelta(days=day) + n * window for day in range(1, _USUAL_DAYS + 1) for n in around]
+    last_day = [window_end - timedelta(hours=hours) for hours in range(1, 25)]
+    medians = ", ".join(f"median(f.{name}) AS {name}" for name in MODEL_FEATURES)
+    first = ", ".join(f"coalesce(own.{name}, lately.{name}, peers.{name}) AS {name}" for name in MODEL_FEATURES)
     return query(
         connection,
         f"""
 WITH own AS (
-  SELECT device_id, {own} FROM device_features f SEMI JOIN devices USING (device_id)
-  WHERE window_end < $window AND window_end >= $since GROUP BY device_id
+  SELECT device_id, {medians} FROM device_features f SEMI JOIN devices USING (device_id)
+  WHERE window_end IN (SELECT unnest($same_time)) GROUP BY device_id
 ),
-cohorts AS (
-  SELECT cohort, {own} FROM device_features f JOIN registry USING (device_id)
+lately AS (
+  SELECT device_id, {medians} FROM device_features f SEMI JOIN devices USING (device_id)
+  WHERE window_end IN (SELECT unnest($last_day)) GROUP BY device_id
+),
+peers AS (
+  SELECT cohort, {medians} FROM device_features f JOIN registry USING (device_id)
   WHERE window_end = $window AND cohort IN (SELECT cohort FROM devices) GROUP BY cohort
 )
-SELECT device_id, {either}
-FROM devices LEFT JOIN own USING (device_id) LEFT JOIN cohorts USING (cohort) ORDER BY device_id
+SELECT device_id, {first}
+FROM devices LEFT JOIN own USING (device_id) LEFT JOIN lately USING (device_id) LEFT JOIN peers USING (cohort)
+ORDER BY device_id
 """,
-        {"window": window_end, "since": window_end - _USUAL_SPAN},
+        {"window": window_end, "same_time": same_time, "last_day": last_day},
     )

@@ -31,8 +31,9 @@ UP_TO_DATE_FEATURES = (CLEAN_SENSOR_READINGS.name, QUARANTINED_READINGS.name, DE
 """Assets that bring the features up to date, before scoring and before training."""
 
 # Python start-up costs more than the mathematics: the fork server imports once and every step forks from it.
+_FORK_SERVER = {"preload_modules": ["fridge_assets.preload", "fridge_assets.quiet_exit"]}
 _SEPARATE_PROCESSES = dg.multiprocess_executor.configured(
-    {"max_concurrent": 2, "start_method": {"forkserver": {"preload_modules": ["fridge_assets.preload"]}}}
+    {"max_concurrent": 2, "start_method": {"forkserver": _FORK_SERVER}}
 )
 
 

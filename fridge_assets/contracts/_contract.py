@@ -59,6 +59,11 @@ class Column:
     allowed: tuple[str, ...] = ()
     max_items: int | None = None
 
+    @property
+    def holds_lists(self) -> bool:
+        """Whether its values are lists, which Great Expectations has no expectation about."""
+        return self.type in ("text_list", "double_list")
+
 
 @dataclass(frozen=True)
 class Contract:

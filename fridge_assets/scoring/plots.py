@@ -5,6 +5,7 @@ import io
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
+from matplotlib.ticker import NullLocator
 
 _BINS = np.linspace(0.0, 1.0, 51).tolist()
 _TYPICAL, _FLAGGED, _LINE = "#4c78a8", "#e45756", "#333333"
@@ -19,14 +20,17 @@ def score_histogram(scores: pd.Series, threshold: float, title: str) -> bytes:
         title: what the scores are of.
     """
     figure = Figure(figsize=(7, 3), dpi=100)
-    axes = figure.add_axes((0.09, 0.17, 0.88, 0.72))
+    axes = figure.add_axes((0.13, 0.17, 0.84, 0.72))
     for part, color, label in (
         (scores[scores <= threshold], _TYPICAL, "typical"),
         (scores[scores > threshold], _FLAGGED, "flagged"),
     ):
-        axes.hist(part, bins=_BINS, color=color, label=f"{label}: {len(part):,}")
+        counts, _ = np.histogram(part, bins=_BINS)
+        axes.stairs(counts, _BINS, fill=True, color=color, label=f"{label}: {len(part):,}")
     axes.axvline(threshold, color=_LINE, linestyle="--", linewidth=1, label=f"threshold {threshold:g}")
     axes.set(yscale="log", xlabel="anomaly score", ylabel="devices", title=title, xlim=(0, 1))
+    axes.yaxis.set_minor_locator(NullLocator())
+    axes.yaxis.set_major_formatter("{x:,.0f}")
     axes.legend(frameon=False)
     picture = io.BytesIO()
     figure.savefig(picture, format="png")
