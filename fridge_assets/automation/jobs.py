@@ -56,6 +56,7 @@ SCORE_ONE = {
         f"score_{family}",
         [scores_table(family)],
         f"Only {family}: for some devices or a past window if the run config says so, after maintenance for example.",
+        dg.in_process_executor,  # one step: the run's own process is the model's own
     )
     for family in FAMILIES
 }

@@ -62,7 +62,7 @@ def frame_records(frame: pd.DataFrame) -> list[dict[str, Any]]:
 def progress(description: str, quiet: bool) -> Iterator[Progress]:
     """A progress bar on standard error, hidden when output is for programs."""
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=err, transient=True, disable=quiet) as bar:
+    with Progress(*columns, console=err, transient=True, disable=quiet or not err.is_terminal) as bar:
         bar.add_task(description, total=None)
         yield bar
 

@@ -28,12 +28,23 @@ def clean(connection: duckdb.DuckDBPyConnection, stored_files: Sequence[Path], s
         ``repeated_now(event_id, timestamp_utc)``: events delivered now that an earlier batch had stored.
         ``seen_now``: when each device and sensor was last heard from, in the shape of ``device_last_seen``.
     """
+    connection.execute("ALTER TABLE staged ADD COLUMN IF NOT EXISTS repeat_kept BOOLEAN")
+    connection.execute("ALTER TABLE staged ADD COLUMN IF NOT EXISTS sensor_gap BOOLEAN")
     connection.execute(_usable_sql())
     connection.execute(_repeats_sql(stored_files))
     connection.execute(_hours_sql())
     connection.execute(_gaps_sql(connection, settings))
+    connection.execute(_MARK_SQL)
     connection.execute(_cleaned_sql())
     connection.execute(_seen_sql())
+
+
+# Marks instead of joins in ``cleaned``: a join may hand on its rows in any order, and the order in which the readings
+# are stored decides the last bit of the sums that features are made of.
+_MARK_SQL = """
+UPDATE staged SET repeat_kept = repeats.kept FROM repeats WHERE staged.rowid = repeats.row_id;
+UPDATE staged SET sensor_gap = true FROM gaps WHERE staged.rowid = gaps.row_id
+"""
 
 
 def _usable_sql() -> str:
@@ -139,13 +150,10 @@ def _cleaned_sql() -> str:
     return f"""
 CREATE OR REPLACE VIEW cleaned AS
 WITH flagged AS (
-  SELECT usable.*,
+  SELECT *,
     range_violation::INTEGER + 2 * clock_drift::INTEGER
-      + 4 * (repeats.row_id IS NOT NULL)::INTEGER + 8 * (gaps.row_id IS NOT NULL)::INTEGER AS flag_mask
-  FROM usable
-  LEFT JOIN repeats ON usable.row_id = repeats.row_id
-  LEFT JOIN gaps ON usable.row_id = gaps.row_id
-  WHERE coalesce(repeats.kept, true)
+      + 4 * (repeat_kept IS NOT NULL)::INTEGER + 8 * coalesce(sensor_gap, false)::INTEGER AS flag_mask
+  FROM usable WHERE coalesce(repeat_kept, true)
 )
 SELECT event_id, device_id, timestamp_utc, timestamp_ingested, {sensors},
   CASE flag_mask {flags} ELSE []::VARCHAR[] END AS quality_flags,

@@ -26,6 +26,7 @@ from fridge_assets.settings import Settings
 from fridge_assets.stores.files import writable_folder
 
 _RETRY_PAUSE = 0.1
+_LOCKED = "Could not set lock on file"
 _LOCK_HOLDER = re.compile(r"Conflicting lock is held in (?P<program>.+?) \(PID (?P<pid>\d+)\)")
 
 SCHEMA: tuple[str, ...] = (
@@ -165,12 +166,11 @@ class Warehouse(DuckDBResource):
             try:
                 connection = duckdb.connect(self.database, read_only=read_only, config=self._config())
             except duckdb.IOException as error:
-                holder = _LOCK_HOLDER.search(str(error))
-                if holder is None:
+                if _LOCKED not in str(error):
                     raise _unavailable(self.database, error) from error
                 if time.monotonic() >= deadline:
                     raise WarehouseBusy(
-                        f"{self.database} is held by {holder['program']} (process {holder['pid']}) "
+                        f"{self.database} is held by {_lock_holder(str(error))} "
                         f"for more than {self.lock_wait_seconds:g} s",
                         "Close that program or wait for it, then run this again; nothing was changed.",
                     ) from error
@@ -192,6 +192,12 @@ def _set_up(connection: duckdb.DuckDBPyConnection) -> None:
     connection.execute("SET TimeZone = 'UTC'")
     # DuckDB prints it to standard output, where a command may be printing JSON.
     connection.execute("SET enable_progress_bar = false")
+
+
+def _lock_holder(message: str) -> str:
+    # DuckDB cannot name a holder that let go, or ended, before it looked.
+    holder = _LOCK_HOLDER.search(message)
+    return "another process" if holder is None else f"{holder['program']} (process {holder['pid']})"
 
 
 def _unavailable(place: str, error: Exception) -> WarehouseUnavailable:

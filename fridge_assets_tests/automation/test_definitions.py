@@ -105,9 +105,10 @@ def test_each_job_scores_or_publishes_and_never_both(graph: dg.Definitions) -> N
         assert _assets_of(graph, f"score_{family}") == {f"{family}_scores"}
 
 
-def test_scoring_steps_have_processes_of_their_own_and_publishing_needs_none(graph: dg.Definitions) -> None:
-    assert {graph.resolve_job_def(job.name).executor_def.name for job in SCORE_JOBS} == {"multiprocess"}
-    assert graph.resolve_job_def("publish").executor_def.name == "in_process"
+def test_models_that_score_in_one_run_have_processes_of_their_own(graph: dg.Definitions) -> None:
+    assert graph.resolve_job_def("score_hourly").executor_def.name == "multiprocess"
+    one_step = {f"score_{family}" for family in FAMILIES} | {"publish"}
+    assert {graph.resolve_job_def(job).executor_def.name for job in one_step} == {"in_process"}
 
 
 def test_dagsters_own_check_finds_nothing_wrong(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 
 import dagster as dg
 
-from fridge_assets_tests.scenarios.small_fleet import Place
+from fridge_assets_tests.scenarios.small_fleet import Place, hour
 
 _PROGRAM = [sys.executable, "-c", "from fridge_assets.cli import main; main()"]
 
@@ -32,6 +32,14 @@ def started(place: Place, *words: str) -> Iterator[subprocess.Popen[str]]:
         yield process
     finally:
         kill(process)
+
+
+@contextmanager
+def replaying(place: Place, number: int) -> Iterator[subprocess.Popen[str]]:
+    """The hourly cycle of the window that ends at ``hour(number)``, all of it in one process of its own."""
+    moment = hour(number).isoformat()
+    with started(place, "replay", "--from", moment, "--to", moment) as process:
+        yield process
 
 
 def finish(process: subprocess.Popen[str]) -> tuple[int, str, str]:

@@ -11,7 +11,7 @@ import pytest
 from fridge_assets.automation.instance import open_instance
 from fridge_assets_tests.scenarios.contents import WALL_TIME, contents, warehouse_tables
 from fridge_assets_tests.scenarios.fixtures import FIRST_HOUR
-from fridge_assets_tests.scenarios.processes import finish, kill, started, wait_for_step, wait_for_worker
+from fridge_assets_tests.scenarios.processes import finish, kill, replaying, started, wait_for_step, wait_for_worker
 from fridge_assets_tests.scenarios.small_fleet import Place, cycle_time, hour, put_back
 
 pytestmark = pytest.mark.timeout(900)
@@ -23,7 +23,6 @@ def _environment(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 _KILLED_DURING = {
-    "ingest": timedelta(milliseconds=300),
     "isolation_forest_scores": timedelta(milliseconds=100),
     "fleet_status": timedelta(milliseconds=150),
 }
@@ -36,7 +35,7 @@ def test_after_kills_every_table_is_readable_and_the_next_run_ends_as_an_undistu
     trained.deliver(FIRST_HOUR)
     for step, delay in _KILLED_DURING.items():
         with (
-            started(trained, "run", "hourly", "--as-of", cycle_time(FIRST_HOUR).isoformat()) as process,
+            replaying(trained, FIRST_HOUR) as process,
             open_instance(trained.settings) as instance,
         ):
             wait_for_step(instance, step, process)

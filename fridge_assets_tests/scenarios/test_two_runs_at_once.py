@@ -4,7 +4,7 @@ import pytest
 
 from fridge_assets_tests.scenarios.contents import WALL_TIME, contents
 from fridge_assets_tests.scenarios.fixtures import FIRST_HOUR
-from fridge_assets_tests.scenarios.processes import finish, started
+from fridge_assets_tests.scenarios.processes import finish, replaying, started
 from fridge_assets_tests.scenarios.small_fleet import DEVICES, Place, cycle_time, hour
 
 pytestmark = pytest.mark.timeout(900)
@@ -15,7 +15,7 @@ PAST = hour(FIRST_HOUR - 0.25)
 
 def test_two_hourly_cycles_at_once_leave_what_one_leaves(trained: Place, cycled_template: Place) -> None:
     trained.deliver(FIRST_HOUR)
-    with started(trained, "run", "hourly", *AS_OF) as one, started(trained, "run", "hourly", *AS_OF) as other:
+    with replaying(trained, FIRST_HOUR) as one, replaying(trained, FIRST_HOUR) as other:
         for process in (one, other):
             code, _, error = finish(process)
             assert (code, error) == (0, "")

@@ -130,6 +130,23 @@ def test_file_held_by_another_process_names_it_and_changes_nothing(warehouse: Wa
     assert sites_hash(warehouse) == before
 
 
+def test_lock_whose_holder_has_just_gone_is_waited_for_as_well(
+    warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put_sites(warehouse, 1)
+    connect, refusals = duckdb.connect, ["Resource temporarily unavailable", "Conflicting lock is held in PID 0"]
+
+    def refused_at_first(*arguments: object, **options: object) -> duckdb.DuckDBPyConnection:
+        if refusals:
+            raise duckdb.IOException(f'IO Error: Could not set lock on file "w.duckdb": {refusals.pop()}')
+        return connect(*arguments, **options)
+
+    monkeypatch.setattr(duckdb, "connect", refused_at_first)
+    put_sites(warehouse, 2)
+    assert refusals == []
+    assert sites_hash(warehouse)[0][0] == 2
+
+
 def test_file_released_in_time_is_used_without_a_word(settings: Settings) -> None:
     patient = Warehouse.from_settings(settings_of(settings.root, warehouse=WarehouseSettings()))
     put_sites(patient, 1)
