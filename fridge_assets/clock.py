@@ -6,6 +6,7 @@ import dagster as dg
 from pydantic import Field, PrivateAttr
 
 from fridge_assets.errors import FridgeError
+from fridge_assets.moments import parse_moment
 from fridge_assets.settings import Settings
 from fridge_assets.stores.warehouse import Warehouse
 
@@ -60,20 +61,3 @@ class Clock(dg.ConfigurableResource):  # type: ignore[type-arg]
                 "Bring some with `fridge-assets ingest FILE`.",
             )
         return datetime.fromtimestamp(newest, UTC) + self.settings.readings.allowed_lateness
-
-
-def parse_moment(text: str, what: str) -> datetime:
-    """The UTC moment that ``text`` names.
-
-    Args:
-        text: ISO 8601; a time without a zone is UTC.
-        what: how the error message calls it.
-
-    Raises:
-        FridgeError: it is not a moment.
-    """
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError as error:
-        raise FridgeError(f"{what} is {text!r}, not a moment", "Give ISO 8601 such as 2026-01-31T13:45:00Z.") from error
-    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)

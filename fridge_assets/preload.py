@@ -4,11 +4,12 @@ import matplotlib.figure
 import mlflow.tracking
 import scipy.stats
 import sklearn.ensemble
-import skops.io
 
 import fridge_assets.definitions
 from fridge_assets.contracts.expectations import batch_definition
+from fridge_assets.models._forest_file import skops_io
 
 batch_definition()
+skops_io()
 
-__all__ = ["fridge_assets", "matplotlib", "mlflow", "scipy", "sklearn", "skops"]
+__all__ = ["fridge_assets", "matplotlib", "mlflow", "scipy", "sklearn"]

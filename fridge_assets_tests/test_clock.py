@@ -5,8 +5,9 @@ from datetime import UTC, datetime, timedelta
 import dagster as dg
 import pytest
 
-from fridge_assets.clock import Clock, parse_moment
+from fridge_assets.clock import Clock
 from fridge_assets.errors import FridgeError
+from fridge_assets.moments import parse_moment
 from fridge_assets.settings import Settings
 from fridge_assets.stores.warehouse import Warehouse
 

@@ -7,10 +7,10 @@ import dagster as dg
 
 from fridge_assets.automation.jobs import SCORE_HOURLY, SCORE_ONE, TRAIN, UP_TO_DATE_FEATURES
 from fridge_assets.automation.launch import CycleOutcome, RunOutcome, clock_config, run_cycle, run_job
-from fridge_assets.clock import parse_moment
 from fridge_assets.errors import FridgeError
 from fridge_assets.models.assets import model_name
 from fridge_assets.models.families import FAMILIES
+from fridge_assets.moments import parse_moment
 from fridge_assets.scoring.score import scores_table
 
 

@@ -6,6 +6,7 @@ from importlib.resources import as_file, files
 
 import dagster as dg
 
+from fridge_assets.automation.environment import process_environment
 from fridge_assets.settings import Settings
 from fridge_assets.stores.files import atomic_write
 
@@ -18,11 +19,6 @@ def prepare_dagster_home(settings: Settings) -> None:
     if not config.exists():
         with as_file(files("fridge_assets") / CONFIG_FILE) as template, atomic_write(config) as temporary:
             shutil.copyfile(template, temporary)
-
-
-def process_environment(settings: Settings) -> dict[str, str]:
-    """The environment in which Dagster's processes find this data folder."""
-    return {**os.environ, "DAGSTER_HOME": str(settings.dagster_home), "FRIDGE_DATA_DIR": str(settings.root)}
 
 
 def open_instance(settings: Settings) -> dg.DagsterInstance:

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import dagster as dg
 from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
 
+from fridge_assets.automation.fork_server import PRELOADED
 from fridge_assets.contracts import (
     CLEAN_SENSOR_READINGS,
     DEVICE_ALERTS,
@@ -30,10 +31,8 @@ PUBLISHES_ITSELF_TAG = "fridge/publishes_itself"
 UP_TO_DATE_FEATURES = (CLEAN_SENSOR_READINGS.name, QUARANTINED_READINGS.name, DEVICE_FEATURES.name)
 """Assets that bring the features up to date, before scoring and before training."""
 
-# Python start-up costs more than the mathematics: the fork server imports once and every step forks from it.
-_FORK_SERVER = {"preload_modules": ["fridge_assets.preload", "fridge_assets.quiet_exit"]}
 _SEPARATE_PROCESSES = dg.multiprocess_executor.configured(
-    {"max_concurrent": 2, "start_method": {"forkserver": _FORK_SERVER}}
+    {"max_concurrent": 2, "start_method": {"forkserver": {"preload_modules": list(PRELOADED)}}}
 )
 
 

@@ -3,6 +3,8 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from importlib import import_module
+from threading import Thread
 from typing import Any
 
 import dagster as dg
@@ -12,7 +14,8 @@ from dagster_shared.error import SerializableErrorInfo
 
 from fridge_assets.automation.jobs import PUBLISH, PUBLISHES_ITSELF_TAG, SOURCE_RUN_TAG
 from fridge_assets.automation.lost_runs import end_lost_runs, launch
-from fridge_assets.clock import LATEST, parse_moment
+from fridge_assets.clock import LATEST
+from fridge_assets.moments import parse_moment
 
 _QUIET = {"console": {"config": {"log_level": "CRITICAL"}}}
 
@@ -112,6 +115,9 @@ def run_cycle(
     in_process: bool = False,
 ) -> CycleOutcome:
     """Run a score job and then ``publish``, however the score run ended."""
+    if not in_process:
+        # Publishing validates in this process, which has nothing to do while the models score in theirs.
+        Thread(target=import_module, args=("fridge_assets.contracts.expectations",), daemon=True).start()
     score = run_job(instance, job, run_config, tags={PUBLISHES_ITSELF_TAG: "yes"}, in_process=in_process)
     clock = {key: value for key, value in run_config.items() if key == "resources"}
     publish = run_job(instance, PUBLISH.name, clock, tags={SOURCE_RUN_TAG: score.run_id}, in_process=in_process)

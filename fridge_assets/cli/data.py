@@ -8,8 +8,8 @@ import typer
 
 from fridge_assets.cli.console import frame_records, moment, say, say_json, say_table, working
 from fridge_assets.cli.context import Workplace
-from fridge_assets.clock import parse_moment
 from fridge_assets.errors import FridgeError
+from fridge_assets.moments import parse_moment
 
 
 class Dataset(StrEnum):

@@ -9,8 +9,8 @@ import typer
 
 from fridge_assets.cli.console import err, progress, say, say_json, working
 from fridge_assets.cli.context import Workplace
-from fridge_assets.clock import parse_moment
 from fridge_assets.errors import FridgeError
+from fridge_assets.moments import parse_moment
 
 if TYPE_CHECKING:
     from fridge_assets.automation.launch import RunOutcome
@@ -40,9 +40,12 @@ def train(
     as_json: Json = False,
 ) -> None:
     """Fit new versions on the features there are; the first version of a family is released."""
-    from fridge_assets.automation.cycles import train_models  # noqa: PLC0415
+    from fridge_assets.automation.fork_server import start_fork_server  # noqa: PLC0415
 
     place: Workplace = context.obj
+    start_fork_server(place.settings)
+    from fridge_assets.automation.cycles import train_models  # noqa: PLC0415
+
     with place.instance() as instance, working("training", as_json):
         outcome = train_models(instance, families, as_of)
     _tell(place, [outcome], as_json)
@@ -51,9 +54,12 @@ def train(
 @run_app.command(epilog="Example: fridge-assets run hourly --as-of latest")
 def hourly(context: typer.Context, as_of: AsOf = "", as_json: Json = False) -> None:
     """Readings to features to scores of the hourly models, then alerts and status."""
-    from fridge_assets.automation.cycles import hourly_cycle  # noqa: PLC0415
+    from fridge_assets.automation.fork_server import start_fork_server  # noqa: PLC0415
 
     place: Workplace = context.obj
+    start_fork_server(place.settings)
+    from fridge_assets.automation.cycles import hourly_cycle  # noqa: PLC0415
+
     with place.instance() as instance, working("scoring", as_json):
         cycle = hourly_cycle(instance, as_of)
     _tell(place, [cycle.score, cycle.publish], as_json)
@@ -125,7 +131,8 @@ def ui(
     port: Annotated[int, typer.Option(help="Port on this machine.")] = 3000,
 ) -> None:
     """The Dagster UI with its daemon, over this data folder; Ctrl-C ends both."""
-    from fridge_assets.automation.instance import prepare_dagster_home, process_environment  # noqa: PLC0415
+    from fridge_assets.automation.environment import process_environment  # noqa: PLC0415
+    from fridge_assets.automation.instance import prepare_dagster_home  # noqa: PLC0415
 
     place: Workplace = context.obj
     prepare_dagster_home(place.settings)

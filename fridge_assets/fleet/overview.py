@@ -8,7 +8,7 @@ import duckdb
 import pandas as pd
 
 from fridge_assets.alerting.store import open_alert_summary
-from fridge_assets.clock import parse_moment
+from fridge_assets.moments import parse_moment
 from fridge_assets.settings import Settings
 from fridge_assets.staleness.tiers import tier_of
 from fridge_assets.stores.frames import query

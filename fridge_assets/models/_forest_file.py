@@ -2,7 +2,10 @@
 
 import io
 import json
+import sys
 import zipfile
+from functools import cache
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -17,14 +20,29 @@ _SCHEMA = "schema.json"
 _EPOCH = (1980, 1, 1, 0, 0, 0)
 
 
+@cache
+def skops_io() -> Any:
+    """skops, imported at first use: only training and scoring need it.
+
+    Its import walks all of scikit-learn, and comes past PyTorch, which takes seconds and which no forest needs.
+    """
+    modules: dict[str, Any] = sys.modules
+    needs_hiding = "torch" not in modules
+    if needs_hiding:
+        modules["torch"] = None
+    try:
+        return import_module("skops.io")
+    finally:
+        if needs_hiding:
+            del modules["torch"]
+
+
 def write_forest(forest: IsolationForest, file: Path) -> None:
     """Write ``forest`` so that the bytes depend on nothing but the forest.
 
     skops names its members after memory addresses and stamps them with the time; both are replaced.
     """
-    from skops.io import dumps  # noqa: PLC0415 (takes seconds to import, and only training and scoring need it)
-
-    with zipfile.ZipFile(io.BytesIO(dumps(forest))) as source, zipfile.ZipFile(file, "w") as target:
+    with zipfile.ZipFile(io.BytesIO(skops_io().dumps(forest))) as source, zipfile.ZipFile(file, "w") as target:
         numbers: dict[str, int] = {}
         schema = _renumbered(json.loads(source.read(_SCHEMA)), numbers)
         members = {f"{numbers[Path(name).stem]}.npy": name for name in source.namelist() if name != _SCHEMA}
@@ -39,15 +57,13 @@ def read_forest(file: Path) -> IsolationForest:
     Raises:
         FridgeError: the file holds types other than a forest's.
     """
-    from skops.io import get_untrusted_types, load  # noqa: PLC0415
-
-    foreign = set(get_untrusted_types(file=file)) - set(_TRUSTED)
+    foreign = set(skops_io().get_untrusted_types(file=file)) - set(_TRUSTED)
     if foreign:
         raise FridgeError(
             f"{file} holds types that no forest has: {', '.join(sorted(foreign))}",
             "Do not use this file; load another version of the model.",
         )
-    return load(file, trusted=list(_TRUSTED))
+    return skops_io().load(file, trusted=list(_TRUSTED))
 
 
 def _renumbered(node: Any, numbers: dict[str, int]) -> Any:

@@ -15,12 +15,13 @@ from fridge_assets.asset_results import (
     picture,
     table,
 )
-from fridge_assets.clock import Clock, parse_moment
+from fridge_assets.clock import Clock
 from fridge_assets.contracts import DEVICE_FEATURES, MODEL_SCORES
 from fridge_assets.features.compute import newest_window_end
 from fridge_assets.fleet.registry import active_devices, effective_registry, with_cohort
 from fridge_assets.models.families import FAMILIES
 from fridge_assets.models.registry import ModelRegistry
+from fridge_assets.moments import parse_moment
 from fridge_assets.scoring.model_input import ModelInput, read_model_input, window_to_score
 from fridge_assets.scoring.plots import score_histogram
 from fridge_assets.scoring.publish import publish_scores

@@ -22,7 +22,8 @@ import psutil
 from rich.console import Console
 from rich.table import Table
 
-from fridge_assets.automation.instance import open_instance, process_environment
+from fridge_assets.automation.environment import process_environment
+from fridge_assets.automation.instance import open_instance
 from fridge_assets.settings import Settings
 from fridge_assets.simulation import Fleet, mixed_faults, simulate_registry, write_fleet
 from fridge_assets_tests.benchmarks.measured import Measured, measure

@@ -236,6 +236,18 @@ def test_sidecar_says_how_a_file_is_to_be_read(settings: Settings) -> None:
     assert report.warnings == []
 
 
+def test_readings_are_stored_in_the_order_in_which_they_were_delivered(settings: Settings) -> None:
+    # More than one of DuckDB's row groups, with repeats and gaps, so that several threads work on it.
+    rows = [reading(i % 60, device=f"d{i // 60}", humidity=None if i % 7 == 0 else 40.0) for i in range(150_000)]
+    write(settings.landing_dir / "a.parquet", [*rows, *rows[::1000]])
+    assert run(settings).duplicates == 150
+    warehouse = Warehouse.from_settings(settings)
+    (file,) = warehouse.clean_readings_folder().rglob("*.parquet")
+    stored = pd.read_parquet(file, columns=["device_id"])["device_id"].str[1:].astype(int)
+    assert len(stored) == len(rows)
+    assert stored.is_monotonic_increasing
+
+
 def test_small_batches_give_the_same_rows_as_one_large_one(tmp_path: Path) -> None:
     stored = []
     for name, size in (("one", 10**9), ("many", 1)):

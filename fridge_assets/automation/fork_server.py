@@ -1,0 +1,23 @@
+"""The server that the steps of a run fork from.
+
+Python's start-up costs more than the mathematics: the server imports once what every step needs.
+"""
+
+import os
+from multiprocessing import forkserver, get_context
+
+from fridge_assets.automation.environment import process_environment
+from fridge_assets.settings import Settings
+
+PRELOADED = ("fridge_assets.preload", "fridge_assets.quiet_exit")
+"""Modules that the server imports."""
+
+
+def start_fork_server(settings: Settings) -> None:
+    """Start the server now, so that it imports while this process still imports what launching a run needs.
+
+    The server, and every step, sees the environment as it is now.
+    """
+    os.environ.update(process_environment(settings))
+    get_context("forkserver").set_forkserver_preload(list(PRELOADED))
+    forkserver.ensure_running()
