@@ -1,5 +1,8 @@
 """A data folder of its own for every test that asks for one."""
 
+import atexit
+import os
+import sys
 from datetime import timedelta
 from pathlib import Path
 
@@ -9,6 +12,24 @@ from fridge_assets.settings import ReadingSettings, Settings, WarehouseSettings
 from fridge_assets.stores.landing import Landing
 from fridge_assets.stores.operations import Operations
 from fridge_assets.stores.warehouse import Warehouse
+
+
+_ended: list[int] = []
+"""Exit status of the session, once it has one."""
+
+
+def pytest_sessionfinish(exitstatus: int) -> None:
+    _ended.append(int(exitstatus))
+
+
+@atexit.register
+def _leave_quietly() -> None:
+    # DuckDB's binding prints pages about references that Dagster still holds when the interpreter is torn down.
+    # Registered before any other handler, so that this one comes last.
+    if _ended:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(_ended[-1])
 
 
 @pytest.fixture
