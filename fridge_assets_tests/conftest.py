@@ -13,7 +13,6 @@ from fridge_assets.stores.landing import Landing
 from fridge_assets.stores.operations import Operations
 from fridge_assets.stores.warehouse import Warehouse
 
-
 _ended: list[int] = []
 """Exit status of the session, once it has one."""
 
