@@ -7,7 +7,6 @@ import pytest
 
 from fridge_assets.clock import Clock
 from fridge_assets.errors import FridgeError
-from fridge_assets.moments import parse_moment
 from fridge_assets.settings import Settings
 from fridge_assets.stores.warehouse import Warehouse
 
@@ -16,19 +15,6 @@ MOMENT = datetime(2026, 1, 31, 13, 45, tzinfo=UTC)
 
 def clock(warehouse: Warehouse, settings: Settings, as_of: str) -> Clock:
     return Clock(warehouse=warehouse, settings=settings, as_of=as_of)
-
-
-@pytest.mark.parametrize(
-    "text", ["2026-01-31T13:45:00Z", "2026-01-31 13:45", "2026-01-31T14:45:00+01:00", "20260131T134500Z"]
-)
-def test_a_moment_may_be_written_in_any_zone_and_without_one_it_is_utc(text: str) -> None:
-    assert parse_moment(text, "--as-of") == MOMENT
-    assert parse_moment(text, "--as-of").utcoffset() == timedelta(0)
-
-
-def test_what_is_no_moment_is_refused_by_the_name_that_the_user_knows() -> None:
-    with pytest.raises(FridgeError, match=r"^--since is 'noon', not a moment\. Give ISO 8601"):
-        parse_moment("noon", "--since")
 
 
 def test_a_given_moment_is_the_time_of_the_run(warehouse: Warehouse, settings: Settings) -> None:

@@ -8,7 +8,7 @@ import duckdb
 import pandas as pd
 
 from fridge_assets.alerting.store import open_alert_summary
-from fridge_assets.moments import parse_moment
+from fridge_assets.moments import parse_moment, spoken
 from fridge_assets.settings import Settings
 from fridge_assets.staleness.tiers import tier_of
 from fridge_assets.stores.frames import query
@@ -90,7 +90,7 @@ def _scores(connection: duckdb.DuckDBPyConnection, now: datetime, settings: Sett
         "QUALIFY row_number() OVER (PARTITION BY family ORDER BY window_end DESC, scored_at DESC) = 1 ORDER BY family",
     )
     ages = [now - moment.to_pydatetime() for moment in runs["scored_at"]]
-    runs.insert(4, "age", [str(age).split(".")[0] for age in ages])
+    runs.insert(4, "age", [spoken(age) for age in ages])
     runs.insert(5, "tier", [tier_of(moment.to_pydatetime(), now, settings.staleness) for moment in runs["scored_at"]])
     return runs
 

@@ -8,6 +8,7 @@ import pandas as pd
 
 from fridge_assets.contracts.device_features import MODEL_FEATURES
 from fridge_assets.errors import FridgeError
+from fridge_assets.moments import spoken
 from fridge_assets.settings import Settings
 from fridge_assets.stores.frames import query, registered
 
@@ -53,8 +54,8 @@ def window_to_score(newest: datetime | None, now: datetime, settings: Settings) 
     age = now - newest
     if age > settings.features.max_age:
         raise FeaturesStale(
-            f"the newest features are of {newest:%Y-%m-%d %H:%M} UTC, {age} before {now:%Y-%m-%d %H:%M} UTC, "
-            f"older than the {settings.features.max_age} that may be scored",
+            f"the newest features are of {newest:%Y-%m-%d %H:%M} UTC, {spoken(age)} before {now:%Y-%m-%d %H:%M} UTC, "
+            f"older than the {spoken(settings.features.max_age)} that may be scored",
             "Find out why readings are late; to score recorded data at its own time, give --as-of latest.",
         )
     return newest

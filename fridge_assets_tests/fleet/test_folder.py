@@ -147,7 +147,7 @@ def test_overview_of_a_filled_folder_has_ages_tiers_coverage_health_alerts_and_f
     overview = filled.overview(moment(48 + 60).isoformat())
     assert (overview.newest_reading, overview.newest_features) == (moment(40), moment(45))
     (run,) = overview.scores.to_dict(orient="records")
-    assert (run["family"], run["version"], run["age"], run["tier"]) == ("isolation_forest", "2.0.0", "1:00:00", "stale")
+    assert (run["family"], run["version"], run["age"], run["tier"]) == ("isolation_forest", "2.0.0", "1 h", "stale")
     assert (run["devices"], run["coverage"], run["flagged"]) == (3, 0.75, 1)
     shown = overview.as_dict()
     assert shown["health"] == [{"health": "critical", "devices": 1}, {"health": "healthy", "devices": 1}]

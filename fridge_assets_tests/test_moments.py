@@ -1,0 +1,38 @@
+"""Moments and durations as people type and read them."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from fridge_assets.errors import FridgeError
+from fridge_assets.moments import parse_moment, spoken
+
+MOMENT = datetime(2026, 1, 31, 13, 45, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    "text", ["2026-01-31T13:45:00Z", "2026-01-31 13:45", "2026-01-31T14:45:00+01:00", "20260131T134500Z"]
+)
+def test_a_moment_may_be_written_in_any_zone_and_without_one_it_is_utc(text: str) -> None:
+    assert parse_moment(text, "--as-of") == MOMENT
+    assert parse_moment(text, "--as-of").utcoffset() == timedelta(0)
+
+
+def test_what_is_no_moment_is_refused_by_the_name_that_the_user_knows() -> None:
+    with pytest.raises(FridgeError, match=r"^--since is 'noon', not a moment\. Give ISO 8601"):
+        parse_moment("noon", "--since")
+
+
+@pytest.mark.parametrize(
+    ("duration", "words"),
+    [
+        (timedelta(0), "0 s"),
+        (timedelta(seconds=45, milliseconds=900), "45 s"),
+        (timedelta(minutes=45), "45 min"),
+        (timedelta(hours=1, minutes=30), "1 h 30 min"),
+        (timedelta(hours=2, seconds=5), "2 h"),
+        (timedelta(days=588, hours=4, minutes=10, seconds=19, microseconds=296032), "588 d 4 h"),
+    ],
+)
+def test_durations_are_spoken_in_two_units(duration: timedelta, words: str) -> None:
+    assert spoken(duration) == words
