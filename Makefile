@@ -2,8 +2,6 @@
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
 DATA ?= data/demo
-# Tests that start first, so that no core is left with a long one at the end.
-LONGEST := fridge_assets_tests/scenarios fridge_assets_tests/automation
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test ui lint format docs bench bench-hourly bench-quality
@@ -26,7 +24,7 @@ ui: .venv/installed ## the asset graph of data/demo in the Dagster UI (another f
 	$(BIN)/fridge-assets --data-dir $(DATA) ui
 
 test: .venv/installed ## all tests
-	$(BIN)/python -m pytest --numprocesses auto --dist loadfile --no-loadscope-reorder $(LONGEST) fridge_assets_tests
+	$(BIN)/python -m pytest --numprocesses auto --dist loadfile --no-loadscope-reorder
 
 lint: .venv/installed ## style, types and layers
 	$(BIN)/ruff check .

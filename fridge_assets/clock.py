@@ -6,12 +6,9 @@ import dagster as dg
 from pydantic import Field, PrivateAttr
 
 from fridge_assets.errors import FridgeError
-from fridge_assets.moments import parse_moment
+from fridge_assets.moments import LATEST, parse_moment
 from fridge_assets.settings import Settings
 from fridge_assets.stores.warehouse import Warehouse
-
-LATEST = "latest"
-"""Value of ``as_of`` that means: just after the newest reading there is."""
 
 
 class Clock(dg.ConfigurableResource):  # type: ignore[type-arg]

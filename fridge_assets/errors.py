@@ -13,3 +13,7 @@ class FridgeError(Exception):
         super().__init__(f"{problem}. {remedy}")
         self.problem = problem
         self.remedy = remedy
+
+    def __reduce__(self) -> tuple[type["FridgeError"], tuple[str, str]]:
+        """Cross to another process with what a user reads, whatever else a subclass holds."""
+        return FridgeError, (self.problem, self.remedy)

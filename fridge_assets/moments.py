@@ -4,6 +4,9 @@ from datetime import UTC, datetime, timedelta
 
 from fridge_assets.errors import FridgeError
 
+LATEST = "latest"
+"""In place of a moment: just after the newest reading there is."""
+
 
 def parse_moment(text: str, what: str) -> datetime:
     """The UTC moment that ``text`` names.
@@ -23,7 +26,9 @@ def parse_moment(text: str, what: str) -> datetime:
 
 
 def spoken(duration: timedelta) -> str:
-    """``duration`` in its two largest units, such as ``2 d 4 h``, ``1 h 30 min`` or ``45 s``; not below a second."""
+    """``duration`` in its two largest units, such as ``2 d 4 h``, ``1 h 30 min`` or ``−45 s``; full seconds only."""
+    if duration < timedelta(0):
+        return f"−{spoken(-duration)}"
     left = int(duration.total_seconds())
     parts: list[str] = []
     for unit, seconds in (("d", 86_400), ("h", 3_600), ("min", 60), ("s", 1)):

@@ -17,14 +17,23 @@ _ended: list[int] = []
 """Exit status of the session, once it has one."""
 
 
-def pytest_sessionfinish(exitstatus: int) -> None:
-    _ended.append(int(exitstatus))
+_LONGEST = ("scenarios", "automation")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The longest tests first, so that no core is left with one of them at the end."""
+    items.sort(key=lambda item: item.path.parent.name not in _LONGEST)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    _ended.append(int(session.exitstatus))
 
 
 @atexit.register
 def _leave_quietly() -> None:
     # DuckDB's binding prints pages about references that Dagster still holds when the interpreter is torn down.
-    # Registered before any other handler, so that this one comes last.
+    # Handlers that were registered before this one are skipped, those of the tests come first.
     if _ended:
         sys.stdout.flush()
         sys.stderr.flush()

@@ -29,6 +29,7 @@ def test_what_is_no_moment_is_refused_by_the_name_that_the_user_knows() -> None:
         (timedelta(0), "0 s"),
         (timedelta(seconds=45, milliseconds=900), "45 s"),
         (timedelta(minutes=45), "45 min"),
+        (timedelta(hours=-2), "−2 h"),
         (timedelta(hours=1, minutes=30), "1 h 30 min"),
         (timedelta(hours=2, seconds=5), "2 h"),
         (timedelta(days=588, hours=4, minutes=10, seconds=19, microseconds=296032), "588 d 4 h"),

@@ -67,10 +67,11 @@ def read_alert_inputs(
 
 
 def _typical(connection: duckdb.DuckDBPyConnection, window_end: datetime, window: timedelta) -> pd.DataFrame:
-    """Of each of ``devices`` its own median at this time of day; else of its last day; else its cohort's now."""
+    """Of each of ``devices`` its median at this time of day; else of its last day, hourly; else its cohort's."""
     around = range(-(_USUAL_AROUND // window), _USUAL_AROUND // window + 1)
     same_time = [window_end - timedelta(days=day) + n * window for day in range(1, _USUAL_DAYS + 1) for n in around]
-    last_day = [window_end - timedelta(hours=hours) for hours in range(1, 25)]
+    hour = max(timedelta(hours=1) // window, 1) * window  # window ends are multiples of the window
+    last_day = [window_end - n * hour for n in range(1, timedelta(days=1) // hour + 1)]
     medians = ", ".join(f"median(f.{name}) AS {name}" for name in MODEL_FEATURES)
     first = ", ".join(f"coalesce(own.{name}, lately.{name}, peers.{name}) AS {name}" for name in MODEL_FEATURES)
     return query(

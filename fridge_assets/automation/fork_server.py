@@ -16,7 +16,8 @@ PRELOADED = ("fridge_assets.preload", "fridge_assets.quiet_exit")
 def start_fork_server(settings: Settings) -> None:
     """Start the server now, so that it imports while this process still imports what launching a run needs.
 
-    The server, and every step, sees the environment as it is now.
+    Steps inherit the server's environment, which is this process's when its first server starts: a process that
+    forks steps works on one data folder.
     """
     os.environ.update(process_environment(settings))
     get_context("forkserver").set_forkserver_preload(list(PRELOADED))

@@ -24,7 +24,7 @@ def prepare_dagster_home(settings: Settings) -> None:
 def open_instance(settings: Settings) -> dg.DagsterInstance:
     """The instance that records every run of this data folder, whoever starts it; use it in a ``with`` block.
 
-    Sets the environment of this process, which the processes of its steps inherit.
+    Sets the environment of this process, which the processes that it starts inherit.
     """
     prepare_dagster_home(settings)
     os.environ.update(process_environment(settings))

@@ -1,6 +1,7 @@
 """`demo`: from nothing to alerts beside the truth, in under a minute (SPEC 9)."""
 
 from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from datetime import datetime, timedelta
 from multiprocessing import get_context
 from typing import TYPE_CHECKING
@@ -82,7 +83,12 @@ def _simulate(place: Workplace, end: datetime, as_json: bool) -> pd.DataFrame:
         # Meanwhile the other core imports what training and scoring need.
         import fridge_assets.preload  # noqa: F401, PLC0415
 
-        summary, truth = simulation.result()
+        try:
+            summary, truth = simulation.result()
+        except BrokenProcessPool as error:
+            raise FridgeError(
+                "the simulation's process was killed", "Free some memory and run this again in an empty folder."
+            ) from error
     if not as_json:
         say(
             f"Simulated {summary.devices} devices in {summary.sites} sites for "

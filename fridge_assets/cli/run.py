@@ -10,7 +10,7 @@ import typer
 from fridge_assets.cli.console import err, progress, say, say_json, working
 from fridge_assets.cli.context import Workplace
 from fridge_assets.errors import FridgeError
-from fridge_assets.moments import parse_moment
+from fridge_assets.moments import LATEST, parse_moment
 
 if TYPE_CHECKING:
     from fridge_assets.automation.launch import RunOutcome
@@ -40,12 +40,9 @@ def train(
     as_json: Json = False,
 ) -> None:
     """Fit new versions on the features there are; the first version of a family is released."""
-    from fridge_assets.automation.fork_server import start_fork_server  # noqa: PLC0415
-
-    place: Workplace = context.obj
-    start_fork_server(place.settings)
     from fridge_assets.automation.cycles import train_models  # noqa: PLC0415
 
+    place: Workplace = context.obj
     with place.instance() as instance, working("training", as_json):
         outcome = train_models(instance, families, as_of)
     _tell(place, [outcome], as_json)
@@ -57,6 +54,8 @@ def hourly(context: typer.Context, as_of: AsOf = "", as_json: Json = False) -> N
     from fridge_assets.automation.fork_server import start_fork_server  # noqa: PLC0415
 
     place: Workplace = context.obj
+    if as_of not in ("", LATEST):
+        parse_moment(as_of, "--as-of")  # before anything is started
     start_fork_server(place.settings)
     from fridge_assets.automation.cycles import hourly_cycle  # noqa: PLC0415
 

@@ -10,12 +10,12 @@ from numpy.typing import NDArray
 from sklearn.ensemble import IsolationForest
 
 from fridge_assets.contracts.device_features import sensors_of
-from fridge_assets.models._forest_file import read_forest, write_forest
 from fridge_assets.models._measure import Measure
 from fridge_assets.models._medians import CohortMedians
 from fridge_assets.models._operating_point import OperatingPoint
 from fridge_assets.models._robust import MAD_TO_SIGMA
 from fridge_assets.models.base import Explanation, Granularity, feature_matrix, require_columns
+from fridge_assets.models.forest_file import read_forest, write_forest
 from fridge_assets.settings import Settings
 
 _FOREST_FILE = "forest.skops"

@@ -28,8 +28,8 @@ def clean(connection: duckdb.DuckDBPyConnection, stored_files: Sequence[Path], s
         ``repeated_now(event_id, timestamp_utc)``: events delivered now that an earlier batch had stored.
         ``seen_now``: when each device and sensor was last heard from, in the shape of ``device_last_seen``.
     """
-    connection.execute("ALTER TABLE staged ADD COLUMN IF NOT EXISTS repeat_kept BOOLEAN")
-    connection.execute("ALTER TABLE staged ADD COLUMN IF NOT EXISTS sensor_gap BOOLEAN")
+    connection.execute("ALTER TABLE staged ADD COLUMN repeat_kept BOOLEAN")
+    connection.execute("ALTER TABLE staged ADD COLUMN sensor_gap BOOLEAN")
     connection.execute(_usable_sql())
     connection.execute(_repeats_sql(stored_files))
     connection.execute(_hours_sql())

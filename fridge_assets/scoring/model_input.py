@@ -54,8 +54,8 @@ def window_to_score(newest: datetime | None, now: datetime, settings: Settings) 
     age = now - newest
     if age > settings.features.max_age:
         raise FeaturesStale(
-            f"the newest features are of {newest:%Y-%m-%d %H:%M} UTC, {spoken(age)} before {now:%Y-%m-%d %H:%M} UTC, "
-            f"older than the {spoken(settings.features.max_age)} that may be scored",
+            f"the newest features are of {newest:%Y-%m-%d %H:%M} UTC and it is {now:%Y-%m-%d %H:%M} UTC; "
+            f"features older than {spoken(settings.features.max_age)} are not scored",
             "Find out why readings are late; to score recorded data at its own time, give --as-of latest.",
         )
     return newest

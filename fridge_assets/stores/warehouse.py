@@ -27,6 +27,7 @@ from fridge_assets.stores.files import writable_folder
 
 _RETRY_PAUSE = 0.1
 _LOCKED = "Could not set lock on file"
+_OWN_LOCK = "already held in current process"
 _LOCK_HOLDER = re.compile(r"Conflicting lock is held in (?P<program>.+?) \(PID (?P<pid>\d+)\)")
 
 SCHEMA: tuple[str, ...] = (
@@ -166,7 +167,7 @@ class Warehouse(DuckDBResource):
             try:
                 connection = duckdb.connect(self.database, read_only=read_only, config=self._config())
             except duckdb.IOException as error:
-                if _LOCKED not in str(error):
+                if _LOCKED not in str(error) or _OWN_LOCK in str(error):
                     raise _unavailable(self.database, error) from error
                 if time.monotonic() >= deadline:
                     raise WarehouseBusy(
@@ -197,12 +198,17 @@ def _set_up(connection: duckdb.DuckDBPyConnection) -> None:
 def _lock_holder(message: str) -> str:
     # DuckDB cannot name a holder that let go, or ended, before it looked.
     holder = _LOCK_HOLDER.search(message)
-    return "another process" if holder is None else f"{holder['program']} (process {holder['pid']})"
+    if holder is None:
+        return f"another process ({_first_line(message)})"
+    return f"{holder['program']} (process {holder['pid']})"
 
 
 def _unavailable(place: str, error: Exception) -> WarehouseUnavailable:
-    first_line = str(error).strip().splitlines()[0].rstrip(".")
     return WarehouseUnavailable(
-        f"{place} cannot be used: {first_line}",
+        f"{place} cannot be used: {_first_line(str(error))}",
         "Check that the data folder is writable and the disk has space; the last committed state is intact.",
     )
+
+
+def _first_line(message: str) -> str:
+    return message.strip().splitlines()[0].rstrip(".")

@@ -37,7 +37,7 @@ def usual_pressures(warehouse: Warehouse, settings: Settings) -> dict[str, float
 
 
 def test_usual_is_the_devices_own_week_at_this_time_of_day(warehouse: Warehouse, settings: Settings) -> None:
-    week = {("d1", NOW - timedelta(days=day)): 1100.0 for day in range(2, 8)}
+    week = {("d1", NOW - timedelta(days=day, minutes=45)): 1100.0 for day in range(2, 8)}
     faulty = {("d1", NOW - timedelta(days=1)): 1300.0, ("d1", NOW): 1400.0}
     hot_afternoons = {("d1", NOW - timedelta(days=day, hours=3)): 1900.0 for day in range(1, 8)}
     long_ago = {("d1", NOW - timedelta(days=day)): 500.0 for day in range(8, 20)}

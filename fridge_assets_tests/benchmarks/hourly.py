@@ -4,8 +4,9 @@
 
 Two hours of a simulated fleet: the first is ingested and trained on, which is not measured. Then the files of the
 second hour land, late readings of the first among them, and ``fridge-assets run hourly`` runs as the user would run it,
-in a process of its own: the real jobs, a process per step, Python's start included. Targets at 100,000 devices, and
-exit code 1 when one is missed: under 60 seconds on two cores, under 6 GiB for all its processes together.
+in a process of its own: the real jobs, scoring steps in processes of theirs, Python's start included. Targets at
+100,000 devices, and exit code 1 when one is missed: under 60 seconds on two cores, under 6 GiB for all its
+processes together.
 """
 
 import argparse

@@ -41,6 +41,7 @@ def test_after_kills_every_table_is_readable_and_the_next_run_ends_as_an_undistu
             wait_for_step(instance, step, process)
             time.sleep(delay.total_seconds())
             kill(process)
+        assert process.returncode == -signal.SIGKILL, "the step was over before it was killed"
         _everything_is_readable(trained)
     assert trained.run_hourly(FIRST_HOUR).success
     assert contents(trained, WALL_TIME) == contents(cycled_template, WALL_TIME)

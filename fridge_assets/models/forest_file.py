@@ -25,6 +25,7 @@ def skops_io() -> Any:
     """skops, imported at first use: only training and scoring need it.
 
     Its import walks all of scikit-learn, and comes past PyTorch, which takes seconds and which no forest needs.
+    PyTorch is hidden meanwhile, so nothing else may import it at the same time.
     """
     modules: dict[str, Any] = sys.modules
     needs_hiding = "torch" not in modules
