@@ -15,7 +15,20 @@ from fridge_assets.moments import LATEST, parse_moment
 if TYPE_CHECKING:
     from fridge_assets.automation.launch import RunOutcome
 
-AsOf = Annotated[str, typer.Option(help="Run at this moment (ISO 8601), or 'latest': just after the newest reading.")]
+
+def _moment_or_latest(text: str) -> str:
+    """Refuse what ``--as-of`` cannot be before anything is started."""
+    if text not in ("", LATEST):
+        parse_moment(text, "--as-of")
+    return text
+
+
+AsOf = Annotated[
+    str,
+    typer.Option(
+        help="Run at this moment (ISO 8601), or 'latest': just after the newest reading.", callback=_moment_or_latest
+    ),
+]
 Json = Annotated[bool, typer.Option("--json", help="Print the outcome as JSON.")]
 
 _LONGEST_SHOWN = 60
@@ -54,8 +67,6 @@ def hourly(context: typer.Context, as_of: AsOf = "", as_json: Json = False) -> N
     from fridge_assets.automation.fork_server import start_fork_server  # noqa: PLC0415
 
     place: Workplace = context.obj
-    if as_of not in ("", LATEST):
-        parse_moment(as_of, "--as-of")  # before anything is started
     start_fork_server(place.settings)
     from fridge_assets.automation.cycles import hourly_cycle  # noqa: PLC0415
 
