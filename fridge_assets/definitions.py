@@ -3,14 +3,18 @@
 import dagster as dg
 
 from fridge_assets.alerting.assets import device_alerts
+from fridge_assets.automation.decisions import DECISION_JOBS
 from fridge_assets.automation.freshness import with_freshness
 from fridge_assets.automation.jobs import JOBS
 from fridge_assets.automation.schedules import SCHEDULES
 from fridge_assets.automation.sensors import SENSORS
+from fridge_assets.canary.assets import canary
 from fridge_assets.clock import Clock
+from fridge_assets.deployment.store import Deployments
 from fridge_assets.features.assets import device_features
 from fridge_assets.fleet.assets import fleet_status
 from fridge_assets.models.assets import MODEL_ASSETS
+from fridge_assets.models.lifecycle import ModelLifecycle
 from fridge_assets.models.registry import ModelRegistry
 from fridge_assets.readings.assets import device_registry, ingested_readings, sensor_readings
 from fridge_assets.scoring.assets import SCORE_ASSETS, model_scores
@@ -34,6 +38,7 @@ def build_definitions(settings: Settings) -> dg.Definitions:
             *MODEL_ASSETS,
             *SCORE_ASSETS,
             model_scores,
+            canary,
             device_alerts,
             fleet_status,
         ],
@@ -41,7 +46,7 @@ def build_definitions(settings: Settings) -> dg.Definitions:
     )
     return dg.Definitions(
         assets=assets,
-        jobs=JOBS,
+        jobs=[*JOBS, *DECISION_JOBS],
         schedules=SCHEDULES,
         sensors=SENSORS,
         resources={
@@ -50,7 +55,9 @@ def build_definitions(settings: Settings) -> dg.Definitions:
             "operations": operations,
             "landing": Landing(settings.landing_dir, operations),
             "published": Published(settings.published_dir),
-            "models": ModelRegistry(settings.mlflow_database, settings.models_dir),
+            "models": ModelLifecycle(
+                ModelRegistry(settings.mlflow_database, settings.models_dir), Deployments(operations)
+            ),
             "clock": Clock(warehouse=warehouse, settings=settings, as_of=""),
         },
     )

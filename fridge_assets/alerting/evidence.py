@@ -11,14 +11,15 @@ def gather_evidence(scores: pd.DataFrame, source: str, settings: AlertSettings) 
     """One row per device that any model flags, in order of device.
 
     Args:
-        scores: MODEL_SCORES rows of one window, flagged or not.
+        scores: MODEL_SCORES rows of one window with ``carried_from``, flagged or not.
         source: what raises the alerts.
         settings: the severity limits.
 
     Returns:
         ``device_id``, ``window_start``, ``window_end``; of the flagging model with the highest score
         ``model_id``, ``anomaly_score`` and ``top_contributors``; ``score_ids`` of all flagged rows, strongest
-        first; ``models_flagging`` and ``models_scored`` in distinct families; ``severity_rank``;
+        first; ``models_flagging`` and ``models_scored`` in distinct families; ``carried_from``: window
+        of the latest daily model among the flagging ones, null when all are of this window; ``severity_rank``;
         ``alert_id``; ``source``; ``problem``.
     """
     flagged = scores[scores["anomaly_flag"].astype(bool)]
@@ -28,6 +29,7 @@ def gather_evidence(scores: pd.DataFrame, source: str, settings: AlertSettings) 
         ["window_start", "window_end", "model_id", "anomaly_score", "top_contributors"]
     ]
     evidence["score_ids"] = by_device["score_id"].agg(list)
+    evidence["carried_from"] = by_device["carried_from"].max()
     evidence["models_flagging"] = _families(flagged)
     evidence["models_scored"] = _families(scores[scores["device_id"].isin(evidence.index)])
     evidence["severity_rank"] = severity_rank(evidence["anomaly_score"], evidence["models_flagging"], settings)

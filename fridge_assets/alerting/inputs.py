@@ -7,6 +7,7 @@ import duckdb
 import pandas as pd
 
 from fridge_assets.contracts.device_features import MODEL_FEATURES
+from fridge_assets.scoring.current import current_scores
 from fridge_assets.settings import Settings
 from fridge_assets.stores.frames import query, registered
 
@@ -38,11 +39,7 @@ def read_alert_inputs(
         registry: ``device_id`` and ``cohort`` of the fleet.
         settings: how many windows without a flag resolve an alert.
     """
-    scores = query(
-        connection,
-        "SELECT * FROM model_scores WHERE window_end = $window ORDER BY ALL",
-        {"window": window_end},
-    )
+    scores = current_scores(connection, window_end, settings)
     previous = query(
         connection,
         "SELECT device_id, window_end, bool_or(anomaly_flag) AS flagged FROM model_scores "

@@ -55,7 +55,8 @@ def raise_alerts(
         if window_end is None:
             return AlertReport(None, "expired", nothing)
         inputs = read_alert_inputs(connection, window_end, registry, settings)
-    tier = tier_of(inputs.scores["scored_at"].max().to_pydatetime(), now, settings.staleness)
+    own = inputs.scores[inputs.scores["carried_from"].isna()]
+    tier = tier_of(own["scored_at"].max().to_pydatetime(), now, settings.staleness)
     if tier not in _TRUSTED_TIERS:
         return AlertReport(window_end, tier, nothing)
     with operations.transaction() as connection:

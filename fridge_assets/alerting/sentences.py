@@ -27,6 +27,7 @@ class Anomaly(NamedTuple):
     first_detected_at: pd.Timestamp
     models_flagging: int
     models_scored: int
+    carried_from: pd.Timestamp
     anomaly_score: float
 
 
@@ -49,6 +50,7 @@ def describe(drafts: pd.DataFrame, features: pd.DataFrame, typical: pd.DataFrame
             drafts["first_detected_at"],
             drafts["models_flagging"],
             drafts["models_scored"],
+            drafts["carried_from"],
             drafts["anomaly_score"],
             strict=True,
         )
@@ -107,6 +109,8 @@ def _since(anomaly: Anomaly) -> str:
 
 def _agreement(anomaly: Anomaly) -> str:
     score = f"(score {anomaly.anomaly_score:.2f})"
+    if pd.notna(anomaly.carried_from):
+        score += f", the daily ones as of {anomaly.carried_from:%H:%M} UTC"
     if anomaly.models_scored == 1:
         return f"The one model that ran flags this {score}."
     flagging, scored = _in_words(anomaly.models_flagging), _in_words(anomaly.models_scored)

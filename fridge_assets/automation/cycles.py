@@ -5,7 +5,7 @@ from datetime import datetime
 
 import dagster as dg
 
-from fridge_assets.automation.jobs import SCORE_HOURLY, SCORE_ONE, TRAIN, UP_TO_DATE_FEATURES
+from fridge_assets.automation.jobs import CANARY, SCORE_DAILY, SCORE_HOURLY, SCORE_ONE, TRAIN, UP_TO_DATE_FEATURES
 from fridge_assets.automation.launch import CycleOutcome, RunOutcome, clock_config, run_cycle, run_job
 from fridge_assets.errors import FridgeError
 from fridge_assets.models.assets import model_name
@@ -38,6 +38,18 @@ def hourly_cycle(
 ) -> CycleOutcome:
     """Readings to features to scores, then alerts and status, at ``as_of``."""
     return run_cycle(instance, SCORE_HOURLY.name, clock_config(as_of), in_process=in_process)
+
+
+def daily_cycle(
+    instance: dg.DagsterInstance, as_of: str | datetime | None, *, in_process: bool = False
+) -> CycleOutcome:
+    """The hourly cycle with all models, at ``as_of``."""
+    return run_cycle(instance, SCORE_DAILY.name, clock_config(as_of), in_process=in_process)
+
+
+def run_canary(instance: dg.DagsterInstance, as_of: str | datetime | None, *, in_process: bool = False) -> RunOutcome:
+    """Every candidate held against the version before on the latest window at ``as_of``."""
+    return run_job(instance, CANARY.name, clock_config(as_of), in_process=in_process)
 
 
 def one_model_cycle(

@@ -5,17 +5,18 @@ from collections.abc import Iterable, Sequence
 import dagster as dg
 
 from fridge_assets.contracts import DEVICE_ALERTS, DEVICE_FEATURES, DEVICE_STATUS, MODEL_SCORES, SITE_STATUS
-from fridge_assets.models.families import FAMILIES
+from fridge_assets.models.families import FAMILIES, HOURLY_FAMILIES
 from fridge_assets.scoring.score import scores_table
 from fridge_assets.settings import StalenessSettings
-from fridge_assets.staleness.tiers import expiry_window, serving_window
+from fridge_assets.staleness.tiers import daily_window, expiry_window, serving_window
 
 _SERVING = (
     DEVICE_FEATURES.name,
-    *(scores_table(family) for family in FAMILIES),
+    *(scores_table(family) for family in HOURLY_FAMILIES),
     MODEL_SCORES.name,
     DEVICE_ALERTS.name,
 )
+_DAILY = tuple(scores_table(family) for family in FAMILIES if family not in HOURLY_FAMILIES)
 _SHOWN_TO_PEOPLE = (DEVICE_STATUS.name, SITE_STATUS.name)
 
 
@@ -24,7 +25,11 @@ def with_freshness(
 ) -> Sequence[dg.AssetsDefinition | dg.AssetSpec]:
     """``assets`` with a freshness policy on each that serves scores or shows them to people."""
     policies = {}
-    for window, names in ((serving_window(settings), _SERVING), (expiry_window(settings), _SHOWN_TO_PEOPLE)):
+    for window, names in (
+        (serving_window(settings), _SERVING),
+        (daily_window(settings), _DAILY),
+        (expiry_window(settings), _SHOWN_TO_PEOPLE),
+    ):
         policy = dg.FreshnessPolicy.time_window(warn_window=window.warn, fail_window=window.fail)
         policies.update(dict.fromkeys(names, policy))
 

@@ -1,4 +1,4 @@
-"""What can be run, at a glance: scoring, publishing, one model on demand, training."""
+"""What can be run, at a glance: scoring, publishing, one model on demand, the canary, training."""
 
 from collections.abc import Sequence
 
@@ -7,6 +7,8 @@ from dagster._core.definitions.unresolved_asset_job_definition import Unresolved
 
 from fridge_assets.automation.fork_server import PRELOADED
 from fridge_assets.contracts import (
+    CANARY_REPORTS,
+    CANARY_SCORES,
     CLEAN_SENSOR_READINGS,
     DEVICE_ALERTS,
     DEVICE_FEATURES,
@@ -16,11 +18,8 @@ from fridge_assets.contracts import (
     SITE_STATUS,
 )
 from fridge_assets.models.assets import model_name
-from fridge_assets.models.families import FAMILIES
+from fridge_assets.models.families import FAMILIES, HOURLY_FAMILIES
 from fridge_assets.scoring.score import scores_table
-
-HOURLY_FAMILIES = ("isolation_forest", "statistical_baseline")
-"""Families that score every hour (SPEC 2.1)."""
 
 SOURCE_RUN_TAG = "fridge/scored_by"
 """Tag of a publish run: the score run it publishes."""
@@ -50,6 +49,12 @@ SCORE_HOURLY = _job(
     "Readings to features to the scores of the hourly models, each model in its own process.",
 )
 
+SCORE_DAILY = _job(
+    "score_daily",
+    [*UP_TO_DATE_FEATURES, *(scores_table(family) for family in FAMILIES)],
+    "The same with all models.",
+)
+
 SCORE_ONE = {
     family: _job(
         f"score_{family}",
@@ -74,7 +79,26 @@ TRAIN = _job(
     "A new version of every family on the features there are.",
 )
 
-SCORE_JOBS = (SCORE_HOURLY, *SCORE_ONE.values())
+TRAIN_WEEKLY = _job(
+    "train_weekly",
+    [*UP_TO_DATE_FEATURES, *(model_name(family) for family in FAMILIES if family in HOURLY_FAMILIES)],
+    "Drafts of the hourly models.",
+)
+
+TRAIN_MONTHLY = _job(
+    "train_monthly",
+    [*UP_TO_DATE_FEATURES, *(model_name(family) for family in FAMILIES if family not in HOURLY_FAMILIES)],
+    "Drafts of the daily models.",
+)
+
+CANARY = _job(
+    "canary",
+    [CANARY_SCORES.name, CANARY_REPORTS.name],
+    "Candidates, and new releases in their first runs, held against the version before on the latest window.",
+    dg.in_process_executor,
+)
+
+SCORE_JOBS = (SCORE_HOURLY, SCORE_DAILY, *SCORE_ONE.values())
 """Jobs whose end, however it comes, is followed by a publication."""
 
-JOBS = (*SCORE_JOBS, PUBLISH, TRAIN)
+JOBS = (*SCORE_JOBS, PUBLISH, CANARY, TRAIN, TRAIN_WEEKLY, TRAIN_MONTHLY)

@@ -12,7 +12,7 @@ from dagster._core.execution.plan.objects import UserFailureData
 from dagster._core.executor.child_process_executor import ChildProcessCrashException
 from dagster_shared.error import SerializableErrorInfo
 
-from fridge_assets.automation.jobs import PUBLISH, PUBLISHES_ITSELF_TAG, SCORE_HOURLY, SOURCE_RUN_TAG
+from fridge_assets.automation.jobs import PUBLISH, PUBLISHES_ITSELF_TAG, SCORE_DAILY, SCORE_HOURLY, SOURCE_RUN_TAG
 from fridge_assets.automation.lost_runs import end_lost_runs, launch
 from fridge_assets.moments import LATEST, parse_moment
 
@@ -114,7 +114,7 @@ def run_cycle(
     in_process: bool = False,
 ) -> CycleOutcome:
     """Run a score job and then ``publish``, however the score run ended."""
-    if job == SCORE_HOURLY.name and not in_process:
+    if job in (SCORE_HOURLY.name, SCORE_DAILY.name) and not in_process:
         # Publishing validates in this process, which has nothing to do while the models score in theirs.
         Thread(target=import_module, args=("fridge_assets.contracts.expectations",), daemon=True).start()
     score = run_job(instance, job, run_config, tags={PUBLISHES_ITSELF_TAG: "yes"}, in_process=in_process)

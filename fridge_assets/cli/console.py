@@ -22,6 +22,11 @@ def say(text: str) -> None:
     out.print(text, soft_wrap=True)
 
 
+def say_plain(text: str) -> None:
+    """Print text as it is, for what is in a format of its own."""
+    print(text)  # noqa: T201 (rich would read brackets as markup)
+
+
 def say_json(value: Any) -> None:
     """Print ``value`` as JSON for programs."""
     print(json.dumps(value, indent=2, default=_plain))  # noqa: T201 (rich would wrap and colour it)

@@ -17,7 +17,7 @@ from fridge_assets.settings import Settings
 if TYPE_CHECKING:
     import dagster as dg
 
-    from fridge_assets.models.registry import ModelRegistry
+    from fridge_assets.models.lifecycle import ModelLifecycle
     from fridge_assets.stores.landing import Landing
     from fridge_assets.stores.operations import Operations
     from fridge_assets.stores.warehouse import Warehouse
@@ -75,11 +75,14 @@ class Workplace:
         return Landing(self.settings.landing_dir, self.operations)
 
     @cached_property
-    def models(self) -> "ModelRegistry":
-        """The model registry."""
+    def models(self) -> "ModelLifecycle":
+        """The model versions and where they stand."""
+        from fridge_assets.deployment.store import Deployments  # noqa: PLC0415
+        from fridge_assets.models.lifecycle import ModelLifecycle  # noqa: PLC0415
         from fridge_assets.models.registry import ModelRegistry  # noqa: PLC0415
 
-        return ModelRegistry(self.settings.mlflow_database, self.settings.models_dir)
+        registry = ModelRegistry(self.settings.mlflow_database, self.settings.models_dir)
+        return ModelLifecycle(registry, Deployments(self.operations))
 
     @contextmanager
     def instance(self) -> Iterator["dg.DagsterInstance"]:

@@ -1,68 +1,233 @@
-"""`models`: which versions there are (SPEC 3)."""
+"""`models`: which versions there are, what they are and how they compare (SPEC 3)."""
 
-from typing import Annotated
+from dataclasses import asdict
+from typing import Annotated, Any
 
 import pandas as pd
 import typer
 
-from fridge_assets.cli.console import frame_records, say, say_json, say_table
+from fridge_assets.cli import deploy
+from fridge_assets.cli.console import frame_records, moment, say, say_json, say_plain, say_table, working
 from fridge_assets.cli.context import Workplace
-from fridge_assets.errors import FridgeError
+from fridge_assets.cli.run import AsOf
 
-app = typer.Typer(no_args_is_help=True, help="Model versions.")
+app = typer.Typer(no_args_is_help=True, help="Model versions: what they are, how they compare, which one scores.")
+Json = Annotated[bool, typer.Option("--json", help="Print as JSON.")]
+
+_VERSION_COLUMNS = ["family", "version", "stage", "scores", "trained_at", "rows", "training_hash"]
+_HASH_SHOWN = 12
+_LATEST_REPORTS = 10
 
 
 @app.command("list", epilog="Example: fridge-assets models list")
 def list_versions(
     context: typer.Context,
     family: Annotated[str | None, typer.Argument(help="Only this family.")] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print as JSON.")] = False,
+    as_json: Json = False,
 ) -> None:
-    """Every version, its stage and what it was trained on."""
+    """Every version, its stage, where it scores and what it was trained on."""
     place: Workplace = context.obj
+    known = place.models.registry.versions(family)
+    states = {name: place.models.deployments.of(name) for name in {registered.family for registered in known}}
     rows = [
         {
             "family": registered.family,
             "version": registered.version,
-            "stage": registered.stage,
+            "stage": states[registered.family].stage_of(registered.version),
+            "scores": states[registered.family].reach_of(registered.version),
             "trained_at": registered.metadata.trained_at,
             "rows": registered.metadata.training.rows,
             "training_hash": registered.metadata.training.hash,
         }
-        for registered in place.models.versions(family)
+        for registered in known
     ]
-    versions = pd.DataFrame(rows, columns=["family", "version", "stage", "trained_at", "rows", "training_hash"])
+    versions = pd.DataFrame(rows, columns=_VERSION_COLUMNS)
     if as_json:
         say_json(frame_records(versions))
         return
-    say_table("Model versions", versions.assign(training_hash=versions["training_hash"].astype("str").str[:12]))
+    say_table(
+        "Model versions", versions.assign(training_hash=versions["training_hash"].astype("str").str[:_HASH_SHOWN])
+    )
 
 
 @app.command(epilog="Example: fridge-assets models show isolation_forest 1.0.0")
 def show(
     context: typer.Context,
-    family: Annotated[str, typer.Argument(help="Model family.")],
-    version: Annotated[str | None, typer.Argument(help="Semantic version; the released one when not given.")] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print as JSON.")] = False,
+    family: deploy.Family,
+    version: Annotated[str | None, typer.Argument(help="Semantic version; the one that scores when not given.")] = None,
+    as_json: Json = False,
 ) -> None:
     """All that a version says about itself."""
     place: Workplace = context.obj
-    known = {registered.version: registered for registered in place.models.versions(family)}
-    if version is not None and version not in known:
-        raise FridgeError(
-            f"{family} has no version {version}",
-            f"Choose one of {', '.join(known) or 'none yet: train it first'}.",
-        )
-    registered = known[version] if version else place.models.require_released(family)
-    metadata = place.models.load(registered).metadata
+    models = place.models
+    registered = models.registry.version(family, version) if version else models.require_serving(family)
+    metadata = models.registry.load(registered).metadata
+    stage = models.deployments.of(family).stage_of(registered.version)
     if as_json:
-        say_json({"stage": registered.stage, **metadata.model_dump(mode="json")})
+        say_json({"stage": stage, **metadata.model_dump(mode="json")})
         return
     record = metadata.training
-    say(f"[bold]{metadata.model_id} {metadata.version}[/bold] ({registered.stage}), per {metadata.granularity}")
-    say(f"trained {metadata.trained_at:%Y-%m-%d %H:%M} UTC on {record.rows:,} windows of {record.devices:,} devices")
-    say(f"  from {record.window_from:%Y-%m-%d %H:%M} to {record.window_to:%Y-%m-%d %H:%M} UTC, hash {record.hash}")
+    say(f"[bold]{metadata.model_id} {metadata.version}[/bold] ({stage}), per {metadata.granularity}")
+    say(f"trained {moment(metadata.trained_at)} on {record.rows:,} windows of {record.devices:,} devices")
+    say(f"  from {moment(record.window_from)} to {moment(record.window_to)}, hash {record.hash}")
     say(f"  {record.self_cleaned:,} rows dropped as contaminated; calibrated on {record.calibrated_on}")
     say(f"threshold {metadata.threshold:g}; " + ", ".join(f"{k} {v:.4g}" for k, v in metadata.metrics.items()))
     say(f"{len(metadata.features)} features: {', '.join(metadata.features)}")
     say("libraries: " + ", ".join(f"{name} {number}" for name, number in metadata.libraries.items()))
+
+
+@app.command(epilog="Example: fridge-assets models card isolation_forest 1.0.0")
+def card(
+    context: typer.Context,
+    family: deploy.Family,
+    version: Annotated[str | None, typer.Argument(help="Semantic version; the one that scores when not given.")] = None,
+) -> None:
+    """The card of a version, as Markdown, and where it lies with its plot."""
+    models = context.obj.models
+    registered = models.registry.version(family, version) if version else models.require_serving(family)
+    file = models.registry.card(registered)
+    say_plain(file.read_text())
+    say(f"[dim]{file}[/dim]")
+
+
+@app.command(epilog="Example: fridge-assets models reproduce isolation_forest 1.0.0")
+def reproduce(context: typer.Context, family: deploy.Family, version: deploy.Version, as_json: Json = False) -> None:
+    """Train a version again from the rows it was trained on, and compare the scores bit by bit."""
+    from fridge_assets.models.reproduce import reproduces  # noqa: PLC0415
+
+    place: Workplace = context.obj
+    registered = place.models.registry.version(family, version)
+    with working("training again", as_json):
+        rows, differing = reproduces(place.models.registry, registered, place.settings)
+    if as_json:
+        say_json({"rows": rows, "differing": differing, "training_hash": registered.metadata.training.hash})
+    else:
+        said = "all scores are the same, bit by bit" if not differing else f"{differing:,} scores differ"
+        say(
+            f"Trained {family} {version} again on the {rows:,} rows of hash "
+            f"{registered.metadata.training.hash}: {said}."
+        )
+    if differing:
+        raise typer.Exit(1)
+
+
+@app.command(epilog="Example: fridge-assets models history isolation_forest")
+def history(
+    context: typer.Context,
+    family: Annotated[str | None, typer.Argument(help="Only this family.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Every decision about a version: who, when, from what, to what and why."""
+    place: Workplace = context.obj
+    decisions = place.models.deployments.history(family)
+    if as_json:
+        say_json([asdict(decision) for decision in decisions])
+        return
+    rows = [
+        {
+            "when": decision.occurred_at,
+            "family": decision.family,
+            "action": decision.action.replace("_", " "),
+            "from": decision.from_version,
+            "to": decision.version,
+            "regions": ", ".join(decision.regions) or "all",
+            "who": decision.actor,
+            "why": decision.reason + (f" (overruled: {decision.overridden})" if decision.overridden else ""),
+        }
+        for decision in decisions
+    ]
+    say_table("Decisions", pd.DataFrame(rows))
+
+
+@app.command(epilog="Example: fridge-assets models canary isolation_forest --run --as-of latest")
+def canary(
+    context: typer.Context,
+    family: Annotated[str | None, typer.Argument(help="Only this family.")] = None,
+    run: Annotated[bool, typer.Option("--run", help="Compare on the latest window first.")] = False,
+    as_of: AsOf = "",
+    as_json: Json = False,
+) -> None:
+    """How candidates compare with what scores now, and whether they may be promoted."""
+    from fridge_assets.canary.promotion import proof_of  # noqa: PLC0415
+    from fridge_assets.canary.store import canary_reports  # noqa: PLC0415
+
+    place: Workplace = context.obj
+    if run:
+        from fridge_assets.automation.cycles import run_canary  # noqa: PLC0415
+        from fridge_assets.cli.run import tell  # noqa: PLC0415
+
+        with place.instance() as instance, working("comparing", as_json):
+            outcome = run_canary(instance, as_of)
+        if not outcome.success:
+            tell(place, [outcome], as_json)
+            return
+    reports = canary_reports(place.warehouse, family, limit=_LATEST_REPORTS)
+    if as_json:
+        say_json(frame_records(reports))
+        return
+    columns = ["family", "candidate_version", "production_version", "window_end", "devices", "verdict", "reason"]
+    say_table("Comparisons, newest first", reports[columns])
+    if reports.empty:
+        say(f"Stage a version first: {place.command('models stage FAMILY VERSION')}")
+        return
+    newest = reports.iloc[0]
+    say_table(
+        f"{newest['family']} {newest['candidate_version']} beside {newest['production_version']}", _metrics(newest)
+    )
+    say_table("Alerts a day, before agreement of families and deduplication", _outlook(newest))
+    say(
+        f"entered the highest: {', '.join(newest['entered_top']) or 'none'}; left: {', '.join(newest['left_top']) or 'none'}"
+    )
+    for name in dict.fromkeys(reports["family"]):
+        candidate = place.models.deployments.of(name).candidate
+        if candidate:
+            proof = proof_of(place.models, place.warehouse, name, candidate, place.settings)
+            verdict = "may be promoted" if proof.passed else "may not be promoted yet"
+            say(f"{name} {candidate} {verdict}: {proof.said}")
+
+
+@app.command(epilog="Example: fridge-assets models scored device-000012 --at 2026-03-02T09:00Z")
+def scored(
+    context: typer.Context,
+    device: Annotated[str, typer.Argument(help="Device id.")],
+    at: Annotated[str, typer.Option(help="Moment, ISO 8601; now when not given.")] = "",
+    as_json: Json = False,
+) -> None:
+    """Which version of each family scored a device at a moment, with what result, and who had released it."""
+    from fridge_assets.scoring.provenance import provenance  # noqa: PLC0415
+
+    place: Workplace = context.obj
+    found = provenance(place.warehouse, place.models.deployments, device, at)
+    if as_json:
+        say_json(frame_records(found))
+        return
+    say_table(f"{device} was scored by", found)
+
+
+def _metrics(report: "pd.Series[Any]") -> pd.DataFrame:
+    from fridge_assets.contracts.canary_reports import CANARY_METRICS  # noqa: PLC0415
+
+    return pd.DataFrame(
+        {
+            "metric": [name.replace("_", " ") for name in CANARY_METRICS],
+            "value": [report[name] for name in CANARY_METRICS],
+            "noise floor": [report[f"{name}_noise"] for name in CANARY_METRICS],
+            "limit": [report[f"{name}_limit"] for name in CANARY_METRICS],
+            "verdict": [report[f"{name}_verdict"] for name in CANARY_METRICS],
+        }
+    )
+
+
+def _outlook(report: "pd.Series[Any]") -> pd.DataFrame:
+    from fridge_assets.contracts.device_alerts import SEVERITIES  # noqa: PLC0415
+
+    names = list(reversed(SEVERITIES))
+    return pd.DataFrame(
+        [
+            {"version": role, **{name: report[f"{role}_{name.lower()}_per_day"] for name in names}}
+            for role in ("candidate", "production")
+        ]
+    )
+
+
+deploy.register(app)

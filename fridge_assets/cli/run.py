@@ -58,21 +58,19 @@ def train(
     place: Workplace = context.obj
     with place.instance() as instance, working("training", as_json):
         outcome = train_models(instance, families, as_of)
-    _tell(place, [outcome], as_json)
+    tell(place, [outcome], as_json)
 
 
 @run_app.command(epilog="Example: fridge-assets run hourly --as-of latest")
 def hourly(context: typer.Context, as_of: AsOf = "", as_json: Json = False) -> None:
     """Readings to features to scores of the hourly models, then alerts and status."""
-    from fridge_assets.automation.fork_server import start_fork_server  # noqa: PLC0415
+    _run_cycle(context.obj, as_of, as_json, every_model=False)
 
-    place: Workplace = context.obj
-    start_fork_server(place.settings)
-    from fridge_assets.automation.cycles import hourly_cycle  # noqa: PLC0415
 
-    with place.instance() as instance, working("scoring", as_json):
-        cycle = hourly_cycle(instance, as_of)
-    _tell(place, [cycle.score, cycle.publish], as_json)
+@run_app.command(epilog="Example: fridge-assets run daily --as-of latest")
+def daily(context: typer.Context, as_of: AsOf = "", as_json: Json = False) -> None:
+    """Readings to features to scores of all models, then alerts and status."""
+    _run_cycle(context.obj, as_of, as_json, every_model=True)
 
 
 @run_app.command(epilog="Example: fridge-assets run model isolation_forest --devices device-000007,device-000012")
@@ -91,7 +89,7 @@ def model(
     chosen = [device.strip() for device in devices.split(",") if device.strip()]
     with place.instance() as instance, working("scoring", as_json):
         cycle = one_model_cycle(instance, family, chosen, window_end, as_of)
-    _tell(place, [cycle.score, cycle.publish], as_json)
+    tell(place, [cycle.score, cycle.publish], as_json)
 
 
 def replay(
@@ -160,7 +158,7 @@ def full_hours(first: datetime, last: datetime) -> list[datetime]:
     )
 
 
-def _tell(place: Workplace, outcomes: "list[RunOutcome]", as_json: bool) -> None:
+def tell(place: Workplace, outcomes: "list[RunOutcome]", as_json: bool) -> None:
     """Print what runs did; exit code 1 when one of them failed."""
     if as_json:
         say_json([vars(outcome) for outcome in outcomes])
@@ -174,6 +172,17 @@ def _tell(place: Workplace, outcomes: "list[RunOutcome]", as_json: bool) -> None
             say(f"Next: {place.command('status')}, {place.command('alerts list')}, {place.command('ui')}")
     if not all(outcome.success for outcome in outcomes):
         raise typer.Exit(1)
+
+
+def _run_cycle(place: Workplace, as_of: str, as_json: bool, *, every_model: bool) -> None:
+    from fridge_assets.automation.fork_server import start_fork_server  # noqa: PLC0415
+
+    start_fork_server(place.settings)
+    from fridge_assets.automation.cycles import daily_cycle, hourly_cycle  # noqa: PLC0415
+
+    with place.instance() as instance, working("scoring", as_json):
+        cycle = (daily_cycle if every_model else hourly_cycle)(instance, as_of)
+    tell(place, [cycle.score, cycle.publish], as_json)
 
 
 def _tell_failures(failures: dict[str, str]) -> None:

@@ -10,7 +10,7 @@ from typing import Literal
 from fridge_assets.errors import FridgeError
 from fridge_assets.fleet.registry import read_registry
 from fridge_assets.models.families import FAMILIES
-from fridge_assets.models.registry import ModelRegistry
+from fridge_assets.models.lifecycle import ModelLifecycle
 from fridge_assets.settings import Settings
 from fridge_assets.staleness.tiers import tier_of
 from fridge_assets.stores.files import writable_folder
@@ -32,7 +32,7 @@ class Finding:
     detail: str
 
 
-def examine(warehouse: Warehouse, landing: Landing, models: ModelRegistry, settings: Settings) -> list[Finding]:
+def examine(warehouse: Warehouse, landing: Landing, models: ModelLifecycle, settings: Settings) -> list[Finding]:
     """Look at everything a working installation needs; one finding each, never an exception."""
 
     def stores() -> Finding:
@@ -69,11 +69,11 @@ def examine(warehouse: Warehouse, landing: Landing, models: ModelRegistry, setti
         return Finding("clock", "ok", f"the newest reading is {str(-ahead).split('.')[0]} old")
 
     def released() -> Finding:
-        missing = [family for family in FAMILIES if models.released(family) is None]
+        missing = [family for family in FAMILIES if models.deployments.of(family).released is None]
         if missing:
             return Finding("models", "note", f"{', '.join(missing)} not trained yet; run `fridge-assets train`")
         for family in FAMILIES:
-            models.load(models.require_released(family))
+            models.registry.load(models.require_serving(family))
         return Finding("models", "ok", f"{len(FAMILIES)} families released, their files unchanged")
 
     def freshness() -> Finding:

@@ -7,6 +7,7 @@ import duckdb
 import pandas as pd
 
 from fridge_assets.contracts import DEVICE_STATUS, SITE_STATUS
+from fridge_assets.scoring.current import FAMILY_SQL, HOURLY_SQL
 from fridge_assets.settings import Settings
 from fridge_assets.staleness.tiers import tier_of
 from fridge_assets.stores.frames import query
@@ -47,6 +48,9 @@ FROM device_last_seen LEFT JOIN recent USING (device_id)
 def device_scores(connection: duckdb.DuckDBPyConnection, now: datetime, settings: Settings) -> pd.DataFrame:
     """Each device's newest score and its change over the trend span, one row per scored device.
 
+    The newest is the highest over the families: of the newest window, and of the daily models' latest ones while
+    these count (``staleness.daily_expired``). Only hourly models make a trend.
+
     Returns:
         ``device_id``, ``latest_anomaly_score``, ``scored_at`` (UTC), ``score_change`` (over the span; null with too
         few windows).
@@ -56,15 +60,29 @@ def device_scores(connection: duckdb.DuckDBPyConnection, now: datetime, settings
         connection,
         f"""
 WITH windows AS (
-  SELECT device_id, window_end, max(anomaly_score) AS score, max(scored_at) AS scored_at
+  SELECT device_id, window_end, max(anomaly_score) AS score, max(scored_at) AS scored_at,
+    max(anomaly_score) FILTER ({HOURLY_SQL}) AS hourly_score
   FROM model_scores WHERE window_end <= $now AND window_end > $since GROUP BY device_id, window_end
-)
-SELECT device_id, arg_max(score, window_end) AS latest_anomaly_score, arg_max(scored_at, window_end) AS scored_at,
-  CASE WHEN count(*) >= {_MIN_TREND_WINDOWS} THEN regr_slope(score, epoch(window_end) / 3600) * {hours} END
-    AS score_change
-FROM windows GROUP BY device_id
+),
+newest AS (
+  SELECT device_id, arg_max(score, window_end) AS score, arg_max(scored_at, window_end) AS scored_at,
+    CASE WHEN count(hourly_score) >= {_MIN_TREND_WINDOWS}
+      THEN regr_slope(hourly_score, epoch(window_end) / 3600) * {hours} END AS score_change
+  FROM windows GROUP BY device_id
+),
+latest_daily AS (
+  SELECT device_id, {FAMILY_SQL} AS family, arg_max(anomaly_score, window_end) AS score
+  FROM model_scores WHERE window_end <= $now AND window_end > $carried AND NOT {HOURLY_SQL} GROUP BY ALL
+),
+daily AS (SELECT device_id, max(score) AS score FROM latest_daily GROUP BY device_id)
+SELECT device_id, greatest(newest.score, daily.score) AS latest_anomaly_score, scored_at, score_change
+FROM newest LEFT JOIN daily USING (device_id)
 """,
-        {"now": now, "since": now - settings.fleet.trend_span},
+        {
+            "now": now,
+            "since": now - settings.fleet.trend_span,
+            "carried": now - settings.staleness.daily_expired,
+        },
     )
 
 

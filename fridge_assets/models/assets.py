@@ -7,9 +7,12 @@ import dagster as dg
 from fridge_assets.asset_results import AssetEvent, guarded
 from fridge_assets.clock import Clock
 from fridge_assets.contracts import DEVICE_FEATURES
+from fridge_assets.deployment.decide import Request
+from fridge_assets.deployment.state import Stage
 from fridge_assets.fleet.registry import effective_registry, with_cohort
 from fridge_assets.models.families import FAMILIES
-from fridge_assets.models.registry import ModelRegistry, RegisteredVersion
+from fridge_assets.models.lifecycle import ModelLifecycle
+from fridge_assets.models.registry import RegisteredVersion
 from fridge_assets.models.selection import select_training_rows
 from fridge_assets.models.training import TrainedModel, train
 from fridge_assets.settings import Settings
@@ -34,18 +37,21 @@ def model_asset(family: str) -> dg.AssetsDefinition:
         pool=model_name(family),
     )
     def model(
+        context: dg.AssetExecutionContext,
         settings: dg.ResourceParam[Settings],
         warehouse: Warehouse,
-        models: dg.ResourceParam[ModelRegistry],
+        models: dg.ResourceParam[ModelLifecycle],
         clock: Clock,
     ) -> Iterator[AssetEvent]:
         def work() -> Iterator[AssetEvent]:
             now = clock.now()
             devices = with_cohort(effective_registry(settings.root, warehouse))
             with warehouse.read() as connection:
-                rows = select_training_rows(connection, devices, now, settings)
+                rows = select_training_rows(connection, devices, now, settings, FAMILIES[family].view)
             trained = train(FAMILIES[family], rows, settings, now)
-            yield _result(models.register(trained), trained)
+            request = Request(f"Dagster run {context.run.run_id[:8]}", clock.wall_time(), "first version of the family")
+            registered = models.introduce(trained, request)
+            yield _result(registered, models.deployments.of(family).stage_of(registered.version), trained)
 
         yield from guarded(work, {})
 
@@ -55,13 +61,13 @@ def model_asset(family: str) -> dg.AssetsDefinition:
 MODEL_ASSETS: tuple[dg.AssetsDefinition, ...] = tuple(model_asset(family) for family in FAMILIES)
 
 
-def _result(registered: RegisteredVersion, trained: TrainedModel) -> dg.MaterializeResult[None]:
+def _result(registered: RegisteredVersion, stage: Stage, trained: TrainedModel) -> dg.MaterializeResult[None]:
     metadata = trained.version.metadata
     record = metadata.training
     return dg.MaterializeResult(
         metadata={
             "version": registered.version,
-            "stage": registered.stage,
+            "stage": stage,
             "features": len(metadata.features),
             "training rows": record.rows,
             "training devices": record.devices,

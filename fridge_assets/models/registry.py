@@ -2,10 +2,11 @@
 
 import shutil
 import tempfile
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, cast
+from typing import TYPE_CHECKING, cast
 from urllib.parse import urlsplit
 
 from fridge_assets.errors import FridgeError
@@ -20,14 +21,12 @@ if TYPE_CHECKING:
     from mlflow.entities.model_registry import ModelVersion as MlflowVersion
     from mlflow.tracking import MlflowClient
 
-Stage = Literal["draft", "staging", "release", "archived"]
-
-_RELEASE: Literal["release"] = "release"
 _ARTIFACTS = "version"
+_CARD = "card"
 
 
-class NothingReleased(FridgeError):
-    """A family has no version that may score."""
+class UnknownVersion(FridgeError):
+    """There is no such version."""
 
 
 @dataclass(frozen=True)
@@ -36,14 +35,12 @@ class RegisteredVersion:
 
     Args:
         number: MLflow's number of the version within the family.
-        stage: ``release`` is the version that MLflow's alias of that name points to.
         run_id: MLflow run that holds the artifacts.
         manifest_hash: SHA-256 of the manifest of its files.
         metadata: what the version says about itself.
     """
 
     number: int
-    stage: Stage
     run_id: str
     manifest_hash: str
     metadata: ModelMetadata
@@ -79,7 +76,7 @@ class ModelRegistry:
     def register(self, trained: TrainedModel) -> RegisteredVersion:
         """Store ``trained`` as the next version of its family.
 
-        The first version is 1.0.0 and is released; every later one raises the minor number and is a draft.
+        The first version is 1.0.0, and every later one raises the minor number.
 
         Raises:
             FolderNotWritable: ``models_dir`` cannot be written.
@@ -94,7 +91,6 @@ class ModelRegistry:
             manifest_hash = self._write(replace(trained.version, metadata=metadata), run.run_id)
             client.set_terminated(run.run_id)
             tags = {
-                "stage": "draft",
                 "semantic_version": metadata.version,
                 "training_hash": metadata.training.hash,
                 "manifest_hash": manifest_hash,
@@ -102,17 +98,13 @@ class ModelRegistry:
             }
             for key, value in tags.items():
                 client.set_model_version_tag(metadata.family, str(number), key, value)
-            if self.released(metadata.family) is None:
-                client.set_registered_model_alias(metadata.family, _RELEASE, str(number))
-        return next(found for found in self.versions(metadata.family) if found.number == number)
+        return self.version(metadata.family, metadata.version)
 
     def versions(self, family: str | None = None) -> list[RegisteredVersion]:
         """Versions of ``family``, or of all families; by family, oldest first."""
-        released = {model.name: model.aliases.get(_RELEASE) for model in self._client.search_registered_models()}
         found = [
             RegisteredVersion(
                 number=int(entry.version),
-                stage=_RELEASE if entry.version == released[entry.name] else cast(Stage, entry.tags["stage"]),
                 run_id=entry.run_id,
                 manifest_hash=entry.tags["manifest_hash"],
                 metadata=ModelMetadata.model_validate_json(entry.tags["metadata"]),
@@ -122,21 +114,36 @@ class ModelRegistry:
         ]
         return sorted(found, key=lambda version: (version.family, version.number))
 
-    def released(self, family: str) -> RegisteredVersion | None:
-        """The version of ``family`` that scores; None before the first one is trained."""
-        return next((version for version in self.versions(family) if version.stage == _RELEASE), None)
-
-    def require_released(self, family: str) -> RegisteredVersion:
-        """The version of ``family`` that scores.
+    def version(self, family: str, version: str) -> RegisteredVersion:
+        """One version.
 
         Raises:
-            NothingReleased: there is none yet.
+            UnknownVersion: there is none of that number; those that exist are named.
         """
-        released = self.released(family)
-        if released is None:
-            remedy = f"Train one with `fridge-assets train {family}`."
-            raise NothingReleased(f"{family} has no released version", remedy)
-        return released
+        known = {registered.version: registered for registered in self.versions(family)}
+        if version not in known:
+            exist = ", ".join(known) or "none yet: train it first"
+            raise UnknownVersion(f"{family} has no version {version}", f"Choose one of {exist}.")
+        return known[version]
+
+    def label(self, family: str, stages: Mapping[str, str], aliases: Mapping[str, str | None]) -> None:
+        """Show in MLflow how the versions of ``family`` stand; nothing here reads it back.
+
+        Args:
+            family: model family.
+            stages: version → its stage, as a tag.
+            aliases: alias → the version it points to; None removes it.
+        """
+        numbers = {entry.tags.get("semantic_version"): entry for entry in self._entries(family)}
+        with one_process(self.models_dir):
+            for version, stage in stages.items():
+                if numbers[version].tags.get("stage") != stage:
+                    self._client.set_model_version_tag(family, numbers[version].version, "stage", stage)
+            for alias, chosen in aliases.items():
+                if chosen is None:
+                    self._client.delete_registered_model_alias(family, alias)
+                else:
+                    self._client.set_registered_model_alias(family, alias, numbers[chosen].version)
 
     def load(self, registered: RegisteredVersion) -> ModelVersion:
         """The version with its artifacts, which may have moved with ``models_dir`` since they were written.
@@ -144,10 +151,7 @@ class ModelRegistry:
         Raises:
             ArtifactRefused: a file is missing or not what training wrote; it is named.
         """
-        # MLflow's layout below the experiment's location
-        folder = self._artifacts / registered.run_id / "artifacts" / _ARTIFACTS
-        if not folder.is_dir():
-            self._fetch(registered, folder)
+        folder = self._folder(registered, _ARTIFACTS)
         if not (folder / MANIFEST).is_file() or file_hash(folder / MANIFEST) != registered.manifest_hash:
             raise ArtifactRefused(
                 f"{folder / MANIFEST} is not the one registered for {registered.family} {registered.version}",
@@ -160,6 +164,14 @@ class ModelRegistry:
             return loaded
         self._loaded[registered.family] = ModelVersion.load(folder)
         return self._loaded[registered.family]
+
+    def card(self, registered: RegisteredVersion) -> Path:
+        """The Markdown file of the version's card, its plot beside it.
+
+        Raises:
+            ArtifactRefused: it is missing.
+        """
+        return self._folder(registered, _CARD) / "card.md"
 
     @cached_property
     def _client(self) -> "MlflowClient":
@@ -204,9 +216,24 @@ class ModelRegistry:
 
     def _write(self, version: ModelVersion, run_id: str) -> str:
         with tempfile.TemporaryDirectory(dir=self.models_dir, prefix=".new-") as folder:
-            version.save(Path(folder))
-            self._client.log_artifacts(run_id, folder, _ARTIFACTS)
-            return file_hash(Path(folder) / MANIFEST)
+            from fridge_assets.models.card import write_card  # noqa: PLC0415 (imports matplotlib)
+
+            files, card = Path(folder, _ARTIFACTS), Path(folder, _CARD)
+            for part in (files, card):
+                part.mkdir()
+            version.save(files)
+            write_card(version, card)
+            for part in (files, card):
+                self._client.log_artifacts(run_id, str(part), part.name)
+            return file_hash(files / MANIFEST)
+
+    def _folder(self, registered: RegisteredVersion, part: str) -> Path:
+        """Where a part of the version lies on this machine; it is fetched where MLflow keeps it elsewhere."""
+        # MLflow's layout below the experiment's location
+        folder = self._artifacts / registered.run_id / "artifacts" / part
+        if not folder.is_dir():
+            self._fetch(registered, folder)
+        return folder
 
     def _fetch(self, registered: RegisteredVersion, folder: Path) -> None:
         """Bring a version's files from where MLflow keeps them."""
@@ -214,7 +241,7 @@ class ModelRegistry:
 
         with tempfile.TemporaryDirectory(dir=writable_folder(self.models_dir), prefix=".new-") as temporary:
             try:
-                fetched = self._client.download_artifacts(registered.run_id, _ARTIFACTS, temporary)
+                fetched = self._client.download_artifacts(registered.run_id, folder.name, temporary)
             except (MlflowException, OSError) as error:
                 raise ArtifactRefused(
                     f"the files of {registered.family} {registered.version} are not in {folder}: {error}",

@@ -64,16 +64,24 @@ class ModelVersion:
         """The version that :meth:`save` wrote.
 
         Raises:
-            ArtifactRefused: a file is missing, unexpected or changed since; it is named.
+            ArtifactRefused: a file is missing, unexpected or changed since, which is named; or another release
+                wrote it in a form that this one does not know.
         """
         verify_files(folder)
-        metadata = ModelMetadata.model_validate_json((folder / _METADATA).read_text())
-        return cls(
-            metadata,
-            FAMILIES[metadata.family].load(folder / _MODEL),
-            Imputer.load(folder / _IMPUTATION),
-            Calibration.from_dict(json.loads((folder / _CALIBRATION).read_text())),
-        )
+        try:
+            metadata = ModelMetadata.model_validate_json((folder / _METADATA).read_text())
+            return cls(
+                metadata,
+                FAMILIES[metadata.family].load(folder / _MODEL),
+                Imputer.load(folder / _IMPUTATION),
+                Calibration.from_dict(json.loads((folder / _CALIBRATION).read_text())),
+            )
+        except (OSError, LookupError, TypeError, ValueError) as error:
+            raise ArtifactRefused(
+                f"model version {folder} is as training wrote it, but this release of fridge-assets cannot read it: "
+                f"{type(error).__name__}: {error}",
+                "Use the release that trained it, or train a new version.",
+            ) from error
 
 
 def file_hash(file: Path) -> str:

@@ -20,16 +20,18 @@ from fridge_assets.contracts import DEVICE_FEATURES, MODEL_SCORES
 from fridge_assets.features.compute import newest_window_end
 from fridge_assets.fleet.registry import active_devices, effective_registry, with_cohort
 from fridge_assets.models.families import FAMILIES
-from fridge_assets.models.registry import ModelRegistry
+from fridge_assets.models.lifecycle import ModelLifecycle
 from fridge_assets.moments import parse_moment
-from fridge_assets.scoring.model_input import ModelInput, read_model_input, window_to_score
+from fridge_assets.scoring.model_input import read_model_input, window_to_score
 from fridge_assets.scoring.plots import score_histogram
 from fridge_assets.scoring.publish import publish_scores
-from fridge_assets.scoring.score import ScoreReport, choose_devices, commit_scores, score_window, scores_table
+from fridge_assets.scoring.score import choose_devices, commit_scores, scores_table, versions_of_window
+from fridge_assets.scoring.serve import ServedScores, score_regions
 from fridge_assets.settings import Settings
 from fridge_assets.stores.warehouse import Warehouse
 
 COVERAGE_CHECK = "coverage"
+ARTIFACT_CHECK = "artifact_unchanged"
 _TOP_SCORES = 10
 
 
@@ -57,6 +59,12 @@ def score_asset(family: str) -> dg.AssetsDefinition:
             dg.AssetCheckSpec(
                 COVERAGE_CHECK, asset=name, description="Share of active devices that were scored (SPEC 1.5)."
             ),
+            dg.AssetCheckSpec(
+                ARTIFACT_CHECK,
+                asset=name,
+                description="The files of the version that should score are what training wrote; a failure means that "
+                "the last good release scores instead.",
+            ),
         ],
         pool=name,
     )
@@ -65,17 +73,27 @@ def score_asset(family: str) -> dg.AssetsDefinition:
         config: ScoreConfig,
         settings: dg.ResourceParam[Settings],
         warehouse: Warehouse,
-        models: dg.ResourceParam[ModelRegistry],
+        models: dg.ResourceParam[ModelLifecycle],
         clock: Clock,
     ) -> Iterator[AssetEvent]:
         def work() -> Iterator[AssetEvent]:
             now = clock.now()
-            version = models.load(models.require_released(family))
-            given = _model_input(config, settings, warehouse, clock)
-            report = score_window(version, given, now, settings)
+            devices = choose_devices(
+                active_devices(with_cohort(effective_registry(settings.root, warehouse))), config.devices
+            )
             whole_window = not config.devices
-            changed = commit_scores(warehouse, report, context.run.run_id, whole_window=whole_window)
-            yield from _results(name, report, changed, settings)
+            with warehouse.read() as connection:
+                if config.window_end:
+                    window_end = parse_moment(config.window_end, "window_end")
+                else:
+                    window_end = window_to_score(newest_window_end(connection, now), now, settings)
+                given = read_model_input(connection, window_end, devices, settings, FAMILIES[family].view)
+                already = {} if whole_window else versions_of_window(connection, family, window_end, devices)
+            served = score_regions(models, family, given, devices, already, now, settings)
+            for reason in served.refused:
+                context.log.error(reason)
+            changed = commit_scores(warehouse, served.reports, context.run.run_id, whole_window=whole_window)
+            yield from _results(name, served, changed, settings)
 
         yield from guarded(work, {MODEL_SCORES.name: name})
 
@@ -105,50 +123,46 @@ def model_scores(warehouse: Warehouse) -> Iterator[AssetEvent]:
     yield from guarded(work, {MODEL_SCORES.name: MODEL_SCORES.name})
 
 
-def _model_input(config: ScoreConfig, settings: Settings, warehouse: Warehouse, clock: Clock) -> ModelInput:
-    devices = active_devices(with_cohort(effective_registry(settings.root, warehouse)))
-    chosen = choose_devices(devices, config.devices)
-    now = clock.now()
-    with warehouse.read() as connection:
-        if config.window_end:
-            window_end = parse_moment(config.window_end, "window_end")
-        else:
-            window_end = window_to_score(newest_window_end(connection, now), now, settings)
-        return read_model_input(connection, window_end, chosen, settings)
-
-
-def _results(name: str, report: ScoreReport, changed: bool, settings: Settings) -> Iterator[AssetEvent]:
-    scores = report.scores
-    share = report.flagged / len(scores)
+def _results(name: str, served: ServedScores, changed: bool, settings: Settings) -> Iterator[AssetEvent]:
+    scores = served.scores
+    flagged = int(scores["anomaly_flag"].sum())
     yield dg.MaterializeResult(
         metadata={
             "dagster/row_count": len(scores),
-            "window": report.window_end.isoformat(),
-            "model version": report.model_version,
-            "coverage": report.coverage,
-            "flagged": report.flagged,
-            "flagged share": share,
+            "window": served.reports[0].window_end.isoformat(),
+            "model version": served.versions,
+            "coverage": served.coverage,
+            "flagged": flagged,
+            "flagged share": flagged / len(scores),
             "changed": changed,
-            "left out": table(pd.DataFrame(sorted(report.left_out.items()), columns=["reason", "devices"])),
-            "score histogram": picture(_histogram(name, report, settings), "score histogram"),
+            "left out": table(pd.DataFrame(sorted(served.left_out.items()), columns=["reason", "devices"])),
+            "score histogram": picture(_histogram(name, served, settings), "score histogram"),
             "highest scores": table(_highest(scores)),
         },
         check_results=[
             contract_kept(len(scores), name),
             dg.AssetCheckResult(
-                passed=report.coverage >= settings.scoring.min_coverage,
+                passed=served.coverage >= settings.scoring.min_coverage,
                 asset_key=name,
                 check_name=COVERAGE_CHECK,
                 severity=dg.AssetCheckSeverity.WARN,
-                metadata={"coverage": report.coverage, "wanted": settings.scoring.min_coverage},
+                metadata={"coverage": served.coverage, "wanted": settings.scoring.min_coverage},
+            ),
+            dg.AssetCheckResult(
+                passed=not served.refused,
+                asset_key=name,
+                check_name=ARTIFACT_CHECK,
+                severity=dg.AssetCheckSeverity.ERROR,
+                description=" ".join(served.refused) or None,
+                metadata={"scored by": served.versions},
             ),
         ],
     )
 
 
-def _histogram(name: str, report: ScoreReport, settings: Settings) -> bytes:
+def _histogram(name: str, served: ServedScores, settings: Settings) -> bytes:
     threshold = settings.calibration.threshold
-    return score_histogram(report.scores["anomaly_score"], threshold, f"{name} {report.model_version}")
+    return score_histogram(served.scores["anomaly_score"], threshold, f"{name} {served.versions}")
 
 
 def _highest(scores: pd.DataFrame) -> pd.DataFrame:

@@ -8,6 +8,8 @@ import pandas as pd
 
 from fridge_assets.contracts.device_features import MODEL_FEATURES
 from fridge_assets.errors import FridgeError
+from fridge_assets.models.base import View
+from fridge_assets.models.day_view import day_means
 from fridge_assets.moments import spoken
 from fridge_assets.settings import Settings
 from fridge_assets.stores.frames import query, registered
@@ -23,7 +25,8 @@ class ModelInput:
 
     Args:
         window_end: the window.
-        rows: DEVICE_FEATURES columns and ``cohort``, one row per device.
+        rows: DEVICE_FEATURES columns and ``cohort``, one row per device; in the day view the features are means of
+            the day up to ``window_end``.
         recent: most recent non-null feature values of the devices whose rows have nulls.
         active: active devices that should have been scored.
         left_out: reason → devices that cannot be scored.
@@ -66,14 +69,16 @@ def read_model_input(
     window_end: datetime,
     devices: pd.DataFrame,
     settings: Settings,
+    view: View,
 ) -> ModelInput:
-    """The rows of ``window_end`` that a model may score.
+    """The rows of ``window_end`` that a model may score, or of the days that end with it.
 
     Args:
         connection: an open warehouse connection.
         window_end: the window.
         devices: ``device_id`` and ``cohort`` of the active devices to score.
-        settings: completeness and memory of imputation.
+        settings: completeness, memory of imputation and length of a day.
+        view: what the model looks at; a device that has no usable window now has no day to score either.
     """
     with registered(connection, devices=devices[["device_id", "cohort"]]):
         rows = query(
@@ -94,9 +99,22 @@ def read_model_input(
         f"sensor completeness below {settings.scoring.min_completeness:g}": rows.loc[~complete, "device_id"].tolist(),
     }
     usable = rows[complete].reset_index(drop=True)
+    if view == "day":
+        usable, short = _days(connection, usable, settings)
+        left_out[f"fewer than {settings.dbscan.min_windows} usable windows in {spoken(settings.dbscan.day)}"] = short
     with_nulls = usable.loc[usable[list(MODEL_FEATURES)].isna().any(axis=1), ["device_id"]]
     recent = _most_recent_values(connection, with_nulls, window_end, settings)
     return ModelInput(window_end, usable, recent, len(devices), {r: d for r, d in left_out.items() if d})
+
+
+def _days(
+    connection: duckdb.DuckDBPyConnection, rows: pd.DataFrame, settings: Settings
+) -> tuple[pd.DataFrame, list[str]]:
+    """``rows`` with the means of their days, and the devices whose day has too few windows."""
+    days = day_means(connection, rows, settings).set_index("device_id").reindex(rows["device_id"])
+    short = ~(days["windows"] >= settings.dbscan.min_windows).to_numpy()
+    means = rows.assign(**{name: days[name].to_numpy() for name in MODEL_FEATURES})
+    return means[~short].reset_index(drop=True), rows.loc[short, "device_id"].tolist()
 
 
 def _most_recent_values(

@@ -1,4 +1,4 @@
-"""One model's scores of one window: validated, then committed in one transaction (SPEC 1.5, 2)."""
+"""One family's scores of one window: validated, then committed in one transaction (SPEC 1.5, 2)."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,12 +15,13 @@ from fridge_assets.identity import deterministic_id, deterministic_ids
 from fridge_assets.models.version import ModelVersion
 from fridge_assets.scoring.model_input import ModelInput
 from fridge_assets.settings import Settings
+from fridge_assets.stores.frames import registered
 from fridge_assets.stores.warehouse import Warehouse
 
 
 @dataclass(frozen=True)
 class ScoreReport:
-    """What one scoring of one window did."""
+    """What one version said of one window: of the whole fleet, or of the regions where it scores."""
 
     family: str
     model_version: str
@@ -43,11 +44,11 @@ class ScoreReport:
 class NothingScored(FridgeError):
     """Not one device could be scored."""
 
-    def __init__(self, report: ScoreReport) -> None:
-        reasons = "; ".join(f"{count} with {reason}" for reason, count in report.left_out.items())
+    def __init__(self, reports: Sequence[ScoreReport]) -> None:
+        reasons = "; ".join(f"{count} with {reason}" for r in reports for reason, count in r.left_out.items())
         super().__init__(
-            f"{report.family} scored none of {report.active} active devices in the window ending "
-            f"{report.window_end:%Y-%m-%d %H:%M} UTC: {reasons or 'no device was asked for'}",
+            f"{reports[0].family} scored none of {sum(r.active for r in reports)} active devices in the window ending "
+            f"{reports[0].window_end:%Y-%m-%d %H:%M} UTC: {reasons or 'no device was asked for'}",
             "Nothing was written. Check the readings of that window and the device registry.",
         )
 
@@ -116,12 +117,12 @@ def scores_table(family: str) -> str:
     return f"{family}_scores"
 
 
-def commit_scores(warehouse: Warehouse, report: ScoreReport, run_id: str, *, whole_window: bool) -> bool:
-    """Validate ``report.scores`` and put them in place of what the family said of the window before.
+def commit_scores(warehouse: Warehouse, reports: Sequence[ScoreReport], run_id: str, *, whole_window: bool) -> bool:
+    """Validate the scores of ``reports`` and put them in place of what the family said of the window before.
 
     Args:
         warehouse: where the scores go.
-        report: scores of one window.
+        reports: scores of one family and window, one report for each version that scores somewhere.
         run_id: Dagster run that made them.
         whole_window: False when only some devices were scored; then only their rows are replaced.
 
@@ -133,15 +134,16 @@ def commit_scores(warehouse: Warehouse, report: ScoreReport, run_id: str, *, who
         NothingScored: there is not one row.
         ContractViolation: a score is null, NaN or out of range, or the schema is wrong; nothing was written.
     """
-    if report.scores.empty:
-        raise NothingScored(report)
-    enforce(MODEL_SCORES, report.scores)
-    table = scores_table(report.family)
-    scores = MODEL_SCORES.to_arrow(report.scores)
+    rows = pd.concat([report.scores for report in reports], ignore_index=True)
+    if rows.empty:
+        raise NothingScored(reports)
+    enforce(MODEL_SCORES, rows)
+    table = scores_table(reports[0].family)
+    scores = MODEL_SCORES.to_arrow(rows)
     which = "window_end = $window"
     if not whole_window:
         which += " AND device_id IN (SELECT device_id FROM new_scores)"
-    window = {"window": report.window_end}
+    window = {"window": reports[0].window_end}
     with warehouse.transaction() as connection:
         connection.execute(MODEL_SCORES.create_table_sql(table))
         connection.register("new_scores", scores)
@@ -149,9 +151,33 @@ def commit_scores(warehouse: Warehouse, report: ScoreReport, run_id: str, *, who
             return False
         connection.execute(f"DELETE FROM {table} WHERE {which}", window)
         connection.execute(f"INSERT INTO {table} SELECT * FROM new_scores")
-        if whole_window or not _amend_run(connection, report, table):
-            _record_run(connection, report, run_id)
+        for report in reports:
+            if len(report.scores) and (whole_window or not _amend_run(connection, report, table)):
+                _record_run(connection, report, run_id)
     return True
+
+
+def versions_of_window(
+    connection: duckdb.DuckDBPyConnection, family: str, window_end: datetime, devices: pd.DataFrame
+) -> dict[str, str]:
+    """Region → the version that has scored it in ``window_end``; regions without a score are left out.
+
+    Args:
+        connection: an open warehouse connection.
+        family: model family.
+        window_end: the window.
+        devices: ``device_id`` and ``region`` of the fleet.
+    """
+    table = scores_table(family)
+    if not connection.execute("SELECT 1 FROM duckdb_tables() WHERE table_name = ?", [table]).fetchall():
+        return {}
+    with registered(connection, devices=devices[["device_id", "region"]]):
+        found = connection.execute(
+            f"SELECT region, max(model_version) FROM {table} JOIN devices USING (device_id) "
+            "WHERE window_end = ? GROUP BY region",
+            [window_end],
+        ).fetchall()
+    return {str(region): str(version) for region, version in found}
 
 
 def _already_there(connection: duckdb.DuckDBPyConnection, table: str, which: str, window: dict[str, datetime]) -> bool:
@@ -170,16 +196,17 @@ def _amend_run(connection: duckdb.DuckDBPyConnection, report: ScoreReport, table
     """
     amended = connection.execute(
         "UPDATE score_runs SET published = false, rows = fresh.rows, flagged = fresh.flagged "
-        f"FROM (SELECT count(*) AS rows, count_if(anomaly_flag) AS flagged FROM {table} WHERE window_end = $window) "
-        "AS fresh WHERE family = $family AND window_end = $window",
-        {"family": report.family, "window": report.window_end},
+        f"FROM (SELECT count(*) AS rows, count_if(anomaly_flag) AS flagged FROM {table} "
+        "WHERE window_end = $window AND model_version = $version) "
+        "AS fresh WHERE family = $family AND window_end = $window AND model_version = $version",
+        {"family": report.family, "window": report.window_end, "version": report.model_version},
     ).fetchall()
     return int(amended[0][0]) > 0
 
 
 def _record_run(connection: duckdb.DuckDBPyConnection, report: ScoreReport, run_id: str) -> None:
     values = {
-        "id": deterministic_id(report.family, report.window_end.isoformat(), run_id),
+        "id": deterministic_id(report.family, report.model_version, report.window_end.isoformat(), run_id),
         "family": report.family,
         "model_id": report.scores["model_id"].iloc[0],
         "version": report.model_version,

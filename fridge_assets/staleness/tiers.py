@@ -39,6 +39,11 @@ def serving_window(settings: StalenessSettings) -> FreshnessWindow:
     return FreshnessWindow(settings.stale, settings.very_stale)
 
 
+def daily_window(settings: StalenessSettings) -> FreshnessWindow:
+    """Freshness of what a daily run keeps up to date: fails when it no longer counts."""
+    return FreshnessWindow(settings.daily_stale, settings.daily_expired)
+
+
 def expiry_window(settings: StalenessSettings) -> FreshnessWindow:
     """Freshness of what shows scores to people: warns when very stale, fails when they are blanked."""
     return FreshnessWindow(settings.very_stale, settings.expired)

@@ -1,4 +1,4 @@
-"""The operations store: alerts, their events and the ingest ledger, small state that many programs share.
+"""The operations store: alerts, deployments and the ingest ledger, small state that many programs share.
 
 SQLite in WAL mode by default, where readers never wait for a writer; PostgreSQL by URL alone. Connections
 live for one read or one transaction, so an :class:`Operations` may cross a fork or go to a spawned process.
@@ -21,9 +21,23 @@ from fridge_assets.errors import FridgeError
 from fridge_assets.settings import OperationsSettings
 from fridge_assets.stores.files import writable_folder
 from fridge_assets.stores.migrations import FOLDER, HEAD
-from fridge_assets.stores.operations_tables import alert_events, device_alerts, ingest_ledger, metadata
+from fridge_assets.stores.operations_tables import (
+    alert_events,
+    deployment_decisions,
+    device_alerts,
+    ingest_ledger,
+    metadata,
+)
 
-__all__ = ["Operations", "alert_events", "device_alerts", "ingest_ledger", "insert_missing", "metadata"]
+__all__ = [
+    "Operations",
+    "alert_events",
+    "deployment_decisions",
+    "device_alerts",
+    "ingest_ledger",
+    "insert_missing",
+    "metadata",
+]
 
 _LOCK_WAIT = OperationsSettings().lock_wait
 

@@ -107,3 +107,19 @@ ingest_ledger = sa.Table(
     sa.Index(None, "status"),
 )
 """What became of each landing file: ``loading``, ``ingested``, ``refused`` or ``waiting``."""
+
+deployment_decisions = sa.Table(
+    "deployment_decisions",
+    metadata,
+    sa.Column("family", sa.Text(), primary_key=True),
+    sa.Column("number", sa.BigInteger(), primary_key=True, autoincrement=False),
+    sa.Column("action", sa.Text(), nullable=False),
+    sa.Column("version", sa.Text(), nullable=False),
+    sa.Column("from_version", sa.Text(), nullable=False),
+    sa.Column("regions", sa.JSON(), nullable=False),
+    sa.Column("occurred_at", UtcTimestamp(), nullable=False),
+    sa.Column("actor", sa.Text(), nullable=False),
+    sa.Column("reason", sa.Text(), nullable=False),
+    sa.Column("overridden", sa.Text(), nullable=False),
+)
+"""Who decided what about which model version, when and why; appended to, never changed."""

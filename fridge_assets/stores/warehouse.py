@@ -12,6 +12,8 @@ from dagster_duckdb import DuckDBResource
 from pydantic import Field
 
 from fridge_assets.contracts import (
+    CANARY_REPORTS,
+    CANARY_SCORES,
     CLEAN_SENSOR_READINGS,
     DEVICE_FEATURES,
     DEVICE_STATUS,
@@ -33,7 +35,15 @@ _LOCK_HOLDER = re.compile(r"Conflicting lock is held in (?P<program>.+?) \(PID (
 SCHEMA: tuple[str, ...] = (
     *(
         contract.create_table_sql()
-        for contract in (QUARANTINED_READINGS, DEVICE_FEATURES, MODEL_SCORES, DEVICE_STATUS, SITE_STATUS)
+        for contract in (
+            QUARANTINED_READINGS,
+            DEVICE_FEATURES,
+            MODEL_SCORES,
+            CANARY_SCORES,
+            CANARY_REPORTS,
+            DEVICE_STATUS,
+            SITE_STATUS,
+        )
     ),
     # Which Parquet files make up clean_sensor_readings: adding rows here is what commits them.
     "CREATE TABLE IF NOT EXISTS clean_reading_files (path VARCHAR NOT NULL, hour TIMESTAMPTZ NOT NULL, "

@@ -52,7 +52,8 @@ def frame(rows: Sequence[dict[str, object]]) -> pd.DataFrame:
     """Score rows as a MODEL_SCORES frame."""
     if not rows:
         return MODEL_SCORES.empty()
-    return MODEL_SCORES.to_arrow(pd.DataFrame(rows)).to_pandas()
+    scores = MODEL_SCORES.to_arrow(pd.DataFrame(rows)).to_pandas()
+    return scores.assign(carried_from=pd.Series(pd.NaT, index=scores.index, dtype="datetime64[us, UTC]"))
 
 
 class Fleet:

@@ -11,11 +11,12 @@ import pytest
 
 from fridge_assets.automation.jobs import SCORE_JOBS
 from fridge_assets.definitions import build_definitions
-from fridge_assets.models.families import FAMILIES
+from fridge_assets.models.families import FAMILIES, HOURLY_FAMILIES
 from fridge_assets.settings import Settings
 
 PROJECT = Path(__file__).parents[2]
 SCORES = {f"{family}_scores" for family in FAMILIES}
+HOURLY_SCORES = {f"{family}_scores" for family in HOURLY_FAMILIES}
 MODELS = {f"{family}_model" for family in FAMILIES}
 EDGES: dict[str, set[str]] = {
     "sensor_readings": set(),
@@ -26,6 +27,8 @@ EDGES: dict[str, set[str]] = {
     **{f"{family}_model": {"device_features", "device_registry"} for family in FAMILIES},
     **{f"{family}_scores": {"device_features", "device_registry", f"{family}_model"} for family in FAMILIES},
     "model_scores": SCORES,
+    "canary_scores": {"device_features", "device_registry", *MODELS},
+    "canary_reports": {"canary_scores"},
     "device_alerts": {"model_scores", "device_registry"},
     "device_status": {"device_alerts"},
     "site_status": {"device_alerts"},
@@ -33,9 +36,10 @@ EDGES: dict[str, set[str]] = {
 """Asset → what it is made of."""
 
 EXTERNAL = {"sensor_readings", "device_registry"}
-ONE_HOUR, TWO_HOURS, FOUR_HOURS = (timedelta(hours=hours) for hours in (1, 2, 4))
+ONE_HOUR, TWO_HOURS, FOUR_HOURS, A_DAY, A_DAY_LATE = (timedelta(hours=hours) for hours in (1, 2, 4, 25, 26))
 FRESHNESS: dict[str, tuple[timedelta, timedelta]] = {
-    **dict.fromkeys({"device_features", "model_scores", "device_alerts", *SCORES}, (ONE_HOUR, TWO_HOURS)),
+    **dict.fromkeys({"device_features", "model_scores", "device_alerts", *HOURLY_SCORES}, (ONE_HOUR, TWO_HOURS)),
+    **dict.fromkeys(SCORES - HOURLY_SCORES, (A_DAY, A_DAY_LATE)),
     **dict.fromkeys(("device_status", "site_status"), (TWO_HOURS, FOUR_HOURS)),
 }
 """Asset → age that warns, age that fails."""
@@ -99,14 +103,20 @@ def test_each_job_scores_or_publishes_and_never_both(graph: dg.Definitions) -> N
     for job in SCORE_JOBS:
         assert not _assets_of(graph, job.name) & published
     features = {"clean_sensor_readings", "quarantined_readings", "device_features"}
-    assert _assets_of(graph, "score_hourly") == features | SCORES
+    assert _assets_of(graph, "score_hourly") == features | HOURLY_SCORES
+    assert _assets_of(graph, "score_daily") == features | SCORES
     assert _assets_of(graph, "train") == features | MODELS
+    weekly, monthly = _assets_of(graph, "train_weekly") - features, _assets_of(graph, "train_monthly") - features
+    assert weekly == {f"{family}_model" for family in HOURLY_FAMILIES}
+    assert monthly == MODELS - weekly
+    assert _assets_of(graph, "canary") == {"canary_scores", "canary_reports"}
     for family in FAMILIES:
         assert _assets_of(graph, f"score_{family}") == {f"{family}_scores"}
 
 
 def test_models_that_score_in_one_run_have_processes_of_their_own(graph: dg.Definitions) -> None:
-    assert graph.resolve_job_def("score_hourly").executor_def.name == "multiprocess"
+    for job in ("score_hourly", "score_daily"):
+        assert graph.resolve_job_def(job).executor_def.name == "multiprocess"
     one_step = {f"score_{family}" for family in FAMILIES} | {"publish"}
     assert {graph.resolve_job_def(job).executor_def.name for job in one_step} == {"in_process"}
 

@@ -187,6 +187,9 @@ def put(warehouse: Warehouse, contract, rows: pd.DataFrame) -> None:
         connection.execute(f"INSERT INTO {contract.name} SELECT * FROM rows")
 
 
+FOREST = "isolation_forest_v1"
+
+
 def score_rows(*rows: tuple[str, float, str, float]) -> pd.DataFrame:
     """MODEL_SCORES rows from (device, minutes of window end from now, model, score)."""
     frame = MODEL_SCORES.sample(len(rows))
@@ -200,8 +203,8 @@ def test_score_of_a_device_is_the_highest_over_models_of_its_newest_window(
     settings: Settings, warehouse: Warehouse
 ) -> None:
     put(warehouse, MODEL_SCORES, score_rows(
-        ("d1", -75, "forest", 0.9), ("d1", -15, "forest", 0.4), ("d1", -15, "baseline", 0.6),
-        ("d1", 45, "forest", 1.0), ("d2", -24 * 60 - 1, "forest", 0.8),
+        ("d1", -75, FOREST, 0.9), ("d1", -15, FOREST, 0.4), ("d1", -15, "statistical_baseline_v1", 0.6),
+        ("d1", 45, FOREST, 1.0), ("d2", -24 * 60 - 1, FOREST, 0.8),
     ))  # fmt: skip
     with warehouse.read() as connection:
         scores = device_scores(connection, NOW, settings)
@@ -209,9 +212,23 @@ def test_score_of_a_device_is_the_highest_over_models_of_its_newest_window(
     assert scores["score_change"].isna().all()
 
 
+def test_a_daily_model_counts_in_the_score_of_a_device_for_a_day_and_makes_no_trend(
+    settings: Settings, warehouse: Warehouse
+) -> None:
+    put(warehouse, MODEL_SCORES, score_rows(
+        ("d1", -15, FOREST, 0.4), ("d1", -25 * 60, "autoencoder_v1", 0.8), ("d1", -5 * 60, "dbscan_cohort_v1", 0.7),
+        ("d2", -15, FOREST, 0.4), ("d2", -27 * 60, "autoencoder_v1", 0.9), ("d2", -75, FOREST, 0.3),
+    ))  # fmt: skip
+    with warehouse.read() as connection:
+        scores = device_scores(connection, NOW, settings).set_index("device_id")
+    assert scores["latest_anomaly_score"].to_dict() == {"d1": 0.8, "d2": 0.4}
+    assert (scores["scored_at"] == moment(-12)).all()
+    assert scores["score_change"].isna().all()
+
+
 def test_change_of_the_score_is_its_slope_over_a_day(settings: Settings, warehouse: Warehouse) -> None:
     values = [0.1, 0.25, 0.2, 0.5]
-    put(warehouse, MODEL_SCORES, score_rows(*(("d1", -60 * (4 - i), "forest", v) for i, v in enumerate(values))))
+    put(warehouse, MODEL_SCORES, score_rows(*(("d1", -60 * (4 - i), FOREST, v) for i, v in enumerate(values))))
     with warehouse.read() as connection:
         change = device_scores(connection, NOW, settings)["score_change"].iloc[0]
     assert change == pytest.approx(np.polyfit(range(4), values, 1)[0] * 24)

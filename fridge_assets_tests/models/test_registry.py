@@ -15,7 +15,7 @@ import pytest
 from fridge_assets.models.base import ScoreModel
 from fridge_assets.models.families import families
 from fridge_assets.models.isolation_forest import FleetForest
-from fridge_assets.models.registry import ModelRegistry
+from fridge_assets.models.registry import ModelRegistry, UnknownVersion
 from fridge_assets.models.snapshot import read_snapshot
 from fridge_assets.models.statistical_baseline import StatisticalBaseline
 from fridge_assets.models.training import TrainedModel, train
@@ -41,20 +41,20 @@ def artifacts(registry: ModelRegistry) -> list[Path]:
     return sorted(file for file in (registry.models_dir / "artifacts").rglob("*") if file.is_file())
 
 
-def test_first_version_is_released_and_later_ones_are_drafts(
+def test_versions_are_numbered_within_their_family(
     tmp_path: Path, open_registry: OpenRegistry, trained: TrainedModel, rows: pd.DataFrame
 ) -> None:
     registry = open_registry(tmp_path)
-    assert registry.released("statistical_baseline") is None
+    assert registry.versions("statistical_baseline") == []
     first, second = registry.register(trained), registry.register(trained)
     forest = registry.register(train(FleetForest, rows, SETTINGS, NOW))
-    assert [(v.version, v.stage) for v in (first, second, forest)] == [
-        ("1.0.0", "release"), ("1.1.0", "draft"), ("1.0.0", "release"),
-    ]  # fmt: skip
+    assert [v.version for v in (first, second, forest)] == ["1.0.0", "1.1.0", "1.0.0"]
     again = open_registry(tmp_path)
     assert again.versions() == [forest, first, second]
     assert again.versions("statistical_baseline") == [first, second]
-    assert again.released("statistical_baseline") == first
+    assert again.version("statistical_baseline", "1.1.0") == second
+    with pytest.raises(UnknownVersion, match=r"no version 9\.9\.9.*1\.0\.0, 1\.1\.0"):
+        again.version("statistical_baseline", "9.9.9")
     assert first.metadata.model_id == "statistical_baseline_v1"
 
 
@@ -169,9 +169,7 @@ def test_processes_registering_at_once_get_different_numbers(
     other.join(timeout=120)
     assert other.exitcode == 0
     versions = registry.versions()
-    assert [(v.version, v.stage) for v in versions] == [
-        ("1.0.0", "release"), ("1.1.0", "draft"), ("1.2.0", "draft"), ("1.3.0", "draft"),
-    ]  # fmt: skip
+    assert [v.version for v in versions] == ["1.0.0", "1.1.0", "1.2.0", "1.3.0"]
     assert [registry.load(version).metadata.version for version in versions] == [v.version for v in versions]
     assert len({version.run_id for version in versions}) == 4
 

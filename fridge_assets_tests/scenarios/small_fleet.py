@@ -17,6 +17,8 @@ import fridge_assets.definitions
 from fridge_assets.automation.cycles import hourly_cycle, train_models
 from fridge_assets.automation.instance import open_instance
 from fridge_assets.automation.launch import CycleOutcome
+from fridge_assets.deployment.store import Deployments
+from fridge_assets.models.lifecycle import ModelLifecycle
 from fridge_assets.models.registry import ModelRegistry
 from fridge_assets.settings import ForestSettings, ReadingSettings, Settings, WarehouseSettings
 from fridge_assets.simulation import FaultShare, Fleet, simulate_registry, write_fleet
@@ -82,8 +84,9 @@ class Place:
         return Landing(self.settings.landing_dir, self.operations)
 
     @cached_property
-    def models(self) -> ModelRegistry:
-        return ModelRegistry(self.settings.mlflow_database, self.settings.models_dir)
+    def models(self) -> ModelLifecycle:
+        registry = ModelRegistry(self.settings.mlflow_database, self.settings.models_dir)
+        return ModelLifecycle(registry, Deployments(self.operations))
 
     @cached_property
     def published(self) -> Published:
@@ -108,7 +111,7 @@ class Place:
 
     def artifact(self, family: str, name: str) -> Path:
         """A file of the released version of ``family``."""
-        run_id = self.models.require_released(family).run_id
+        run_id = self.models.require_serving(family).run_id
         return self.settings.models_dir / "artifacts" / run_id / "artifacts" / "version" / name
 
 

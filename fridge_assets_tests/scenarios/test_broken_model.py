@@ -58,7 +58,7 @@ def test_a_model_that_answers_nan_writes_nothing_and_its_check_shows_the_rows(cy
 
 def answer_nan(place: Place) -> None:
     """Register a calibration of NaN with the released baseline, with all its hashes right."""
-    registered = place.models.require_released(BASELINE)
+    registered = place.models.require_serving(BASELINE)
     calibration = place.artifact(BASELINE, "calibration.json")
     values = json.loads(calibration.read_text())
     calibration.write_text(json.dumps({**values, "log_p": [float("nan")] * len(values["log_p"])}))

@@ -6,7 +6,7 @@ import pytest
 
 from fridge_assets.automation.jobs import SOURCE_RUN_TAG
 from fridge_assets.contracts import DEVICE_STATUS, SITE_STATUS
-from fridge_assets.models.families import FAMILIES
+from fridge_assets.models.families import HOURLY_FAMILIES
 from fridge_assets_tests.scenarios.contents import contents
 from fridge_assets_tests.scenarios.fixtures import FIRST_HOUR
 from fridge_assets_tests.scenarios.small_fleet import DEVICES, Place, cycle_time, graph_of, hour
@@ -14,7 +14,7 @@ from fridge_assets_tests.scenarios.small_fleet import DEVICES, Place, cycle_time
 WINDOW = hour(FIRST_HOUR)
 STORED = {
     "clean_sensor_readings", "quarantined_readings", "device_features", "model_scores", "device_alerts",
-    "device_status", "site_status", *(f"{family}_scores" for family in FAMILIES),
+    "device_status", "site_status", *(f"{family}_scores" for family in HOURLY_FAMILIES),
 }  # fmt: skip
 CHECKED = STORED - {"model_scores"}
 
@@ -43,7 +43,7 @@ def test_every_device_has_features_of_each_window_of_the_hour(cycled_template: P
 def test_both_models_score_every_device_in_the_window_that_just_closed_only(cycled_template: Place) -> None:
     rows = cycled_template.query("SELECT model_id, window_end, count(*) FROM model_scores GROUP BY ALL ORDER BY 1")
     assert [(window, count) for _, window, count in rows] == [(WINDOW, DEVICES)] * 2
-    assert [str(model).rsplit("_v", 1)[0] for model, _, _ in rows] == list(FAMILIES)
+    assert [str(model).rsplit("_v", 1)[0] for model, _, _ in rows] == list(HOURLY_FAMILIES)
     assert cycled_template.query("SELECT DISTINCT scored_at FROM model_scores") == [(cycle_time(FIRST_HOUR),)]
 
 
@@ -77,7 +77,7 @@ def test_dagster_shows_counts_pictures_tables_and_passed_contracts(cycled: Place
     counts = {name: values["dagster/row_count"] for name, values in metadata.items()}
     assert counts["device_features"] >= 4 * DEVICES
     assert counts["model_scores"] == 2 * DEVICES
-    for family in FAMILIES:
+    for family in HOURLY_FAMILIES:
         shown = metadata[f"{family}_scores"]
         assert counts[f"{family}_scores"] == DEVICES
         assert shown["coverage"] == 1.0

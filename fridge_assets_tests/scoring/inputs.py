@@ -20,7 +20,8 @@ def fleet_of(place: Place) -> pd.DataFrame:
 
 def model_input(place: Place, devices: pd.DataFrame | None = None, window: datetime = WINDOW) -> ModelInput:
     with place.warehouse.read() as connection:
-        return read_model_input(connection, window, fleet_of(place) if devices is None else devices, place.settings)
+        given = fleet_of(place) if devices is None else devices
+        return read_model_input(connection, window, given, place.settings, "window")
 
 
 def change(place: Place, sql: str, *parameters: object) -> None:

@@ -4,14 +4,14 @@ from datetime import timedelta
 
 import pandas as pd
 
-from fridge_assets.models.families import FAMILIES
+from fridge_assets.models.families import HOURLY_FAMILIES
 from fridge_assets.scoring.publish import latest_scored_window, publish_scores
 from fridge_assets.scoring.score import scores_table
 from fridge_assets_tests.scenarios.contents import contents
 from fridge_assets_tests.scenarios.small_fleet import DEVICES, Place
 from fridge_assets_tests.scoring.inputs import WINDOW, change
 
-FOREST, BASELINE = FAMILIES
+FOREST, BASELINE = HOURLY_FAMILIES
 
 
 def pending_again(place: Place, where: str = "true") -> None:
@@ -24,7 +24,7 @@ def test_every_pending_window_of_every_family_is_published_and_then_pending_no_m
     report = publish_scores(cycled.warehouse)
     assert report.rows == 2 * DEVICES
     assert report.published["family"].tolist() == [FOREST, BASELINE]
-    for family in FAMILIES:
+    for family in HOURLY_FAMILIES:
         both = f"(SELECT * FROM {scores_table(family)}) EXCEPT (SELECT * FROM model_scores)"
         assert cycled.query(f"SELECT count(*) FROM ({both})") == [(0,)]
     assert cycled.query("SELECT count(*) FROM model_scores") == [(2 * DEVICES,)]

@@ -34,7 +34,7 @@ BASELINE = "statistical_baseline"
 def score(
     place: Place, family: str = BASELINE, devices: pd.DataFrame | None = None, now: datetime = NOW
 ) -> ScoreReport:
-    version = place.models.load(place.models.require_released(family))
+    version = place.models.registry.load(place.models.require_serving(family))
     return score_window(version, model_input(place, devices), now, place.settings)
 
 
@@ -89,7 +89,7 @@ def test_a_score_does_not_depend_on_who_else_is_in_the_batch(cycled_template: Pl
 def test_a_device_with_a_null_that_nothing_can_replace_is_left_out_and_counted(cycled: Place) -> None:
     silent_sensor = fleet_of(cycled)["device_id"].iloc[0]
     change(cycled, "UPDATE device_features SET humidity_mean = NULL WHERE device_id = ?", silent_sensor)
-    version = cycled.models.load(cycled.models.require_released("isolation_forest"))
+    version = cycled.models.registry.load(cycled.models.require_serving("isolation_forest"))
     medians = version.imputer.medians
     unknown = replace(
         medians,
@@ -146,7 +146,7 @@ def test_of_scores_that_break_their_contract_nothing_is_written(
     before = contents(cycled_template)
     doctored = replace(report, scores=BROKEN[broken](report.scores))
     with pytest.raises(ContractViolation, match="model_scores breaks its contract"):
-        commit_scores(cycled_template.warehouse, doctored, "run", whole_window=True)
+        commit_scores(cycled_template.warehouse, [doctored], "run", whole_window=True)
     assert contents(cycled_template) == before
 
 
@@ -156,14 +156,14 @@ def test_nothing_scored_is_an_error_that_says_why_and_writes_nothing(
     before = contents(cycled_template)
     nobody = replace(report, scores=report.scores.head(0), left_out={"no readings in the window": 24})
     with pytest.raises(NothingScored, match=r"none of 24 active devices.*: 24 with no readings in the window"):
-        commit_scores(cycled_template.warehouse, nobody, "run", whole_window=True)
+        commit_scores(cycled_template.warehouse, [nobody], "run", whole_window=True)
     assert contents(cycled_template) == before
 
 
 def test_the_same_scores_again_keep_their_scored_at(cycled: Place) -> None:
     before = contents(cycled)
     later = score(cycled, now=NOW + timedelta(hours=5))
-    assert not commit_scores(cycled.warehouse, later, "another run", whole_window=True)
+    assert not commit_scores(cycled.warehouse, [later], "another run", whole_window=True)
     assert contents(cycled) == before
 
 
@@ -171,7 +171,7 @@ def test_other_scores_replace_the_whole_window_and_the_run_is_recorded(cycled: P
     later = NOW + timedelta(minutes=30)
     fewer = report.scores.head(20).assign(scored_at=pd.Timestamp(later), model_version="1.7.0")
     changed = replace(report, scores=fewer, model_version="1.7.0", left_out={"no readings in the window": 4})
-    assert commit_scores(cycled.warehouse, changed, "run-2", whole_window=True)
+    assert commit_scores(cycled.warehouse, [changed], "run-2", whole_window=True)
     table = scores_table(BASELINE)
     assert cycled.query(f"SELECT count(*), min(model_version), max(model_version) FROM {table}") == [
         (20, "1.7.0", "1.7.0")
@@ -188,7 +188,7 @@ def test_scores_of_some_devices_replace_only_their_rows(cycled: Place, report: S
     chosen = report.scores.iloc[[2, 4]].assign(anomaly_score=[0.5, 0.25], anomaly_flag=False)
     chosen["top_contributors"], chosen["contributor_scores"] = [[], []], [[], []]
     others = report.scores.drop(index=[2, 4])["anomaly_score"].tolist()
-    assert commit_scores(cycled.warehouse, replace(report, scores=chosen), "run", whole_window=False)
+    assert commit_scores(cycled.warehouse, [replace(report, scores=chosen)], "run", whole_window=False)
     ids = "', '".join(chosen["device_id"])
     stored = "SELECT anomaly_score FROM statistical_baseline_scores WHERE device_id"
     assert cycled.query(f"{stored} IN ('{ids}') ORDER BY device_id") == [(0.5,), (0.25,)]
@@ -198,12 +198,12 @@ def test_scores_of_some_devices_replace_only_their_rows(cycled: Place, report: S
 def test_another_window_stays_when_one_is_replaced(cycled: Place, report: ScoreReport) -> None:
     earlier = report.window_end - timedelta(minutes=15)
     moved = report.scores.assign(window_start=lambda r: r["window_start"] - timedelta(minutes=15), window_end=earlier)
-    commit_scores(cycled.warehouse, replace(report, scores=moved, window_end=earlier), "run", whole_window=True)
+    commit_scores(cycled.warehouse, [replace(report, scores=moved, window_end=earlier)], "run", whole_window=True)
     assert cycled.query(f"SELECT count(*) FROM {scores_table(BASELINE)} GROUP BY window_end") == [(24,), (24,)]
 
 
 def test_a_feature_that_the_data_lack_fails_loudly_and_names_it(cycled_template: Place) -> None:
-    version = cycled_template.models.load(cycled_template.models.require_released(BASELINE))
+    version = cycled_template.models.registry.load(cycled_template.models.require_serving(BASELINE))
     given = model_input(cycled_template)
     lacking = replace(given, rows=given.rows.drop(columns="humidity_mean"))
     with pytest.raises(FridgeError, match="humidity_mean"):
