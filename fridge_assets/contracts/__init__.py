@@ -1,6 +1,8 @@
 """One contract a dataset: tables, validation, sample data and docs all come from it (SPEC 1)."""
 
 from fridge_assets.contracts._contract import Column, Contract
+from fridge_assets.contracts.canary_reports import CANARY_REPORTS
+from fridge_assets.contracts.canary_scores import CANARY_SCORES
 from fridge_assets.contracts.clean_sensor_readings import CLEAN_SENSOR_READINGS
 from fridge_assets.contracts.device_alerts import ALERT_EVENTS, DEVICE_ALERTS
 from fridge_assets.contracts.device_features import DEVICE_FEATURES, MODEL_FEATURES
@@ -13,6 +15,8 @@ from fridge_assets.contracts.site_status import SITE_STATUS
 
 __all__ = [
     "ALERT_EVENTS",
+    "CANARY_REPORTS",
+    "CANARY_SCORES",
     "CLEAN_SENSOR_READINGS",
     "DEVICE_ALERTS",
     "DEVICE_FEATURES",

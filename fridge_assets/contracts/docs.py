@@ -11,6 +11,8 @@ DATASETS: tuple[contracts.Contract, ...] = (
     contracts.QUARANTINED_READINGS,
     contracts.DEVICE_FEATURES,
     contracts.MODEL_SCORES,
+    contracts.CANARY_SCORES,
+    contracts.CANARY_REPORTS,
     contracts.DEVICE_ALERTS,
     contracts.ALERT_EVENTS,
     contracts.DEVICE_STATUS,

@@ -1,0 +1,142 @@
+"""Assets of the canary: candidates scored beside production, and what the comparison says."""
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import dagster as dg
+import pandas as pd
+
+from fridge_assets.asset_results import (
+    AssetEvent,
+    column_schema,
+    contract_check_spec,
+    contract_kept,
+    guarded,
+    picture,
+)
+from fridge_assets.canary.plots import canary_picture
+from fridge_assets.canary.run import Comparison, compare_pairs, due_pairs
+from fridge_assets.canary.store import commit_comparisons
+from fridge_assets.clock import Clock
+from fridge_assets.contracts import CANARY_REPORTS, CANARY_SCORES, DEVICE_FEATURES
+from fridge_assets.fleet.registry import active_devices, effective_registry, with_cohort
+from fridge_assets.models.assets import model_name
+from fridge_assets.models.families import FAMILIES
+from fridge_assets.models.lifecycle import ModelLifecycle
+from fridge_assets.settings import Settings
+from fridge_assets.stores.warehouse import Warehouse
+
+CANDIDATES_CHECK = "candidates_pass"
+NEW_RELEASES_CHECK = "new_releases_hold"
+
+
+@dg.multi_asset(
+    name="canary",
+    specs=[
+        dg.AssetSpec(
+            contract.name,
+            deps=deps,
+            group_name="canary",
+            kinds={"duckdb"},
+            owners=["team:ml"],
+            description=contract.description,
+            metadata=column_schema(contract),
+        )
+        for contract, deps in (
+            (CANARY_SCORES, [DEVICE_FEATURES.name, "device_registry", *(model_name(family) for family in FAMILIES)]),
+            (CANARY_REPORTS, [CANARY_SCORES.name]),
+        )
+    ],
+    check_specs=[
+        contract_check_spec(CANARY_SCORES),
+        contract_check_spec(CANARY_REPORTS),
+        dg.AssetCheckSpec(
+            CANDIDATES_CHECK, asset=CANARY_REPORTS.name, description="Every candidate passed in the latest window."
+        ),
+        dg.AssetCheckSpec(
+            NEW_RELEASES_CHECK,
+            asset=CANARY_REPORTS.name,
+            description="A new release scores as the one before it did, within the canary's limits, in its first runs.",
+        ),
+    ],
+    pool="canary",
+)
+def canary(
+    settings: dg.ResourceParam[Settings],
+    warehouse: Warehouse,
+    models: dg.ResourceParam[ModelLifecycle],
+    clock: Clock,
+) -> Iterator[AssetEvent]:
+    """Hold every candidate, and every release in its first runs, against the version before on the same rows."""
+
+    def work() -> Iterator[AssetEvent]:
+        devices = active_devices(with_cohort(effective_registry(settings.root, warehouse)))
+        pairs = due_pairs(models, warehouse, settings)
+        compared = list(compare_pairs(pairs, models, warehouse, devices, clock.now(), clock.wall_time(), settings))
+        scores = pd.concat([CANARY_SCORES.empty(), *(found.scores for found in compared)], ignore_index=True)
+        reports = pd.concat([CANARY_REPORTS.empty(), *(found.report.to_row() for found in compared)], ignore_index=True)
+        if compared:
+            commit_comparisons(warehouse, reports, scores)
+        yield dg.MaterializeResult(
+            asset_key=CANARY_SCORES.name,
+            metadata={"dagster/row_count": len(scores), "compared": ", ".join(map(_named, compared)) or "nothing"},
+            check_results=[contract_kept(len(scores), CANARY_SCORES.name)],
+        )
+        yield dg.MaterializeResult(
+            asset_key=CANARY_REPORTS.name,
+            metadata={"dagster/row_count": len(reports), **_shown(compared)},
+            check_results=[
+                contract_kept(len(reports), CANARY_REPORTS.name),
+                _candidates(compared),
+                _new_releases(compared),
+            ],
+        )
+
+    yield from guarded(work, {CANARY_SCORES.name: CANARY_SCORES.name, CANARY_REPORTS.name: CANARY_REPORTS.name})
+
+
+def _named(comparison: Comparison) -> str:
+    pair = comparison.pair
+    return f"{pair.family} {pair.candidate} with {pair.production}"
+
+
+def _shown(compared: Sequence[Comparison]) -> dict[str, dg.MetadataValue[Any]]:
+    shown: dict[str, dg.MetadataValue[Any]] = {}
+    for found in compared:
+        name = _named(found)
+        shown[f"{name}: {found.report.verdict}"] = dg.MetadataValue.md(
+            f"{found.report.reason}\n\n{found.report.markdown()}"
+        )
+        shown[f"{name}: picture"] = picture(canary_picture(found.report, found.given), name)
+        shown[f"{name}: entered the top"] = dg.MetadataValue.json(list(found.report.entered))
+        shown[f"{name}: left the top"] = dg.MetadataValue.json(list(found.report.left))
+    return shown
+
+
+def _candidates(compared: Sequence[Comparison]) -> dg.AssetCheckResult:
+    found = [c for c in compared if c.pair.purpose == "candidate" and c.report.verdict != "pass"]
+    return dg.AssetCheckResult(
+        passed=not found,
+        asset_key=CANARY_REPORTS.name,
+        check_name=CANDIDATES_CHECK,
+        severity=dg.AssetCheckSeverity.WARN,
+        description=" ".join(f"{_named(c)}: {c.report.verdict}. {c.report.reason}" for c in found) or None,
+    )
+
+
+def _new_releases(compared: Sequence[Comparison]) -> dg.AssetCheckResult:
+    """Fails where a new release shifts; an inconclusive comparison does not accuse it."""
+    found = [
+        c for c in compared if c.pair.purpose == "new release" and c.report.verdict not in ("pass", "inconclusive")
+    ]
+    return dg.AssetCheckResult(
+        passed=not found,
+        asset_key=CANARY_REPORTS.name,
+        check_name=NEW_RELEASES_CHECK,
+        severity=dg.AssetCheckSeverity.ERROR,
+        description=" ".join(
+            f"{_named(c)}: {c.report.reason} To take it back: `fridge-assets models rollback {c.pair.family}`."
+            for c in found
+        )
+        or None,
+    )

@@ -1,0 +1,190 @@
+"""The comparison of a candidate with production: what it found, as a row and in words (SPEC 1.6, 3.1)."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+import numpy as np
+import pandas as pd
+
+from fridge_assets.canary.inputs import CanaryInput, Compared, align
+from fridge_assets.canary.metrics import Scores, highest
+from fridge_assets.canary.verdict import MetricResult, Verdict, judge, worst
+from fridge_assets.contracts import CANARY_REPORTS
+from fridge_assets.contracts.device_alerts import SEVERITIES
+from fridge_assets.identity import deterministic_id
+from fridge_assets.settings import AlertSettings, Settings
+
+_NAMES = {
+    "score_difference": "mean score difference",
+    "flagged_share": "shift of the flagged share",
+    "top_overlap": "overlap of the highest devices",
+    "kl_divergence": "KL divergence",
+}
+
+
+@dataclass(frozen=True)
+class RoleOutlook:
+    """What one version flags.
+
+    Args:
+        flagged: share of the compared devices.
+        alerts_per_day: severity → flagged rows between its mark and the next × runs a day, before agreement of
+            families and deduplication.
+    """
+
+    flagged: float
+    alerts_per_day: Mapping[str, float]
+
+
+@dataclass(frozen=True)
+class CanaryReport:
+    """One comparison in one window.
+
+    Args:
+        family: model family.
+        candidate_version: the staged version.
+        production_version: the released version.
+        window_end: the compared window.
+        devices: how many were compared.
+        metrics: in the order of CANARY_METRICS.
+        verdict: worst of the metrics and of the input.
+        reason: a sentence.
+        entered: devices among the candidate's highest and not among production's, highest first.
+        left: the other way round.
+        candidate: what the candidate flags; None when an input was unusable.
+        production: what production flags.
+        created_at: when it was compared.
+    """
+
+    family: str
+    candidate_version: str
+    production_version: str
+    window_end: datetime
+    devices: int
+    metrics: tuple[MetricResult, ...]
+    verdict: Verdict
+    reason: str
+    entered: tuple[str, ...]
+    left: tuple[str, ...]
+    candidate: RoleOutlook | None
+    production: RoleOutlook | None
+    created_at: datetime
+
+    @property
+    def report_id(self) -> str:
+        """The same for the same versions and window."""
+        window = self.window_end.isoformat()
+        return deterministic_id("canary", self.family, self.candidate_version, self.production_version, window)
+
+    def to_row(self) -> pd.DataFrame:
+        """The report as one CANARY_REPORTS row."""
+        row: dict[str, object] = {
+            "report_id": self.report_id,
+            "family": self.family,
+            "candidate_version": self.candidate_version,
+            "production_version": self.production_version,
+            "window_end": pd.Timestamp(self.window_end),
+            "devices": self.devices,
+            "verdict": self.verdict,
+            "reason": self.reason,
+            "entered_top": list(self.entered),
+            "left_top": list(self.left),
+            "created_at": pd.Timestamp(self.created_at),
+        }
+        for metric in self.metrics:
+            row[metric.name], row[f"{metric.name}_noise"] = metric.value, metric.noise
+            row[f"{metric.name}_limit"], row[f"{metric.name}_verdict"] = metric.limit, metric.verdict
+        for role, outlook in (("candidate", self.candidate), ("production", self.production)):
+            row[f"{role}_flagged"] = None if outlook is None else outlook.flagged
+            for severity in SEVERITIES:
+                value = None if outlook is None else outlook.alerts_per_day[severity]
+                row[f"{role}_{severity.lower()}_per_day"] = value
+        rows: pd.DataFrame = CANARY_REPORTS.to_arrow(pd.DataFrame([row])).to_pandas()
+        return rows
+
+    def markdown(self) -> str:
+        """The four metrics as a Markdown table."""
+        lines = ["| metric | value | noise floor | limit | verdict |", "|---|---:|---:|---:|---|"]
+        for metric in self.metrics:
+            figures = " | ".join(figure(metric.name, x) for x in (metric.value, metric.noise, metric.limit))
+            lines.append(f"| {_NAMES[metric.name]} | {figures} | {metric.verdict} |")
+        return "\n".join(lines)
+
+
+def compare(scores: CanaryInput, settings: Settings) -> CanaryReport:
+    """Hold a candidate's scores of one window against production's.
+
+    Args:
+        scores: of the candidate, production and its twin; whatever is wrong with them ends up in the report.
+        settings: groups ``canary`` and ``alerts``.
+    """
+    compared = align(scores, settings.canary)
+    thresholds = (scores.candidate_threshold, scores.production_threshold)
+    metrics = judge(compared, *thresholds, settings.canary)
+    verdict: Verdict = "block" if compared.refused else worst([metric.verdict for metric in metrics])
+    shown = not compared.refused and len(compared.devices) > 0
+    entered, left = _turnover(compared, settings) if shown else ((), ())
+    return CanaryReport(
+        family=scores.family,
+        candidate_version=scores.candidate_version,
+        production_version=scores.production_version,
+        window_end=scores.window_end,
+        devices=len(compared.devices),
+        metrics=metrics,
+        verdict=verdict,
+        reason=_reason(compared, metrics, verdict),
+        entered=entered,
+        left=left,
+        candidate=_outlook(compared.candidate, thresholds[0], settings) if shown else None,
+        production=_outlook(compared.production, thresholds[1], settings) if shown else None,
+        created_at=scores.now,
+    )
+
+
+def figure(metric: str, value: float | None) -> str:
+    """A metric's figure as people read it; a dash for none."""
+    if value is None:
+        return "–"
+    match metric:
+        case "flagged_share":
+            return f"{100 * value:.2f} pp"
+        case "top_overlap":
+            return f"{value:.0%}"
+        case _:
+            return f"{value:.3g}"
+
+
+def _reason(compared: Compared, metrics: tuple[MetricResult, ...], verdict: Verdict) -> str:
+    if compared.refused:
+        return f"The candidate {compared.refused}."
+    if compared.missing:
+        return f"{compared.missing[0].upper()}{compared.missing[1:]}."
+    if verdict == "pass":
+        return "All four metrics are within their limits, and so is production's own noise."
+    said = "; ".join(metric.sentence for metric in metrics if metric.verdict == verdict)
+    return f"{said[0].upper()}{said[1:]}."
+
+
+def _turnover(compared: Compared, settings: Settings) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    ours, theirs = (highest(scores, settings.canary) for scores in (compared.candidate, compared.production))
+    return _names(compared, ours[~np.isin(ours, theirs)]), _names(compared, theirs[~np.isin(theirs, ours)])
+
+
+def _names(compared: Compared, positions: np.ndarray) -> tuple[str, ...]:
+    return tuple(str(device) for device in compared.devices[positions])
+
+
+def _outlook(scores: Scores, threshold: float, settings: Settings) -> RoleOutlook:
+    flagged = scores[scores > threshold]
+    above = [flagged.size, *(int((flagged > mark).sum()) for mark in _marks(settings.alerts)), 0]
+    per_day = {
+        severity: float((above[rank] - above[rank + 1]) * settings.canary.runs_per_day)
+        for rank, severity in enumerate(SEVERITIES)
+    }
+    return RoleOutlook(flagged.size / scores.size, per_day)
+
+
+def _marks(settings: AlertSettings) -> tuple[float, float, float]:
+    """Marks of MEDIUM, HIGH and CRITICAL; whatever is flagged is LOW at least."""
+    return settings.medium_score, settings.high_score, settings.critical_score

@@ -1,0 +1,144 @@
+"""Which versions are compared now, and their comparison on the rows of one window (SPEC 3, 3.1)."""
+
+import logging
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from functools import partial
+from typing import Literal
+
+import pandas as pd
+
+from fridge_assets.canary.inputs import CanaryInput, canary_scores_frame
+from fridge_assets.canary.report import CanaryReport, compare
+from fridge_assets.canary.store import windows_watched
+from fridge_assets.deployment.state import Deployment
+from fridge_assets.features.compute import newest_window_end
+from fridge_assets.models.families import FAMILIES
+from fridge_assets.models.lifecycle import ModelLifecycle
+from fridge_assets.models.reproduce import twin_of
+from fridge_assets.models.version import ModelVersion
+from fridge_assets.scoring.model_input import ModelInput, read_model_input, window_to_score
+from fridge_assets.settings import Settings
+from fridge_assets.stores.warehouse import Warehouse
+
+_LOG = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Pair:
+    """Two versions to be compared.
+
+    Args:
+        family: model family.
+        candidate: the version that is judged.
+        production: the version it is held against.
+        purpose: a candidate before its release, or a release that is still being watched.
+    """
+
+    family: str
+    candidate: str
+    production: str
+    purpose: Literal["candidate", "new release"]
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """A pair with what came out.
+
+    Args:
+        pair: the versions.
+        given: scores of one window by both and by production's twin.
+        report: what they say.
+        scores: CANARY_SCORES rows.
+    """
+
+    pair: Pair
+    given: CanaryInput
+    report: CanaryReport
+    scores: pd.DataFrame
+
+
+def pairs_to_compare(state: Deployment, windows_watched: int, settings: Settings) -> list[Pair]:
+    """What there is to compare of one family.
+
+    Args:
+        state: where its versions stand.
+        windows_watched: windows in which the newest release was held against the one before, since its release.
+        settings: group ``canary``.
+    """
+    pairs = []
+    production = state.pinned or state.released
+    if production and state.candidate and state.candidate != production:
+        pairs.append(Pair(state.family, state.candidate, production, "candidate"))
+    if state.watched_since and len(state.releases) > 1 and windows_watched < settings.canary.watched_runs:
+        pairs.append(Pair(state.family, state.releases[-1], state.releases[-2], "new release"))
+    return pairs
+
+
+def due_pairs(models: ModelLifecycle, warehouse: Warehouse, settings: Settings) -> list[Pair]:
+    """What there is to compare of all families."""
+    pairs = []
+    for family in FAMILIES:
+        state = models.deployments.of(family)
+        pairs.extend(pairs_to_compare(state, windows_watched(warehouse, state), settings))
+    return pairs
+
+
+def compare_pairs(
+    pairs: Sequence[Pair],
+    models: ModelLifecycle,
+    warehouse: Warehouse,
+    devices: pd.DataFrame,
+    now: datetime,
+    compared_at: datetime,
+    settings: Settings,
+) -> Iterator[Comparison]:
+    """Score the latest closed window with both versions of each pair, and with production's twin.
+
+    Args:
+        pairs: what to compare.
+        models: the versions.
+        warehouse: holds the features.
+        devices: active devices with ``device_id`` and ``cohort``.
+        now: decides which window is the latest.
+        compared_at: the actual time, which the report records.
+        settings: all of them.
+
+    Raises:
+        FeaturesStale: the newest features are too old to be scored.
+    """
+    for pair in pairs:
+        with warehouse.read() as connection:
+            window_end = window_to_score(newest_window_end(connection, now), now, settings)
+            rows = read_model_input(connection, window_end, devices, settings, FAMILIES[pair.family].view)
+        candidate, production = (
+            models.registry.version(pair.family, version) for version in (pair.candidate, pair.production)
+        )
+        given = CanaryInput(
+            family=pair.family,
+            candidate_version=pair.candidate,
+            production_version=pair.production,
+            window_end=window_end,
+            candidate=_scores(partial(models.registry.load, candidate), rows),
+            production=_scores(partial(models.registry.load, production), rows),
+            twin=_scores(partial(twin_of, models.registry, production, settings), rows),
+            candidate_threshold=candidate.metadata.threshold,
+            production_threshold=production.metadata.threshold,
+            now=compared_at,
+        )
+        yield Comparison(pair, given, compare(given, settings), canary_scores_frame(given))
+
+
+def _scores(obtain: Callable[[], ModelVersion], rows: ModelInput) -> pd.DataFrame:
+    """``device_id`` and ``score`` of every row; none where the version fails, which the report then says.
+
+    A candidate that fails has spoken against itself, and one family's failure must not hide what others do.
+    """
+    try:
+        version = obtain()
+        complete, _ = version.imputer.apply(rows.rows, rows.recent)
+        return pd.DataFrame({"device_id": complete["device_id"].to_numpy(), "score": version.score(complete)})
+    except Exception:
+        _LOG.exception("a version could not score window %s", rows.window_end)
+        return pd.DataFrame({"device_id": pd.Series(dtype="str"), "score": pd.Series(dtype="float64")})
