@@ -7,9 +7,7 @@ import sklearn.ensemble
 
 import fridge_assets.definitions
 from fridge_assets.contracts.expectations import batch_definition
-from fridge_assets.models.forest_file import skops_io
 
 batch_definition()
-skops_io()
 
 __all__ = ["fridge_assets", "matplotlib", "mlflow", "scipy", "sklearn"]

@@ -6,6 +6,7 @@ two underscores, for example ``FRIDGE_SCORING__MIN_COMPLETENESS=0.6``.
 
 from datetime import timedelta
 from pathlib import Path
+from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -99,6 +100,11 @@ class TrainingSettings(Group):
 
     history: timedelta = Field(timedelta(days=28), description="training looks this far back from the newest window")
     max_rows: int = Field(200_000, ge=1000, description="windows sampled evenly over time and cohorts")
+    max_day_rows: int = Field(
+        40_000,
+        ge=1000,
+        description="days sampled instead, for models of day-level behaviour; each averages many windows",
+    )
     min_rows: int = Field(32, ge=1, description="fewer usable windows than this and training is refused")
     min_completeness: float = Field(0.7, ge=0, le=1)
     min_readings: int = Field(10, ge=1, description="readings in a window")
@@ -110,8 +116,12 @@ class TrainingSettings(Group):
 class ForestSettings(Group):
     """Isolation forest (SPEC 2.1)."""
 
-    trees: int = Field(300, ge=1)
+    trees: int = Field(1500, ge=1, description="so many that another seed names nearly the same strangest devices")
     samples_per_tree: int = Field(1024, ge=2)
+    shortlist_trees: int = Field(200, ge=1, description="trees that score every row")
+    shortlist_share: float = Field(
+        0.05, gt=0, le=1, description="share of rows, the strangest by these, that all trees score"
+    )
 
 
 class BaselineSettings(Group):
@@ -139,6 +149,44 @@ class BaselineSettings(Group):
     min_cohort_devices: int = Field(5, ge=2, description="a cohort with fewer devices uses the fleet's statistics")
 
 
+class AutoencoderSettings(Group):
+    """Autoencoder (SPEC 2.1)."""
+
+    device: Literal["auto", "cpu", "cuda"] = Field(
+        "auto", description="where to train; auto takes a graphics processor when torch finds one; scoring needs none"
+    )
+    min_cohort_devices: int = Field(50, ge=2, description="a cohort with fewer devices uses the fleet's network")
+    hidden: int = Field(24, ge=2, description="units of the layers beside the bottleneck")
+    bottleneck: int = Field(8, ge=1, description="units of the bottleneck")
+    max_network_rows: int = Field(12_000, ge=1000, description="rows that one network learns from")
+    max_epochs: int = Field(20, ge=1, description="most passes over the rows")
+    patience: int = Field(2, ge=1, description="passes without progress on held-out windows that end the training")
+    batch: int = Field(512, ge=1, description="most rows per step")
+    learning_rate: float = Field(1e-2, gt=0, description="step size (Adam)")
+    blurred_share: float = Field(0.5, ge=0, le=1, description="rows in which one sensor is replaced while training")
+    clip: float = Field(5.0, gt=0, description="the network sees values up to this many typical deviations")
+    max_error: float = Field(50.0, gt=1, description="a single standardised error counts at most this much")
+    strongest: int = Field(3, ge=1, description="largest standardised errors that make up the raw score")
+
+
+class DbscanSettings(Group):
+    """Density clusters of day-level behaviour (SPEC 2.1)."""
+
+    day: timedelta = Field(timedelta(hours=24), description="span up to the window's end that a day's means cover")
+    min_windows: int = Field(4, ge=1, description="windows in that span without which a device has no day yet")
+    spacing: timedelta = Field(
+        timedelta(hours=1), description="training takes about one day of a device per span of this length"
+    )
+    min_cohort_devices: int = Field(50, ge=2, description="a cohort with fewer devices uses the fleet's clusters")
+    min_points: int = Field(10, ge=2, description="days within eps that make one of them a core point")
+    eps_quantile: float = Field(
+        0.90, gt=0, le=1, description="share of the days that have min_points others within eps, which decides eps"
+    )
+    explained: float = Field(0.90, gt=0, le=1, description="share of the variance that the principal components keep")
+    max_points: int = Field(4000, ge=100, description="days that one clustering is made of, and so most core points")
+    clip: float = Field(20.0, gt=1, description="a feature counts up to this many typical deviations")
+
+
 class AlertSettings(Group):
     """From scores to alerts (SPEC 6)."""
 
@@ -155,12 +203,47 @@ class AlertSettings(Group):
     sla_low: timedelta = timedelta(hours=24)
 
 
+class CanarySettings(Group):
+    """A staged version beside production (SPEC 3.1)."""
+
+    max_score_difference: float = Field(0.05, gt=0, description="mean absolute score difference must be below this")
+    max_flagged_points: float = Field(
+        0.02, gt=0, le=1, description="flagged shares may differ by this much (0.02 is 2 percentage points)"
+    )
+    max_flagged_factor: float = Field(2.0, gt=1, description="and by this factor, up or down")
+    min_top_overlap: float = Field(0.80, ge=0, le=1, description="share of the highest devices that both must name")
+    top_devices: int = Field(100, ge=1, description="how many devices are the highest")
+    top_share: float = Field(0.10, gt=0, le=1, description="but no larger share of the fleet than this")
+    max_kl: float = Field(0.1, gt=0, description="KL divergence of the score distributions must be below this (nat)")
+    bins: int = Field(20, ge=2, description="bins of the KL divergence, equally full of production's scores")
+    smoothing: float = Field(0.5, gt=0, description="rows added to every bin, so that none is empty")
+    min_rows: int = Field(200, ge=1, description="on fewer compared devices nothing is concluded")
+    max_missing: float = Field(
+        0.01, ge=0, lt=1, description="share of production's devices that a candidate may leave unscored"
+    )
+    noise_factor: float = Field(
+        2.0, ge=1, description="a shift beyond its limit counts only if it is this many times production's own noise"
+    )
+    chance: float = Field(
+        1e-3, gt=0, lt=1, description="and, where devices are counted, if chance alone gives it more rarely than this"
+    )
+    runs_per_day: int = Field(24, ge=1, description="scoring runs a day, for the prediction of alerts")
+    windows_needed: int = Field(3, ge=1, description="newest compared windows that must all pass before a release")
+    watched_runs: int = Field(
+        3, ge=0, description="windows in which a new release is held against the one before it (SPEC 3)"
+    )
+
+
 class StalenessSettings(Group):
     """Age of the newest good scores and what it means (SPEC 4)."""
 
     stale: timedelta = timedelta(hours=1)
     very_stale: timedelta = timedelta(hours=2)
     expired: timedelta = timedelta(hours=4)
+    daily_stale: timedelta = Field(timedelta(hours=25), description="a daily model should have scored again by then")
+    daily_expired: timedelta = Field(
+        timedelta(hours=26), description="a daily model's latest scores count in hourly runs while younger than this"
+    )
 
 
 class FleetSettings(Group):
@@ -189,7 +272,10 @@ class Settings(BaseSettings):
     training: TrainingSettings = TrainingSettings()
     forest: ForestSettings = ForestSettings()
     baseline: BaselineSettings = BaselineSettings()
+    autoencoder: AutoencoderSettings = AutoencoderSettings()
+    dbscan: DbscanSettings = DbscanSettings()
     alerts: AlertSettings = AlertSettings()
+    canary: CanarySettings = CanarySettings()
     staleness: StalenessSettings = StalenessSettings()
     fleet: FleetSettings = FleetSettings()
 

@@ -31,3 +31,13 @@ def grouped_mean(values: NDArray[np.float64], groups: NDArray[np.intp], count: i
 def grouped_max(values: NDArray[np.float64], groups: NDArray[np.intp]) -> NDArray[np.float64]:
     """Maximum of each column of ``values`` within each of the groups 0 … max; every group has rows."""
     return pd.DataFrame(values).groupby(groups).max().to_numpy(dtype=np.float64)
+
+
+def root_mean_square_of_largest(values: NDArray[np.float64], count: int) -> NDArray[np.float64]:
+    """Root mean square of the ``count`` largest of each row of non-negative ``values``, shape (n,)."""
+    ordered = np.sort(values, axis=1)
+    # Column by column: the order of additions, and so the last bit, must not depend on the batch.
+    total = np.zeros(len(values))
+    for position in range(1, count + 1):
+        total = total + ordered[:, -position] * ordered[:, -position]
+    return np.sqrt(total / count)

@@ -11,6 +11,9 @@ from fridge_assets.errors import FridgeError
 from fridge_assets.settings import Settings
 
 Granularity = Literal["fleet", "cohort", "device"]
+View = Literal["window", "day"]
+"""What a row is: one window of a device, or the means of its windows over the day up to ``window_end``."""
+
 Explanation = tuple[list[list[str]], list[list[float]]]
 """Feature names per row, strongest first, and their strengths in the same order."""
 
@@ -26,6 +29,7 @@ class ScoreModel(Protocol):
     family: ClassVar[str]
     major: ClassVar[int]
     granularity: ClassVar[Granularity]
+    view: ClassVar[View]
 
     @property
     def features(self) -> tuple[str, ...]:

@@ -8,7 +8,9 @@ from pydantic import BaseModel, ConfigDict
 
 from fridge_assets.models.base import Granularity
 
-_LIBRARIES = ("fridge-assets", "scikit-learn", "scipy", "numpy", "pandas", "pyarrow", "skops")
+_LIBRARIES = (
+    "fridge-assets", "scikit-learn", "torch", "scipy", "numpy", "pandas", "pyarrow", "safetensors",
+)  # fmt: skip
 
 
 class _Record(BaseModel):

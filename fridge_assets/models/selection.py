@@ -6,6 +6,8 @@ import duckdb
 import pandas as pd
 
 from fridge_assets.contracts.device_features import MODEL_FEATURES
+from fridge_assets.models.base import View
+from fridge_assets.models.day_view import day_means
 from fridge_assets.settings import Settings
 from fridge_assets.stores.frames import query, registered
 
@@ -29,9 +31,12 @@ def select_training_rows(
     devices: pd.DataFrame,
     now: datetime,
     settings: Settings,
+    view: View,
     excluded: pd.DataFrame | None = None,
 ) -> pd.DataFrame:
-    """Usable windows of active devices, at most ``settings.training.max_rows``, spread evenly.
+    """Usable windows of active devices, spread evenly, or the days that end with them.
+
+    There are at most ``training.max_rows`` windows, or ``training.max_day_rows`` days.
 
     The time from the oldest to the newest usable window is cut into as many equal spans as a device may have
     rows, and each device gives one window of each span, chosen by a hash: every device's rows are spread over
@@ -42,14 +47,15 @@ def select_training_rows(
         connection: an open connection with the table ``device_features``.
         devices: ``device_id``, ``cohort`` and ``status``, one row per device.
         now: windows that end later are not looked at.
-        settings: groups ``training``, ``features`` and ``scoring``.
+        settings: groups ``training``, ``features``, ``scoring`` and, for days, ``dbscan``.
+        view: what a row is; a day of fewer than ``dbscan.min_windows`` windows is none.
         excluded: ``device_id`` and ``window_end`` of windows to leave out, such as those that the released
             model flagged or that follow maintenance.
 
     Returns:
         ``device_id``, ``cohort``, ``window_end`` and MODEL_FEATURES, ordered by device and time. A null is
         already filled with the device's most recent value up to ``scoring.imputation_memory`` before, as in
-        scoring.
+        scoring. A day carries the means of its windows instead.
     """
     exclusions = pd.DataFrame(columns=["device_id", "window_end"]) if excluded is None else excluded
     with registered(
@@ -59,20 +65,30 @@ def select_training_rows(
             {"device_id": "str", "window_end": "datetime64[us, UTC]"}
         ),
     ):
-        chosen = _choose_windows(connection, now, settings)
+        chosen = _choose_windows(connection, now, settings, view)
+        if view == "day":
+            days = day_means(connection, chosen, settings)
+            days = days[days["windows"] >= settings.dbscan.min_windows]
+            with registered(connection, training_days=days):
+                return _rows_of(connection, "training_days")
         with registered(connection, training_windows=chosen):
-            rows = query(
-                connection,
-                f"SELECT device_id, d.cohort, window_end, {', '.join(MODEL_FEATURES)} FROM training_windows "
-                "JOIN device_features USING (device_id, window_end) "
-                "JOIN training_devices d USING (device_id) "
-                "ORDER BY device_id, window_end",
-            )
+            rows = _rows_of(connection, "(FROM training_windows JOIN device_features USING (device_id, window_end))")
     return _fill_from_own_past(connection, rows, settings)
 
 
-def _choose_windows(connection: duckdb.DuckDBPyConnection, now: datetime, settings: Settings) -> pd.DataFrame:
+def _rows_of(connection: duckdb.DuckDBPyConnection, source: str) -> pd.DataFrame:
+    return query(
+        connection,
+        f"SELECT device_id, d.cohort, window_end, {', '.join(MODEL_FEATURES)} FROM {source} "
+        "JOIN training_devices d USING (device_id) ORDER BY device_id, window_end",
+    )
+
+
+def _choose_windows(
+    connection: duckdb.DuckDBPyConnection, now: datetime, settings: Settings, view: View
+) -> pd.DataFrame:
     limits = settings.training
+    max_rows = limits.max_day_rows if view == "day" else limits.max_rows
     usable = {
         "now": now,
         "min_completeness": limits.min_completeness,
@@ -90,7 +106,14 @@ def _choose_windows(connection: duckdb.DuckDBPyConnection, now: datetime, settin
         usable,
     ).iloc[0]
     length = settings.features.window.total_seconds()
-    windows = round((span["newest"] - span["oldest"]) / length) + 1
+    oldest, apart = float(span["oldest"]), 1
+    if view == "day":
+        # Days that end a window apart are nearly the same day.
+        apart = max(round(settings.dbscan.spacing.total_seconds() / length), 1)
+        day = settings.dbscan.day.total_seconds()
+        # The means of a day cut short scatter more, and would pass for what is usual.
+        oldest += day if span["newest"] - oldest >= 2 * day else 0.0
+    windows = round((span["newest"] - oldest) / length) + 1
     return query(
         connection,
         f"""
@@ -102,18 +125,18 @@ def _choose_windows(connection: duckdb.DuckDBPyConnection, now: datetime, settin
         placed AS (
             SELECT device_id, window_end, epoch_us(window_end) AS moment,
                    round((epoch(window_end) - $oldest) / $length)::BIGINT * $per_device // $windows AS span
-            FROM usable SEMI JOIN chosen_devices USING (device_id)
+            FROM usable SEMI JOIN chosen_devices USING (device_id) WHERE epoch(window_end) >= $oldest
         )
         SELECT device_id, arg_min(window_end, md5(device_id || '|' || moment)) AS window_end
         FROM placed GROUP BY device_id, span
         """,
         {
             **usable,
-            "max_rows": limits.max_rows,
-            "oldest": float(span["oldest"]),
+            "max_rows": max_rows,
+            "oldest": oldest,
             "length": length,
             "windows": windows,
-            "per_device": min(windows, max(limits.max_rows // int(span["devices"]), 1)),
+            "per_device": min(-(-windows // apart), max(max_rows // int(span["devices"]), 1)),
         },
     )
 

@@ -15,8 +15,8 @@ from fridge_assets.errors import FridgeError
 from fridge_assets.models._history import fit_expectations
 from fridge_assets.models._measure import Measure
 from fridge_assets.models._operating_point import OperatingPoint
-from fridge_assets.models._robust import grouped_max
-from fridge_assets.models.base import Explanation, Granularity, feature_matrix, require_columns
+from fridge_assets.models._robust import grouped_max, root_mean_square_of_largest
+from fridge_assets.models.base import Explanation, Granularity, View, feature_matrix, require_columns
 from fridge_assets.settings import Settings
 
 _EXPECTATIONS_FILE = "expectations.parquet"
@@ -51,6 +51,7 @@ class StatisticalBaseline:
     family: ClassVar[str] = "statistical_baseline"
     major: ClassVar[int] = 1
     granularity: ClassVar[Granularity] = "fleet"
+    view: ClassVar[View] = "window"
 
     measure: Measure
     operating_point: OperatingPoint
@@ -100,12 +101,7 @@ class StatisticalBaseline:
 
     def raw_scores(self, rows: pd.DataFrame) -> NDArray[np.float64]:
         """Root mean square of each row's largest |z|, shape (n,)."""
-        z = np.sort(self._absolute_z(rows), axis=1)
-        # Column by column: the order of additions, and so the last bit, must not depend on the batch.
-        total = np.zeros(len(z))
-        for position in range(1, self.strongest + 1):
-            total = total + z[:, -position] * z[:, -position]
-        return np.sqrt(total / self.strongest)
+        return root_mean_square_of_largest(self._absolute_z(rows), self.strongest)
 
     def explain(self, rows: pd.DataFrame, top: int) -> Explanation:
         """The features furthest from the device's own history; strengths are their |z|."""

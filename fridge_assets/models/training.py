@@ -18,6 +18,7 @@ from fridge_assets.models.snapshot import canonical, content_hash
 from fridge_assets.models.version import ModelVersion
 from fridge_assets.settings import Settings
 
+_FAMILY_SETTINGS = ("forest", "baseline", "autoencoder", "dbscan")
 _LEAST_PRESENT = 0.5
 _FAR_OUT = 3.0
 _CHANCE = 1e-3
@@ -67,7 +68,7 @@ def train(model_class: type[ScoreModel], rows: pd.DataFrame, settings: Settings,
         self_cleaned=len(complete) - len(kept),
         calibrated_on=calibrated_on,
         seed=seed,
-        settings=settings.model_dump(mode="json", include={"training", "calibration", "forest", "baseline"}),
+        settings=settings.model_dump(mode="json", include={"training", "calibration", *_FAMILY_SETTINGS}),
     )
     metadata = ModelMetadata(
         family=model_class.family,

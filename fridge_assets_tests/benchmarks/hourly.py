@@ -77,10 +77,10 @@ def main() -> int:
     return 1 if missed else 0
 
 
-def simulate(settings: Settings, devices: int, next_hour: Path) -> tuple[int, float]:
+def simulate(settings: Settings, devices: int, next_hour: Path, seed: int = SEED) -> tuple[int, float]:
     """Write two hours into landing and move the files of the second to ``next_hour``; readings written, seconds."""
     started = time.perf_counter()
-    fleet = Fleet(simulate_registry(devices, SEED), SEED, END - 2 * HOUR, END, mixed_faults(FAULTY))
+    fleet = Fleet(simulate_registry(devices, seed), seed, END - 2 * HOUR, END, mixed_faults(FAULTY))
     root = settings.root
     written = write_fleet(fleet, settings.landing_dir, root / "device_registry.csv", root / "ground_truth.parquet")
     seconds = time.perf_counter() - started

@@ -39,7 +39,7 @@ def rows() -> pd.DataFrame:
 
 
 def test_every_usable_window_is_taken_while_they_fit(rows: pd.DataFrame) -> None:
-    selected = select_training_rows(table(rows), devices_of(rows), NOW, at_most(2000))
+    selected = select_training_rows(table(rows), devices_of(rows), NOW, at_most(2000), "window")
     assert list(selected.columns) == ["device_id", "cohort", "window_end", *MODEL_FEATURES]
     expected = rows[list(selected.columns)].sort_values(["device_id", "window_end"], ignore_index=True)
     pd.testing.assert_frame_equal(selected, expected, check_dtype=False)
@@ -51,7 +51,7 @@ def test_every_usable_window_is_taken_while_they_fit(rows: pd.DataFrame) -> None
 def test_poor_windows_are_left_out(rows: pd.DataFrame, column: str, bad: float) -> None:
     poor = rows.copy()
     poor.loc[[5, 77], column] = bad
-    selected = select_training_rows(table(poor), devices_of(rows), NOW, at_most(2000))
+    selected = select_training_rows(table(poor), devices_of(rows), NOW, at_most(2000), "window")
     assert len(selected) == len(rows) - 2
 
 
@@ -62,7 +62,7 @@ def test_retired_unknown_future_old_and_excluded_windows_are_left_out(rows: pd.D
     now = (START + 90 * WINDOW).to_pydatetime()
     excluded = rows.loc[rows["device_id"] == "device-000003", ["device_id", "window_end"]]
     settings = at_most(2000, history=timedelta(hours=10))
-    selected = select_training_rows(table(rows), devices, now, settings, excluded)
+    selected = select_training_rows(table(rows), devices, now, settings, "window", excluded)
     assert selected["window_end"].max() == now
     assert selected["window_end"].min() == START + 51 * WINDOW
     assert set(selected["device_id"]) == {f"device-{d:06d}" for d in range(20)} - {
@@ -72,7 +72,7 @@ def test_retired_unknown_future_old_and_excluded_windows_are_left_out(rows: pd.D
 
 def test_a_sample_keeps_every_device_spread_over_time() -> None:
     rows = feature_rows(devices=250, windows=100)
-    selected = select_training_rows(table(rows), devices_of(rows), NOW, at_most(1000))
+    selected = select_training_rows(table(rows), devices_of(rows), NOW, at_most(1000), "window")
     assert selected.groupby("device_id").size().tolist() == [4] * 250
     quarter = ((selected["window_end"] - START) / WINDOW - 1) // 25
     assert selected.groupby("device_id").size().eq(quarter.groupby(selected["device_id"]).nunique()).all()
@@ -84,7 +84,7 @@ def test_a_sample_keeps_every_device_spread_over_time() -> None:
 
 def test_a_fleet_larger_than_the_sample_is_sampled_by_device() -> None:
     rows = feature_rows(devices=1500, windows=2)
-    selected = select_training_rows(table(rows), devices_of(rows), NOW, at_most(1000))
+    selected = select_training_rows(table(rows), devices_of(rows), NOW, at_most(1000), "window")
     assert len(selected) == 1000
     assert selected["device_id"].nunique() == 1000
     assert selected["cohort"].value_counts(normalize=True).to_numpy() == pytest.approx(0.25, abs=0.05)
@@ -92,9 +92,9 @@ def test_a_fleet_larger_than_the_sample_is_sampled_by_device() -> None:
 
 def test_the_same_table_gives_the_same_rows_in_whatever_order_it_is_stored() -> None:
     rows = feature_rows(devices=300, windows=30)
-    first = select_training_rows(table(rows), devices_of(rows), NOW, at_most(1000))
+    first = select_training_rows(table(rows), devices_of(rows), NOW, at_most(1000), "window")
     shuffled = table(rows.sample(frac=1, random_state=1))
-    pd.testing.assert_frame_equal(first, select_training_rows(shuffled, devices_of(rows), NOW, at_most(1000)))
+    pd.testing.assert_frame_equal(first, select_training_rows(shuffled, devices_of(rows), NOW, at_most(1000), "window"))
 
 
 def test_nulls_are_filled_from_the_devices_last_day_as_in_scoring() -> None:
@@ -102,7 +102,7 @@ def test_nulls_are_filled_from_the_devices_last_day_as_in_scoring() -> None:
     gappy = rows.copy()
     gappy.loc[10:150, "humidity_mean"] = np.nan  # device 0; window 9 is the last one with a value
     gappy["superheat_mean"] = np.nan  # nobody has it
-    selected = select_training_rows(table(gappy), devices_of(rows), NOW, at_most(2000))
+    selected = select_training_rows(table(gappy), devices_of(rows), NOW, at_most(2000), "window")
     humidity = selected["humidity_mean"].iloc[:200]
     assert humidity.iloc[10:106].eq(rows["humidity_mean"][9]).all()
     assert humidity.iloc[106:151].isna().all()
@@ -111,6 +111,6 @@ def test_nulls_are_filled_from_the_devices_last_day_as_in_scoring() -> None:
 
 
 def test_no_usable_window_gives_no_rows(rows: pd.DataFrame) -> None:
-    selected = select_training_rows(table(rows), devices_of(rows), START.to_pydatetime(), Settings())
+    selected = select_training_rows(table(rows), devices_of(rows), START.to_pydatetime(), Settings(), "window")
     assert selected.empty
     assert list(selected.columns) == ["device_id", "cohort", "window_end", *MODEL_FEATURES]

@@ -1,0 +1,65 @@
+"""Days instead of windows: the means of a device's last 24 h, the same in training and scoring (SPEC 2.1)."""
+
+import duckdb
+import pandas as pd
+
+from fridge_assets.contracts.device_features import MODEL_FEATURES
+from fridge_assets.settings import Settings
+from fridge_assets.stores.frames import query, registered
+
+_GRAIN = 1_000_000
+"""Parts of a feature's unit that a day's mean still tells apart: far below what any sensor resolves."""
+
+_LARGEST = 10_000_000
+"""No feature is larger; 900 such values in parts of its unit add up to less than 2^53."""
+
+# A sum of floating-point numbers depends on the order in which threads deliver them, unless all of them are integers
+# and the sum stays below 2^53: then none is ever rounded. Integer types would do as well, at twice the time.
+_MEANS = ", ".join(
+    f"avg(CASE WHEN abs(f.{name}) <= {_LARGEST} THEN round(f.{name} * {_GRAIN}) END) / {_GRAIN} AS {name}"
+    for name in MODEL_FEATURES
+)
+
+# A day lies in two spans of its length, so that the join has a key in time too: by device alone each end would meet
+# all windows that the device ever had.
+_QUERY = f"""
+    WITH ends AS (
+        SELECT device_id, window_end, unnest([span, span - 1]) AS span
+        FROM (SELECT *, (epoch_us(window_end) // $length)::BIGINT AS span FROM day_ends)
+    ),
+    windows AS (
+        SELECT *, (epoch_us(window_end) // $length)::BIGINT AS span FROM device_features
+        WHERE sensor_completeness >= $min_completeness
+          AND window_end <= (SELECT max(window_end) FROM day_ends)
+          AND window_end > (SELECT min(window_end) FROM day_ends) - $day
+    )
+    SELECT device_id, ends.window_end, count(*) AS windows, {_MEANS}
+    FROM windows f JOIN ends USING (device_id, span)
+    WHERE f.window_end <= ends.window_end AND f.window_end > ends.window_end - $day
+    GROUP BY device_id, ends.window_end
+    ORDER BY device_id, ends.window_end
+"""
+
+
+def day_means(connection: duckdb.DuckDBPyConnection, ends: pd.DataFrame, settings: Settings) -> pd.DataFrame:
+    """The mean of each feature over the windows of the day up to ``window_end``, null where all of them are.
+
+    Windows with a completeness below ``scoring.min_completeness`` do not count. A fleet that has not run for a day
+    yet has the mean of what there is.
+
+    Args:
+        connection: an open connection with the table ``device_features``.
+        ends: ``device_id`` and ``window_end``, unique pairs.
+        settings: groups ``dbscan`` and ``scoring``.
+
+    Returns:
+        ``device_id``, ``window_end``, ``windows`` (that the means are of) and MODEL_FEATURES, ordered by device and
+        time; no row for a pair without windows.
+    """
+    parameters = {
+        "length": round(settings.dbscan.day.total_seconds() * 1_000_000),
+        "day": settings.dbscan.day,
+        "min_completeness": settings.scoring.min_completeness,
+    }
+    with registered(connection, day_ends=ends[["device_id", "window_end"]]):
+        return query(connection, _QUERY, parameters)
