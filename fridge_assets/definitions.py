@@ -8,7 +8,7 @@ from fridge_assets.automation.freshness import with_freshness
 from fridge_assets.automation.jobs import JOBS
 from fridge_assets.automation.schedules import SCHEDULES
 from fridge_assets.automation.sensors import SENSORS
-from fridge_assets.canary.assets import canary
+from fridge_assets.canary.assets import canary_comparison
 from fridge_assets.clock import Clock
 from fridge_assets.deployment.store import Deployments
 from fridge_assets.features.assets import device_features
@@ -38,7 +38,7 @@ def build_definitions(settings: Settings) -> dg.Definitions:
             *MODEL_ASSETS,
             *SCORE_ASSETS,
             model_scores,
-            canary,
+            canary_comparison,
             device_alerts,
             fleet_status,
         ],

@@ -31,7 +31,7 @@ NEW_RELEASES_CHECK = "new_releases_hold"
 
 
 @dg.multi_asset(
-    name="canary",
+    name="canary_comparison",
     specs=[
         dg.AssetSpec(
             contract.name,
@@ -61,7 +61,7 @@ NEW_RELEASES_CHECK = "new_releases_hold"
     ],
     pool="canary",
 )
-def canary(
+def canary_comparison(
     settings: dg.ResourceParam[Settings],
     warehouse: Warehouse,
     models: dg.ResourceParam[ModelLifecycle],

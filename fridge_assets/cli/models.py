@@ -175,9 +175,8 @@ def canary(
         f"{newest['family']} {newest['candidate_version']} beside {newest['production_version']}", _metrics(newest)
     )
     say_table("Alerts a day, before agreement of families and deduplication", _outlook(newest))
-    say(
-        f"entered the highest: {', '.join(newest['entered_top']) or 'none'}; left: {', '.join(newest['left_top']) or 'none'}"
-    )
+    entered, left = (", ".join(newest[column]) or "none" for column in ("entered_top", "left_top"))
+    say(f"entered the highest: {entered}; left: {left}")
     for name in dict.fromkeys(reports["family"]):
         candidate = place.models.deployments.of(name).candidate
         if candidate:

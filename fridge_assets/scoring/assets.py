@@ -17,16 +17,14 @@ from fridge_assets.asset_results import (
 )
 from fridge_assets.clock import Clock
 from fridge_assets.contracts import DEVICE_FEATURES, MODEL_SCORES
-from fridge_assets.features.compute import newest_window_end
-from fridge_assets.fleet.registry import active_devices, effective_registry, with_cohort
+from fridge_assets.fleet.registry import effective_registry, with_cohort
 from fridge_assets.models.families import FAMILIES
 from fridge_assets.models.lifecycle import ModelLifecycle
 from fridge_assets.moments import parse_moment
-from fridge_assets.scoring.model_input import read_model_input, window_to_score
 from fridge_assets.scoring.plots import score_histogram
 from fridge_assets.scoring.publish import publish_scores
-from fridge_assets.scoring.score import choose_devices, commit_scores, scores_table, versions_of_window
-from fridge_assets.scoring.serve import ServedScores, score_regions
+from fridge_assets.scoring.score import commit_scores, scores_table
+from fridge_assets.scoring.serve import ScoreTarget, ServedScores, score_target
 from fridge_assets.settings import Settings
 from fridge_assets.stores.warehouse import Warehouse
 
@@ -77,22 +75,16 @@ def score_asset(family: str) -> dg.AssetsDefinition:
         clock: Clock,
     ) -> Iterator[AssetEvent]:
         def work() -> Iterator[AssetEvent]:
-            now = clock.now()
-            devices = choose_devices(
-                active_devices(with_cohort(effective_registry(settings.root, warehouse))), config.devices
+            target = ScoreTarget(
+                family,
+                tuple(config.devices),
+                parse_moment(config.window_end, "window_end") if config.window_end else None,
             )
-            whole_window = not config.devices
-            with warehouse.read() as connection:
-                if config.window_end:
-                    window_end = parse_moment(config.window_end, "window_end")
-                else:
-                    window_end = window_to_score(newest_window_end(connection, now), now, settings)
-                given = read_model_input(connection, window_end, devices, settings, FAMILIES[family].view)
-                already = {} if whole_window else versions_of_window(connection, family, window_end, devices)
-            served = score_regions(models, family, given, devices, already, now, settings)
+            registry = with_cohort(effective_registry(settings.root, warehouse))
+            served = score_target(target, models, warehouse, registry, clock.now(), settings)
             for reason in served.refused:
                 context.log.error(reason)
-            changed = commit_scores(warehouse, served.reports, context.run.run_id, whole_window=whole_window)
+            changed = commit_scores(warehouse, served.reports, context.run.run_id, whole_window=not config.devices)
             yield from _results(name, served, changed, settings)
 
         yield from guarded(work, {MODEL_SCORES.name: name})

@@ -1,15 +1,33 @@
 """Which version scores which devices of a window: one per region, resolved once per run (SPEC 3)."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 
 import pandas as pd
 
+from fridge_assets.features.compute import newest_window_end
+from fridge_assets.fleet.registry import active_devices
+from fridge_assets.models.families import FAMILIES
 from fridge_assets.models.lifecycle import ModelLifecycle, Serving
-from fridge_assets.scoring.model_input import ModelInput
-from fridge_assets.scoring.score import ScoreReport, score_window
+from fridge_assets.scoring.model_input import ModelInput, read_model_input, window_to_score
+from fridge_assets.scoring.score import ScoreReport, choose_devices, score_window, versions_of_window
 from fridge_assets.settings import Settings
+from fridge_assets.stores.warehouse import Warehouse
+
+
+@dataclass(frozen=True)
+class ScoreTarget:
+    """What to score.
+
+    Args:
+        family: model family.
+        devices: only these; empty means every active device.
+        window_end: this window, however old; None for the latest closed one.
+    """
+
+    family: str
+    devices: tuple[str, ...] = ()
+    window_end: datetime | None = None
 
 
 @dataclass(frozen=True)
@@ -58,31 +76,39 @@ class ServedScores:
         return tuple(dict.fromkeys(reason for serving in self.serving for reason in serving.refused))
 
 
-def score_regions(
+def score_target(
+    target: ScoreTarget,
     models: ModelLifecycle,
-    family: str,
-    given: ModelInput,
-    devices: pd.DataFrame,
-    already: Mapping[str, str],
+    warehouse: Warehouse,
+    registry: pd.DataFrame,
     now: datetime,
     settings: Settings,
 ) -> ServedScores:
-    """Score ``given`` with the version that serves each region.
+    """Score ``target`` with the version that serves each region; nothing is written.
+
+    Some devices of a window that was scored before are scored with the window's own version, so that within one
+    window and region a family never has two.
 
     Args:
+        target: what to score.
         models: versions and where they stand.
-        family: model family.
-        given: the rows of one window.
-        devices: ``device_id`` and ``region`` of the devices to be scored.
-        already: region → the version that this window is bound to, when only some of its devices are scored.
-        now: recorded as ``scored_at``.
-        settings: number of contributors.
+        warehouse: holds the features.
+        registry: DEVICE_REGISTRY rows with ``cohort``.
+        now: decides which window is the latest, and is recorded as ``scored_at``.
+        settings: all of them.
 
     Raises:
+        FeaturesStale: the newest features are too old to be scored.
         NothingReleased: the family has no release yet.
         ArtifactRefused: no release has its files as training wrote them.
+        FridgeError: a wanted device is not an active device.
     """
-    serving = models.serving(family, sorted(devices["region"].unique()) or [""], already)
+    devices = choose_devices(active_devices(registry), target.devices)
+    with warehouse.read() as connection:
+        window_end = target.window_end or window_to_score(newest_window_end(connection, now), now, settings)
+        given = read_model_input(connection, window_end, devices, settings, FAMILIES[target.family].view)
+        already = versions_of_window(connection, target.family, window_end, devices) if target.devices else {}
+    serving = models.serving(target.family, sorted(devices["region"].unique()) or [""], already)
     reports = []
     for chosen in serving:
         own = devices.loc[devices["region"].isin(list(chosen.regions)), "device_id"]

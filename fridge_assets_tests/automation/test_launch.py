@@ -26,8 +26,8 @@ def test_a_failed_step_comes_back_with_its_reason_in_a_sentence(instance: dg.Dag
     outcome = run_job(instance, "score_isolation_forest", clock_config(cycle_time(7)), in_process=True)
     assert not outcome.success
     assert outcome.failures == {
-        "isolation_forest_scores": "isolation_forest has no released version. "
-        "Train one with `fridge-assets train isolation_forest`."
+        "isolation_forest_scores": "device_features has no window that is closed. "
+        "Bring readings with `fridge-assets ingest FILE` first."
     }
     assert instance.get_run_by_id(outcome.run_id).status == dg.DagsterRunStatus.FAILURE
 

@@ -6,16 +6,26 @@ from pathlib import Path
 
 import dagster as dg
 import pytest
+from dagster._core.definitions.schedule_definition import ScheduleExecutionData
 
 from fridge_assets.automation.instance import open_instance
 from fridge_assets.automation.jobs import PUBLISHES_ITSELF_TAG, SCORE_JOBS, SOURCE_RUN_TAG
 from fridge_assets.automation.launch import clock_config
 from fridge_assets.definitions import build_definitions
+from fridge_assets.deployment import decide
+from fridge_assets.deployment.decide import Proof, Request
 from fridge_assets_tests.scenarios.small_fleet import Place, cycle_time, graph_of, put_back, settings_of
 
 AS_OF = cycle_time(7)
 ENDINGS = {"success": "SUCCESS", "failure": "FAILURE", "cancellation": "CANCELED"}
-SCHEDULES = {"score_hourly_schedule"}
+SCHEDULES = {
+    "score_hourly_schedule": ("score_hourly", "3 * * * *"),
+    "score_daily_schedule": ("score_daily", "0 3 * * *"),
+    "train_weekly_schedule": ("train_weekly", "20 4 * * 1"),
+    "train_monthly_schedule": ("train_monthly", "20 5 1 * *"),
+    "canary_schedule": ("canary", "10 * * * *"),
+}
+"""Schedule → its job, and when it is due in UTC."""
 SENSORS = {f"publish_after_{outcome}" for outcome in ENDINGS}
 
 
@@ -75,7 +85,7 @@ def ended_run(
 def test_every_schedule_and_sensor_is_ticked_here_and_runs_without_being_switched_on(
     repository: dg.RepositoryDefinition,
 ) -> None:
-    assert {schedule.name for schedule in repository.schedule_defs} == SCHEDULES
+    assert {schedule.name for schedule in repository.schedule_defs} == SCHEDULES.keys()
     assert {sensor.name for sensor in repository.sensor_defs} == SENSORS
     for schedule in repository.schedule_defs:
         assert schedule.default_status == dg.DefaultScheduleStatus.RUNNING
@@ -83,17 +93,51 @@ def test_every_schedule_and_sensor_is_ticked_here_and_runs_without_being_switche
         assert sensor.default_status == dg.DefaultSensorStatus.RUNNING
 
 
-def test_scoring_is_due_at_minute_3_of_every_hour_in_utc(
-    repository: dg.RepositoryDefinition, instance: dg.DagsterInstance
+def due(
+    repository: dg.RepositoryDefinition, instance: dg.DagsterInstance, place: Place, name: str
+) -> ScheduleExecutionData:
+    """What a schedule wants when it is due."""
+    context = dg.build_schedule_context(
+        instance=instance,
+        scheduled_execution_time=datetime(2026, 3, 29, 0, 50, tzinfo=UTC),
+        repository_def=repository,
+        resources={"settings": place.settings, "warehouse": place.warehouse, "models": place.models},
+    )
+    return repository.get_schedule_def(name).evaluate_tick(context)
+
+
+@pytest.mark.parametrize("name", SCHEDULES)
+def test_what_is_due_when_in_utc(repository: dg.RepositoryDefinition, name: str) -> None:
+    schedule = repository.get_schedule_def(name)
+    assert (schedule.job_name, schedule.cron_schedule) == SCHEDULES[name]
+    assert schedule.execution_timezone == "UTC"
+
+
+@pytest.mark.parametrize("name", sorted(SCHEDULES.keys() - {"canary_schedule"}))
+def test_a_schedule_starts_its_job_at_the_actual_time(
+    repository: dg.RepositoryDefinition, instance: dg.DagsterInstance, folder: Path, name: str
 ) -> None:
-    schedule = repository.get_schedule_def("score_hourly_schedule")
-    at = datetime(2026, 3, 29, 0, 50, tzinfo=UTC)
-    assert (schedule.cron_schedule, schedule.execution_timezone) == ("3 * * * *", "UTC")
-    assert schedule.job_name == "score_hourly"
-    context = dg.build_schedule_context(instance=instance, scheduled_execution_time=at, repository_def=repository)
-    requests = schedule.evaluate_tick(context).run_requests
+    requests = due(repository, instance, Place(settings_of(folder)), name).run_requests
     assert requests is not None
     assert [request.run_config for request in requests] == [{}]
+
+
+def test_the_canary_runs_only_while_there_is_something_to_compare(
+    repository: dg.RepositoryDefinition, instance: dg.DagsterInstance, folder: Path
+) -> None:
+    place = Place(settings_of(folder))
+    idle = due(repository, instance, place, "canary_schedule")
+    assert not idle.run_requests
+    assert "no version is staged" in (idle.skip_message or "")
+    ann = Request("ann", datetime(2026, 3, 1, tzinfo=UTC), "")
+    for rule in (
+        lambda state, _: decide.promote(state, "1.0.0", ann, Proof(passed=True, said="")),
+        lambda state, _: decide.stage(state, "1.1.0", ann),
+    ):
+        place.models.deployments.decide("isolation_forest", rule)
+    requests = due(repository, instance, place, "canary_schedule").run_requests
+    assert requests is not None
+    assert len(requests) == 1
 
 
 @pytest.mark.parametrize("outcome", ENDINGS)
