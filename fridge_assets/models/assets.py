@@ -1,15 +1,17 @@
 """Assets of the models: training, one asset per family."""
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import dagster as dg
 
-from fridge_assets.asset_results import AssetEvent, guarded
+from fridge_assets.asset_results import AssetEvent, guarded, picture
 from fridge_assets.clock import Clock
 from fridge_assets.contracts import DEVICE_FEATURES
 from fridge_assets.deployment.decide import Request
 from fridge_assets.deployment.state import Stage
 from fridge_assets.fleet.registry import effective_registry, with_cohort
+from fridge_assets.models.exclusions import flagged_windows
 from fridge_assets.models.families import FAMILIES
 from fridge_assets.models.lifecycle import ModelLifecycle
 from fridge_assets.models.registry import RegisteredVersion
@@ -31,7 +33,7 @@ def model_asset(family: str) -> dg.AssetsDefinition:
         name=model_name(family),
         deps=[DEVICE_FEATURES.name, "device_registry"],
         group_name="models",
-        kinds={"scikitlearn", "mlflow"},
+        kinds={"python", "mlflow"},
         owners=["team:ml"],
         description=f"Versions of {family}. The first one is released by itself, later ones are drafts.",
         pool=model_name(family),
@@ -47,11 +49,14 @@ def model_asset(family: str) -> dg.AssetsDefinition:
             now = clock.now()
             devices = with_cohort(effective_registry(settings.root, warehouse))
             with warehouse.read() as connection:
-                rows = select_training_rows(connection, devices, now, settings, FAMILIES[family].view)
+                flagged = flagged_windows(connection, family, now, settings)
+                rows = select_training_rows(connection, devices, now, settings, FAMILIES[family].view, flagged)
             trained = train(FAMILIES[family], rows, settings, now)
             request = Request(f"Dagster run {context.run.run_id[:8]}", clock.wall_time(), "first version of the family")
             registered = models.introduce(trained, request)
-            yield _result(registered, models.deployments.of(family).stage_of(registered.version), trained)
+            stage = models.deployments.of(family).stage_of(registered.version)
+            card = models.registry.card(registered)
+            yield _result(registered, stage, trained, len(flagged), card)
 
         yield from guarded(work, {})
 
@@ -61,7 +66,9 @@ def model_asset(family: str) -> dg.AssetsDefinition:
 MODEL_ASSETS: tuple[dg.AssetsDefinition, ...] = tuple(model_asset(family) for family in FAMILIES)
 
 
-def _result(registered: RegisteredVersion, stage: Stage, trained: TrainedModel) -> dg.MaterializeResult[None]:
+def _result(
+    registered: RegisteredVersion, stage: Stage, trained: TrainedModel, flagged: int, card: Path
+) -> dg.MaterializeResult[None]:
     metadata = trained.version.metadata
     record = metadata.training
     return dg.MaterializeResult(
@@ -71,10 +78,13 @@ def _result(registered: RegisteredVersion, stage: Stage, trained: TrainedModel) 
             "features": len(metadata.features),
             "training rows": record.rows,
             "training devices": record.devices,
+            "left out as flagged before": flagged,
             "dropped as contaminated": record.self_cleaned,
             "training data": f"{record.window_from:%Y-%m-%d %H:%M} … {record.window_to:%Y-%m-%d %H:%M} UTC",
             "training data hash": record.hash,
             "calibrated on": record.calibrated_on,
             **{name.replace("_", " "): value for name, value in metadata.metrics.items()},
+            "card": dg.MetadataValue.path(str(card)),
+            "calibration": picture(card.with_name("calibration.png").read_bytes(), "what a score means"),
         }
     )

@@ -48,7 +48,7 @@ def score_asset(family: str) -> dg.AssetsDefinition:
         name=name,
         deps=[DEVICE_FEATURES.name, f"{family}_model", "device_registry"],
         group_name="scores",
-        kinds={"duckdb", "scikitlearn"},
+        kinds={"duckdb", "python"},
         owners=["team:ml"],
         description=f"Scores of the released {family} version.",
         metadata=column_schema(MODEL_SCORES),
