@@ -4,7 +4,7 @@ BIN := .venv/bin
 DATA ?= data/demo
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test ui lint format docs bench bench-hourly bench-quality bench-canary
+.PHONY: help demo test ui lint format docs bench bench-hourly bench-quality bench-canary bench-models
 
 help: ## what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -39,7 +39,7 @@ format: .venv/installed ## put the code in shape
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-bench: bench-hourly bench-quality bench-canary ## every benchmark
+bench: bench-hourly bench-quality bench-canary bench-models ## every benchmark
 
 bench-hourly: .venv/installed ## one hourly cycle of 100,000 devices, beside pandas
 	$(BIN)/python -m fridge_assets_tests.benchmarks.hourly
@@ -49,3 +49,6 @@ bench-quality: .venv/installed ## what is found, how early, how often in vain: 1
 
 bench-canary: .venv/installed ## what the canary says of equal and of bad candidates: 20,000 devices
 	$(BIN)/python -m fridge_assets_tests.benchmarks.canary
+
+bench-models: .venv/installed ## the four models: a daily cycle of 100,000 devices, faults found and named, healthy fleet
+	$(BIN)/python -m fridge_assets_tests.benchmarks.models

@@ -7,7 +7,7 @@ Hourly families score every hour, daily ones at 03:00 UTC and, for more data, at
 """
 
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from itertools import cycle, islice
 from pathlib import Path
 from typing import Any
@@ -151,25 +151,27 @@ def misses(counts: pd.DataFrame) -> list[str]:
     return missed
 
 
-def report(judged: pd.DataFrame) -> tuple[dict[str, Any], list[str]]:
+def report(judged: pd.DataFrame, devices: int) -> tuple[dict[str, Any], list[str]]:
     """Print both tables; the results, and the targets that were missed."""
     shares, counts = found_shares(judged), named_counts(judged)
     number = judged.groupby("fault")["device_id"].nunique()
     table = Table(title="Devices flagged at least once between onset and 6 h after full severity")
     table.add_column("fault", no_wrap=True)
-    for heading in ("devices", *shares.columns):
-        table.add_column(heading, justify="right")
+    table.add_column("devices", justify="right", no_wrap=True)
+    for who in shares.columns:
+        table.add_column(who.replace("_", " "), justify="right")
     for fault, row in shares.iterrows():
         table.add_row(str(fault), f"{number[fault]:,}", *(f"{share:.0%}" for share in row))
     CONSOLE.print(table)
     table = Table(title="Of the flagged devices: a feature of the faulty sensor is in the top five")
     table.add_column("fault", no_wrap=True)
     for family in FAMILIES:
-        table.add_column(family, justify="right")
+        table.add_column(family.replace("_", " "), justify="right")
     for fault in (*SINGLE_SENSOR, "both"):
         table.add_row(fault, *(_said(*counts.loc[(family, fault)]) for family in FAMILIES))
     CONSOLE.print(table)
     results = {
+        "devices": devices,
         "found": shares.round(4).to_dict("index"),
         "named": {family: counts.loc[family].to_dict("index") for family in FAMILIES},
     }

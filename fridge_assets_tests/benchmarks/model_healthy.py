@@ -153,6 +153,8 @@ def report(observed: Healthy, devices: int) -> tuple[dict[str, Any], list[str]]:
         "runs": RUNS,
         "predicted": vars(predicted),
         "observed": number,
+        "observed_devices": {severity: int(distinct.get(severity, 0)) for severity in URGENT},
+        "alerts_by_highest_model": observed.alerts["model_id"].value_counts().to_dict(),
         "windows_above": {
             family: {f"{s:g}": int(n) for s, n in row.items()} for family, row in observed.above.iterrows()
         },

@@ -122,8 +122,9 @@ def report(observed: DailyCycle, devices: int) -> tuple[dict[str, Any], list[str
     cycle = observed.cycle
     rest = hourly.overhead(cycle, observed.stages)
     table = Table(title=f"One daily cycle of {devices:,} devices: landing files to alerts and status")
-    for heading, side in (("stage", "left"), ("begins at", "right"), ("seconds", "right")):
-        table.add_column(heading, justify=side)  # type: ignore[arg-type]
+    table.add_column("stage")
+    for heading in ("begins at", "seconds"):
+        table.add_column(heading, justify="right")
     for stage in observed.stages:
         table.add_row(stage.name, f"{stage.start:.1f}", f"{stage.end - stage.start:.1f}")
     table.add_row("overhead (no step running)", "", f"{rest:.1f}", end_section=True)

@@ -41,8 +41,9 @@ def speed(folder: Path, devices: int | None, seed: int) -> Outcome:
 
 def detection(folder: Path, devices: int | None, seed: int) -> Outcome:
     """What is found and named."""
-    observed = model_detection.observe(folder, devices or model_detection.DEVICES, seed)
-    return model_detection.report(model_detection.judge(observed))
+    devices = devices or model_detection.DEVICES
+    observed = model_detection.observe(folder, devices, seed)
+    return model_detection.report(model_detection.judge(observed), devices)
 
 
 def healthy(folder: Path, devices: int | None, seed: int) -> Outcome:
