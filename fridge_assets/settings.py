@@ -178,11 +178,16 @@ class DbscanSettings(Group):
         timedelta(hours=1), description="training takes about one day of a device per span of this length"
     )
     min_cohort_devices: int = Field(50, ge=2, description="a cohort with fewer devices uses the fleet's clusters")
-    min_points: int = Field(10, ge=2, description="days within eps that make one of them a core point")
+    min_points: int = Field(5, ge=2, description="days within eps that make one of them a core point")
     eps_quantile: float = Field(
         0.90, gt=0, le=1, description="share of the days that have min_points others within eps, which decides eps"
     )
-    explained: float = Field(0.90, gt=0, le=1, description="share of the variance that the principal components keep")
+    explained: float = Field(
+        0.995,
+        gt=0,
+        le=1,
+        description="share of the variance that the principal components keep; a fault hides in what they leave out",
+    )
     max_points: int = Field(4000, ge=100, description="days that one clustering is made of, and so most core points")
     clip: float = Field(20.0, gt=1, description="a feature counts up to this many typical deviations")
 

@@ -1,12 +1,13 @@
 """Density clusters of one cohort's points, and how far a point is from their cores."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.spatial import KDTree
+from scipy.spatial.distance import cdist
 from sklearn.cluster import DBSCAN
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
@@ -20,6 +21,7 @@ ANY = -1
 """No cluster in particular: a point belongs to whichever is nearest."""
 
 _SMALLEST_EPS = 0.05
+_ROWS_PER_CHUNK = 512
 
 
 @dataclass(frozen=True)
@@ -50,10 +52,11 @@ class Clustering:
         projection = _projection(points, settings.explained)
         projected = _project(points, projection)
         neighbours = min(settings.min_points, len(points))
+        squared = cdist(projected, projected, "sqeuclidean")
         # The sorted distances to the k-th neighbour bend where noise begins (Ester et al., section 4.2).
-        distances = KDTree(projected).query(projected, k=[neighbours])[0][:, 0]
+        distances = np.sqrt(np.partition(squared, neighbours - 1, axis=1)[:, neighbours - 1])
         eps = max(float(np.quantile(distances, settings.eps_quantile)), _SMALLEST_EPS)
-        found = DBSCAN(eps=eps, min_samples=settings.min_points, algorithm="kd_tree", n_jobs=1).fit(projected)
+        found = DBSCAN(eps=eps**2, min_samples=settings.min_points, metric="precomputed", n_jobs=1).fit(squared)
         cores = np.sort(found.core_sample_indices_)
         labels = found.labels_[cores]
         if len(cores) == 0:
@@ -62,47 +65,73 @@ class Clustering:
         order = np.argsort(labels, kind="stable")
         return cls(projection, points[cores[order]], labels[order].astype(np.int64), eps, settings.min_points)
 
-    def distances(self, points: Matrix, clusters: Labels) -> tuple[Matrix, NDArray[np.intp]]:
-        """How far each point is from the core of its cluster, and what it is far from.
+    def distances(self, points: Matrix, clusters: Labels) -> Matrix:
+        """How far each point is from the core of its cluster.
 
         Args:
             points: shape (n, features).
             clusters: the cluster that each is compared with, or :data:`ANY`; shape (n,).
 
         Returns:
-            The distance to the core point of that ``rank`` in units of eps, shape (n,): at most 1 inside of a
-            cluster. And the positions of the nearest cores up to it, shape (n, ``rank``); the last is repeated
-            where a cluster has fewer.
+            The distance to the core point of that ``rank``, or to the farthest where a cluster has fewer, in units
+            of eps, shape (n,): at most 1 inside of a cluster.
         """
-        projected = _project(points, self.projection)
         distances = np.empty(len(points))
-        positions = np.empty((len(points), self.rank), dtype=np.intp)
-        for cluster in np.unique(clusters):
-            own = np.flatnonzero(clusters == cluster)
-            members, tree = self._trees[int(cluster)]
-            ranks = np.minimum(np.arange(self.rank), len(members) - 1) + 1
-            found, index = tree.query(projected[own], k=ranks)
-            distances[own] = found[:, -1] / self.eps
-            positions[own] = members[index]
-        return distances, positions
+        for own, _, squared in self._compared(points, clusters):
+            rank = min(self.rank, squared.shape[1]) - 1
+            distances[own] = np.sqrt(np.partition(squared, rank, axis=1)[:, rank]) / self.eps
+        return distances
+
+    def nearest_cores(self, points: Matrix, clusters: Labels) -> Matrix:
+        """The middle of the core points of a cluster that are nearest to each point, up to ``rank`` of them.
+
+        Args:
+            points: shape (n, features).
+            clusters: as for :meth:`distances`.
+
+        Returns:
+            Points in the space of the features, shape (n, features).
+        """
+        middles = np.empty_like(points)
+        for own, members, squared in self._compared(points, clusters):
+            nearest = members[np.argsort(squared, axis=1, kind="stable")[:, : self.rank]]
+            middles[own] = self.cores[nearest].mean(axis=1)
+        return middles
 
     def nearest_clusters(self, points: Matrix) -> Labels:
         """The cluster of the core point nearest to each point, shape (n,); :data:`ANY` beyond eps."""
-        distance, index = self._trees[ANY][1].query(_project(points, self.projection))
-        return np.where(distance <= self.eps, self.clusters[index], ANY)
+        nearest = np.empty(len(points), dtype=np.int64)
+        for own, _, squared in self._compared(points, np.full(len(points), ANY)):
+            index = squared.argmin(axis=1)
+            within = squared[np.arange(len(own)), index] <= self.eps**2
+            nearest[own] = np.where(within, self.clusters[index], ANY)
+        return nearest
 
     def contributions(self, movements: Matrix) -> Matrix:
         """Share of each feature in the squared length of each movement along the components, shape (n, features)."""
         along = _project(movements, self.projection)
         return np.asarray(movements * _project(along, np.ascontiguousarray(self.projection.T)))
 
+    def _compared(
+        self, points: Matrix, clusters: Labels
+    ) -> Iterator[tuple[NDArray[np.intp], NDArray[np.intp], Matrix]]:
+        """Positions of some points, of the cores that they are compared with, and the squared distances between.
+
+        All distances, because there is no faster way: in so many dimensions a search tree visits nearly every core
+        point, too. Pair by pair instead of as a matrix product, so that they depend on nothing else in the batch.
+        """
+        projected = _project(points, self.projection)
+        for cluster in np.unique(clusters):
+            members = np.flatnonzero((self.clusters == cluster) | (cluster == ANY))
+            cores = self._projected_cores[members]
+            belonging = np.flatnonzero(clusters == cluster)
+            for start in range(0, len(belonging), _ROWS_PER_CHUNK):
+                own = belonging[start : start + _ROWS_PER_CHUNK]
+                yield own, members, cdist(projected[own], cores, "sqeuclidean")
+
     @cached_property
-    def _trees(self) -> dict[int, tuple[NDArray[np.intp], KDTree]]:
-        """Positions of the cores and their tree, of each cluster and of all."""
-        projected = _project(self.cores, self.projection)
-        members = {int(number): np.flatnonzero(self.clusters == number) for number in np.unique(self.clusters)}
-        members[ANY] = np.arange(len(self.cores))
-        return {number: (positions, KDTree(projected[positions])) for number, positions in members.items()}
+    def _projected_cores(self) -> Matrix:
+        return _project(self.cores, self.projection)
 
 
 def _project(points: Matrix, projection: Matrix) -> Matrix:

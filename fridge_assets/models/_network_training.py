@@ -20,6 +20,7 @@ _HELD_OUT = 0.1
 _LEAST_GAIN = 1e-3
 _HUBER = 1.0
 _LEAST_STEPS = 8
+_DECAY, _SQUARE_DECAY, _NEVER_ZERO = 0.9, 0.999, 1e-8
 
 
 @dataclass(frozen=True)
@@ -77,17 +78,15 @@ def _trained(
 ) -> DenseNetwork:
     import torch  # noqa: PLC0415
 
-    parameters = [
-        torch.tensor(array, dtype=torch.float32, device=device, requires_grad=True)
-        for pair in zip(start.weights, start.biases, strict=True)
-        for array in pair
-    ]
+    arrays = [array for pair in zip(start.weights, start.biases, strict=True) for array in pair]
+    flat = torch.tensor(np.concatenate([array.ravel() for array in arrays]), dtype=torch.float32, device=device)
+    shapes = [array.shape for array in arrays]
     seen, unseen = _split(lesson.moments, rng)
     values = torch.tensor(lesson.values, dtype=torch.float32, device=device)
     held_out = values[torch.from_numpy(unseen).to(device)]
     size = min(settings.batch, max(len(seen) // _LEAST_STEPS, 1))
-    optimizer = torch.optim.Adam(parameters, lr=settings.learning_rate, fused=True)
-    best, best_loss, patience = [p.detach().clone() for p in parameters], np.inf, settings.patience
+    step = _Adam(flat, settings.learning_rate)
+    best, best_loss, patience = flat.clone(), np.inf, settings.patience
     for _ in range(settings.max_epochs):
         order, donors = torch.from_numpy(rng.permutation(seen)).to(device), torch.from_numpy(rng.permutation(seen))
         swapped = torch.from_numpy(_swapped(lesson.sensors, len(seen), settings.blurred_share, rng)).to(device)
@@ -95,17 +94,39 @@ def _trained(
         given = torch.where(swapped, values[donors.to(device)], wanted)
         for first in range(0, len(seen), size):
             batch = slice(first, first + size)
-            optimizer.zero_grad(set_to_none=True)
-            _loss(parameters, given[batch], wanted[batch]).backward()  # type: ignore[no-untyped-call]
-            optimizer.step()
-        with torch.no_grad():
-            loss = float(_loss(parameters, held_out, held_out))
+            flat.requires_grad = True
+            (gradient,) = torch.autograd.grad(_loss(_parameters(flat, shapes), given[batch], wanted[batch]), flat)
+            flat.requires_grad = False
+            step.take(flat, gradient)
+        loss = float(_loss(_parameters(flat, shapes), held_out, held_out))
         if loss < best_loss * (1 - _LEAST_GAIN):
-            best, best_loss, patience = [p.detach().clone() for p in parameters], loss, settings.patience
+            best, best_loss, patience = flat.clone(), loss, settings.patience
         elif (patience := patience - 1) == 0:
             break
-    arrays = [parameter.cpu().numpy().astype(np.float64) for parameter in best]
-    return DenseNetwork(tuple(arrays[::2]), tuple(arrays[1::2]))
+    learned = [parameter.cpu().numpy().astype(np.float64) for parameter in _parameters(best, shapes)]
+    return DenseNetwork(tuple(learned[::2]), tuple(learned[1::2]))
+
+
+class _Adam:
+    """Adam (Kingma and Ba, 2015) on one vector; torch's own loads its compiler first, which takes seconds."""
+
+    def __init__(self, flat: "torch.Tensor", rate: float) -> None:
+        self._mean, self._square = flat.new_zeros(flat.shape), flat.new_zeros(flat.shape)
+        self._rate, self._steps = rate, 0
+
+    def take(self, flat: "torch.Tensor", gradient: "torch.Tensor") -> None:
+        """Move ``flat`` by one step, in place."""
+        self._steps += 1
+        self._mean.lerp_(gradient, 1 - _DECAY)
+        self._square.mul_(_SQUARE_DECAY).addcmul_(gradient, gradient, value=1 - _SQUARE_DECAY)
+        typical = (self._square / (1 - _SQUARE_DECAY**self._steps)).sqrt_().add_(_NEVER_ZERO)
+        flat.addcdiv_(self._mean, typical, value=-self._rate / (1 - _DECAY**self._steps))
+
+
+def _parameters(flat: "torch.Tensor", shapes: list[tuple[int, ...]]) -> "list[torch.Tensor]":
+    """Weights and biases, layer by layer, as views of one vector."""
+    parts = flat.split([int(np.prod(shape)) for shape in shapes])  # type: ignore[no-untyped-call]
+    return [part.view(shape) for part, shape in zip(parts, shapes, strict=True)]
 
 
 def _swapped(sensors: NDArray[np.bool_], rows: int, share: float, rng: np.random.Generator) -> NDArray[np.bool_]:

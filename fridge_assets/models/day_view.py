@@ -44,8 +44,8 @@ _QUERY = f"""
 def day_means(connection: duckdb.DuckDBPyConnection, ends: pd.DataFrame, settings: Settings) -> pd.DataFrame:
     """The mean of each feature over the windows of the day up to ``window_end``, null where all of them are.
 
-    Windows with a completeness below ``scoring.min_completeness`` do not count. A fleet that has not run for a day
-    yet has the mean of what there is.
+    Windows with a completeness below ``scoring.min_completeness`` do not count, nor do values beyond ten million,
+    which no sensor gives. A fleet that has not run for a day yet has the mean of what there is.
 
     Args:
         connection: an open connection with the table ``device_features``.

@@ -86,7 +86,7 @@ class DbscanCohort:
         points, homes = _points(self.relative, rows, self.clip), self._home(rows)
         scores = np.empty(len(rows))
         for cohort, belonging in self._parts(rows):
-            scores[belonging] = self.clusterings[cohort].distances(points[belonging], homes[belonging])[0]
+            scores[belonging] = self.clusterings[cohort].distances(points[belonging], homes[belonging])
         return scores
 
     def explain(self, rows: pd.DataFrame, top: int) -> Explanation:
@@ -99,8 +99,7 @@ class DbscanCohort:
         parts = np.zeros_like(points)
         for cohort, belonging in self._parts(rows):
             clustering = self.clusterings[cohort]
-            _, nearest = clustering.distances(points[belonging], homes[belonging])
-            moved = points[belonging] - clustering.cores[nearest].mean(axis=1)
+            moved = points[belonging] - clustering.nearest_cores(points[belonging], homes[belonging])
             parts[belonging] = clustering.contributions(moved) / clustering.eps**2
         groups = sensor_groups(self.features)
         strengths = np.sqrt(np.maximum(np.column_stack([parts[:, own].sum(axis=1) for own, _ in groups]), 0.0))

@@ -23,6 +23,8 @@ _LEAST_PRESENT = 0.5
 _FAR_OUT = 3.0
 _CHANCE = 1e-3
 _SMALLEST_BLOCK = 20
+_LEAST_LEFT = 0.25
+"""Share of the rows outside of a time block that must be left to fit on, once those that overlap with it are not."""
 
 
 class NotEnoughTrainingRows(FridgeError):
@@ -172,21 +174,46 @@ def _unseen_raw_scores(
     """Raw scores of windows that the model scoring them has not seen, and how they came about.
 
     A model knows its own training rows too well, above all one that keeps statistics of each device, and
-    would flag new windows of healthy devices far more often than 1 %.
+    would flag new windows of healthy devices far more often than 1 %. A block is passed over where too few days
+    are left once those that overlap with it are not fitted on.
     """
     folds = settings.calibration.folds
     block = time_blocks(rows["window_end"], folds)
     if np.bincount(block, minlength=folds).min() < _SMALLEST_BLOCK:
         return model.raw_scores(rows), f"its own training rows: too few windows for {folds} time blocks"
-    raw = np.empty(len(rows))
+    raw = np.full(len(rows), np.nan)
+    used = 0
     for number in range(folds):
         unseen = block == number
-        partial = model_class.fit(rows[~unseen], features, settings, settings.training.seed)
+        known = ~unseen
+        if model_class.view == "day":
+            known = _apart(rows["window_end"], unseen, settings)
+        if known.sum() < _LEAST_LEFT * (~unseen).sum():
+            continue
+        partial = model_class.fit(rows[known], features, settings, settings.training.seed)
         raw[unseen] = partial.raw_scores(rows[unseen])
-    device, _ = pd.factorize(rows["device_id"])
-    trusted = trustworthy(raw, device, settings)
-    said = f"unseen rows: {folds} time blocks, each scored by a model fitted on the others"
-    return raw[trusted], f"{said}; {len(raw) - int(trusted.sum())} rows of failing devices left out"
+        used += 1
+    if used == 0:
+        return model.raw_scores(rows), f"its own training rows: too few days apart from each of {folds} time blocks"
+    judged = np.flatnonzero(~np.isnan(raw))
+    device, _ = pd.factorize(rows["device_id"].iloc[judged])
+    trusted = judged[trustworthy(raw[judged], device, settings)]
+    blocks = f"{folds} time blocks" if used == folds else f"{used} of {folds} time blocks"
+    said = f"unseen rows: {blocks}, each scored by a model fitted on the others"
+    if model_class.view == "day":
+        said += " but for days that overlap with it"
+    return raw[trusted], f"{said}; {len(judged) - len(trusted)} rows of failing devices left out"
+
+
+def _apart(window_end: pd.Series, unseen: NDArray[np.bool_], settings: Settings) -> NDArray[np.bool_]:
+    """Which days have no window in common with those of the block of ``unseen`` ones, shape (n,).
+
+    Days that end an hour apart are nearly the same day: a model that knows one of them has seen the other, too
+    (purged cross-validation: Lopez de Prado, 2018, section 7.4).
+    """
+    block, day = window_end[unseen], settings.dbscan.day
+    apart: NDArray[np.bool_] = ((window_end <= block.min() - day) | (window_end >= block.max() + day)).to_numpy()
+    return apart
 
 
 def _metrics(calibration: Calibration, raw: NDArray[np.float64], settings: Settings) -> dict[str, float]:

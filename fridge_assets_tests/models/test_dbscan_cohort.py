@@ -44,7 +44,7 @@ def test_dense_regions_are_clusters_and_a_point_is_as_far_as_from_its_own() -> N
     left, right = clustering.nearest_clusters(np.array([[0.0] * 3, [8.0] * 3]))
     assert {left, right} == {0, 1}
     here = np.zeros((3, 3))
-    distances, _ = clustering.distances(here, np.array([left, right, ANY]))
+    distances = clustering.distances(here, np.array([left, right, ANY]))
     assert distances[0] == distances[2] < 1
     assert distances[1] * clustering.eps == pytest.approx(8 * np.sqrt(3), rel=0.05)
 
@@ -53,12 +53,12 @@ def test_points_too_few_to_be_dense_are_one_cluster() -> None:
     clustering = Clustering.fit(blobs(5, 0.0), DbscanSettings())
     assert len(clustering.cores) == 5
     assert set(clustering.clusters) == {0}
-    assert np.isfinite(clustering.distances(np.zeros((1, 3)), np.array([0]))[0]).all()
+    assert np.isfinite(clustering.distances(np.zeros((1, 3)), np.array([0]))).all()
 
 
 def test_where_everything_is_one_point_distances_are_finite() -> None:
     clustering = Clustering.fit(np.ones((40, 3)), DbscanSettings())
-    distances, _ = clustering.distances(np.ones((2, 3)), np.array([0, ANY]))
+    distances = clustering.distances(np.ones((2, 3)), np.array([0, ANY]))
     assert distances.tolist() == [0.0, 0.0]
 
 

@@ -10,6 +10,7 @@ from fridge_assets.contracts.device_features import MODEL_FEATURES
 from fridge_assets.errors import FridgeError
 from fridge_assets.models.base import ScoreModel
 from fridge_assets.models.calibration import Calibration
+from fridge_assets.models.dbscan_cohort import DbscanCohort
 from fridge_assets.models.families import families
 from fridge_assets.models.isolation_forest import FleetForest
 from fridge_assets.models.snapshot import canonical, content_hash, read_snapshot, write_snapshot
@@ -41,7 +42,11 @@ def test_one_percent_of_windows_not_trained_on_is_flagged(model_class: type[Scor
     version = train(model_class, rows[trained_on], SETTINGS, NOW).version
     flagged = version.score(rows[~trained_on]) > version.metadata.threshold
     assert 0.003 < flagged.mean() < 0.02
-    assert version.metadata.training.calibrated_on.startswith("unseen rows: 3 time blocks")
+    said = version.metadata.training.calibrated_on
+    if model_class.view == "window":
+        assert said.startswith("unseen rows: 3 time blocks")
+    else:  # days within 36 hours overlap nearly all
+        assert said == "its own training rows: too few days apart from each of 3 time blocks"
 
 
 @pytest.mark.parametrize("windows", [1, 2, 3, 4])
@@ -97,6 +102,34 @@ def test_a_single_moment_is_calibrated_on_itself_and_says_so(rows: pd.DataFrame)
     moment = feature_rows(devices=80, windows=1)
     version = train(StatisticalBaseline, moment, SETTINGS, NOW).version
     assert version.metadata.training.calibrated_on.startswith("its own training rows")
+
+
+def test_days_are_calibrated_on_blocks_that_share_no_window_with_what_was_fitted(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    days = feature_rows(devices=8, windows=4 * 24 * 6)[::8].reset_index(drop=True)  # one every two hours, six days
+    fitted, judged = [], []
+    fit, raw_scores = DbscanCohort.fit, DbscanCohort.raw_scores
+
+    def remember(rows: pd.DataFrame, features: tuple[str, ...], settings: Settings, seed: int) -> DbscanCohort:
+        fitted.append(rows["window_end"])
+        return fit(rows, features, settings, seed)
+
+    def remember_too(model: DbscanCohort, rows: pd.DataFrame) -> np.ndarray:
+        judged.append(rows["window_end"])
+        return raw_scores(model, rows)
+
+    monkeypatch.setattr(DbscanCohort, "fit", remember)
+    monkeypatch.setattr(DbscanCohort, "raw_scores", remember_too)
+    said = train(DbscanCohort, days, SETTINGS, NOW).version.metadata.training.calibrated_on
+    assert said.startswith("unseen rows: 3 time blocks, each scored by a model fitted on the others but for days that")
+    for known, unseen in zip(fitted[2:], judged[1:], strict=True):  # after self-cleaning and the final model
+        apart = (known.to_numpy()[:, None] - unseen.to_numpy()[None, :]) / np.timedelta64(1, "h")
+        assert np.abs(apart).min() >= 24
+
+    short = days[days["window_end"] <= days["window_end"].min() + pd.Timedelta(days=3.5)]
+    said = train(DbscanCohort, short, SETTINGS, NOW).version.metadata.training.calibrated_on
+    assert said.startswith("unseen rows: 2 of 3 time blocks")  # around the middle one too little is left
 
 
 def test_features_that_half_of_the_windows_lack_are_not_used(rows: pd.DataFrame) -> None:
