@@ -7,6 +7,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from fridge_assets.models.families import FAMILIES
 from fridge_assets_tests.cli.readings import write_csv
 from fridge_assets_tests.cli.typed import typed
 from fridge_assets_tests.scenarios.fixtures import FIRST_HOUR
@@ -61,13 +62,16 @@ def test_alerts_for_programs_and_the_story_of_one(place: Place) -> None:
 def test_models_for_programs(place: Place) -> None:
     versions = said_json(place, "models", "list")
     assert isinstance(versions, list)
-    assert [(row["family"], row["version"], row["stage"]) for row in versions] == [
-        ("isolation_forest", "1.0.0", "release"),
-        ("statistical_baseline", "1.0.0", "release"),
+    assert [(row["family"], row["version"], row["stage"], row["scores"]) for row in versions] == [
+        (family, "1.0.0", "release", "everywhere") for family in sorted(FAMILIES)
     ]
     shown = said_json(place, "models", "show", "statistical_baseline")
     assert isinstance(shown, dict)
-    assert shown["training"]["hash"] == versions[1]["training_hash"]
+    assert shown["training"]["hash"] == versions[3]["training_hash"]
+    (promoted,) = said_json(place, "models", "history", "statistical_baseline")
+    assert (promoted["action"], promoted["version"]) == ("promote", "1.0.0")
+    again = said_json(place, "models", "reproduce", "statistical_baseline", "1.0.0")
+    assert (again["differing"], again["training_hash"]) == (0, versions[3]["training_hash"])
 
 
 def test_doctor_for_programs(place: Place) -> None:
@@ -77,7 +81,10 @@ def test_doctor_for_programs(place: Place) -> None:
     assert {"installation", "warehouse", "models", "landing files"} <= {finding["what"] for finding in findings}
 
 
-@pytest.mark.parametrize("words", [["status", *AS_OF], ["alerts", "list"], ["models", "list"], ["doctor"]])
+@pytest.mark.parametrize(
+    "words",
+    [["status", *AS_OF], ["alerts", "list"], ["models", "list"], ["models", "card", "isolation_forest"], ["doctor"]],
+)
 def test_people_get_tables_and_sentences_without_tracebacks(place: Place, words: list[str]) -> None:
     code, said, error = typed(place.root, *words)
     assert (code, error) == (0, "")

@@ -9,11 +9,13 @@ import pandas as pd
 import pytest
 
 from fridge_assets.contracts import DEVICE_ALERTS, DEVICE_STATUS, MODEL_SCORES
+from fridge_assets.deployment.store import Deployments
 from fridge_assets.errors import FridgeError
 from fridge_assets.features.compute import compute_features
 from fridge_assets.fleet.doctor import Finding, examine
 from fridge_assets.fleet.export import export_dataset
 from fridge_assets.fleet.overview import Overview, fleet_overview
+from fridge_assets.models.lifecycle import ModelLifecycle
 from fridge_assets.models.registry import ModelRegistry
 from fridge_assets.readings.ingest import ingest
 from fridge_assets.settings import Settings
@@ -38,7 +40,7 @@ class Folder(NamedTuple):
     def overview(self, as_of: str = "") -> Overview:
         return fleet_overview(self.warehouse, self.operations, self.landing, as_of, self.settings)
 
-    def findings(self, models: ModelRegistry) -> dict[str, Finding]:
+    def findings(self, models: ModelLifecycle) -> dict[str, Finding]:
         return {f.what: f for f in examine(self.warehouse, self.landing, models, self.settings)}
 
 
@@ -83,10 +85,11 @@ def filled(tmp_path_factory: pytest.TempPathFactory) -> Folder:
 
 
 @pytest.fixture(scope="module")
-def models(tmp_path_factory: pytest.TempPathFactory) -> ModelRegistry:
+def models(tmp_path_factory: pytest.TempPathFactory) -> ModelLifecycle:
     """A registry without any version; creating its database takes seconds, so that all folders share it."""
     folder = tmp_path_factory.mktemp("models")
-    return ModelRegistry(f"sqlite:///{folder / 'mlflow.db'}", folder / "models")
+    registry = ModelRegistry(f"sqlite:///{folder / 'mlflow.db'}", folder / "models")
+    return ModelLifecycle(registry, Deployments(Operations(f"sqlite:///{folder / 'operations.db'}")))
 
 
 # --- export
@@ -165,7 +168,7 @@ def test_overview_judges_ages_now_unless_told_otherwise(filled: Folder) -> None:
 
 
 def test_doctor_finds_nothing_broken_in_an_empty_folder_and_says_what_comes_next(
-    empty: Folder, models: ModelRegistry
+    empty: Folder, models: ModelLifecycle
 ) -> None:
     findings = empty.findings(models)
     assert {f.verdict for f in findings.values()} == {"ok", "note"}
@@ -175,7 +178,7 @@ def test_doctor_finds_nothing_broken_in_an_empty_folder_and_says_what_comes_next
     assert "device_registry.csv" in findings["device registry"].detail
 
 
-def test_doctor_shows_refused_files_and_old_scores(filled: Folder, models: ModelRegistry) -> None:
+def test_doctor_shows_refused_files_and_old_scores(filled: Folder, models: ModelLifecycle) -> None:
     findings = filled.findings(models)
     assert findings["landing files"].verdict == "note"
     assert "1 refused, for example: torn.csv is empty" in findings["landing files"].detail
@@ -184,7 +187,7 @@ def test_doctor_shows_refused_files_and_old_scores(filled: Folder, models: Model
     assert findings["clock"].verdict == "ok"
 
 
-def test_doctor_notes_readings_from_the_future(tmp_path: Path, models: ModelRegistry) -> None:
+def test_doctor_notes_readings_from_the_future(tmp_path: Path, models: ModelLifecycle) -> None:
     folder = folder_at(tmp_path)
     with folder.warehouse.transaction() as connection:
         connection.execute(
@@ -195,7 +198,7 @@ def test_doctor_notes_readings_from_the_future(tmp_path: Path, models: ModelRegi
     assert "ahead of this machine" in clock.detail
 
 
-def test_doctor_names_what_is_broken_and_looks_at_everything_else(tmp_path: Path, models: ModelRegistry) -> None:
+def test_doctor_names_what_is_broken_and_looks_at_everything_else(tmp_path: Path, models: ModelLifecycle) -> None:
     folder = folder_at(tmp_path)
     (tmp_path / "device_registry.csv").write_text("device_id\nd1\n")
     folder.settings.warehouse_file.write_bytes(b"x" * 10_000)
@@ -207,7 +210,7 @@ def test_doctor_names_what_is_broken_and_looks_at_everything_else(tmp_path: Path
     assert findings["landing files"].verdict == "ok"
 
 
-def test_doctor_of_a_damaged_operations_store_names_it(tmp_path: Path, models: ModelRegistry) -> None:
+def test_doctor_of_a_damaged_operations_store_names_it(tmp_path: Path, models: ModelLifecycle) -> None:
     folder = folder_at(tmp_path)
     (tmp_path / "operations.db").write_bytes(b"not a database" * 100)
     assert any(
