@@ -232,7 +232,6 @@ class CanarySettings(Group):
     chance: float = Field(
         1e-3, gt=0, lt=1, description="and, where devices are counted, if chance alone gives it more rarely than this"
     )
-    runs_per_day: int = Field(24, ge=1, description="scoring runs a day, for the prediction of alerts")
     windows_needed: int = Field(3, ge=1, description="newest compared windows that must all pass before a release")
     watched_runs: int = Field(
         3, ge=0, description="windows in which a new release is held against the one before it (SPEC 3)"

@@ -27,6 +27,7 @@ class CanaryInput:
         twin: the same of the released version's training rows fitted under another seed.
         candidate_threshold: the candidate flags scores above it.
         production_threshold: production and its twin flag scores above it.
+        runs_per_day: how often the family scores.
         now: recorded as ``created_at``.
     """
 
@@ -39,6 +40,7 @@ class CanaryInput:
     twin: pd.DataFrame
     candidate_threshold: float
     production_threshold: float
+    runs_per_day: int
     now: datetime
 
 

@@ -136,8 +136,8 @@ def compare(scores: CanaryInput, settings: Settings) -> CanaryReport:
         reason=_reason(compared, metrics, verdict),
         entered=entered,
         left=left,
-        candidate=_outlook(compared.candidate, thresholds[0], settings) if shown else None,
-        production=_outlook(compared.production, thresholds[1], settings) if shown else None,
+        candidate=_outlook(compared.candidate, thresholds[0], scores.runs_per_day, settings) if shown else None,
+        production=_outlook(compared.production, thresholds[1], scores.runs_per_day, settings) if shown else None,
         created_at=scores.now,
     )
 
@@ -175,12 +175,11 @@ def _names(compared: Compared, positions: np.ndarray) -> tuple[str, ...]:
     return tuple(str(device) for device in compared.devices[positions])
 
 
-def _outlook(scores: Scores, threshold: float, settings: Settings) -> RoleOutlook:
+def _outlook(scores: Scores, threshold: float, runs_per_day: int, settings: Settings) -> RoleOutlook:
     flagged = scores[scores > threshold]
     above = [flagged.size, *(int((flagged > mark).sum()) for mark in _marks(settings.alerts)), 0]
     per_day = {
-        severity: float((above[rank] - above[rank + 1]) * settings.canary.runs_per_day)
-        for rank, severity in enumerate(SEVERITIES)
+        severity: float((above[rank] - above[rank + 1]) * runs_per_day) for rank, severity in enumerate(SEVERITIES)
     }
     return RoleOutlook(flagged.size / scores.size, per_day)
 

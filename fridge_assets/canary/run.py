@@ -14,7 +14,7 @@ from fridge_assets.canary.report import CanaryReport, compare
 from fridge_assets.canary.store import windows_watched
 from fridge_assets.deployment.state import Deployment
 from fridge_assets.features.compute import newest_window_end
-from fridge_assets.models.families import FAMILIES
+from fridge_assets.models.families import FAMILIES, RUNS_PER_DAY
 from fridge_assets.models.lifecycle import ModelLifecycle
 from fridge_assets.models.reproduce import twin_of
 from fridge_assets.models.version import ModelVersion
@@ -125,6 +125,7 @@ def compare_pairs(
             twin=_scores(partial(twin_of, models.registry, production, settings), rows),
             candidate_threshold=candidate.metadata.threshold,
             production_threshold=production.metadata.threshold,
+            runs_per_day=RUNS_PER_DAY[pair.family],
             now=compared_at,
         )
         yield Comparison(pair, given, compare(given, settings), canary_scores_frame(given))

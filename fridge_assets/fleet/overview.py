@@ -8,9 +8,10 @@ import duckdb
 import pandas as pd
 
 from fridge_assets.alerting.store import open_alert_summary
+from fridge_assets.models.families import HOURLY_FAMILIES
 from fridge_assets.moments import parse_moment, spoken
 from fridge_assets.settings import Settings
-from fridge_assets.staleness.tiers import tier_of
+from fridge_assets.staleness.tiers import daily_tier_of, tier_of
 from fridge_assets.stores.frames import query
 from fridge_assets.stores.landing import Landing
 from fridge_assets.stores.operations import Operations
@@ -85,13 +86,22 @@ def fleet_overview(
 def _scores(connection: duckdb.DuckDBPyConnection, now: datetime, settings: Settings) -> pd.DataFrame:
     runs = query(
         connection,
-        "SELECT family, model_version AS version, window_end, scored_at, rows AS devices, "
-        "rows / greatest(active_devices, 1) AS coverage, flagged, left_out FROM score_runs "
-        "QUALIFY row_number() OVER (PARTITION BY family ORDER BY window_end DESC, scored_at DESC) = 1 ORDER BY family",
-    )
+        # A run has a row for each version that scored somewhere.
+        "SELECT family, string_agg(model_version, ', ' ORDER BY model_version) AS version, window_end, "
+        "max(scored_at) AS scored_at, sum(rows)::BIGINT AS devices, "
+        "sum(rows) / greatest(sum(active_devices), 1) AS coverage, sum(flagged)::BIGINT AS flagged, "
+        "string_agg(left_out, '; ' ORDER BY model_version) FILTER (left_out <> '') AS left_out "
+        "FROM score_runs GROUP BY family, window_end, run_id "
+        "QUALIFY row_number() OVER (PARTITION BY family ORDER BY window_end DESC, max(scored_at) DESC) = 1 "
+        "ORDER BY family",
+    ).fillna({"left_out": ""})
     ages = [now - moment.to_pydatetime() for moment in runs["scored_at"]]
     runs.insert(4, "age", [spoken(age) for age in ages])
-    runs.insert(5, "tier", [tier_of(moment.to_pydatetime(), now, settings.staleness) for moment in runs["scored_at"]])
+    tiers = [
+        (tier_of if family in HOURLY_FAMILIES else daily_tier_of)(moment.to_pydatetime(), now, settings.staleness)
+        for family, moment in zip(runs["family"], runs["scored_at"], strict=True)
+    ]
+    runs.insert(5, "tier", tiers)
     return runs
 
 

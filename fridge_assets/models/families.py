@@ -14,6 +14,9 @@ FAMILIES: dict[str, type[ScoreModel]] = {
 HOURLY_FAMILIES = (FleetForest.family, StatisticalBaseline.family)
 """Families that score every hour; the others score once a day."""
 
+RUNS_PER_DAY = {family: 24 if family in HOURLY_FAMILIES else 1 for family in FAMILIES}
+"""Family name → how often it scores."""
+
 
 def families() -> dict[str, type[ScoreModel]]:
     """Family name → class, in the order in which they are shown."""

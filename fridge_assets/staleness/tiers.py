@@ -34,6 +34,14 @@ def tier_of(scored_at: datetime | None, now: datetime, settings: StalenessSettin
     return "very_stale" if age < settings.expired else "expired"
 
 
+def daily_tier_of(scored_at: datetime, now: datetime, settings: StalenessSettings) -> Tier:
+    """Tier of a daily model's scores: late once it should have scored again, expired once they no longer count."""
+    age = now - scored_at
+    if age < settings.daily_stale:
+        return "fresh"
+    return "stale" if age < settings.daily_expired else "expired"
+
+
 def serving_window(settings: StalenessSettings) -> FreshnessWindow:
     """Freshness of what an hourly run keeps up to date: warns when stale, fails when very stale."""
     return FreshnessWindow(settings.stale, settings.very_stale)

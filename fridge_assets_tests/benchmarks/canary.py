@@ -189,7 +189,7 @@ def given(candidate: pd.Series, production: pd.Series, twin: pd.Series, window: 
     frames = [pd.DataFrame({"device_id": s.index, "score": s.to_numpy()}) for s in (candidate, production, twin)]
     threshold = Settings().calibration.threshold
     return CanaryInput("isolation_forest", "candidate", "production", END - window * QUARTER, *frames,
-                       threshold, threshold, END)  # fmt: skip
+                       threshold, threshold, 24, END)  # fmt: skip
 
 
 def values(reports: list[CanaryReport], metric: int) -> list[float]:

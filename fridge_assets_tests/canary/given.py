@@ -44,4 +44,4 @@ def given(
     if twin is None:
         twin = near(held) if isinstance(held, np.ndarray) else held
     frames = [scores if isinstance(scores, pd.DataFrame) else frame(scores) for scores in (candidate, held, twin)]
-    return CanaryInput("isolation_forest", "1.1.0", "1.0.0", window_end, *frames, 0.6, 0.6, NOW)
+    return CanaryInput("isolation_forest", "1.1.0", "1.0.0", window_end, *frames, 0.6, 0.6, 24, NOW)

@@ -68,13 +68,25 @@ def filled(tmp_path_factory: pytest.TempPathFactory) -> Folder:
         replace_all(connection, MODEL_SCORES, MODEL_SCORES.to_arrow(MODEL_SCORES.sample(3)))
         status = DEVICE_STATUS.sample(2).assign(health_status=["healthy", "critical"])
         replace_all(connection, DEVICE_STATUS, DEVICE_STATUS.to_arrow(status))
-        for run, scored_at in (("old", moment(-60)), ("new", moment(48))):
+        for run, scored_at, family, version, scored in (
+            ("old", moment(-60), "isolation_forest", "2.0.0", 4),
+            ("new", moment(48), "isolation_forest", "2.0.0", 2),
+            ("new", moment(48), "isolation_forest", "2.1.0", 1),
+            ("daily", moment(-20 * 60), "autoencoder", "1.0.0", 4),
+        ):
             connection.execute(
-                "INSERT INTO score_runs BY NAME SELECT $run AS score_run_id, 'isolation_forest' AS family, "
-                "'isolation_forest_v2' AS model_id, '2.0.0' AS model_version, $end AS window_end, "
-                "$scored_at AS scored_at, 3 AS rows, 1 AS flagged, 4 AS active_devices, '' AS left_out, "
+                "INSERT INTO score_runs BY NAME SELECT $run || $version AS score_run_id, $family AS family, "
+                "$family || '_v2' AS model_id, $version AS model_version, $end AS window_end, "
+                "$scored_at AS scored_at, $scored AS rows, 1 AS flagged, 2 AS active_devices, '' AS left_out, "
                 "$run AS run_id, true AS published",
-                {"run": run, "end": scored_at - timedelta(minutes=3), "scored_at": scored_at},
+                {
+                    "run": run,
+                    "family": family,
+                    "version": version,
+                    "end": scored_at - timedelta(minutes=3),
+                    "scored_at": scored_at,
+                    "scored": scored,
+                },
             )
     alert = DEVICE_ALERTS.sample(1).assign(
         device_id="d1", severity="HIGH", status="OPEN", suppressed=False, alert_type="ANOMALY_DETECTED"
@@ -149,9 +161,10 @@ def test_overview_of_an_empty_folder_has_nothing(empty: Folder) -> None:
 def test_overview_of_a_filled_folder_has_ages_tiers_coverage_health_alerts_and_files(filled: Folder) -> None:
     overview = filled.overview(moment(48 + 60).isoformat())
     assert (overview.newest_reading, overview.newest_features) == (moment(40), moment(45))
-    (run,) = overview.scores.to_dict(orient="records")
-    assert (run["family"], run["version"], run["age"], run["tier"]) == ("isolation_forest", "2.0.0", "1 h", "stale")
-    assert (run["devices"], run["coverage"], run["flagged"]) == (3, 0.75, 1)
+    daily, run = overview.scores.to_dict(orient="records")
+    assert (run["family"], run["version"], run["tier"]) == ("isolation_forest", "2.0.0, 2.1.0", "stale")
+    assert (run["devices"], run["coverage"], run["flagged"], run["age"]) == (3, 0.75, 2, "1 h")
+    assert (daily["family"], daily["tier"]) == ("autoencoder", "fresh")
     shown = overview.as_dict()
     assert shown["health"] == [{"health": "critical", "devices": 1}, {"health": "healthy", "devices": 1}]
     assert shown["open_alerts"] == [{"severity": "HIGH", "devices": 1}]

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from fridge_assets.settings import StalenessSettings
-from fridge_assets.staleness.tiers import FreshnessWindow, expiry_window, serving_window, tier_of
+from fridge_assets.staleness.tiers import FreshnessWindow, daily_tier_of, expiry_window, serving_window, tier_of
 
 NOW = datetime(2026, 6, 1, 12, tzinfo=UTC)
 TICK = timedelta(microseconds=1)
@@ -27,6 +27,19 @@ TICK = timedelta(microseconds=1)
 )
 def test_tier_changes_exactly_at_one_two_and_four_hours(age: timedelta, tier: str) -> None:
     assert tier_of(NOW - age, NOW, StalenessSettings()) == tier
+
+
+@pytest.mark.parametrize(
+    ("age", "tier"),
+    [
+        (timedelta(hours=25) - TICK, "fresh"),
+        (timedelta(hours=25), "stale"),
+        (timedelta(hours=26) - TICK, "stale"),
+        (timedelta(hours=26), "expired"),
+    ],
+)
+def test_daily_scores_are_late_after_25_hours_and_do_not_count_after_26(age: timedelta, tier: str) -> None:
+    assert daily_tier_of(NOW - age, NOW, StalenessSettings()) == tier
 
 
 def test_scores_that_do_not_exist_are_expired() -> None:
