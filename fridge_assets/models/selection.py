@@ -112,7 +112,7 @@ def _choose_windows(
         apart = max(round(settings.dbscan.spacing.total_seconds() / length), 1)
         day = settings.dbscan.day.total_seconds()
         # The means of a day cut short scatter more, and would pass for what is usual.
-        oldest += day if span["newest"] - oldest >= 2 * day else 0.0
+        oldest += day if span["newest"] - oldest + length >= 2 * day else 0.0
     windows = round((span["newest"] - oldest) / length) + 1
     return query(
         connection,
