@@ -25,6 +25,7 @@ from rich.table import Table
 
 from fridge_assets.automation.environment import process_environment
 from fridge_assets.automation.instance import open_instance
+from fridge_assets.models.families import HOURLY_FAMILIES
 from fridge_assets.settings import Settings
 from fridge_assets.simulation import Fleet, mixed_faults, simulate_registry, write_fleet
 from fridge_assets_tests.benchmarks.measured import Measured, measure
@@ -59,7 +60,7 @@ def main() -> int:
         settings = Settings(data_dir=Path(folder) / "data")
         readings, seconds = simulate(settings, devices, Path(folder) / "next hour")
         CONSOLE.print(f"Simulated {devices:,} devices for 2 hours, {readings:,} readings, in {seconds:.0f} s.")
-        prepared = succeed(fridge_assets(settings, "train", "--as-of", moment(END - HOUR)))
+        prepared = succeed(fridge_assets(settings, "train", *HOURLY_FAMILIES, "--as-of", moment(END - HOUR)))
         CONSOLE.print(f"Prepared: ingested the first hour and trained on it in {prepared.seconds:.0f} s.")
         files = land(settings, Path(folder) / "next hour")
         started = time.time()

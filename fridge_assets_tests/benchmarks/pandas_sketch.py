@@ -17,11 +17,14 @@ import pandas as pd
 from fridge_assets.alerting.severity import name_of, severity_rank
 from fridge_assets.contracts.device_features import AGGREGATIONS
 from fridge_assets.contracts.sensor_readings import BOOLEAN_SENSORS, NUMERIC_SENSORS, SENSORS
+from fridge_assets.deployment.store import Deployments
 from fridge_assets.fleet.registry import active_devices, read_registry, with_cohort
-from fridge_assets.models.families import FAMILIES
+from fridge_assets.models.families import HOURLY_FAMILIES
+from fridge_assets.models.lifecycle import ModelLifecycle
 from fridge_assets.models.registry import ModelRegistry
 from fridge_assets.models.version import ModelVersion
 from fridge_assets.settings import Settings
+from fridge_assets.stores.operations import Operations
 
 _GROUP = ["device_id", "window_start"]
 
@@ -141,11 +144,18 @@ def run(settings: Settings, files: list[Path], now: datetime, folder: Path) -> d
         latest = computed[computed["window_end"] == computed.loc[computed["window_end"] <= now, "window_end"].max()]
         devices = with_cohort(active_devices(registry))[["device_id", "cohort"]]
         scorable = latest[latest["sensor_completeness"] >= settings.scoring.min_completeness].merge(devices)
-        models = ModelRegistry(settings.mlflow_database, settings.models_dir)
+        operations = Operations(settings.operations_database, settings.operations.lock_wait)
+        registry_of_models = ModelRegistry(settings.mlflow_database, settings.models_dir)
+        models = ModelLifecycle(registry_of_models, Deployments(operations))
         scores = pd.concat(
             [
-                score(models.load(models.require_released(family)), scorable, now, settings.scoring.top_contributors)
-                for family in FAMILIES
+                score(
+                    models.registry.load(models.require_serving(family)),
+                    scorable,
+                    now,
+                    settings.scoring.top_contributors,
+                )
+                for family in HOURLY_FAMILIES
             ]
         )
         scores.to_parquet(folder / "model_scores.parquet", index=False)
