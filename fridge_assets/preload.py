@@ -3,7 +3,7 @@
 import matplotlib.figure
 import mlflow.tracking
 import scipy.stats
-import sklearn.ensemble
+import sklearn.tree
 
 import fridge_assets.definitions
 from fridge_assets.contracts.expectations import batch_definition

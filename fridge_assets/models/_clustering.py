@@ -8,7 +8,6 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial.distance import cdist
-from sklearn.cluster import DBSCAN
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from fridge_assets.models._dense_network import DenseNetwork
@@ -49,6 +48,8 @@ class Clustering:
     @classmethod
     def fit(cls, points: Matrix, settings: DbscanSettings) -> Self:
         """Clusters of ``points``, shape (n, features), n ≥ 1; all of them are one cluster where none is dense."""
+        from sklearn.cluster import DBSCAN  # noqa: PLC0415 (a second, which only training pays)
+
         projection = _projection(points, settings.explained)
         projected = _project(points, projection)
         neighbours = min(settings.min_points, len(points))

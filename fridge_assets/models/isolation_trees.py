@@ -8,7 +8,6 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 from safetensors.numpy import load_file, save_file
-from sklearn.ensemble import IsolationForest
 from sklearn.tree._tree import Tree
 
 Matrix = NDArray[np.float64]
@@ -41,6 +40,8 @@ class IsolationTrees:
     @classmethod
     def grow(cls, rows: Matrix, trees: int, samples: int, seed: int) -> Self:
         """Trees on ``rows``, shape (n, features), each on ``samples`` of them."""
+        from sklearn.ensemble import IsolationForest  # noqa: PLC0415 (takes a while, which only training pays)
+
         samples = min(samples, len(rows))
         # Each tree has a seed of its own, so that growing them on all cores changes nothing.
         forest = IsolationForest(n_estimators=trees, max_samples=samples, random_state=seed, n_jobs=-1).fit(rows)
