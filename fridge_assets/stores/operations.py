@@ -5,10 +5,11 @@ live for one read or one transaction, so an :class:`Operations` may cross a fork
 """
 
 import sqlite3
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 
 import sqlalchemy as sa
@@ -40,6 +41,8 @@ __all__ = [
 ]
 
 _LOCK_WAIT = OperationsSettings().lock_wait
+
+_WAL_PAUSE = 0.01
 
 _MIGRATION_LOCK = 7_308_611_290
 """PostgreSQL advisory lock that lets one process migrate at a time."""
@@ -140,7 +143,7 @@ class Operations:
         if url.database and not url.database.startswith("file:"):
             writable_folder(Path(url.database).parent)
         engine = sa.create_engine(url, poolclass=NullPool, connect_args={"timeout": self._lock_wait})
-        sa.event.listen(engine, "connect", _prepare_sqlite)
+        sa.event.listen(engine, "connect", partial(_prepare_sqlite, self._lock_wait))
         sa.event.listen(engine, "begin", _begin_sqlite)
         return engine
 
@@ -234,11 +237,26 @@ def insert_missing(connection: Connection, table: sa.Table, rows: Sequence[Mappi
     connection.execute(insert(table).on_conflict_do_nothing(), rows)
 
 
-def _prepare_sqlite(connection: DBAPIConnection, _: ConnectionPoolEntry) -> None:
+def _prepare_sqlite(lock_wait: float, connection: DBAPIConnection, _: ConnectionPoolEntry) -> None:
     # The driver would begin transactions on its own, and too late; _begin_sqlite does it instead.
     connection.isolation_level = None
-    for pragma in ("journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=ON"):
+    _switch_to_wal(connection, lock_wait)
+    for pragma in ("synchronous=NORMAL", "foreign_keys=ON"):
         connection.execute(f"PRAGMA {pragma}").close()
+
+
+def _switch_to_wal(connection: DBAPIConnection, lock_wait: float) -> None:
+    """Switch a new database to its write-ahead log; SQLite itself does not wait for another process that does so."""
+    deadline = time.monotonic() + lock_wait
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode=WAL").close()
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() >= deadline:
+                raise
+            time.sleep(_WAL_PAUSE)
+        else:
+            return
 
 
 def _begin_sqlite(connection: Connection) -> None:
