@@ -14,8 +14,7 @@ from fridge_assets.stores.warehouse import Warehouse
 
 def proof_of(models: ModelLifecycle, warehouse: Warehouse, family: str, version: str, settings: Settings) -> Proof:
     """Whether ``version`` has passed against what scores now, and what is missing if not."""
-    state = models.deployments.of(family)
-    production = state.pinned or state.released
+    production = models.deployments.of(family).production
     if production is None or production == version:
         return Proof(passed=False, said="there is no other version to compare it with")
     rows = canary_reports(warehouse, family, (version, production))

@@ -68,9 +68,8 @@ def pairs_to_compare(state: Deployment, windows_watched: int, settings: Settings
         settings: group ``canary``.
     """
     pairs = []
-    production = state.pinned or state.released
-    if production and state.candidate and state.candidate != production:
-        pairs.append(Pair(state.family, state.candidate, production, "candidate"))
+    if state.production and state.candidate and state.candidate != state.production:
+        pairs.append(Pair(state.family, state.candidate, state.production, "candidate"))
     if state.watched_since and len(state.releases) > 1 and windows_watched < settings.canary.watched_runs:
         pairs.append(Pair(state.family, state.releases[-1], state.releases[-2], "new release"))
     return pairs

@@ -12,6 +12,8 @@ from fridge_assets.cli.context import Workplace
 from fridge_assets.cli.run import AsOf
 
 app = typer.Typer(no_args_is_help=True, help="Model versions: what they are, how they compare, which one scores.")
+OneFamily = Annotated[str | None, typer.Argument(help="Only this family.")]
+OneVersion = Annotated[str | None, typer.Argument(help="Semantic version; the one that scores when not given.")]
 Json = Annotated[bool, typer.Option("--json", help="Print as JSON.")]
 
 _VERSION_COLUMNS = ["family", "version", "stage", "scores", "trained_at", "rows", "training_hash"]
@@ -22,7 +24,7 @@ _LATEST_REPORTS = 10
 @app.command("list", epilog="Example: fridge-assets models list")
 def list_versions(
     context: typer.Context,
-    family: Annotated[str | None, typer.Argument(help="Only this family.")] = None,
+    family: OneFamily = None,
     as_json: Json = False,
 ) -> None:
     """Every version, its stage, where it scores and what it was trained on."""
@@ -54,7 +56,7 @@ def list_versions(
 def show(
     context: typer.Context,
     family: deploy.Family,
-    version: Annotated[str | None, typer.Argument(help="Semantic version; the one that scores when not given.")] = None,
+    version: OneVersion = None,
     as_json: Json = False,
 ) -> None:
     """All that a version says about itself."""
@@ -80,7 +82,7 @@ def show(
 def card(
     context: typer.Context,
     family: deploy.Family,
-    version: Annotated[str | None, typer.Argument(help="Semantic version; the one that scores when not given.")] = None,
+    version: OneVersion = None,
 ) -> None:
     """The card of a version, as Markdown, and where it lies with its plot."""
     models = context.obj.models
@@ -114,7 +116,7 @@ def reproduce(context: typer.Context, family: deploy.Family, version: deploy.Ver
 @app.command(epilog="Example: fridge-assets models history isolation_forest")
 def history(
     context: typer.Context,
-    family: Annotated[str | None, typer.Argument(help="Only this family.")] = None,
+    family: OneFamily = None,
     as_json: Json = False,
 ) -> None:
     """Every decision about a version: who, when, from what, to what and why."""
@@ -142,7 +144,7 @@ def history(
 @app.command(epilog="Example: fridge-assets models canary isolation_forest --run --as-of latest")
 def canary(
     context: typer.Context,
-    family: Annotated[str | None, typer.Argument(help="Only this family.")] = None,
+    family: OneFamily = None,
     run: Annotated[bool, typer.Option("--run", help="Compare on the latest window first.")] = False,
     as_of: AsOf = "",
     as_json: Json = False,

@@ -77,6 +77,11 @@ class Deployment:
         return self.releases[-1] if self.releases else None
 
     @property
+    def production(self) -> str | None:
+        """The version that scores where no rollout has reached, and that candidates are held against."""
+        return self.pinned or self.released
+
+    @property
     def candidate(self) -> str | None:
         """The version that is on its way to release: staged, or in some regions already."""
         return self.rollout.version if self.rollout else self.staged

@@ -7,7 +7,7 @@ import duckdb
 import pandas as pd
 
 from fridge_assets.contracts import DEVICE_STATUS, SITE_STATUS
-from fridge_assets.scoring.current import FAMILY_SQL, HOURLY_SQL
+from fridge_assets.models.families import FAMILY_SQL, HOURLY_SQL
 from fridge_assets.settings import Settings
 from fridge_assets.staleness.tiers import tier_of
 from fridge_assets.stores.frames import query

@@ -5,6 +5,7 @@ from datetime import datetime
 import duckdb
 import pandas as pd
 
+from fridge_assets.models.families import FAMILY_SQL
 from fridge_assets.settings import Settings
 from fridge_assets.stores.frames import query
 
@@ -25,10 +26,10 @@ def flagged_windows(
     """
     return query(
         connection,
-        """
+        f"""
 WITH scored AS (
   SELECT device_id, window_end, anomaly_score, anomaly_flag FROM model_scores
-  WHERE regexp_replace(model_id, '_v[0-9]+$', '') = $family AND window_end > $since AND window_end <= $now
+  WHERE {FAMILY_SQL} = $family AND window_end > $since AND window_end <= $now
 )
 SELECT device_id, window_end FROM scored WHERE anomaly_flag
 QUALIFY row_number() OVER (ORDER BY anomaly_score DESC, device_id, window_end)

@@ -14,6 +14,12 @@ FAMILIES: dict[str, type[ScoreModel]] = {
 HOURLY_FAMILIES = (FleetForest.family, StatisticalBaseline.family)
 """Families that score every hour; the others score once a day."""
 
+FAMILY_SQL = "regexp_replace(model_id, '_v[0-9]+$', '')"
+"""SQL of a score row's family: ``model_id`` without its major version."""
+
+HOURLY_SQL = f"{FAMILY_SQL} IN ({', '.join(repr(family) for family in HOURLY_FAMILIES)})"
+"""SQL of whether a score row is of a family that scores every hour."""
+
 RUNS_PER_DAY = {family: 24 if family in HOURLY_FAMILIES else 1 for family in FAMILIES}
 """Family name → how often it scores."""
 

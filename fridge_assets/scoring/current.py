@@ -5,15 +5,9 @@ from datetime import datetime
 import duckdb
 import pandas as pd
 
-from fridge_assets.models.families import HOURLY_FAMILIES
+from fridge_assets.models.families import FAMILY_SQL, HOURLY_SQL
 from fridge_assets.settings import Settings
 from fridge_assets.stores.frames import query
-
-FAMILY_SQL = "regexp_replace(model_id, '_v[0-9]+$', '')"
-"""Model family of a row: ``model_id`` without its major version."""
-
-HOURLY_SQL = f"{FAMILY_SQL} IN ({', '.join(repr(family) for family in HOURLY_FAMILIES)})"
-"""Whether a row is of a family that scores every hour."""
 
 
 def current_scores(connection: duckdb.DuckDBPyConnection, window_end: datetime, settings: Settings) -> pd.DataFrame:

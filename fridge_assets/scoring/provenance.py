@@ -6,8 +6,8 @@ import pandas as pd
 
 from fridge_assets.deployment.store import Deployments
 from fridge_assets.errors import FridgeError
+from fridge_assets.models.families import FAMILY_SQL
 from fridge_assets.moments import parse_moment
-from fridge_assets.scoring.current import FAMILY_SQL
 from fridge_assets.stores.frames import query
 from fridge_assets.stores.warehouse import Warehouse
 
@@ -23,7 +23,7 @@ def provenance(warehouse: Warehouse, deployments: Deployments, device_id: str, a
 
     Returns:
         ``family``, ``version``, ``window_end``, ``score``, ``flagged``, ``scored_at``, ``released_at``,
-        ``released_by`` (the last decision in favour of the version before it scored; null when there is none).
+        ``released_by`` (the last decision in favour of that version; null when there is none).
 
     Raises:
         FridgeError: the device has no score that old, or ``at`` is no moment.

@@ -7,6 +7,7 @@ import duckdb
 import pandas as pd
 
 from fridge_assets.contracts import MODEL_SCORES
+from fridge_assets.models.families import FAMILY_SQL
 from fridge_assets.scoring.score import scores_table
 from fridge_assets.stores.frames import query
 from fridge_assets.stores.warehouse import Warehouse
@@ -54,7 +55,8 @@ def _publish(connection: duckdb.DuckDBPyConnection, family: str, window_end: dat
     columns = ", ".join(MODEL_SCORES.column_names)
     parameters = {"window": window_end}
     connection.execute(
-        f"DELETE FROM model_scores WHERE window_end = $window AND model_id LIKE '{family}\\_v%' ESCAPE '\\'", parameters
+        f"DELETE FROM model_scores WHERE window_end = $window AND {FAMILY_SQL} = $family",
+        {**parameters, "family": family},
     )
     connection.execute(f"INSERT INTO model_scores SELECT {columns} FROM {table} WHERE window_end = $window", parameters)
     counted = connection.execute(f"SELECT count(*) FROM {table} WHERE window_end = $window", parameters).fetchall()
