@@ -121,7 +121,7 @@ def roll_back(state: Deployment, request: Request) -> Decision:
     if len(state.releases) < 2:
         raise NotAllowed(
             f"{state.family} has no release before {state.released or 'the first one'}",
-            "Train and promote another version, or pause the family.",
+            "Train and promote another version.",
         )
     return _decision(state, "roll_back", state.releases[-2], state.released, request)
 
