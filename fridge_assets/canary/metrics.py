@@ -1,4 +1,4 @@
-"""Four figures for how far the scores of one model are from production's on the same rows (SPEC 3.1)."""
+"""Figures for how far the scores of one model are from production's on the same rows (SPEC 3.1)."""
 
 from dataclasses import dataclass
 
@@ -82,24 +82,3 @@ def top_overlap(ours: Scores, production: Scores, settings: CanarySettings) -> f
     """Share of the highest devices that both name, 0…1."""
     theirs = highest(production, settings)
     return len(np.intersect1d(highest(ours, settings), theirs)) / len(theirs)
-
-
-def kl_divergence(ours: Scores, production: Scores, settings: CanarySettings) -> float:
-    """Kullback-Leibler divergence of the distribution of ``ours`` from production's, >= 0, in nat.
-
-    On bins between quantiles of production's scores, with ``settings.smoothing`` rows added to each. What is below
-    production's lowest score or above its highest has a bin of its own, and so has a score that many devices share:
-    a bin that merely began there would take in whatever lies above it.
-    """
-    quantiles = np.quantile(production, np.linspace(0.0, 1.0, settings.bins + 1), method="inverted_cdf")
-    edges, times = np.unique(quantiles, return_counts=True)
-    shared = edges[(times > 1) | (edges == edges[-1])]
-    edges = np.union1d(edges, np.nextafter(shared, np.inf))
-    p, q = (_shares(scores, edges, settings.smoothing) for scores in (ours, production))
-    return float(max((p * np.log(p / q)).sum(), 0.0))  # rounding may leave it a hair below
-
-
-def _shares(scores: Scores, edges: Scores, smoothing: float) -> Scores:
-    counts = np.bincount(np.searchsorted(edges, scores, side="right"), minlength=len(edges) + 1) + smoothing
-    shares: Scores = counts / counts.sum()
-    return shares

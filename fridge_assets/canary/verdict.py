@@ -7,8 +7,9 @@ from typing import Literal
 from scipy.stats import hypergeom
 
 from fridge_assets.canary.inputs import Compared
-from fridge_assets.canary.metrics import Scores, count_flags, highest, kl_divergence, score_difference, top_overlap
+from fridge_assets.canary.metrics import Scores, count_flags, highest, score_difference, top_overlap
 from fridge_assets.contracts.canary_reports import CANARY_METRICS, CANARY_VERDICTS
+from fridge_assets.scoring.distribution import kl_divergence
 from fridge_assets.settings import CanarySettings
 
 Verdict = Literal["pass", "inconclusive", "investigate", "review", "block"]
@@ -116,8 +117,9 @@ def _overlap(ours: Scores, production: Scores, twin: Scores | None, settings: Ca
 
 
 def _divergence(ours: Scores, production: Scores, twin: Scores | None, settings: CanarySettings) -> MetricResult:
-    limit, value = settings.max_kl, kl_divergence(ours, production, settings)
-    noise = None if twin is None else kl_divergence(twin, production, settings)
+    limit, bins = settings.max_kl, (settings.bins, settings.smoothing)
+    value = kl_divergence(ours, production, *bins)
+    noise = None if twin is None else kl_divergence(twin, production, *bins)
     return _result(
         ("kl_divergence", value, noise, limit),
         within=value < limit,

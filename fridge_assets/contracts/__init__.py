@@ -8,10 +8,12 @@ from fridge_assets.contracts.device_alerts import ALERT_EVENTS, DEVICE_ALERTS
 from fridge_assets.contracts.device_features import DEVICE_FEATURES, MODEL_FEATURES
 from fridge_assets.contracts.device_registry import DEVICE_REGISTRY
 from fridge_assets.contracts.device_status import DEVICE_STATUS
+from fridge_assets.contracts.model_monitoring import MODEL_MONITORING
 from fridge_assets.contracts.model_scores import MODEL_SCORES
 from fridge_assets.contracts.quarantined_readings import QUARANTINED_READINGS
 from fridge_assets.contracts.sensor_readings import SENSOR_READINGS, SENSORS
 from fridge_assets.contracts.site_status import SITE_STATUS
+from fridge_assets.contracts.withheld_scores import WITHHELD_SCORES
 
 __all__ = [
     "ALERT_EVENTS",
@@ -23,11 +25,13 @@ __all__ = [
     "DEVICE_REGISTRY",
     "DEVICE_STATUS",
     "MODEL_FEATURES",
+    "MODEL_MONITORING",
     "MODEL_SCORES",
     "QUARANTINED_READINGS",
     "SENSORS",
     "SENSOR_READINGS",
     "SITE_STATUS",
+    "WITHHELD_SCORES",
     "Column",
     "Contract",
 ]

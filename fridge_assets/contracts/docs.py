@@ -13,6 +13,8 @@ DATASETS: tuple[contracts.Contract, ...] = (
     contracts.MODEL_SCORES,
     contracts.CANARY_SCORES,
     contracts.CANARY_REPORTS,
+    contracts.WITHHELD_SCORES,
+    contracts.MODEL_MONITORING,
     contracts.DEVICE_ALERTS,
     contracts.ALERT_EVENTS,
     contracts.DEVICE_STATUS,

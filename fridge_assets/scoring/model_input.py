@@ -9,7 +9,7 @@ import pandas as pd
 from fridge_assets.contracts.device_features import MODEL_FEATURES
 from fridge_assets.errors import FridgeError
 from fridge_assets.models.base import View
-from fridge_assets.models.day_view import day_means
+from fridge_assets.models.day_view import latest_day_means
 from fridge_assets.moments import spoken
 from fridge_assets.settings import Settings
 from fridge_assets.stores.frames import query, registered
@@ -100,7 +100,7 @@ def read_model_input(
     }
     usable = rows[complete].reset_index(drop=True)
     if view == "day":
-        usable, short = _days(connection, usable, settings)
+        usable, short = _days(connection, window_end, usable, settings)
         left_out[f"fewer than {settings.dbscan.min_windows} usable windows in {spoken(settings.dbscan.day)}"] = short
     with_nulls = usable.loc[usable[list(MODEL_FEATURES)].isna().any(axis=1), ["device_id"]]
     recent = _most_recent_values(connection, with_nulls, window_end, settings)
@@ -108,10 +108,10 @@ def read_model_input(
 
 
 def _days(
-    connection: duckdb.DuckDBPyConnection, rows: pd.DataFrame, settings: Settings
+    connection: duckdb.DuckDBPyConnection, window_end: datetime, rows: pd.DataFrame, settings: Settings
 ) -> tuple[pd.DataFrame, list[str]]:
     """``rows`` with the means of their days, and the devices whose day has too few windows."""
-    days = day_means(connection, rows, settings).set_index("device_id").reindex(rows["device_id"])
+    days = latest_day_means(connection, window_end, rows, settings).set_index("device_id").reindex(rows["device_id"])
     short = ~(days["windows"] >= settings.dbscan.min_windows).to_numpy()
     means = rows.assign(**{name: days[name].to_numpy() for name in MODEL_FEATURES})
     return means[~short].reset_index(drop=True), rows.loc[short, "device_id"].tolist()

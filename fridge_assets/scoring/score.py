@@ -221,7 +221,7 @@ def _record_run(connection: duckdb.DuckDBPyConnection, report: ScoreReport, run_
     connection.execute("DELETE FROM score_runs WHERE score_run_id = $id", {"id": values["id"]})
     connection.execute(
         "INSERT INTO score_runs VALUES ($id, $family, $model_id, $version, $window, $scored_at, $rows, $flagged, "
-        "$active, $left_out, $run_id, false)",
+        "$active, $left_out, $run_id, false, NULL)",
         values,
     )
 

@@ -17,9 +17,11 @@ from fridge_assets.contracts import (
     CLEAN_SENSOR_READINGS,
     DEVICE_FEATURES,
     DEVICE_STATUS,
+    MODEL_MONITORING,
     MODEL_SCORES,
     QUARANTINED_READINGS,
     SITE_STATUS,
+    WITHHELD_SCORES,
     Contract,
 )
 from fridge_assets.contracts.sensor_readings import SENSORS
@@ -41,6 +43,8 @@ SCHEMA: tuple[str, ...] = (
             MODEL_SCORES,
             CANARY_SCORES,
             CANARY_REPORTS,
+            WITHHELD_SCORES,
+            MODEL_MONITORING,
             DEVICE_STATUS,
             SITE_STATUS,
         )
@@ -66,6 +70,8 @@ SCHEMA: tuple[str, ...] = (
     "model_id VARCHAR NOT NULL, model_version VARCHAR NOT NULL, window_end TIMESTAMPTZ NOT NULL, "
     "scored_at TIMESTAMPTZ NOT NULL, rows BIGINT NOT NULL, flagged BIGINT NOT NULL, active_devices BIGINT NOT NULL, "
     "left_out VARCHAR NOT NULL, run_id VARCHAR NOT NULL, published BOOLEAN NOT NULL)",
+    # How long the scoring took, for its throughput; data folders of earlier releases lack the column.
+    "ALTER TABLE score_runs ADD COLUMN IF NOT EXISTS seconds DOUBLE",
 )
 """Every table of the warehouse except the per-model score tables, which scoring creates from their contract."""
 

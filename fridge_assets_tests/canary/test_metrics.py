@@ -1,7 +1,5 @@
 """The four metrics at their boundaries (SPEC 3.1)."""
 
-import math
-
 import numpy as np
 import pytest
 from hypothesis import given
@@ -13,7 +11,6 @@ from fridge_assets.canary.metrics import (
     Scores,
     count_flags,
     highest,
-    kl_divergence,
     score_difference,
     top_overlap,
 )
@@ -76,37 +73,5 @@ def test_overlap_counts_the_devices_that_both_name() -> None:
 
 
 @given(scores)
-def test_a_distribution_has_no_divergence_from_itself(values: Scores) -> None:
-    assert kl_divergence(values, values, SETTINGS) == 0
+def test_scores_name_the_same_highest_devices_as_themselves(values: Scores) -> None:
     assert top_overlap(values, values, SETTINGS) == 1
-
-
-@given(scores, st.randoms(use_true_random=False), st.data())
-def test_divergence_is_finite_not_negative_and_blind_to_the_order_of_rows(
-    production: Scores, random: object, data: st.DataObject
-) -> None:
-    ours = data.draw(arrays(np.float64, len(production), elements=st.floats(0, 1)))
-    divergence = kl_divergence(ours, production, SETTINGS)
-    assert 0 <= divergence < math.inf
-    assert kl_divergence(np.sort(ours), np.sort(production), SETTINGS) == divergence
-
-
-@pytest.mark.parametrize("constant", [0.0, 0.3, 0.5, 1.0])
-def test_a_score_that_many_share_is_told_from_those_beside_it(constant: float) -> None:
-    production = np.full(500, 0.5)
-    divergence = kl_divergence(np.full(500, constant), production, SETTINGS)
-    assert divergence == 0 if constant == 0.5 else divergence > 3
-
-
-def test_what_lies_beyond_productions_scores_is_seen() -> None:
-    production = healthy()
-    beyond = production.copy()
-    beyond[: len(beyond) // 10] = 1.0
-    assert kl_divergence(beyond, production, SETTINGS) > SETTINGS.max_kl
-
-
-def test_divergence_of_a_known_pair() -> None:
-    production, ours = np.repeat([0.0, 1.0], 500), np.repeat([0.0, 1.0], [250, 750])
-    # five bins: beside 0, 0, between, 1, beyond; half a row is added to each
-    p, q = (np.array([0.5, n + 0.5, 0.5, 1000.5 - n, 0.5]) / 1002.5 for n in (250, 500))
-    assert kl_divergence(ours, production, SETTINGS) == pytest.approx((p * np.log(p / q)).sum())
