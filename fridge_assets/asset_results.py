@@ -6,6 +6,9 @@ from typing import Any
 
 import dagster as dg
 import pandas as pd
+from dagster._core.definitions.source_asset import (
+    SYSTEM_METADATA_KEY_SOURCE_ASSET_OBSERVATION as _NO_MATERIALIZATION,  # an output with it gets no event
+)
 
 from fridge_assets.contracts import Contract
 from fridge_assets.contracts.validation import ContractViolation, ValidationReport, Violation
@@ -13,6 +16,9 @@ from fridge_assets.errors import FridgeError
 
 CONTRACT_CHECK = "contract"
 """Name of the check that says whether a dataset kept its contract."""
+
+ERROR_KIND = "kind of error"
+"""Metadata of a failure: the class of the error that we know."""
 
 AssetEvent = dg.MaterializeResult[Any] | dg.AssetCheckResult
 Work = Callable[[], Iterable[AssetEvent]]
@@ -68,9 +74,31 @@ def guarded(work: Work, assets: Mapping[str, str]) -> Iterator[AssetEvent]:
         # An input that breaks its contract keeps everything from being written that is made of it.
         own = assets.get(report.contract.name)
         yield from (_violated(report, asset) for asset in ([own] if own else assets.values()))
-        raise dg.Failure(str(error), allow_retries=False) from error
+        raise _failure(error) from error
     except FridgeError as error:
-        raise dg.Failure(str(error), allow_retries=False) from error
+        raise _failure(error) from error
+
+
+def _failure(error: FridgeError) -> dg.Failure:
+    return dg.Failure(str(error), metadata={ERROR_KIND: type(error).__name__}, allow_retries=False)
+
+
+def observed(context: dg.AssetExecutionContext, result: dg.MaterializeResult[Any]) -> dg.MaterializeResult[Any]:
+    """``result`` of a step that ran and made nothing new, as an observation.
+
+    Freshness is the age of the newest materialization, so one that only says "still the same" would make old data look
+    fresh. Unlike a step without any output, this one does not keep the steps after it from running.
+
+    Args:
+        context: of the step.
+        result: what would have been a materialization.
+    """
+    context.log_event(dg.AssetObservation(result.asset_key or context.asset_key, metadata=result.metadata))
+    return dg.MaterializeResult(
+        asset_key=result.asset_key,
+        metadata={**(result.metadata or {}), _NO_MATERIALIZATION: True},
+        check_results=result.check_results,
+    )
 
 
 def picture(png: bytes, title: str) -> dg.MarkdownMetadataValue:

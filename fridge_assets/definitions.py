@@ -16,9 +16,11 @@ from fridge_assets.fleet.assets import fleet_status
 from fridge_assets.models.assets import MODEL_ASSETS
 from fridge_assets.models.lifecycle import ModelLifecycle
 from fridge_assets.models.registry import ModelRegistry
+from fridge_assets.monitoring.assets import model_monitoring
 from fridge_assets.readings.assets import device_registry, ingested_readings, sensor_readings
 from fridge_assets.scoring.assets import SCORE_ASSETS, model_scores
 from fridge_assets.settings import Settings
+from fridge_assets.staleness.assets import rules_based_fallback
 from fridge_assets.stores.landing import Landing
 from fridge_assets.stores.operations import Operations
 from fridge_assets.stores.published import Published
@@ -39,8 +41,10 @@ def build_definitions(settings: Settings) -> dg.Definitions:
             *SCORE_ASSETS,
             model_scores,
             canary_comparison,
+            rules_based_fallback,
             device_alerts,
             fleet_status,
+            model_monitoring,
         ],
         settings.staleness,
     )

@@ -8,7 +8,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
@@ -78,6 +78,9 @@ class ScoringSettings(Group):
     )
     min_coverage: float = Field(0.99, ge=0, le=1, description="share of active devices a run should score")
     top_contributors: int = Field(5, ge=1, le=5, description="features named per flagged row")
+    step_timeout: timedelta = Field(
+        timedelta(minutes=10), description="a model that scores for longer hangs, and its process is killed"
+    )
 
 
 class CalibrationSettings(Group):
@@ -200,8 +203,13 @@ class AlertSettings(Group):
     medium_score: float = 0.70
     high_families: int = 2
     medium_families: int = 2
+    high_conditions: int = Field(2, ge=1, description="conditions of the fallback that make HIGH of MEDIUM")
     dedup: timedelta = Field(timedelta(hours=4), description="fixed from the first alert, not sliding")
     resolve_after_windows: int = Field(2, ge=1, description="windows in a row without a flag that resolve an alert")
+    single_messages: int = Field(
+        10, ge=0, description="new alerts of one severity that are told one by one; of more a list is made"
+    )
+    listed_alerts: int = Field(20, ge=1, description="alerts, or sites, that such a list names")
     sla_critical: timedelta = timedelta(minutes=30)
     sla_high: timedelta = timedelta(hours=2)
     sla_medium: timedelta = timedelta(hours=4)
@@ -283,12 +291,66 @@ class StalenessSettings(Group):
     )
 
 
+class FallbackSettings(Group):
+    """Fixed limits that stand in for the models while their scores are too old (SPEC 4.1)."""
+
+    max_evaporator_temperature: float = Field(0.0, description="mean evaporator temperature above this, °C")
+    max_vibration: float = Field(20.0, description="greatest compressor vibration above this, mm/s RMS")
+    min_low_pressure: float = Field(100.0, description="mean low-side pressure below this, kPa")
+    max_current: float = Field(35.0, description="greatest compressor current above this, A")
+
+
 class FleetSettings(Group):
     """Device and site status (SPEC 1.8)."""
 
     offline_after: timedelta = Field(timedelta(hours=1), description="no reading for this long and a device is offline")
     trend_span: timedelta = Field(timedelta(hours=24), description="span of anomaly_trend and of the daily means")
     trend_slope: float = Field(0.10, gt=0, description="change of the score over the span that counts as a trend")
+
+
+class SlackChannels(Group):
+    """The Slack channel of each audience; invite the app to every one of them."""
+
+    operations: str = Field("#fridge-operations", description="HIGH alerts and site-wide messages")
+    on_call: str = Field("#fridge-on-call", description="CRITICAL alerts and breached deadlines")
+    site_digest: str = Field("#fridge-sites", description="MEDIUM alerts")
+    data_platform: str = Field("#fridge-data-platform", description="late, missing or refused data")
+    ml: str = Field("#fridge-ml", description="failing, paused and drifting models")
+    everyone: str = Field("#fridge-everyone", description="fallback and recovery")
+
+
+class NotificationSettings(Group):
+    """Telling people (SPEC 7)."""
+
+    token: SecretStr = Field(SecretStr(""), description="Slack bot token (xoxb-…); empty: messages go to the log only")
+    api_url: str = Field("https://slack.com/api/", description="where Slack's Web API answers")
+    timeout: timedelta = Field(
+        timedelta(seconds=10), gt=timedelta(0), description="how long Slack may take to connect or to answer"
+    )
+    ui_url: str = Field("http://127.0.0.1:3000", description="the Dagster UI that messages link to")
+    channels: SlackChannels = SlackChannels()
+    pause_between: timedelta = Field(
+        timedelta(seconds=1), ge=timedelta(0), description="Slack takes about one message a second per channel"
+    )
+    budget: timedelta = Field(
+        timedelta(seconds=20), description="one delivery starts no further message after this long"
+    )
+    first_retry: timedelta = Field(
+        timedelta(seconds=5), gt=timedelta(0), description="wait after the first failure in a row of a channel"
+    )
+    retry_factor: float = Field(2.0, ge=1, description="every further failure in a row waits this many times longer")
+    max_retry: timedelta = Field(timedelta(minutes=5), description="but never longer than this, unless Slack asks to")
+    lease: timedelta = Field(
+        timedelta(seconds=60),
+        description="a deliverer that is this late, beyond the time Slack may take, is dead and another takes over",
+    )
+    summarise_after: timedelta = Field(
+        timedelta(hours=24), description="what happened longer ago than this is told in one summary per channel"
+    )
+    summary_titles: int = Field(5, ge=0, description="newest messages that a summary names")
+    long_wait: timedelta = Field(
+        timedelta(minutes=15), description="`doctor` warns of messages that have waited longer than this"
+    )
 
 
 class Settings(BaseSettings):
@@ -315,7 +377,9 @@ class Settings(BaseSettings):
     canary: CanarySettings = CanarySettings()
     monitoring: MonitoringSettings = MonitoringSettings()
     staleness: StalenessSettings = StalenessSettings()
+    fallback: FallbackSettings = FallbackSettings()
     fleet: FleetSettings = FleetSettings()
+    notifications: NotificationSettings = NotificationSettings()
 
     @property
     def root(self) -> Path:

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import dagster as dg
 import pandas as pd
 
+from fridge_assets.alerting.evidence import FALLBACK
 from fridge_assets.alerting.run import AlertReport, raise_alerts
 from fridge_assets.asset_results import (
     AssetEvent,
@@ -13,10 +14,12 @@ from fridge_assets.asset_results import (
     contract_kept,
     counts_table,
     guarded,
+    observed,
     table,
 )
 from fridge_assets.clock import Clock
-from fridge_assets.contracts import DEVICE_ALERTS, MODEL_SCORES
+from fridge_assets.contracts import DEVICE_ALERTS, MODEL_SCORES, RULES_BASED_FALLBACK
+from fridge_assets.deployment.store import Deployments
 from fridge_assets.fleet.registry import effective_registry, with_cohort
 from fridge_assets.settings import Settings
 from fridge_assets.stores.operations import Operations
@@ -27,7 +30,7 @@ _TOP_ALERTS = 20
 
 @dg.asset(
     name=DEVICE_ALERTS.name,
-    deps=[MODEL_SCORES.name, "device_registry"],
+    deps=[MODEL_SCORES.name, RULES_BASED_FALLBACK.name, "device_registry"],
     group_name="alerts",
     kinds={"sqlite"},
     owners=["team:operations"],
@@ -47,12 +50,22 @@ def device_alerts(
 
     def work() -> Iterator[AssetEvent]:
         registry = with_cohort(effective_registry(settings.root, warehouse))
-        report = raise_alerts(warehouse, operations, registry, clock.now(), settings)
+        report = raise_alerts(
+            warehouse,
+            operations,
+            registry,
+            clock.now(),
+            settings,
+            paused=Deployments(operations).paused(),
+            run_id=context.run_id,
+        )
+        if report.source == FALLBACK:
+            context.log.warning(f"The models' scores are {report.tier}: alerts come from the rules.")
         if report.window_end is None:
-            context.log.warning("There are no scores yet, so there is nothing to alert on.")
-        elif report.tier not in ("fresh", "stale"):
-            context.log.warning(f"The newest scores are {report.tier}; no alerts are made of them.")
-        yield _result(report)
+            context.log.warning("There is no recent window that anybody judged, so there is nothing to alert on.")
+        result = _result(report)
+        current = report.tier == "fresh" or (report.source == FALLBACK and report.window_end is not None)
+        yield result if current else observed(context, result)
 
     yield from guarded(work, {DEVICE_ALERTS.name: DEVICE_ALERTS.name})
 
@@ -67,6 +80,7 @@ def _result(report: AlertReport) -> dg.MaterializeResult[None]:
             "suppressed repeats": len(new) - len(told),
             "changed": len(report.generated.updated),
             "window": report.window_end.isoformat() if report.window_end else "none",
+            "raised by": report.source,
             "age of the scores": report.tier,
             "severities": counts_table(told["severity"].value_counts().to_dict(), "severity"),
             "top alerts": table(_top(told)),

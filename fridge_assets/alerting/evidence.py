@@ -2,16 +2,20 @@
 
 import pandas as pd
 
-from fridge_assets.alerting.severity import severity_rank
+from fridge_assets.alerting.severity import fallback_severity_rank, severity_rank
 from fridge_assets.identity import deterministic_id
 from fridge_assets.settings import AlertSettings
+
+FALLBACK = "rules_fallback"
+"""Source of the alerts that the rules raise while the models are silent."""
 
 
 def gather_evidence(scores: pd.DataFrame, source: str, settings: AlertSettings) -> pd.DataFrame:
     """One row per device that any model flags, in order of device.
 
     Args:
-        scores: MODEL_SCORES rows of one window with ``carried_from``, flagged or not.
+        scores: MODEL_SCORES rows of one window with ``carried_from``, flagged or not; of the fallback the conditions
+            that hold are the contributors.
         source: what raises the alerts.
         settings: the severity limits.
 
@@ -32,7 +36,11 @@ def gather_evidence(scores: pd.DataFrame, source: str, settings: AlertSettings) 
     evidence["carried_from"] = by_device["carried_from"].max()
     evidence["models_flagging"] = _families(flagged)
     evidence["models_scored"] = _families(scores[scores["device_id"].isin(evidence.index)])
-    evidence["severity_rank"] = severity_rank(evidence["anomaly_score"], evidence["models_flagging"], settings)
+    evidence["severity_rank"] = (
+        fallback_severity_rank(evidence["top_contributors"], settings)
+        if source == FALLBACK
+        else severity_rank(evidence["anomaly_score"], evidence["models_flagging"], settings)
+    )
     evidence["source"] = source
     evidence = evidence.reset_index()
     windows = [moment.isoformat() for moment in evidence["window_end"].dt.tz_convert("UTC")]

@@ -98,7 +98,7 @@ def generate_alerts(
     drafts = _locate(drafts, registry)
     drafts = describe(drafts, features, typical)
     superseded = close_superseded(drafts, known, moment)
-    recovered = close_recovered(scores, previous_scores, known, moment, settings.resolve_after_windows)
+    recovered = close_recovered(scores, previous_scores, known, moment, settings.resolve_after_windows, source)
 
     new, raised = drafts[~drafts["stored"]], drafts[drafts["stored"]]
     changes = (raised, reopened, superseded, recovered)

@@ -1,5 +1,6 @@
 """What alert generation reads from the warehouse: the latest scores, what came before, and what is usual."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -7,6 +8,8 @@ import duckdb
 import pandas as pd
 
 from fridge_assets.contracts.device_features import MODEL_FEATURES
+from fridge_assets.identity import deterministic_ids
+from fridge_assets.models.families import SPEAKING_SQL
 from fridge_assets.scoring.current import current_scores
 from fridge_assets.settings import Settings
 from fridge_assets.stores.frames import query, registered
@@ -16,6 +19,10 @@ _USUAL_DAYS = 7
 _USUAL_AROUND = timedelta(hours=1)
 """Around the same time of day, since ambient and doors move most features over the day."""
 _PREVIOUS_SPAN = timedelta(hours=26)
+_LAST_WINDOWS = "QUALIFY row_number() OVER (PARTITION BY device_id ORDER BY window_end DESC) <= $windows"
+
+FALLBACK_MODEL = "rules_based_fallback_v1"
+"""What alerts of the rules name as their model."""
 
 
 @dataclass(frozen=True)
@@ -29,7 +36,11 @@ class AlertInputs:
 
 
 def read_alert_inputs(
-    connection: duckdb.DuckDBPyConnection, window_end: datetime, registry: pd.DataFrame, settings: Settings
+    connection: duckdb.DuckDBPyConnection,
+    window_end: datetime,
+    registry: pd.DataFrame,
+    settings: Settings,
+    paused: Collection[str] = (),
 ) -> AlertInputs:
     """Read what is needed to turn the scores of ``window_end`` into alerts.
 
@@ -38,19 +49,58 @@ def read_alert_inputs(
         window_end: the latest scored window.
         registry: ``device_id`` and ``cohort`` of the fleet.
         settings: how many windows without a flag resolve an alert.
+        paused: families that do not count.
     """
-    scores = current_scores(connection, window_end, settings)
+    scores = current_scores(connection, window_end, settings, paused)
     previous = query(
         connection,
         "SELECT device_id, window_end, bool_or(anomaly_flag) AS flagged FROM model_scores "
-        "WHERE window_end < $window AND window_end >= $since GROUP BY device_id, window_end "
-        "QUALIFY row_number() OVER (PARTITION BY device_id ORDER BY window_end DESC) <= $windows",
-        {
-            "window": window_end,
-            "since": window_end - _PREVIOUS_SPAN,
-            "windows": settings.alerts.resolve_after_windows - 1,
-        },
+        f"WHERE window_end < $window AND window_end >= $since AND {SPEAKING_SQL} GROUP BY device_id, window_end "
+        f"{_LAST_WINDOWS}",
+        {**_before(window_end, settings), "paused": sorted(paused)},
     )
+    return _with_features(connection, scores, previous, window_end, registry, settings)
+
+
+def read_fallback_inputs(
+    connection: duckdb.DuckDBPyConnection, window_end: datetime, registry: pd.DataFrame, settings: Settings
+) -> AlertInputs:
+    """The same from what the rules said of ``window_end``: conditions in place of contributors, and no score."""
+    verdicts = query(
+        connection,
+        "SELECT *, conditions AS top_contributors, NULL::TIMESTAMPTZ AS carried_from FROM rules_based_fallback "
+        "WHERE window_end = $window ORDER BY device_id",
+        {"window": window_end},
+    )
+    window = window_end.isoformat()
+    scores = verdicts.assign(
+        model_id=FALLBACK_MODEL, score_id=deterministic_ids(verdicts["device_id"], window, FALLBACK_MODEL)
+    )
+    previous = query(
+        connection,
+        "SELECT device_id, window_end, anomaly_flag AS flagged FROM rules_based_fallback "
+        f"WHERE window_end < $window AND window_end >= $since {_LAST_WINDOWS}",
+        _before(window_end, settings),
+    )
+    return _with_features(connection, scores, previous, window_end, registry, settings)
+
+
+def _before(window_end: datetime, settings: Settings) -> dict[str, object]:
+    return {
+        "window": window_end,
+        "since": window_end - _PREVIOUS_SPAN,
+        "windows": settings.alerts.resolve_after_windows - 1,
+    }
+
+
+def _with_features(
+    connection: duckdb.DuckDBPyConnection,
+    scores: pd.DataFrame,
+    previous: pd.DataFrame,
+    window_end: datetime,
+    registry: pd.DataFrame,
+    settings: Settings,
+) -> AlertInputs:
     flagged = scores.loc[scores["anomaly_flag"], ["device_id"]].drop_duplicates()
     devices = flagged.merge(registry[["device_id", "cohort"]], on="device_id", how="left")
     with registered(connection, devices=devices, registry=registry[["device_id", "cohort"]]):

@@ -7,6 +7,7 @@ Each function returns the stored alerts it changes, as they are to be from now o
 import pandas as pd
 
 from fridge_assets.alerting.dedup import told_in_span
+from fridge_assets.alerting.evidence import FALLBACK
 from fridge_assets.alerting.frames import TIMESTAMP, look_up
 
 STREAMING = "streaming"
@@ -52,11 +53,17 @@ def close_superseded(drafts: pd.DataFrame, known: pd.DataFrame, now: pd.Timestam
 
 
 def close_recovered(
-    scores: pd.DataFrame, previous_scores: pd.DataFrame, known: pd.DataFrame, now: pd.Timestamp, windows: int
+    scores: pd.DataFrame,
+    previous_scores: pd.DataFrame,
+    known: pd.DataFrame,
+    now: pd.Timestamp,
+    windows: int,
+    source: str,
 ) -> pd.DataFrame:
     """Active alerts of devices that were scored and not flagged for ``windows`` windows in a row (SPEC 6).
 
-    Only windows with score rows count, and only those after the device's newest alert.
+    Only windows with score rows count, and only those after the device's newest alert. The fallback closes its own
+    alerts only: its few limits cannot tell that what a model saw is over.
 
     Args:
         scores: MODEL_SCORES rows of the latest window.
@@ -64,6 +71,7 @@ def close_recovered(
         known: stored alerts.
         now: when they are closed.
         windows: how many quiet windows make a recovery.
+        source: whose verdicts the scores are.
     """
     working = known.loc[known["active"], "device_id"].unique()
     now_scored = scores[scores["device_id"].isin(working)].rename(columns={"anomaly_flag": "flagged"})
@@ -75,7 +83,8 @@ def close_recovered(
     quiet = ~newest["flagged"].astype(bool) & (newest["window_end"] > last_alert)
     quiet_windows = quiet.groupby(newest["device_id"]).sum()
     recovered = quiet_windows.index[quiet_windows >= windows]
-    over = known[known["active"] & known["device_id"].isin(recovered) & (known["source"] != STREAMING)]
+    closable = known["source"] == FALLBACK if source == FALLBACK else known["source"] != STREAMING
+    over = known[known["active"] & known["device_id"].isin(recovered) & closable]
     return over.assign(
         from_status=over["status"],
         status="RESOLVED",

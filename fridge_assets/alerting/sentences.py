@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 import pandas as pd
 
+from fridge_assets.alerting.evidence import FALLBACK
 from fridge_assets.alerting.wording import words_for
 from fridge_assets.contracts import MODEL_FEATURES
 from fridge_assets.contracts.device_features import sensors_of
@@ -29,6 +30,7 @@ class Anomaly(NamedTuple):
     models_scored: int
     carried_from: pd.Timestamp
     anomaly_score: float
+    source: str
 
 
 def describe(drafts: pd.DataFrame, features: pd.DataFrame, typical: pd.DataFrame) -> pd.DataFrame:
@@ -52,6 +54,7 @@ def describe(drafts: pd.DataFrame, features: pd.DataFrame, typical: pd.DataFrame
             drafts["models_scored"],
             drafts["carried_from"],
             drafts["anomaly_score"],
+            drafts["source"],
             strict=True,
         )
     ]
@@ -108,9 +111,11 @@ def _since(anomaly: Anomaly) -> str:
 
 
 def _agreement(anomaly: Anomaly) -> str:
+    if anomaly.source == FALLBACK:
+        return "A fixed limit was crossed; the models' scores are too old to be asked."
     score = f"(score {anomaly.anomaly_score:.2f})"
     if pd.notna(anomaly.carried_from):
-        score += f", the daily ones as of {anomaly.carried_from:%H:%M} UTC"
+        score += f", some of them as of {anomaly.carried_from:%H:%M} UTC"
     if anomaly.models_scored == 1:
         return f"The one model that ran flags this {score}."
     flagging, scored = _in_words(anomaly.models_flagging), _in_words(anomaly.models_scored)

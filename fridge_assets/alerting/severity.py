@@ -29,6 +29,17 @@ def severity_rank(max_score: pd.Series, families: pd.Series, settings: AlertSett
     return pd.Series(np.select(conditions, [CRITICAL, HIGH, MEDIUM], LOW), index=max_score.index, dtype="int64")
 
 
+def fallback_severity_rank(conditions: pd.Series, settings: AlertSettings) -> pd.Series:
+    """Rank of what the rules say while the models are silent: MEDIUM, or HIGH when several conditions hold (SPEC 6).
+
+    Args:
+        conditions: lists of the conditions that hold, one row per flagged device.
+        settings: how many make it HIGH.
+    """
+    many = conditions.map(len) >= settings.high_conditions
+    return pd.Series(np.where(many, HIGH, MEDIUM), index=conditions.index, dtype="int64")
+
+
 def rank_of(severities: pd.Series) -> pd.Series:
     """Ranks of severity names."""
     return severities.map({name: rank for rank, name in enumerate(SEVERITIES)}).astype("int64")

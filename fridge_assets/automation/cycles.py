@@ -6,7 +6,8 @@ from datetime import datetime
 import dagster as dg
 
 from fridge_assets.automation.jobs import CANARY, SCORE_DAILY, SCORE_HOURLY, SCORE_ONE, TRAIN, UP_TO_DATE_FEATURES
-from fridge_assets.automation.launch import CycleOutcome, RunOutcome, clock_config, run_cycle, run_job
+from fridge_assets.automation.launch import clock_config, run_cycle, run_job
+from fridge_assets.automation.outcomes import CycleOutcome, RunOutcome
 from fridge_assets.errors import FridgeError
 from fridge_assets.models.assets import model_name
 from fridge_assets.models.families import FAMILIES

@@ -22,7 +22,7 @@ class DecisionConfig(dg.Config):
     """What is decided about a family, and why."""
 
     family: str = Field(description="Model family, such as isolation_forest")
-    version: str = Field("", description="Semantic version, such as 1.1.0; not needed to roll back or unpin")
+    version: str = Field("", description="Semantic version, such as 1.1.0; only to stage, promote, pin or archive")
     reason: str = Field("", description="Why; the history keeps it")
     regions: list[str] = Field([], description="Promote to these regions only, for now; empty means everywhere")
     override: bool = Field(False, description="Promote although the canary has not passed; needs a reason")
@@ -42,7 +42,7 @@ def _job(name: str, description: str, decide: Decide) -> JobDefinition:
         warehouse: Warehouse,
         models: dg.ResourceParam[ModelLifecycle],
     ) -> None:
-        request = Request(f"Dagster run {context.run_id[:8]}", Clock.wall_time(), config.reason)
+        request = Request(f"Dagster run {context.run_id[:8]}", Clock.wall_time(), config.reason, context.run_id)
         try:
             decision = decide(config, models, warehouse, settings, request)
         except FridgeError as error:
@@ -86,6 +86,16 @@ DECISION_JOBS = (
         "unpin_model",
         "Let the release score again.",
         lambda c, models, _warehouse, _settings, request: models.unpin(c.family, request),
+    ),
+    _job(
+        "pause_model",
+        "Silence a family: it neither scores nor counts for alerts until it is resumed.",
+        lambda c, models, _warehouse, _settings, request: models.pause(c.family, request),
+    ),
+    _job(
+        "resume_model",
+        "Let a paused family score again, and accept how its scores are distributed from then on.",
+        lambda c, models, _warehouse, _settings, request: models.resume(c.family, request),
     ),
     _job(
         "archive_model",

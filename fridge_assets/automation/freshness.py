@@ -19,6 +19,9 @@ _SERVING = (
 _DAILY = tuple(scores_table(family) for family in FAMILIES if family not in HOURLY_FAMILIES)
 _SHOWN_TO_PEOPLE = (DEVICE_STATUS.name, SITE_STATUS.name)
 
+WATCHED = (*_SERVING, *_DAILY, *_SHOWN_TO_PEOPLE)
+"""Assets with a freshness policy."""
+
 
 def with_freshness(
     assets: Iterable[dg.AssetsDefinition | dg.AssetSpec], settings: StalenessSettings

@@ -13,8 +13,10 @@ from fridge_assets.contracts import (
     DEVICE_ALERTS,
     DEVICE_FEATURES,
     DEVICE_STATUS,
+    MODEL_MONITORING,
     MODEL_SCORES,
     QUARANTINED_READINGS,
+    RULES_BASED_FALLBACK,
     SITE_STATUS,
 )
 from fridge_assets.models.assets import model_name
@@ -73,6 +75,20 @@ PUBLISH = _job(
     dg.in_process_executor,
 )
 
+FALLBACK = _job(
+    "fallback",
+    [*UP_TO_DATE_FEATURES, RULES_BASED_FALLBACK.name, DEVICE_ALERTS.name, DEVICE_STATUS.name, SITE_STATUS.name],
+    "Readings to features to what the rules say of them, alerts and status: while the models' scores are too old.",
+    dg.in_process_executor,
+)
+
+MONITOR = _job(
+    "monitor",
+    [MODEL_MONITORING.name],
+    "How the models' scores, agreement and input have moved; after every publication.",
+    dg.in_process_executor,
+)
+
 TRAIN = _job(
     "train",
     [*UP_TO_DATE_FEATURES, *(model_name(family) for family in FAMILIES)],
@@ -101,4 +117,4 @@ CANARY = _job(
 SCORE_JOBS = (SCORE_HOURLY, SCORE_DAILY, *SCORE_ONE.values())
 """Jobs whose end, however it comes, is followed by a publication."""
 
-JOBS = (*SCORE_JOBS, PUBLISH, CANARY, TRAIN, TRAIN_WEEKLY, TRAIN_MONTHLY)
+JOBS = (*SCORE_JOBS, PUBLISH, FALLBACK, MONITOR, CANARY, TRAIN, TRAIN_WEEKLY, TRAIN_MONTHLY)

@@ -1,57 +1,19 @@
 """Running a job from a program: what the command line and replays do, recorded like any other run."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from importlib import import_module
 from threading import Thread
 from typing import Any
 
 import dagster as dg
-from dagster._core.execution.plan.objects import UserFailureData
-from dagster._core.executor.child_process_executor import ChildProcessCrashException
-from dagster_shared.error import SerializableErrorInfo
 
 from fridge_assets.automation.jobs import PUBLISH, PUBLISHES_ITSELF_TAG, SCORE_DAILY, SCORE_HOURLY, SOURCE_RUN_TAG
 from fridge_assets.automation.lost_runs import end_lost_runs, launch
+from fridge_assets.automation.outcomes import CycleOutcome, RunOutcome, outcome_of
 from fridge_assets.moments import LATEST, parse_moment
 
 _QUIET = {"console": {"config": {"log_level": "CRITICAL"}}}
-
-
-@dataclass(frozen=True)
-class RunOutcome:
-    """How a run ended.
-
-    Args:
-        run_id: Dagster run.
-        job: its job.
-        metadata: asset → what its materialization said, for the assets that succeeded.
-        failures: step → why it failed, in a sentence.
-    """
-
-    run_id: str
-    job: str
-    metadata: dict[str, dict[str, Any]]
-    failures: dict[str, str]
-
-    @property
-    def success(self) -> bool:
-        """Whether every step succeeded."""
-        return not self.failures
-
-
-@dataclass(frozen=True)
-class CycleOutcome:
-    """How a score run and the publication after it ended."""
-
-    score: RunOutcome
-    publish: RunOutcome
-
-    @property
-    def success(self) -> bool:
-        """Whether both succeeded."""
-        return self.score.success and self.publish.success
 
 
 def clock_config(as_of: str | datetime | None) -> dict[str, Any]:
@@ -101,9 +63,10 @@ def run_job(
             "raise_on_error": False,
         }
         if in_process:
-            return _outcome(job, reconstructable.get_definition().execute_in_process(**options))
+            done = reconstructable.get_definition().execute_in_process(**options)
+            return outcome_of(job, done.run_id, done.all_events)
         with dg.execute_job(reconstructable, **options) as result:
-            return _outcome(job, result)
+            return outcome_of(job, result.run_id, result.all_events)
 
 
 def run_cycle(
@@ -121,32 +84,3 @@ def run_cycle(
     clock = {key: value for key, value in run_config.items() if key == "resources"}
     publish = run_job(instance, PUBLISH.name, clock, tags={SOURCE_RUN_TAG: score.run_id}, in_process=in_process)
     return CycleOutcome(score, publish)
-
-
-def _outcome(job: str, result: Any) -> RunOutcome:
-    metadata = {}
-    failures = {}
-    for event in result.all_events:
-        if event.is_step_materialization:
-            materialization = event.step_materialization_data.materialization
-            metadata[materialization.asset_key.to_user_string()] = {
-                name: value.value for name, value in materialization.metadata.items()
-            }
-        elif event.is_step_failure:
-            failures[event.step_key] = _reason(event.step_failure_data.user_failure_data, event.step_failure_data.error)
-        elif event.is_job_failure and not failures:
-            failures[job] = _reason(None, event.job_failure_data.error)
-    return RunOutcome(result.run_id, job, metadata, failures)
-
-
-def _reason(said: UserFailureData | None, error: SerializableErrorInfo | None) -> str:
-    """What a failed step said about it; else the first cause of the error."""
-    if said is not None and said.description:
-        return said.description
-    while error is not None and error.cause is not None:
-        error = error.cause
-    if error is None:
-        return "it ended without saying why"
-    if error.cls_name == ChildProcessCrashException.__name__:
-        return "its process was killed, perhaps because memory ran out; what was committed before stays"
-    return str(error.message).strip()

@@ -1,11 +1,24 @@
-"""When things run because of something that happened."""
+"""When things run, and who is told, because of something that happened.
 
-from collections.abc import Mapping
+Each sensor does one thing, so that none waits for another: Slack may hang while the rules take over.
+"""
+
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import dagster as dg
 
-from fridge_assets.automation.jobs import PUBLISH, PUBLISHES_ITSELF_TAG, SCORE_JOBS, SOURCE_RUN_TAG
+from fridge_assets.automation.freshness import WATCHED
+from fridge_assets.automation.jobs import MONITOR, PUBLISH, PUBLISHES_ITSELF_TAG, SCORE_JOBS, SOURCE_RUN_TAG
+from fridge_assets.automation.outcomes import outcome_of
+from fridge_assets.automation.switch import age_of_scores, switch_to_fallback
+from fridge_assets.automation.telling import freshness_states, tell_freshness, tell_run, tell_tier
+from fridge_assets.clock import Clock
+from fridge_assets.fleet.health import AUTOMATION, beat
+from fridge_assets.notifications.deliver import deliver_due
+from fridge_assets.notifications.senders import sender_of
+from fridge_assets.settings import Settings
+from fridge_assets.stores.operations import Operations
 
 _ENDED = {
     dg.DagsterRunStatus.SUCCESS: "success",
@@ -37,10 +50,100 @@ def publish_after(status: dg.DagsterRunStatus, outcome: str) -> dg.SensorDefinit
     return sensor
 
 
+def tell_of(status: dg.DagsterRunStatus, outcome: str) -> dg.SensorDefinition:
+    """The sensor that notes what is to be said about runs that ended as ``status``, whoever started them."""
+
+    @dg.run_status_sensor(
+        name=f"tell_of_{outcome}",
+        run_status=status,
+        monitor_all_code_locations=True,
+        minimum_interval_seconds=10,
+        default_status=dg.DefaultSensorStatus.RUNNING,
+        description=f"Messages about a run's {outcome}: what failed, what works again, checks that changed.",
+    )
+    def sensor(context: dg.RunStatusSensorContext, operations: dg.ResourceParam[Operations]) -> dg.SkipReason:
+        run = context.dagster_run
+        outcome_of_run = outcome_of(run.job_name, run.run_id, _events(context.instance, run.run_id))
+        with operations.transaction() as connection:
+            tell_run(connection, outcome_of_run, Clock.wall_time())
+        return dg.SkipReason(f"noted the {outcome} of run {run.run_id}")
+
+    return sensor
+
+
+@dg.run_status_sensor(
+    run_status=dg.DagsterRunStatus.SUCCESS,
+    monitored_jobs=[PUBLISH],
+    request_job=MONITOR,
+    minimum_interval_seconds=30,
+    default_status=dg.DefaultSensorStatus.RUNNING,
+    description="Looks at how the models behave once their scores are out.",
+)
+def monitor_after_publication(context: dg.RunStatusSensorContext) -> dg.RunRequest:
+    """A monitoring run for each publication."""
+    run = context.dagster_run
+    return dg.RunRequest(run_key=run.run_id, tags={SOURCE_RUN_TAG: run.run_id}, run_config=same_clock(run.run_config))
+
+
+@dg.sensor(
+    minimum_interval_seconds=30,
+    default_status=dg.DefaultSensorStatus.RUNNING,
+    description="Messages about assets whose freshness changed, and about the age of the scores.",
+)
+def tell_of_freshness(
+    context: dg.SensorEvaluationContext, settings: dg.ResourceParam[Settings], operations: dg.ResourceParam[Operations]
+) -> dg.SkipReason:
+    """Note each change once."""
+    now = Clock.wall_time()
+    states = freshness_states(context.instance, WATCHED)
+    age = age_of_scores(operations, now, settings)
+    with operations.transaction() as connection:
+        tell_freshness(connection, states, now)
+        if age is not None:
+            tell_tier(connection, *age, now)
+    return dg.SkipReason("noted what changed")
+
+
+@dg.sensor(
+    minimum_interval_seconds=10,
+    default_status=dg.DefaultSensorStatus.RUNNING,
+    description="Delivers the messages of the outbox; while Slack is down they wait there.",
+)
+def deliver_messages(settings: dg.ResourceParam[Settings], operations: dg.ResourceParam[Operations]) -> dg.SkipReason:
+    """Deliver what is due."""
+    chosen = settings.notifications
+    report = deliver_due(operations, sender_of(chosen), chosen, Clock.wall_time)
+    return dg.SkipReason(f"{report.sent} sent, {report.failed} failed, {report.waiting} waiting")
+
+
+@dg.sensor(
+    minimum_interval_seconds=15,
+    default_status=dg.DefaultSensorStatus.RUNNING,
+    description="Shows that the daemon runs and this code loads; `fridge-assets health` looks at it.",
+)
+def pulse(operations: dg.ResourceParam[Operations]) -> dg.SkipReason:
+    """Beat."""
+    with operations.transaction() as connection:
+        beat(connection, AUTOMATION, Clock.wall_time())
+    return dg.SkipReason("alive")
+
+
 def same_clock(run_config: Mapping[str, Any]) -> dict[str, Any]:
     """Run config that sets the clock as ``run_config`` does, so that recorded data is published at its own time."""
     clock = run_config.get("resources", {}).get("clock")
     return {"resources": {"clock": clock}} if clock else {}
 
 
-SENSORS = tuple(publish_after(status, outcome) for status, outcome in _ENDED.items())
+def _events(instance: dg.DagsterInstance, run_id: str) -> Iterable[dg.DagsterEvent]:
+    return [entry.dagster_event for entry in instance.all_logs(run_id) if entry.dagster_event is not None]
+
+
+SENSORS = (
+    *(publish_after(status, outcome) for status, outcome in _ENDED.items()),
+    switch_to_fallback,
+    monitor_after_publication,
+    *(tell_of(status, outcome) for status, outcome in _ENDED.items()),
+    tell_of_freshness,
+    deliver_messages,
+    pulse,
+)

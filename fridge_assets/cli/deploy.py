@@ -31,6 +31,12 @@ def register(app: typer.Typer) -> None:
     app.command(epilog=f"{example} archive isolation_forest 1.2.0 --reason 'trained on a bad week'")(archive)
 
 
+def register_pause(app: typer.Typer) -> None:
+    """Add the commands that silence a model to the top level of ``app``: they are for emergencies."""
+    app.command(epilog="Example: fridge-assets pause autoencoder --reason 'half the fleet flagged'")(pause)
+    app.command(epilog="Example: fridge-assets resume autoencoder")(resume)
+
+
 def stage(context: typer.Context, family: Family, version: Version, reason: Reason = "", as_json: Json = False) -> None:
     """Make a version the candidate that the canary compares with the release."""
     place: Workplace = context.obj
@@ -87,6 +93,18 @@ def archive(
     """Take a draft or staged version out of consideration."""
     place: Workplace = context.obj
     _tell(place, place.models.archive(family, version, _request(reason)), as_json)
+
+
+def pause(context: typer.Context, family: Family, reason: Reason = "", as_json: Json = False) -> None:
+    """Silence a model: it neither scores nor counts for alerts until it is resumed."""
+    place: Workplace = context.obj
+    _tell(place, place.models.pause(family, _request(reason)), as_json)
+
+
+def resume(context: typer.Context, family: Family, reason: Reason = "", as_json: Json = False) -> None:
+    """Let a paused model score again, and accept how its scores are distributed from then on."""
+    place: Workplace = context.obj
+    _tell(place, place.models.resume(family, _request(reason)), as_json)
 
 
 def _request(reason: str) -> "Request":

@@ -11,6 +11,13 @@ Json = Annotated[bool, typer.Option("--json", help="Print as JSON.")]
 
 _SIGNS = {"ok": "[green]✓[/green]", "note": "[yellow]![/yellow]", "broken": "[red]✗[/red]"}
 
+_TIERS = {
+    "fresh": "scores are [green]fresh[/green]: alerts come from the models",
+    "stale": "scores are [yellow]delayed[/yellow]: over an hour old, alerts still come from the models",
+    "very_stale": "scores are [red]very stale[/red]: over two hours old, alerts come from the rules",
+    "expired": "scores are [red]expired[/red] and blanked: over four hours old, or none; alerts come from the rules",
+}
+
 
 def register(app: typer.Typer) -> None:
     """Add the commands to ``app``."""
@@ -33,6 +40,9 @@ def status(
         return
     say(f"[bold]{place.settings.root}[/bold] at {moment(overview.now)}")
     say(f"newest reading {moment(overview.newest_reading)}, newest features {moment(overview.newest_features)}")
+    say(_TIERS[overview.tier])
+    for family, why in overview.paused.items():
+        say(f"[yellow]{family} is paused[/yellow]: {why}. Next: {place.command(f'resume {family}')}")
     say_table("Scores", overview.scores)
     say_table("Devices by health", overview.health)
     say_table("Open alerts", overview.open_alerts)
@@ -40,11 +50,11 @@ def status(
 
 
 def doctor(context: typer.Context, as_json: Json = False) -> None:
-    """Check the installation, the stores, the models and the freshness; say what to fix."""
+    """Check the installation, the stores, the models, the freshness and Slack; say what to fix."""
     from fridge_assets.fleet.doctor import examine  # noqa: PLC0415
 
     place: Workplace = context.obj
-    findings = examine(place.warehouse, place.landing, place.models, place.settings)
+    findings = examine(place.warehouse, place.operations, place.landing, place.models, place.settings)
     if as_json:
         say_json([vars(finding) for finding in findings])
     else:

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from fridge_assets.cli import alerts, data, inspect, models, run, simulate
+from fridge_assets.cli import alerts, data, deploy, inspect, messages, models, run, simulate
 from fridge_assets.cli.console import err
 from fridge_assets.cli.context import Workplace
 from fridge_assets.errors import FridgeError
@@ -39,8 +39,10 @@ def workplace(
 
 for module in (simulate, data, run, inspect):
     module.register(app)
+deploy.register_pause(app)
 app.add_typer(models.app, name="models")
 app.add_typer(alerts.app, name="alerts")
+app.add_typer(messages.app, name="messages")
 
 
 def main() -> None:

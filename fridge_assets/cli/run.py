@@ -13,7 +13,7 @@ from fridge_assets.errors import FridgeError
 from fridge_assets.moments import LATEST, parse_moment
 
 if TYPE_CHECKING:
-    from fridge_assets.automation.launch import RunOutcome
+    from fridge_assets.automation.outcomes import RunOutcome
 
 
 def _moment_or_latest(text: str) -> str:

@@ -11,6 +11,7 @@ from fridge_assets.contracts.device_status import DEVICE_STATUS
 from fridge_assets.contracts.model_monitoring import MODEL_MONITORING
 from fridge_assets.contracts.model_scores import MODEL_SCORES
 from fridge_assets.contracts.quarantined_readings import QUARANTINED_READINGS
+from fridge_assets.contracts.rules_based_fallback import RULES_BASED_FALLBACK
 from fridge_assets.contracts.sensor_readings import SENSOR_READINGS, SENSORS
 from fridge_assets.contracts.site_status import SITE_STATUS
 from fridge_assets.contracts.withheld_scores import WITHHELD_SCORES
@@ -28,6 +29,7 @@ __all__ = [
     "MODEL_MONITORING",
     "MODEL_SCORES",
     "QUARANTINED_READINGS",
+    "RULES_BASED_FALLBACK",
     "SENSORS",
     "SENSOR_READINGS",
     "SITE_STATUS",

@@ -20,11 +20,13 @@ class Request:
         actor: a person, or the run that acts for one.
         at: takes effect for every run that starts later.
         reason: why, in their words.
+        run_id: the Dagster run that decides or acts for them; empty for none.
     """
 
     actor: str
     at: datetime
     reason: str
+    run_id: str = ""
 
 
 @dataclass(frozen=True)
@@ -166,6 +168,36 @@ def archive(state: Deployment, version: str, request: Request) -> Decision:
     if state.stage_of(version) == "archived":
         raise NotAllowed(f"{state.family} {version} is archived already", "There is nothing to do.")
     return _decision(state, "archive", version, None, request)
+
+
+def pause(state: Deployment, request: Request) -> Decision:
+    """Silence the family: it neither scores nor counts for alerts until it is resumed.
+
+    Raises:
+        NotAllowed: it is paused already, has no release, or no reason is given.
+    """
+    if state.pause is not None:
+        raise NotAllowed(
+            f"{state.family} is paused already, since {state.pause.occurred_at:%Y-%m-%d %H:%M} UTC by "
+            f"{state.pause.actor}",
+            f"Let it score again with `resume {state.family}`.",
+        )
+    if state.production is None:
+        raise NotAllowed(f"{state.family} has no release that could be paused", "There is nothing to do.")
+    if not request.reason.strip():
+        raise NotAllowed("a pause needs a reason, which the history keeps", "Say it with --reason.")
+    return _decision(state, "pause", state.production, None, request)
+
+
+def resume(state: Deployment, request: Request) -> Decision:
+    """Let a paused family score again from the next run on, and accept how its scores are distributed from then on.
+
+    Raises:
+        NotAllowed: it is not paused.
+    """
+    if state.pause is None:
+        raise NotAllowed(f"{state.family} is not paused", "There is nothing to do.")
+    return _decision(state, "resume", state.production or "", None, request)
 
 
 def _decision(

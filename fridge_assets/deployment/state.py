@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Literal, assert_never
 
-Action = Literal["stage", "promote", "roll_back", "pin", "unpin", "archive"]
+Action = Literal["stage", "promote", "roll_back", "pin", "unpin", "archive", "pause", "resume"]
 Stage = Literal["draft", "staging", "release", "archived"]
 
 
@@ -60,6 +60,8 @@ class Deployment:
         decisions: number of the newest decision, 0 before the first.
         watched_since: when the release took over from the one before; None after a rollback, which returns to one
             that is known.
+        pause: the decision that silenced the family, None while it speaks.
+        resumed_at: when it was last given its voice back; its scores are judged by what it said since.
     """
 
     family: str
@@ -70,6 +72,8 @@ class Deployment:
     archived: frozenset[str] = frozenset()
     decisions: int = 0
     watched_since: datetime | None = None
+    pause: Decision | None = None
+    resumed_at: datetime | None = None
 
     @property
     def released(self) -> str | None:
@@ -115,7 +119,7 @@ class Deployment:
             return "elsewhere" if self.rollout else "everywhere"
         return ""
 
-    def after(self, decision: Decision) -> "Deployment":
+    def after(self, decision: Decision) -> "Deployment":  # noqa: PLR0911 (one for each action)
         """The state once ``decision`` has taken effect."""
         new = replace(self, decisions=decision.number)
         match decision.action:
@@ -130,6 +134,10 @@ class Deployment:
             case "archive":
                 staged = None if self.staged == decision.version else self.staged
                 return replace(new, staged=staged, archived=self.archived | {decision.version})
+            case "pause":
+                return replace(new, pause=decision)
+            case "resume":
+                return replace(new, pause=None, resumed_at=decision.occurred_at)
         assert_never(decision.action)
 
     def _rolled_back(self) -> "Deployment":

@@ -27,6 +27,13 @@ def sentence(decision: Decision, state: Deployment) -> str:
             said = f"{replaced} is no longer pinned; the release {decision.version} scores"
         case "archive":
             return f"{version} is archived and no longer a candidate."
+        case "pause":
+            return (
+                f"{decision.family} is paused: it does not score and counts for no alert until "
+                f"`fridge-assets resume {decision.family}`."
+            )
+        case "resume":
+            said = f"{decision.family} scores again, with {decision.version}"
     pinned = state.pinned if decision.action in ("promote", "roll_back") else None
     if pinned:
         return f"{said}. It scores once the pin of {pinned} is taken out: `fridge-assets models unpin {state.family}`."

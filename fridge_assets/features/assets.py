@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import dagster as dg
 
-from fridge_assets.asset_results import AssetEvent, column_schema, contract_check_spec, contract_kept, guarded
+from fridge_assets.asset_results import AssetEvent, column_schema, contract_check_spec, contract_kept, guarded, observed
 from fridge_assets.clock import Clock
 from fridge_assets.contracts import DEVICE_FEATURES
 from fridge_assets.features.compute import compute_features, newest_window_end
@@ -32,7 +32,9 @@ UP_TO_DATE_CHECK = "up_to_date"
     ],
     pool="features",
 )
-def device_features(settings: dg.ResourceParam[Settings], warehouse: Warehouse, clock: Clock) -> Iterator[AssetEvent]:
+def device_features(
+    context: dg.AssetExecutionContext, settings: dg.ResourceParam[Settings], warehouse: Warehouse, clock: Clock
+) -> Iterator[AssetEvent]:
     """Compute every closed window that is due, and those that late readings changed."""
 
     def work() -> Iterator[AssetEvent]:
@@ -40,7 +42,8 @@ def device_features(settings: dg.ResourceParam[Settings], warehouse: Warehouse, 
         report = compute_features(warehouse, now, settings)
         with warehouse.read() as connection:
             newest = newest_window_end(connection, now)
-        yield dg.MaterializeResult(
+        up_to_date = newest is not None and now - newest <= settings.features.max_age
+        result: dg.MaterializeResult[None] = dg.MaterializeResult(
             metadata={
                 "dagster/row_count": report.rows + report.late_rows,
                 "windows": report.windows,
@@ -50,7 +53,7 @@ def device_features(settings: dg.ResourceParam[Settings], warehouse: Warehouse, 
             check_results=[
                 contract_kept(report.rows + report.late_rows, DEVICE_FEATURES.name),
                 dg.AssetCheckResult(
-                    passed=newest is not None and now - newest <= settings.features.max_age,
+                    passed=up_to_date,
                     asset_key=DEVICE_FEATURES.name,
                     check_name=UP_TO_DATE_CHECK,
                     severity=dg.AssetCheckSeverity.WARN,
@@ -58,5 +61,6 @@ def device_features(settings: dg.ResourceParam[Settings], warehouse: Warehouse, 
                 ),
             ],
         )
+        yield result if up_to_date else observed(context, result)
 
     yield from guarded(work, {DEVICE_FEATURES.name: DEVICE_FEATURES.name})

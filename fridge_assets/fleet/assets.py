@@ -13,14 +13,19 @@ from fridge_assets.asset_results import (
     contract_kept,
     counts_table,
     guarded,
+    observed,
 )
 from fridge_assets.clock import Clock
 from fridge_assets.contracts import DEVICE_ALERTS, DEVICE_STATUS, SITE_STATUS, Contract
 from fridge_assets.contracts.validation import enforce
+from fridge_assets.deployment.store import Deployments
 from fridge_assets.fleet.registry import effective_registry
 from fridge_assets.fleet.status import device_activity, device_scores, site_status
 from fridge_assets.fleet.status import device_status as device_status_rows
 from fridge_assets.settings import Settings
+from fridge_assets.staleness.ages import newest_scores, serving_tier
+from fridge_assets.staleness.fallback import devices_judged_by_rules
+from fridge_assets.staleness.tiers import MODELS_SPEAK
 from fridge_assets.stores.operations import Operations
 from fridge_assets.stores.published import Published
 from fridge_assets.stores.warehouse import Warehouse, replace_all
@@ -44,6 +49,7 @@ from fridge_assets.stores.warehouse import Warehouse, replace_all
     pool="fleet_status",
 )
 def fleet_status(
+    context: dg.AssetExecutionContext,
     settings: dg.ResourceParam[Settings],
     warehouse: Warehouse,
     operations: dg.ResourceParam[Operations],
@@ -55,15 +61,19 @@ def fleet_status(
     def work() -> Iterator[AssetEvent]:
         now = clock.now()
         registry = effective_registry(settings.root, warehouse)
+        paused = Deployments(operations).paused()
         with warehouse.read() as connection:
             activity = device_activity(connection, now, settings)
-            scores = device_scores(connection, now, settings)
+            scores = device_scores(connection, now, settings, paused)
+            tier = serving_tier(newest_scores(connection, now), paused, now, settings)
+            judged = devices_judged_by_rules(connection, now, settings) if tier not in MODELS_SPEAK else []
         with operations.read() as connection:
             open_alerts = open_alert_summary(connection)
-        devices = device_status_rows(registry, activity, scores, open_alerts, now, settings)
+        devices = device_status_rows(registry, activity, scores, open_alerts, now, settings, judged)
         for contract, rows in ((DEVICE_STATUS, devices), (SITE_STATUS, site_status(devices))):
             _store(warehouse, published, contract, rows)
-            yield _result(contract, rows, published)
+            result = _result(contract, rows, published)
+            yield result if tier == "fresh" else observed(context, result)
 
     yield from guarded(work, {c.name: c.name for c in (DEVICE_STATUS, SITE_STATUS)})
 

@@ -11,10 +11,13 @@ from fridge_assets.errors import FridgeError
 from fridge_assets.fleet.registry import read_registry
 from fridge_assets.models.families import FAMILIES
 from fridge_assets.models.lifecycle import ModelLifecycle
+from fridge_assets.moments import spoken
+from fridge_assets.notifications.outbox import counts, oldest_pending
 from fridge_assets.settings import Settings
 from fridge_assets.staleness.tiers import tier_of
 from fridge_assets.stores.files import writable_folder
 from fridge_assets.stores.landing import Landing
+from fridge_assets.stores.operations import Operations
 from fridge_assets.stores.warehouse import Warehouse
 
 Verdict = Literal["ok", "note", "broken"]
@@ -32,7 +35,9 @@ class Finding:
     detail: str
 
 
-def examine(warehouse: Warehouse, landing: Landing, models: ModelLifecycle, settings: Settings) -> list[Finding]:
+def examine(
+    warehouse: Warehouse, operations: Operations, landing: Landing, models: ModelLifecycle, settings: Settings
+) -> list[Finding]:
     """Look at everything a working installation needs; one finding each, never an exception."""
 
     def stores() -> Finding:
@@ -84,8 +89,35 @@ def examine(warehouse: Warehouse, landing: Landing, models: ModelLifecycle, sett
         tier = tier_of(datetime.fromtimestamp(newest, UTC), datetime.now(UTC), settings.staleness)
         return Finding("scores", "ok" if tier == "fresh" else "note", f"{tier}")
 
+    def slack() -> Finding:
+        if not settings.notifications.token.get_secret_value().strip():
+            detail = (
+                "no token, so messages go to the log and the outbox (`fridge-assets messages list`); "
+                "for Slack set FRIDGE_NOTIFICATIONS__TOKEN"
+            )
+            return Finding("slack", "ok", detail)
+        # Imported here because it brings Slack's client, which nobody without a token needs.
+        from fridge_assets.notifications.slack import SlackSender  # noqa: PLC0415
+
+        return Finding("slack", "ok", f"the token is that of {SlackSender(settings.notifications).check_token()}")
+
+    def messages() -> Finding:
+        with operations.read() as connection:
+            oldest = oldest_pending(connection)
+            waiting = sum(number for (_, status), number in counts(connection).items() if status == "pending")
+        now = datetime.now(UTC)
+        if oldest is None or now - oldest.created_at <= settings.notifications.long_wait:
+            return Finding("messages", "ok", f"{waiting:,} wait to be sent")
+        why = f"; {oldest.channel} says: {oldest.last_error}" if oldest.last_error else ""
+        return Finding(
+            "messages",
+            "note",
+            f"{waiting:,} wait to be sent, the oldest for {spoken(now - oldest.created_at)}{why}; "
+            "see `fridge-assets messages list --status pending`, or send them with `fridge-assets messages deliver`",
+        )
+
     installed = ", ".join(f"{name} {version(name)}" for name in _LIBRARIES)
-    checks = (stores, registry, open_warehouse, open_operations, clock, released, freshness)
+    checks = (stores, registry, open_warehouse, open_operations, clock, released, freshness, slack, messages)
     return [Finding("installation", "ok", installed), *(_tried(check) for check in checks)]
 
 

@@ -8,10 +8,12 @@ import duckdb
 import pandas as pd
 
 from fridge_assets.alerting.store import open_alert_summary
+from fridge_assets.deployment.store import Deployments
 from fridge_assets.models.families import HOURLY_FAMILIES
 from fridge_assets.moments import parse_moment, spoken
 from fridge_assets.settings import Settings
-from fridge_assets.staleness.tiers import daily_tier_of, tier_of
+from fridge_assets.staleness.ages import newest_scores, serving_tier
+from fridge_assets.staleness.tiers import Tier, daily_tier_of, tier_of
 from fridge_assets.stores.frames import query
 from fridge_assets.stores.landing import Landing
 from fridge_assets.stores.operations import Operations
@@ -26,6 +28,8 @@ class Overview:
         now: the moment that ages are judged at.
         newest_reading: when any device was last heard from.
         newest_features: end of the newest window with features.
+        tier: age of the scores of the fleet, and so who raises the alerts.
+        paused: families that are silenced, and why.
         scores: per family its version, window, age, tier and coverage.
         health: devices by health.
         open_alerts: devices by the worst severity of their open alerts.
@@ -35,6 +39,8 @@ class Overview:
     now: datetime
     newest_reading: datetime | None
     newest_features: datetime | None
+    tier: Tier
+    paused: dict[str, str]
     scores: pd.DataFrame
     health: pd.DataFrame
     open_alerts: pd.DataFrame
@@ -65,17 +71,23 @@ def fleet_overview(
         newest_reading = _moment(connection, "SELECT max(last_reading_at) FROM device_last_seen")
         newest_features = _moment(connection, "SELECT max(window_end) FROM device_features")
         scores = _scores(connection, now, settings)
+        ages = newest_scores(connection, now)
         health = query(
             connection,
             "SELECT health_status AS health, count(*) AS devices FROM device_status GROUP BY ALL ORDER BY ALL",
         )
     with operations.read() as connection:
         severities = open_alert_summary(connection)["worst_severity"].value_counts()
+    deployments = Deployments(operations)
+    pauses = [deployments.of(family).pause for family in sorted(deployments.paused())]
+    paused = {pause.family: f"{pause.reason} ({pause.actor})" for pause in pauses if pause is not None}
     statuses = [entry.status for entry in landing.ledger().values()]
     return Overview(
         now,
         newest_reading,
         newest_features,
+        serving_tier(ages, paused, now, settings),
+        paused,
         scores,
         health,
         severities.rename_axis("severity").reset_index(name="devices"),

@@ -1,15 +1,15 @@
 """Device and site status: what operators look at, ready before they ask (SPEC 1.8)."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import datetime
 
 import duckdb
 import pandas as pd
 
 from fridge_assets.contracts import DEVICE_STATUS, SITE_STATUS
-from fridge_assets.models.families import FAMILY_SQL, HOURLY_SQL
+from fridge_assets.models.families import FAMILY_SQL, HOURLY_SQL, SPEAKING_SQL
 from fridge_assets.settings import Settings
-from fridge_assets.staleness.tiers import tier_of
+from fridge_assets.staleness.tiers import MODELS_SPEAK, tier_of
 from fridge_assets.stores.frames import query
 
 HEALTH_OF_SEVERITY: Mapping[str, str] = {
@@ -45,24 +45,28 @@ FROM device_last_seen LEFT JOIN recent USING (device_id)
     )
 
 
-def device_scores(connection: duckdb.DuckDBPyConnection, now: datetime, settings: Settings) -> pd.DataFrame:
+def device_scores(
+    connection: duckdb.DuckDBPyConnection, now: datetime, settings: Settings, paused: Collection[str] = ()
+) -> pd.DataFrame:
     """Each device's newest score and its change over the trend span, one row per scored device.
 
     The newest is the highest over the families: of the newest window, and of the daily models' latest ones while
-    these count (``staleness.daily_expired``). Only hourly models make a trend.
+    these count (``staleness.daily_expired``). Only hourly models make a trend; ``paused`` families count for nothing.
 
     Returns:
-        ``device_id``, ``latest_anomaly_score``, ``scored_at`` (UTC), ``score_change`` (over the span; null with too
-        few windows).
+        ``device_id``, ``latest_anomaly_score``, ``scored_at`` (UTC; no later than the window could be scored in time),
+        ``score_change`` (over the span; null with too few windows).
     """
     hours = settings.fleet.trend_span.total_seconds() / 3600
     return query(
         connection,
         f"""
 WITH windows AS (
-  SELECT device_id, window_end, max(anomaly_score) AS score, max(scored_at) AS scored_at,
+  SELECT device_id, window_end, max(anomaly_score) AS score,
+    least(max(scored_at), window_end + $max_age) AS scored_at,
     max(anomaly_score) FILTER ({HOURLY_SQL}) AS hourly_score
-  FROM model_scores WHERE window_end <= $now AND window_end > $since GROUP BY device_id, window_end
+  FROM model_scores WHERE window_end <= $now AND window_end > $since AND {SPEAKING_SQL}
+  GROUP BY device_id, window_end
 ),
 newest AS (
   SELECT device_id, arg_max(score, window_end) AS score, arg_max(scored_at, window_end) AS scored_at,
@@ -72,7 +76,8 @@ newest AS (
 ),
 latest_daily AS (
   SELECT device_id, {FAMILY_SQL} AS family, arg_max(anomaly_score, window_end) AS score
-  FROM model_scores WHERE window_end <= $now AND window_end > $carried AND NOT {HOURLY_SQL} GROUP BY ALL
+  FROM model_scores WHERE window_end <= $now AND window_end > $carried AND NOT {HOURLY_SQL} AND {SPEAKING_SQL}
+  GROUP BY ALL
 ),
 daily AS (SELECT device_id, max(score) AS score FROM latest_daily GROUP BY device_id)
 SELECT device_id, greatest(newest.score, daily.score) AS latest_anomaly_score, scored_at, score_change
@@ -82,6 +87,8 @@ FROM newest LEFT JOIN daily USING (device_id)
             "now": now,
             "since": now - settings.fleet.trend_span,
             "carried": now - settings.staleness.daily_expired,
+            "max_age": settings.features.max_age,
+            "paused": sorted(paused),
         },
     )
 
@@ -93,6 +100,7 @@ def device_status(
     open_alerts: pd.DataFrame,
     now: datetime,
     settings: Settings,
+    judged_by_rules: Collection[str] = (),
 ) -> pd.DataFrame:
     """DEVICE_STATUS rows, one per registered device.
 
@@ -103,6 +111,7 @@ def device_status(
         open_alerts: ``device_id``, ``open_alerts`` and ``worst_severity`` of the devices with active alerts.
         now: the clock; ages are measured from it.
         settings: staleness tiers, offline span, trend threshold.
+        judged_by_rules: devices that the rules watch while the models' scores are too old.
     """
     status = registry
     for frame in (activity, scores, open_alerts):
@@ -114,7 +123,9 @@ def device_status(
     status["score_status"] = status["scored_at"].map(tiers).astype("object").fillna("expired").astype("str")
     expired = status["score_status"] == "expired"
     status["latest_anomaly_score"] = status["latest_anomaly_score"].where(~expired)
-    status["score_source"] = pd.Series("models", index=status.index, dtype="str").mask(expired)
+    source = pd.Series("models", index=status.index, dtype="str").mask(expired)
+    silent = ~status["score_status"].isin(MODELS_SPEAK)
+    status["score_source"] = source.mask(silent & status["device_id"].isin(judged_by_rules), "rules_fallback")
     status["anomaly_trend"] = _trend(status["score_change"].where(~expired), settings.fleet.trend_slope)
     for count in ("open_alerts", "reading_count_24h"):
         status[count] = status[count].fillna(0).astype("int64")

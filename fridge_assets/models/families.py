@@ -20,6 +20,9 @@ FAMILY_SQL = "regexp_replace(model_id, '_v[0-9]+$', '')"
 HOURLY_SQL = f"{FAMILY_SQL} IN ({', '.join(repr(family) for family in HOURLY_FAMILIES)})"
 """SQL of whether a score row is of a family that scores every hour."""
 
+SPEAKING_SQL = f"NOT list_contains($paused::VARCHAR[], {FAMILY_SQL})"
+"""SQL of whether a score row is of a family that is not paused; ``$paused`` is a list of families."""
+
 RUNS_PER_DAY = {family: 24 if family in HOURLY_FAMILIES else 1 for family in FAMILIES}
 """Family name → how often it scores."""
 

@@ -57,13 +57,13 @@ class ModelLifecycle:
         def first(state: Deployment, _: list[Decision]) -> Decision | None:
             return None if state.released else decide.promote(state, registered.version, request, _FIRST)
 
-        self._decide(registered.family, first)
+        self._decide(registered.family, request, first)
         return registered
 
     def stage(self, family: str, version: str, request: Request) -> Decision:
         """Make ``version`` the candidate that the canary compares with the release."""
         self.registry.version(family, version)
-        return self._decide(family, lambda state, _: decide.stage(state, version, request))
+        return self._decide(family, request, lambda state, _: decide.stage(state, version, request))
 
     def promote(
         self,
@@ -86,6 +86,7 @@ class ModelLifecycle:
         self.registry.load(self.registry.version(family, version))
         return self._decide(
             family,
+            request,
             lambda state, _: decide.promote(
                 state, version, request, proof, regions=regions, known_regions=known_regions, override=override
             ),
@@ -93,7 +94,7 @@ class ModelLifecycle:
 
     def roll_back(self, family: str, request: Request) -> Decision:
         """Take back what was released last: a rollout to some regions, or the release itself."""
-        return self._decide(family, lambda state, _: decide.roll_back(state, request))
+        return self._decide(family, request, lambda state, _: decide.roll_back(state, request))
 
     def pin(self, family: str, version: str, request: Request) -> Decision:
         """Let ``version`` score everywhere until it is unpinned; its files are checked before."""
@@ -103,16 +104,24 @@ class ModelLifecycle:
             released = {past.version for past in history if past.action == "promote" and not past.regions}
             return decide.pin(state, version, request, released)
 
-        return self._decide(family, rule)
+        return self._decide(family, request, rule)
 
     def unpin(self, family: str, request: Request) -> Decision:
         """Let the release score again."""
-        return self._decide(family, lambda state, _: decide.unpin(state, request))
+        return self._decide(family, request, lambda state, _: decide.unpin(state, request))
 
     def archive(self, family: str, version: str, request: Request) -> Decision:
         """Take a draft or staged version out of consideration."""
         self.registry.version(family, version)
-        return self._decide(family, lambda state, _: decide.archive(state, version, request))
+        return self._decide(family, request, lambda state, _: decide.archive(state, version, request))
+
+    def pause(self, family: str, request: Request) -> Decision:
+        """Silence the family until it is resumed."""
+        return self._decide(family, request, lambda state, _: decide.pause(state, request))
+
+    def resume(self, family: str, request: Request) -> Decision:
+        """Let a paused family score again."""
+        return self._decide(family, request, lambda state, _: decide.resume(state, request))
 
     def require_serving(self, family: str) -> RegisteredVersion:
         """The version that scores where no rollout has reached.
@@ -169,8 +178,10 @@ class ModelLifecycle:
             raise NothingReleased(f"{family} has no released version", remedy)
         return state
 
-    def _decide(self, family: str, rule: Callable[[Deployment, list[Decision]], _Decided]) -> _Decided:
-        decision = self.deployments.decide(family, rule)
+    def _decide(
+        self, family: str, request: Request, rule: Callable[[Deployment, list[Decision]], _Decided]
+    ) -> _Decided:
+        decision = self.deployments.decide(family, rule, request.run_id)
         state = self.deployments.of(family)
         stages = {known.version: state.stage_of(known.version) for known in self.registry.versions(family)}
         aliases = {"release": state.released, "staging": state.candidate, "pinned": state.pinned}

@@ -7,29 +7,43 @@ import pandas as pd
 from pydantic import Field
 
 from fridge_assets.asset_results import (
+    CONTRACT_CHECK,
     AssetEvent,
     column_schema,
     contract_check_spec,
     contract_kept,
     guarded,
+    observed,
     picture,
     table,
 )
 from fridge_assets.clock import Clock
 from fridge_assets.contracts import DEVICE_FEATURES, MODEL_SCORES
+from fridge_assets.deployment.decide import Request
+from fridge_assets.deployment.store import Deployments
+from fridge_assets.deployment.wording import sentence
 from fridge_assets.fleet.registry import effective_registry, with_cohort
 from fridge_assets.models.families import FAMILIES
 from fridge_assets.models.lifecycle import ModelLifecycle
 from fridge_assets.moments import parse_moment
+from fridge_assets.scoring.distribution import DistributionVerdict
 from fridge_assets.scoring.plots import score_histogram
 from fridge_assets.scoring.publish import publish_scores
 from fridge_assets.scoring.score import commit_scores, scores_table
-from fridge_assets.scoring.serve import ScoreTarget, ServedScores, score_target
+from fridge_assets.scoring.serve import ScoreTarget, ServedScores, judge_scores, score_target
+from fridge_assets.scoring.withhold import withhold
 from fridge_assets.settings import Settings
+from fridge_assets.staleness.ages import is_current, keep_ages, newest_scores, serving_tier
+from fridge_assets.step_deadline import deadline
+from fridge_assets.stores.operations import Operations
 from fridge_assets.stores.warehouse import Warehouse
 
 COVERAGE_CHECK = "coverage"
 ARTIFACT_CHECK = "artifact_unchanged"
+DISTRIBUTION_CHECK = "score_distribution"
+AUTO_PAUSE = "auto-pause"
+"""Who pauses a model whose scores are distributed anomalously."""
+
 _TOP_SCORES = 10
 
 
@@ -63,6 +77,12 @@ def score_asset(family: str) -> dg.AssetsDefinition:
                 description="The files of the version that should score are what training wrote; a failure means that "
                 "the last good release scores instead.",
             ),
+            dg.AssetCheckSpec(
+                DISTRIBUTION_CHECK,
+                asset=name,
+                description="The scores are distributed as in the good runs before and the model is not paused; a "
+                "failure means that nothing was committed: see the withheld scores, then `fridge-assets resume`.",
+            ),
         ],
         pool=name,
     )
@@ -75,17 +95,31 @@ def score_asset(family: str) -> dg.AssetsDefinition:
         clock: Clock,
     ) -> Iterator[AssetEvent]:
         def work() -> Iterator[AssetEvent]:
+            now = clock.now()
+            deployment = models.deployments.of(family)
+            if deployment.pause is not None:
+                yield observed(context, _silent(name, sentence(deployment.pause, deployment)))
+                return
             target = ScoreTarget(
                 family,
                 tuple(config.devices),
                 parse_moment(config.window_end, "window_end") if config.window_end else None,
             )
             registry = with_cohort(effective_registry(settings.root, warehouse))
-            served = score_target(target, models, warehouse, registry, clock.now(), settings)
+            with deadline(settings.scoring.step_timeout):
+                served = score_target(target, models, warehouse, registry, now, settings)
             for reason in served.refused:
                 context.log.error(reason)
+            verdict = judge_scores(served, target, warehouse, deployment.resumed_at, settings)
+            if verdict.anomalous:
+                withhold(warehouse, served.reports, context.run_id, verdict.said, now)
+                models.pause(family, Request(AUTO_PAUSE, Clock.wall_time(), verdict.said, context.run_id))
+                yield observed(context, _result(name, served, verdict, {"withheld": True}, settings))
+                return
             changed = commit_scores(warehouse, served.reports, context.run.run_id, whole_window=not config.devices)
-            yield from _results(name, served, changed, settings)
+            result = _result(name, served, verdict, {"changed": changed}, settings)
+            current = is_current(served.reports[0].window_end, now, settings)
+            yield result if changed and current else observed(context, result)
 
         yield from guarded(work, {MODEL_SCORES.name: name})
 
@@ -105,20 +139,43 @@ SCORE_ASSETS: tuple[dg.AssetsDefinition, ...] = tuple(score_asset(family) for fa
     metadata=column_schema(MODEL_SCORES),
     pool=MODEL_SCORES.name,
 )
-def model_scores(warehouse: Warehouse) -> Iterator[AssetEvent]:
-    """Publish the windows that were scored since the last publication."""
+def model_scores(
+    context: dg.AssetExecutionContext,
+    settings: dg.ResourceParam[Settings],
+    warehouse: Warehouse,
+    operations: dg.ResourceParam[Operations],
+    clock: Clock,
+) -> Iterator[AssetEvent]:
+    """Publish the windows that were scored since the last publication, and note how old the newest scores are."""
 
     def work() -> Iterator[AssetEvent]:
         report = publish_scores(warehouse)
-        yield dg.MaterializeResult(metadata={"dagster/row_count": report.rows, "published": table(report.published)})
+        now = clock.now()
+        with warehouse.read() as connection:
+            ages = newest_scores(connection, now)
+        with operations.transaction() as transaction:
+            keep_ages(transaction, ages)
+        tier = serving_tier(ages, Deployments(operations).paused(), now, settings)
+        result: dg.MaterializeResult[None] = dg.MaterializeResult(
+            metadata={
+                "dagster/row_count": report.rows,
+                "age of the scores": tier,
+                "published": table(report.published),
+            }
+        )
+        yield result if tier == "fresh" else observed(context, result)
 
     yield from guarded(work, {MODEL_SCORES.name: MODEL_SCORES.name})
 
 
-def _results(name: str, served: ServedScores, changed: bool, settings: Settings) -> Iterator[AssetEvent]:
+def _result(
+    name: str, served: ServedScores, verdict: DistributionVerdict, what_became: dict[str, bool], settings: Settings
+) -> dg.MaterializeResult[None]:
     scores = served.scores
     flagged = int(scores["anomaly_flag"].sum())
-    yield dg.MaterializeResult(
+    withheld = " The scores are withheld and the model is paused." if verdict.anomalous else ""
+    return dg.MaterializeResult(
+        asset_key=name,
         metadata={
             "dagster/row_count": len(scores),
             "window": served.reports[0].window_end.isoformat(),
@@ -126,7 +183,7 @@ def _results(name: str, served: ServedScores, changed: bool, settings: Settings)
             "coverage": served.coverage,
             "flagged": flagged,
             "flagged share": flagged / len(scores),
-            "changed": changed,
+            **what_became,
             "left out": table(pd.DataFrame(sorted(served.left_out.items()), columns=["reason", "devices"])),
             "score histogram": picture(_histogram(name, served, settings), "score histogram"),
             "highest scores": table(_highest(scores)),
@@ -148,6 +205,32 @@ def _results(name: str, served: ServedScores, changed: bool, settings: Settings)
                 description=" ".join(served.refused) or None,
                 metadata={"scored by": served.versions},
             ),
+            dg.AssetCheckResult(
+                passed=not verdict.anomalous,
+                asset_key=name,
+                check_name=DISTRIBUTION_CHECK,
+                severity=dg.AssetCheckSeverity.ERROR,
+                description=f"{verdict.said}.{withheld}",
+                metadata={"limit": verdict.limit} | ({} if verdict.kl is None else {"KL divergence": verdict.kl}),
+            ),
+        ],
+    )
+
+
+def _silent(name: str, why: str) -> dg.MaterializeResult[None]:
+    """What is said of a model that is paused and was not asked."""
+    return dg.MaterializeResult(
+        asset_key=name,
+        metadata={"scored": False, "because": why},
+        check_results=[
+            dg.AssetCheckResult(
+                passed=check != DISTRIBUTION_CHECK,
+                asset_key=name,
+                check_name=check,
+                severity=dg.AssetCheckSeverity.WARN,
+                description=why,
+            )
+            for check in (CONTRACT_CHECK, COVERAGE_CHECK, ARTIFACT_CHECK, DISTRIBUTION_CHECK)
         ],
     )
 

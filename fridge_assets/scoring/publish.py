@@ -1,5 +1,6 @@
 """Publishing: whatever models succeeded goes from their own tables into ``model_scores`` (SPEC 2)."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -7,7 +8,7 @@ import duckdb
 import pandas as pd
 
 from fridge_assets.contracts import MODEL_SCORES
-from fridge_assets.models.families import FAMILY_SQL
+from fridge_assets.models.families import FAMILY_SQL, SPEAKING_SQL
 from fridge_assets.scoring.score import scores_table
 from fridge_assets.stores.frames import query
 from fridge_assets.stores.warehouse import Warehouse
@@ -43,9 +44,14 @@ def publish_scores(warehouse: Warehouse) -> PublishReport:
     return PublishReport(pending.assign(rows=rows))
 
 
-def latest_scored_window(connection: duckdb.DuckDBPyConnection, now: datetime) -> datetime | None:
-    """End of the newest window in ``model_scores`` at ``now``, None before the first."""
-    row = connection.execute("SELECT max(window_end) FROM model_scores WHERE window_end <= ?", [now]).fetchall()
+def latest_scored_window(
+    connection: duckdb.DuckDBPyConnection, now: datetime, paused: Collection[str] = ()
+) -> datetime | None:
+    """End of the newest window in ``model_scores`` at ``now`` by families that are not ``paused``, None without one."""
+    row = connection.execute(
+        f"SELECT max(window_end) FROM model_scores WHERE window_end <= $now AND {SPEAKING_SQL}",
+        {"now": now, "paused": sorted(paused)},
+    ).fetchall()
     newest = row[0][0]
     return None if newest is None else pd.Timestamp(newest).tz_convert("UTC").to_pydatetime()
 

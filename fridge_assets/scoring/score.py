@@ -29,6 +29,8 @@ class ScoreReport:
     scores: pd.DataFrame
     active: int
     left_out: dict[str, int]
+    seconds: float | None = None
+    """How long scoring and explaining took; None where nobody measured."""
 
     @property
     def coverage(self) -> float:
@@ -153,7 +155,7 @@ def commit_scores(warehouse: Warehouse, reports: Sequence[ScoreReport], run_id: 
         connection.execute(f"INSERT INTO {table} SELECT * FROM new_scores")
         for report in reports:
             if len(report.scores) and (whole_window or not _amend_run(connection, report, table)):
-                _record_run(connection, report, run_id)
+                _record_run(connection, report, run_id, whole_fleet=whole_window)
     return True
 
 
@@ -204,26 +206,26 @@ def _amend_run(connection: duckdb.DuckDBPyConnection, report: ScoreReport, table
     return int(amended[0][0]) > 0
 
 
-def _record_run(connection: duckdb.DuckDBPyConnection, report: ScoreReport, run_id: str) -> None:
+def _record_run(connection: duckdb.DuckDBPyConnection, report: ScoreReport, run_id: str, *, whole_fleet: bool) -> None:
     values = {
-        "id": deterministic_id(report.family, report.model_version, report.window_end.isoformat(), run_id),
+        "score_run_id": deterministic_id(report.family, report.model_version, report.window_end.isoformat(), run_id),
         "family": report.family,
         "model_id": report.scores["model_id"].iloc[0],
-        "version": report.model_version,
-        "window": report.window_end,
+        "model_version": report.model_version,
+        "window_end": report.window_end,
         "scored_at": report.scores["scored_at"].iloc[0].to_pydatetime(),
         "rows": len(report.scores),
         "flagged": report.flagged,
-        "active": report.active,
+        "active_devices": report.active,
         "left_out": "; ".join(f"{count} {reason}" for reason, count in sorted(report.left_out.items())),
         "run_id": run_id,
+        "published": False,
+        "whole_fleet": whole_fleet,
+        "seconds": report.seconds,
     }
-    connection.execute("DELETE FROM score_runs WHERE score_run_id = $id", {"id": values["id"]})
-    connection.execute(
-        "INSERT INTO score_runs VALUES ($id, $family, $model_id, $version, $window, $scored_at, $rows, $flagged, "
-        "$active, $left_out, $run_id, false, NULL)",
-        values,
-    )
+    connection.execute("DELETE FROM score_runs WHERE score_run_id = ?", [values["score_run_id"]])
+    placeholders = ", ".join(f"${name}" for name in values)
+    connection.execute(f"INSERT INTO score_runs ({', '.join(values)}) VALUES ({placeholders})", values)
 
 
 def _contributors(

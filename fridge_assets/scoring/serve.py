@@ -2,13 +2,16 @@
 
 from dataclasses import dataclass, replace
 from datetime import datetime
+from time import perf_counter
 
+import numpy as np
 import pandas as pd
 
 from fridge_assets.features.compute import newest_window_end
 from fridge_assets.fleet.registry import active_devices
 from fridge_assets.models.families import FAMILIES
 from fridge_assets.models.lifecycle import ModelLifecycle, Serving
+from fridge_assets.scoring.distribution import DistributionVerdict, judge_distribution, trailing_scores
 from fridge_assets.scoring.model_input import ModelInput, read_model_input, window_to_score
 from fridge_assets.scoring.score import ScoreReport, choose_devices, score_window, versions_of_window
 from fridge_assets.settings import Settings
@@ -113,8 +116,31 @@ def score_target(
     for chosen in serving:
         own = devices.loc[devices["region"].isin(list(chosen.regions)), "device_id"]
         rows = given if len(serving) == 1 else _restricted(given, own)
-        reports.append(score_window(chosen.version, rows, now, settings))
+        started = perf_counter()
+        report = score_window(chosen.version, rows, now, settings)
+        reports.append(replace(report, seconds=perf_counter() - started))
     return ServedScores(tuple(reports), tuple(serving))
+
+
+def judge_scores(
+    served: ServedScores, target: ScoreTarget, warehouse: Warehouse, resumed_at: datetime | None, settings: Settings
+) -> DistributionVerdict:
+    """Whether scores are distributed as in the good runs before; those of some devices only are not judged.
+
+    Args:
+        served: what was scored.
+        target: what was asked for.
+        warehouse: holds the earlier scores.
+        resumed_at: when somebody accepted a new distribution by resuming the family; None for never.
+        settings: group ``monitoring``.
+    """
+    if target.devices:
+        said = "not judged: only some devices were scored"
+        return DistributionVerdict(None, settings.monitoring.max_kl, anomalous=False, said=said)
+    with warehouse.read() as connection:
+        trailing = trailing_scores(connection, target.family, served.reports[0].window_end, resumed_at, settings)
+    scores = served.scores["anomaly_score"].to_numpy(dtype="float64")
+    return judge_distribution(scores[np.isfinite(scores)], trailing, settings.monitoring)
 
 
 def _restricted(given: ModelInput, devices: pd.Series) -> ModelInput:

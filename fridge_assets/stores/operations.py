@@ -28,6 +28,11 @@ from fridge_assets.stores.operations_tables import (
     device_alerts,
     ingest_ledger,
     metadata,
+    outbox,
+    outbox_channels,
+    pulse,
+    score_ages,
+    watched_states,
 )
 
 __all__ = [
@@ -38,6 +43,11 @@ __all__ = [
     "ingest_ledger",
     "insert_missing",
     "metadata",
+    "outbox",
+    "outbox_channels",
+    "pulse",
+    "score_ages",
+    "watched_states",
 ]
 
 _LOCK_WAIT = OperationsSettings().lock_wait

@@ -123,3 +123,67 @@ deployment_decisions = sa.Table(
     sa.Column("overridden", sa.Text(), nullable=False),
 )
 """Who decided what about which model version, when and why; appended to, never changed."""
+
+outbox = sa.Table(
+    "outbox",
+    metadata,
+    sa.Column("message_id", sa.Text(), primary_key=True),
+    # Not unique: a summary takes the place of the first message that it stands for.
+    sa.Column("number", sa.BigInteger(), nullable=False),
+    sa.Column("channel", sa.Text(), nullable=False),
+    sa.Column("kind", sa.Text(), nullable=False),
+    sa.Column("key", sa.Text(), nullable=False),
+    sa.Column("title", sa.Text(), nullable=False),
+    sa.Column("lines", sa.JSON(), nullable=False),
+    sa.Column("run_id", sa.Text(), nullable=False),
+    sa.Column("occurred_at", UtcTimestamp(), nullable=False),
+    sa.Column("created_at", UtcTimestamp(), nullable=False),
+    sa.Column("status", sa.Text(), nullable=False),
+    sa.Column("attempts", sa.BigInteger(), nullable=False),
+    sa.Column("maybe_sent", sa.Boolean(), nullable=False),
+    sa.Column("last_error", sa.Text(), nullable=False),
+    sa.Column("sent_at", UtcTimestamp()),
+    sa.Column("sent_to", sa.Text(), nullable=False),
+    sa.Column("summarised_by", sa.Text(), nullable=False),
+    sa.Index(None, "number"),
+    sa.Index(None, "status", "channel", "number"),
+)
+"""What people are told (SPEC 7): ``pending``, ``sent``, or ``summarised`` by another message."""
+
+outbox_channels = sa.Table(
+    "outbox_channels",
+    metadata,
+    sa.Column("channel", sa.Text(), primary_key=True),
+    sa.Column("failures", sa.BigInteger(), nullable=False),
+    sa.Column("next_attempt_at", UtcTimestamp()),
+    sa.Column("lease_owner", sa.Text(), nullable=False),
+    sa.Column("leased_until", UtcTimestamp()),
+)
+"""Failures in a row of each channel, when it is tried next, and who is delivering to it."""
+
+watched_states = sa.Table(
+    "watched_states",
+    metadata,
+    sa.Column("subject", sa.Text(), primary_key=True),
+    sa.Column("state", sa.Text(), nullable=False),
+    sa.Column("since", UtcTimestamp(), nullable=False),
+    sa.Column("detail", sa.Text(), nullable=False),
+)
+"""The last known state of whatever people are told about when it changes."""
+
+score_ages = sa.Table(
+    "score_ages",
+    metadata,
+    sa.Column("family", sa.Text(), primary_key=True),
+    sa.Column("window_end", UtcTimestamp(), nullable=False),
+    sa.Column("scored_at", UtcTimestamp(), nullable=False),
+)
+"""The newest published scores of each family, for those who must not wait for the warehouse."""
+
+pulse = sa.Table(
+    "pulse",
+    metadata,
+    sa.Column("name", sa.Text(), primary_key=True),
+    sa.Column("beaten_at", UtcTimestamp(), nullable=False),
+)
+"""When each long-running part was last alive and able to load the code."""

@@ -20,6 +20,7 @@ from fridge_assets.contracts import (
     MODEL_MONITORING,
     MODEL_SCORES,
     QUARANTINED_READINGS,
+    RULES_BASED_FALLBACK,
     SITE_STATUS,
     WITHHELD_SCORES,
     Contract,
@@ -45,6 +46,7 @@ SCHEMA: tuple[str, ...] = (
             CANARY_REPORTS,
             WITHHELD_SCORES,
             MODEL_MONITORING,
+            RULES_BASED_FALLBACK,
             DEVICE_STATUS,
             SITE_STATUS,
         )
@@ -70,6 +72,8 @@ SCHEMA: tuple[str, ...] = (
     "model_id VARCHAR NOT NULL, model_version VARCHAR NOT NULL, window_end TIMESTAMPTZ NOT NULL, "
     "scored_at TIMESTAMPTZ NOT NULL, rows BIGINT NOT NULL, flagged BIGINT NOT NULL, active_devices BIGINT NOT NULL, "
     "left_out VARCHAR NOT NULL, run_id VARCHAR NOT NULL, published BOOLEAN NOT NULL)",
+    # Whether the run was about every device: scores of a few do not make the fleet's fresh.
+    "ALTER TABLE score_runs ADD COLUMN IF NOT EXISTS whole_fleet BOOLEAN DEFAULT true",
     # How long the scoring took, for its throughput; data folders of earlier releases lack the column.
     "ALTER TABLE score_runs ADD COLUMN IF NOT EXISTS seconds DOUBLE",
 )

@@ -21,7 +21,7 @@ def anomaly(
 ) -> Anomaly:
     """An anomaly of the window before 10:00 on 14 June, found by one of two models."""
     return Anomaly(
-        contributors, measured or {}, usual or {}, END - pd.Timedelta(minutes=15), END, END, 1, 2, pd.NaT, 0.914
+        contributors, measured or {}, usual or {}, END - pd.Timedelta(minutes=15), END, END, 1, 2, pd.NaT, 0.914, "models"
     )._replace(**changes)
 
 
@@ -140,7 +140,7 @@ def test_numbers_have_three_digits_and_no_exponent(value: float, text: str) -> N
 
 def test_a_daily_models_word_is_told_with_its_hour() -> None:
     told = description_of(anomaly([], models_flagging=3, models_scored=4, carried_from=END - pd.Timedelta(hours=5)))
-    assert told.endswith("Three of four models agree (score 0.91), the daily ones as of 05:00 UTC.")
+    assert told.endswith("Three of four models agree (score 0.91), some of them as of 05:00 UTC.")
 
 
 def test_describe_looks_up_each_device_and_survives_absent_columns_and_devices() -> None:
@@ -154,6 +154,7 @@ def test_describe_looks_up_each_device_and_survives_absent_columns_and_devices()
             "models_flagging": [1, 1],
             "models_scored": [1, 1],
             "carried_from": [pd.NaT, pd.NaT],
+            "source": "models",
             "anomaly_score": [0.7, 0.7],
         }
     )

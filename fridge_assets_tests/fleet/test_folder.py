@@ -41,7 +41,7 @@ class Folder(NamedTuple):
         return fleet_overview(self.warehouse, self.operations, self.landing, as_of, self.settings)
 
     def findings(self, models: ModelLifecycle) -> dict[str, Finding]:
-        return {f.what: f for f in examine(self.warehouse, self.landing, models, self.settings)}
+        return {f.what: f for f in examine(self.warehouse, self.operations, self.landing, models, self.settings)}
 
 
 def folder_at(path: Path) -> Folder:

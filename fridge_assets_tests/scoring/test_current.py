@@ -54,11 +54,34 @@ def test_only_the_newest_word_of_a_daily_model_counts(warehouse: Warehouse, sett
     assert sorted(found["anomaly_score"]) == [0.2, 0.3]
 
 
-def test_an_hourly_model_that_missed_the_window_is_not_carried_over(warehouse: Warehouse, settings: Settings) -> None:
+def test_an_hourly_model_that_missed_the_window_is_believed_for_two_hours(
+    warehouse: Warehouse, settings: Settings
+) -> None:
     found = current(
         warehouse,
         settings,
         ("d1", "isolation_forest_v1", NOW - HOUR, 0.9),
         ("d1", "statistical_baseline_v1", NOW, 0.4),
+        ("d2", "isolation_forest_v1", NOW - 2 * HOUR, 0.8),
     )
-    assert found["anomaly_score"].tolist() == [0.4]
+    assert sorted(found["anomaly_score"]) == [0.4, 0.9]
+    assert found.loc[found["anomaly_score"] == 0.9, "carried_from"].tolist() == [pd.Timestamp(NOW - HOUR)]
+
+
+def test_a_device_that_an_hourly_model_left_out_has_no_earlier_score_of_it(
+    warehouse: Warehouse, settings: Settings
+) -> None:
+    found = current(
+        warehouse,
+        settings,
+        ("silent", "isolation_forest_v1", NOW - HOUR, 0.9),
+        ("d2", "isolation_forest_v1", NOW, 0.4),
+    )
+    assert found["device_id"].tolist() == ["d2"]
+
+
+def test_a_paused_family_does_not_count(warehouse: Warehouse, settings: Settings) -> None:
+    current(warehouse, settings, ("d1", "isolation_forest_v1", NOW, 0.9), ("d1", "autoencoder_v1", NOW - HOUR, 0.8))
+    with warehouse.read() as connection:
+        found = current_scores(connection, NOW, settings, paused={"isolation_forest"})
+    assert found["model_id"].tolist() == ["autoencoder_v1"]

@@ -1,0 +1,103 @@
+"""Who is told about which alert, and in which words (SPEC 6, 7)."""
+
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Any
+
+import pandas as pd
+
+from fridge_assets.alerting.generate import GeneratedAlerts
+from fridge_assets.notifications.message import Channel, Message
+from fridge_assets.settings import AlertSettings
+
+_CHANNELS: dict[str, Channel] = {"CRITICAL": "on_call", "HIGH": "operations"}
+"""Severities that people are told about one by one; LOW is for the dashboard only."""
+_DIGEST = "MEDIUM"
+
+
+def announcements(generated: GeneratedAlerts, run_id: str, now: datetime, settings: AlertSettings) -> list[Message]:
+    """What is said about new and more severe alerts; repeats are not told.
+
+    Of many alerts of one severity one message is made, so that no channel floods. MEDIUM alerts come as one digest by
+    site.
+
+    Args:
+        generated: what one run of alerting stored.
+        run_id: Dagster run that did; empty for none.
+        now: when it did.
+        settings: how many messages one run sends one by one, and how many alerts a list names.
+    """
+    raised = generated.updated[generated.updated["alert_type"].isin(["ANOMALY_ESCALATED", "ANOMALY_SUSTAINED"])]
+    fresh = pd.concat([generated.new, raised[raised["alert_created_at"] < pd.Timestamp(now)]])
+    told = fresh[~fresh["suppressed"].astype(bool) & (fresh["status"] != "RESOLVED")]
+    messages: list[Message] = []
+    for severity, channel in _CHANNELS.items():
+        own = told[told["severity"] == severity].sort_values(["anomaly_score", "device_id"], ascending=[False, True])
+        if 0 < len(own) <= settings.single_messages:
+            messages += [_single(alert, channel, run_id, now) for _, alert in own.iterrows()]
+        elif len(own):
+            messages.append(_listed(own, severity, channel, run_id, now, settings))
+    digest = told[told["severity"] == _DIGEST]
+    if len(digest):
+        messages.append(_digest(digest, run_id, now, settings))
+    return messages
+
+
+def _single(alert: "pd.Series[Any]", channel: Channel, run_id: str, now: datetime) -> Message:
+    return Message(
+        key=f"alert/{alert['alert_id']}/{alert['severity']}",
+        channel=channel,
+        kind="anomaly",
+        title=f"{alert['severity']}: {alert['device_id']} in {alert['site_id']}: {alert['title']}",
+        lines=(
+            str(alert["description"]),
+            f"Act by {pd.Timestamp(str(alert['sla_deadline'])):%Y-%m-%d %H:%M} UTC. "
+            f"`fridge-assets alerts show {str(alert['alert_id'])[:8]}`",
+        ),
+        occurred_at=now,
+        run_id=run_id,
+    )
+
+
+def _listed(
+    alerts: pd.DataFrame, severity: str, channel: Channel, run_id: str, now: datetime, settings: AlertSettings
+) -> Message:
+    sites = alerts["site_id"].nunique()
+    return Message(
+        key=f"alerts/{severity}/{_latest(alerts)}/{alerts['alert_id'].min()}",
+        channel=channel,
+        kind="anomaly",
+        title=f"{len(alerts)} new {severity} alerts in {sites} site{'s' if sites > 1 else ''}",
+        lines=tuple(_lines(alerts, settings.listed_alerts)),
+        occurred_at=now,
+        run_id=run_id,
+    )
+
+
+def _digest(alerts: pd.DataFrame, run_id: str, now: datetime, settings: AlertSettings) -> Message:
+    by_site = alerts.groupby("site_id").size().sort_values(ascending=False, kind="stable")
+    named = [f"{site}: {count} device{'s' if count > 1 else ''}" for site, count in by_site.items()]
+    shown = named[: settings.listed_alerts]
+    rest = [f"and {len(named) - len(shown)} more sites"] if len(named) > len(shown) else []
+    return Message(
+        key=f"digest/{_latest(alerts)}/{alerts['alert_id'].min()}",
+        channel="site_digest",
+        kind="anomaly",
+        title=f"{len(alerts)} new {_DIGEST} alert{'s' if len(alerts) > 1 else ''} in {len(by_site)} site"
+        f"{'s' if len(by_site) > 1 else ''}",
+        lines=(*shown, *rest, "`fridge-assets alerts list --min-severity MEDIUM`"),
+        occurred_at=now,
+        run_id=run_id,
+    )
+
+
+def _lines(alerts: pd.DataFrame, most: int) -> Iterator[str]:
+    for _, alert in alerts.head(most).iterrows():
+        yield f"{alert['device_id']} in {alert['site_id']}: {alert['title']}"
+    if len(alerts) > most:
+        yield f"and {len(alerts) - most} more"
+    yield f"`fridge-assets alerts list --min-severity {alerts['severity'].iloc[0]}`"
+
+
+def _latest(alerts: pd.DataFrame) -> str:
+    return pd.Timestamp(alerts["window_end"].max()).isoformat()

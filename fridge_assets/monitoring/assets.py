@@ -1,0 +1,85 @@
+"""Asset of the monitoring."""
+
+from collections.abc import Iterator
+
+import dagster as dg
+
+from fridge_assets.asset_results import (
+    AssetEvent,
+    column_schema,
+    contract_check_spec,
+    contract_kept,
+    guarded,
+    picture,
+    table,
+)
+from fridge_assets.clock import Clock
+from fridge_assets.contracts import DEVICE_FEATURES, MODEL_MONITORING, MODEL_SCORES
+from fridge_assets.models.lifecycle import ModelLifecycle
+from fridge_assets.monitoring.plots import agreement_matrix, feature_drift, flagged_shares, score_quantiles
+from fridge_assets.monitoring.watch import MonitoringReport, watch_models
+from fridge_assets.monitoring.wording import WATCHES, judgement, summary
+from fridge_assets.settings import Settings
+from fridge_assets.stores.warehouse import Warehouse
+
+
+@dg.asset(
+    name=MODEL_MONITORING.name,
+    deps=[MODEL_SCORES.name, DEVICE_FEATURES.name],
+    group_name="monitoring",
+    kinds={"duckdb", "python"},
+    owners=["team:ml"],
+    description=MODEL_MONITORING.description,
+    metadata=column_schema(MODEL_MONITORING),
+    check_specs=[
+        contract_check_spec(MODEL_MONITORING),
+        *(dg.AssetCheckSpec(watch.name, asset=MODEL_MONITORING.name, description=watch.meaning) for watch in WATCHES),
+    ],
+    pool="monitoring",
+)
+def model_monitoring(
+    context: dg.AssetExecutionContext,
+    settings: dg.ResourceParam[Settings],
+    warehouse: Warehouse,
+    models: dg.ResourceParam[ModelLifecycle],
+    clock: Clock,
+) -> Iterator[AssetEvent]:
+    """Hold scores, features and agreement of each family's newest window against their limits."""
+
+    def work() -> Iterator[AssetEvent]:
+        report = watch_models(warehouse, models, clock.now(), settings)
+        if report.rows.empty:
+            context.log.warning("There are no scores yet, so there is nothing to watch.")
+        yield _result(report, settings)
+
+    yield from guarded(work, {MODEL_MONITORING.name: MODEL_MONITORING.name})
+
+
+def _result(report: MonitoringReport, settings: Settings) -> dg.MaterializeResult[None]:
+    return dg.MaterializeResult(
+        metadata={
+            "dagster/row_count": len(report.rows),
+            "warnings": int((report.rows["verdict"] == "warn").sum()),
+            "metrics": table(summary(report)),
+            "score quantiles": picture(
+                score_quantiles(report.history, settings.calibration.threshold), "score quantiles"
+            ),
+            "flagged share": picture(flagged_shares(report.history), "flagged share"),
+            "feature drift": picture(feature_drift(report.rows), "feature drift"),
+            "agreement": picture(agreement_matrix(report.rows), "agreement"),
+        },
+        check_results=[contract_kept(len(report.rows), MODEL_MONITORING.name), *_checks(report)],
+    )
+
+
+def _checks(report: MonitoringReport) -> Iterator[dg.AssetCheckResult]:
+    for watch in WATCHES:
+        passed, said = judgement(watch, report)
+        yield dg.AssetCheckResult(
+            passed=passed,
+            asset_key=MODEL_MONITORING.name,
+            check_name=watch.name,
+            severity=dg.AssetCheckSeverity.WARN,
+            description=said,
+            metadata={"beyond their limits": len(report.warned(*watch.metrics))},
+        )
