@@ -4,10 +4,10 @@ BIN := .venv/bin
 DATA ?= data/demo
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test ui lint format docs bench bench-hourly bench-quality bench-canary bench-models
+.PHONY: help demo test ui lint format docs scenario-staleness bench bench-hourly bench-quality bench-canary bench-models
 
 help: ## what can be made
-	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 22
 
 .venv/installed: pyproject.toml constraints.txt
 	$(PYTHON) -c 'import sys; sys.exit("Python 3.11 is needed, this is " + sys.version) if sys.version_info[:2] != (3, 11) else 0'
@@ -25,6 +25,9 @@ ui: .venv/installed ## the asset graph of data/demo in the Dagster UI (another f
 
 test: .venv/installed ## all tests
 	$(BIN)/python -m pytest --numprocesses auto --dist loadfile --no-loadscope-reorder
+
+scenario-staleness: .venv/installed ## scores grow old under a real daemon, an hour lasting a minute; prints what happened when
+	$(BIN)/python -m fridge_assets_tests.scenarios.staleness
 
 lint: .venv/installed ## style, types and layers
 	$(BIN)/ruff check .

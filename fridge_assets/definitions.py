@@ -6,6 +6,7 @@ from fridge_assets.alerting.assets import device_alerts
 from fridge_assets.automation.decisions import DECISION_JOBS
 from fridge_assets.automation.freshness import with_freshness
 from fridge_assets.automation.jobs import JOBS
+from fridge_assets.automation.retention import RETENTION
 from fridge_assets.automation.schedules import SCHEDULES
 from fridge_assets.automation.sensors import SENSORS
 from fridge_assets.canary.assets import canary_comparison
@@ -50,7 +51,7 @@ def build_definitions(settings: Settings) -> dg.Definitions:
     )
     return dg.Definitions(
         assets=assets,
-        jobs=[*JOBS, *DECISION_JOBS],
+        jobs=[*JOBS, *DECISION_JOBS, RETENTION],
         schedules=SCHEDULES,
         sensors=SENSORS,
         resources={

@@ -6,10 +6,12 @@ two underscores, for example ``FRIDGE_SCORING__MIN_COMPLETENESS=0.6``.
 
 from datetime import timedelta
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from fridge_assets.errors import FridgeError
 
 
 class Group(BaseModel):
@@ -353,6 +355,53 @@ class NotificationSettings(Group):
     )
 
 
+class RetentionSettings(Group):
+    """How long what a running fleet writes is kept; fridge_assets/retention/policies.py says why."""
+
+    landing: timedelta = Field(timedelta(days=30), gt=timedelta(0), description="landing files once ingested")
+    ledger: timedelta = Field(
+        timedelta(days=90),
+        gt=timedelta(0),
+        description="what is known of a landing file that is gone; delivered again later, it would be ingested again",
+    )
+    clean_readings: timedelta = Field(timedelta(days=90), gt=timedelta(0), description="clean readings")
+    quarantined: timedelta = Field(timedelta(days=90), gt=timedelta(0), description="quarantined readings")
+    features: timedelta = Field(
+        timedelta(days=90), gt=timedelta(0), description="features; never less than training looks back, plus a day"
+    )
+    scores: timedelta = Field(
+        timedelta(days=90), gt=timedelta(0), description="scores; never less than training looks back, plus a day"
+    )
+    canary: timedelta = Field(timedelta(days=180), gt=timedelta(0), description="canary scores and reports")
+    monitoring: timedelta = Field(
+        timedelta(days=400), gt=timedelta(0), description="how the models behaved; a year can be held against the last"
+    )
+    withheld: timedelta = Field(timedelta(days=30), gt=timedelta(0), description="scores that were withheld")
+    fallback: timedelta = Field(timedelta(days=90), gt=timedelta(0), description="what the rules said")
+    alerts: timedelta = Field(
+        timedelta(days=400), gt=timedelta(0), description="alerts since they were closed; open ones always"
+    )
+    messages: timedelta = Field(
+        timedelta(days=90), gt=timedelta(0), description="messages since they were stored; pending ones always"
+    )
+    models: timedelta = Field(
+        timedelta(days=180), gt=timedelta(0), description="files of model versions since anyone last decided about them"
+    )
+    releases: int = Field(3, ge=3, description="newest releases of a family whose files are always kept (SPEC 3)")
+    runs: timedelta = Field(timedelta(days=90), gt=timedelta(0), description="Dagster runs, their events and logs")
+    leftovers: timedelta = Field(
+        timedelta(days=1), ge=timedelta(hours=2), description="files that killed programs left behind"
+    )
+
+
+class HealthSettings(Group):
+    """Whether the automation is alive."""
+
+    max_silence: timedelta = Field(
+        timedelta(seconds=45), gt=timedelta(0), description="without a pulse for this long the automation is dead"
+    )
+
+
 class Settings(BaseSettings):
     """All settings, and where everything is kept."""
 
@@ -380,6 +429,25 @@ class Settings(BaseSettings):
     fallback: FallbackSettings = FallbackSettings()
     fleet: FleetSettings = FleetSettings()
     notifications: NotificationSettings = NotificationSettings()
+    retention: RetentionSettings = RetentionSettings()
+    health: HealthSettings = HealthSettings()
+
+    @model_validator(mode="after")
+    def _keep_what_is_still_needed(self) -> Self:
+        kept, day = self.retention, timedelta(days=1)
+        learned = (self.training.history + day, "training looks back FRIDGE_TRAINING__HISTORY, and a day for its days")
+        landed = (kept.landing, "a landing file that is forgotten while it is there would be ingested again")
+        for name, span, (needed, why) in (
+            ("FEATURES", kept.features, learned),
+            ("SCORES", kept.scores, learned),
+            ("LEDGER", kept.ledger, landed),
+        ):
+            if span < needed:
+                raise FridgeError(
+                    f"FRIDGE_RETENTION__{name} is {span / day:g} days and must be {needed / day:g} or more: {why}",
+                    f"Set it to P{-(-needed // day)}D or longer, or leave it out.",
+                )
+        return self
 
     @property
     def root(self) -> Path:

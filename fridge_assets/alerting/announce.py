@@ -15,20 +15,23 @@ _CHANNELS: dict[str, Channel] = {"CRITICAL": "on_call", "HIGH": "operations"}
 _DIGEST = "MEDIUM"
 
 
-def announcements(generated: GeneratedAlerts, run_id: str, now: datetime, settings: AlertSettings) -> list[Message]:
-    """What is said about new and more severe alerts; repeats are not told.
+def announcements(
+    generated: GeneratedAlerts, window_end: datetime, run_id: str, now: datetime, settings: AlertSettings
+) -> list[Message]:
+    """What is said about new and more severe alerts; repeats are not told, nor older alerts that are opened again.
 
     Of many alerts of one severity one message is made, so that no channel floods. MEDIUM alerts come as one digest by
     site.
 
     Args:
         generated: what one run of alerting stored.
+        window_end: the window that it was about.
         run_id: Dagster run that did; empty for none.
         now: when it did.
         settings: how many messages one run sends one by one, and how many alerts a list names.
     """
-    raised = generated.updated[generated.updated["alert_type"].isin(["ANOMALY_ESCALATED", "ANOMALY_SUSTAINED"])]
-    fresh = pd.concat([generated.new, raised[raised["alert_created_at"] < pd.Timestamp(now)]])
+    raised = generated.updated[generated.updated["window_end"] == pd.Timestamp(window_end)]
+    fresh = pd.concat([generated.new, raised])
     told = fresh[~fresh["suppressed"].astype(bool) & (fresh["status"] != "RESOLVED")]
     messages: list[Message] = []
     for severity, channel in _CHANNELS.items():

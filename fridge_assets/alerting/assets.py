@@ -57,15 +57,16 @@ def device_alerts(
             clock.now(),
             settings,
             paused=Deployments(operations).paused(),
-            run_id=context.run_id,
+            run_id=context.run.run_id,
+            wall_time=Clock.wall_time(),
         )
         if report.source == FALLBACK:
             context.log.warning(f"The models' scores are {report.tier}: alerts come from the rules.")
         if report.window_end is None:
             context.log.warning("There is no recent window that anybody judged, so there is nothing to alert on.")
         result = _result(report)
-        current = report.tier == "fresh" or (report.source == FALLBACK and report.window_end is not None)
-        yield result if current else observed(context, result)
+        current = report.tier == "fresh" or report.source == FALLBACK
+        yield result if report.news and current else observed(context, result)
 
     yield from guarded(work, {DEVICE_ALERTS.name: DEVICE_ALERTS.name})
 

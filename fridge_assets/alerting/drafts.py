@@ -42,8 +42,10 @@ def relate(drafts: pd.DataFrame, known: pd.DataFrame) -> pd.DataFrame:
     return drafts.assign(alert_type=alert_type, first_detected_at=first)
 
 
-def assign_work(drafts: pd.DataFrame, known: pd.DataFrame, now: pd.Timestamp, settings: AlertSettings) -> pd.DataFrame:
-    """Add severity, status, deadline and escalation, and take over the work that goes on without a rise."""
+def assign_work(
+    drafts: pd.DataFrame, known: pd.DataFrame, now: pd.Timestamp, settings: AlertSettings, note: str
+) -> pd.DataFrame:
+    """Add severity, status, deadline, escalation and ``note``, and take over the work that goes on without a rise."""
     work = drafts.assign(
         severity=name_of(drafts["severity_rank"]),
         status=drafts["suppressed"].map({True: "RESOLVED", False: "OPEN"}).astype("object"),
@@ -54,7 +56,7 @@ def assign_work(drafts: pd.DataFrame, known: pd.DataFrame, now: pd.Timestamp, se
         sla_breached=False,
         escalation_level="L1",
         ontology_action_id=pd.Series(None, index=drafts.index, dtype="object"),
-        note=drafts["stored_note"].astype("object").fillna(""),
+        note=drafts["stored_note"].astype("object").fillna(note),
     )
     mine = known["active"] & (known["source"] != STREAMING) & ~known["alert_id"].isin(drafts["alert_id"])
     before = known[mine].drop_duplicates("problem").set_index("problem")

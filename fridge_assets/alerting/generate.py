@@ -63,6 +63,7 @@ def generate_alerts(
     now: datetime,
     settings: AlertSettings,
     source: str = "models",
+    provenance: str = "",
 ) -> GeneratedAlerts:
     """Decide what the scores of one window mean for operators.
 
@@ -79,6 +80,7 @@ def generate_alerts(
         now: when this happens, timezone-aware.
         settings: severity limits, deduplication span, SLA spans.
         source: what raises the alerts.
+        provenance: how old the scores are that they are made of; becomes the note of new alerts.
 
     Raises:
         ValueError: ``scores`` are of more than one window.
@@ -94,7 +96,7 @@ def generate_alerts(
     reopened = reopen_returned(drafts, known, moment)
     known = _replace(known, reopened)
     drafts = relate(drafts, known)
-    drafts = assign_work(drafts, known, moment, settings)
+    drafts = assign_work(drafts, known, moment, settings, provenance)
     drafts = _locate(drafts, registry)
     drafts = describe(drafts, features, typical)
     superseded = close_superseded(drafts, known, moment)

@@ -14,16 +14,21 @@ from fridge_assets.alerting.inputs import AlertInputs, read_alert_inputs, read_f
 from fridge_assets.alerting.store import apply, known_alerts
 from fridge_assets.contracts import ALERT_EVENTS, DEVICE_ALERTS
 from fridge_assets.contracts.validation import enforce
+from fridge_assets.errors import FridgeError
 from fridge_assets.notifications.outbox import enqueue
+from fridge_assets.notifications.watch import changed
 from fridge_assets.scoring.publish import latest_scored_window
 from fridge_assets.settings import Settings
-from fridge_assets.staleness.ages import newest_scores, serving_tier
+from fridge_assets.staleness.ages import newest_scores, serving_since
 from fridge_assets.staleness.fallback import newest_judged_window
-from fridge_assets.staleness.tiers import MODELS_SPEAK, Tier
+from fridge_assets.staleness.tiers import MODELS_SPEAK, Tier, tier_of
 from fridge_assets.stores.operations import Operations
 from fridge_assets.stores.warehouse import Warehouse
 
 _MODELS = "models"
+_SUBJECT = "alerts"
+_ATTEMPTS = 5
+"""How often alerts are made again because somebody changed one meanwhile."""
 
 
 @dataclass(frozen=True)
@@ -35,12 +40,14 @@ class AlertReport:
         window_end: the window the alerts are about; None when there was nothing to alert on.
         tier: age of the models' scores.
         generated: what was stored.
+        news: whether the last run had other scores, or verdicts of the rules, to make alerts of.
     """
 
     source: str
     window_end: datetime | None
     tier: Tier
     generated: GeneratedAlerts
+    news: bool
 
 
 def raise_alerts(
@@ -52,6 +59,7 @@ def raise_alerts(
     *,
     paused: Collection[str] = (),
     run_id: str = "",
+    wall_time: datetime | None = None,
 ) -> AlertReport:
     """Generate the alerts of the latest window and store them, and what is said about them, in one transaction.
 
@@ -66,20 +74,26 @@ def raise_alerts(
         settings: severity limits, deduplication, SLA.
         paused: families that do not count.
         run_id: Dagster run that the messages link to.
+        wall_time: the actual time, from which messages wait; ``now`` where it is the same.
 
     Raises:
         ContractViolation: an alert breaks its contract; nothing was stored.
+        FridgeError: somebody else went on changing alerts; nothing was stored.
     """
     with warehouse.read() as connection:
-        tier = serving_tier(newest_scores(connection, now), paused, now, settings)
+        since = serving_since(newest_scores(connection, now), paused, settings)
+        tier = tier_of(since, now, settings.staleness)
         source = _MODELS if tier in MODELS_SPEAK else FALLBACK
         found = _inputs(connection, source, registry, now, settings, paused)
     if found is None:
         nothing = GeneratedAlerts(DEVICE_ALERTS.empty(), DEVICE_ALERTS.empty(), ALERT_EVENTS.empty())
-        return AlertReport(source, None, tier, nothing)
+        return AlertReport(source, None, tier, nothing, news=False)
     window_end, inputs = found
-    with operations.transaction() as connection:
-        known = known_alerts(connection, now - settings.alerts.dedup, window_end)
+    provenance = _provenance(source, tier, since)
+    for _ in range(_ATTEMPTS):
+        # Nobody else can write while a transaction is open, so nothing is computed in it.
+        with operations.read() as connection:
+            known = known_alerts(connection, now - settings.alerts.dedup, window_end)
         generated = generate_alerts(
             inputs.scores,
             inputs.previous_scores,
@@ -90,11 +104,34 @@ def raise_alerts(
             now,
             settings.alerts,
             source,
+            provenance,
         )
         enforce(DEVICE_ALERTS, generated.new)
-        apply(connection, generated)
-        enqueue(connection, announcements(generated, run_id, now, settings.alerts), now)
-    return AlertReport(source, window_end, tier, generated)
+        messages = announcements(generated, window_end, run_id, now, settings.alerts)
+        with operations.transaction() as connection:
+            if _differ(known, known_alerts(connection, now - settings.alerts.dedup, window_end)):
+                continue
+            apply(connection, generated)
+            enqueue(connection, messages, wall_time or now)
+            news = changed(connection, _SUBJECT, f"{provenance}, window {window_end.isoformat()}", now) is not None
+        return AlertReport(source, window_end, tier, generated, news)
+    raise FridgeError(
+        f"alerts were changed by somebody else {_ATTEMPTS} times while new ones were made of the window ending "
+        f"{window_end:%Y-%m-%d %H:%M} UTC",
+        "Nothing was stored; the next run makes them.",
+    )
+
+
+def _differ(before: pd.DataFrame, after: pd.DataFrame) -> bool:
+    lists = [column.name for column in DEVICE_ALERTS.columns if column.holds_lists]
+    ordered = [frame.drop(columns=lists).sort_values("alert_id", ignore_index=True) for frame in (before, after)]
+    return not ordered[0].equals(ordered[1])
+
+
+def _provenance(source: str, tier: Tier, since: datetime | None) -> str:
+    made = f"of {since:%Y-%m-%d %H:%M} UTC" if since else "of no model"
+    scores = f"scores {made}, {tier.replace('_', ' ')} at the time"
+    return f"Made by the rules instead of {scores}" if source == FALLBACK else f"Made of {scores}"
 
 
 def _inputs(

@@ -102,7 +102,11 @@ def outcome_of(job: str, run_id: str, events: Iterable[dg.DagsterEvent]) -> RunO
             said_of_it = made.description or ""
             checks.append(JudgedCheck(made.asset_key.to_user_string(), made.check_name, made.passed, said_of_it))
         elif event.is_job_failure and not failures:
-            failures[job] = _reason(None, event.job_failure_data.error)
+            # Whoever ended it from outside left no error, but a message.
+            error = event.job_failure_data.error
+            failures[job] = _reason(None, error) if error is not None else event.message or _reason(None, None)
+        elif event.event_type == dg.DagsterEventType.RUN_CANCELED and not failures:
+            failures[job] = "it was cancelled before it was done"
     return RunOutcome(run_id, job, metadata, failures, errors, tuple(checks))
 
 

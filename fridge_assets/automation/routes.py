@@ -16,6 +16,9 @@ _OPERATIONS = frozenset(
     {RULES_BASED_FALLBACK.name, DEVICE_ALERTS.name, "fleet_status", DEVICE_STATUS.name, SITE_STATUS.name, "retention"}
 )
 
+RUN_CHANNELS: tuple[Channel, ...] = ("data_platform", "operations", "ml")
+"""Who may be told about a run."""
+
 LATE_DATA = "FeaturesStale"
 """The error of a model that was given no young features: nothing is wrong with the model."""
 

@@ -1,48 +1,27 @@
 """When things run by the clock."""
 
 import dagster as dg
+from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
 
 from fridge_assets.automation.jobs import CANARY, SCORE_DAILY, SCORE_HOURLY, TRAIN_MONTHLY, TRAIN_WEEKLY
+from fridge_assets.automation.retention import RETENTION
 from fridge_assets.canary.run import due_pairs
 from fridge_assets.models.lifecycle import ModelLifecycle
 from fridge_assets.settings import Settings
 from fridge_assets.stores.warehouse import Warehouse
 
-HOURLY_SCORING = dg.ScheduleDefinition(
-    name="score_hourly_schedule",
-    job=SCORE_HOURLY,
-    cron_schedule="3 * * * *",
-    execution_timezone="UTC",
-    default_status=dg.DefaultScheduleStatus.RUNNING,
-    description="Minute 3: the window that ended on the hour has closed at minute 2.",
-)
+Job = dg.JobDefinition | UnresolvedAssetJobDefinition
 
-DAILY_SCORING = dg.ScheduleDefinition(
-    name="score_daily_schedule",
-    job=SCORE_DAILY,
-    cron_schedule="0 3 * * *",
-    execution_timezone="UTC",
-    default_status=dg.DefaultScheduleStatus.RUNNING,
-    description="03:00 UTC: all models, on the window that closed last.",
-)
 
-WEEKLY_TRAINING = dg.ScheduleDefinition(
-    name="train_weekly_schedule",
-    job=TRAIN_WEEKLY,
-    cron_schedule="20 4 * * 1",
-    execution_timezone="UTC",
-    default_status=dg.DefaultScheduleStatus.RUNNING,
-    description="Mondays, between two hourly runs: drafts of the hourly models.",
-)
-
-MONTHLY_TRAINING = dg.ScheduleDefinition(
-    name="train_monthly_schedule",
-    job=TRAIN_MONTHLY,
-    cron_schedule="20 5 1 * *",
-    execution_timezone="UTC",
-    default_status=dg.DefaultScheduleStatus.RUNNING,
-    description="On the first of the month, between two hourly runs: drafts of the daily models.",
-)
+def _schedule(job: Job, cron: str, description: str) -> dg.ScheduleDefinition:
+    return dg.ScheduleDefinition(
+        name=f"{job.name}_schedule",
+        job=job,
+        cron_schedule=cron,
+        execution_timezone="UTC",
+        default_status=dg.DefaultScheduleStatus.RUNNING,
+        description=description,
+    )
 
 
 @dg.schedule(
@@ -62,4 +41,11 @@ def canary_schedule(
     return dg.SkipReason("no version is staged, being rolled out or newly released")
 
 
-SCHEDULES = (HOURLY_SCORING, DAILY_SCORING, canary_schedule, WEEKLY_TRAINING, MONTHLY_TRAINING)
+SCHEDULES = (
+    _schedule(SCORE_HOURLY, "3 * * * *", "Minute 3: the window that ended on the hour has closed at minute 2."),
+    _schedule(SCORE_DAILY, "0 3 * * *", "03:00 UTC: all models, on the window that closed last."),
+    canary_schedule,
+    _schedule(TRAIN_WEEKLY, "20 4 * * 1", "Mondays, between two hourly runs: drafts of the hourly models."),
+    _schedule(TRAIN_MONTHLY, "20 5 1 * *", "On the first of the month, between two hourly runs: drafts of the others."),
+    _schedule(RETENTION, "20 2 * * *", "02:20 UTC, between two hourly runs and before the daily one."),
+)

@@ -1,7 +1,7 @@
 """Who speaks when the models' scores grow old: the rules stand in for them, and nobody is waited for (SPEC 4).
 
-The decision needs one look at the operations store, where publications note how old the scores are. It waits neither for
-the warehouse nor for Slack, and messages about it are another sensor's work.
+The decision needs one look at the operations store, where publications note how old the scores are. It waits neither
+for the warehouse nor for Slack, and messages about it are another sensor's work.
 """
 
 from collections.abc import Iterator
@@ -17,8 +17,8 @@ from fridge_assets.staleness.ages import kept_ages, serving_since
 from fridge_assets.staleness.tiers import MODELS_SPEAK, Tier, tier_of
 from fridge_assets.stores.operations import Operations
 
-SWITCH_INTERVAL = timedelta(seconds=30)
-"""How soon after the two-hour mark the rules take over, at the latest."""
+SWITCH_INTERVAL = timedelta(seconds=10)
+"""How often the age of the scores is looked at; a look costs one read of the operations store."""
 
 
 _TRY_AGAIN = {"dagster/max_retries": "2", "dagster/retry_on_asset_or_op_failure": "true"}

@@ -3,21 +3,19 @@
 These functions only store messages. Sensors call them and another sensor delivers, so that nothing waits for Slack.
 """
 
-from collections import defaultdict
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
 from datetime import datetime
 
 import dagster as dg
 from sqlalchemy.engine import Connection
 
 from fridge_assets.automation.outcomes import JudgedCheck, RunOutcome
-from fridge_assets.automation.routes import channel_of
+from fridge_assets.automation.routes import RUN_CHANNELS, channel_of
 from fridge_assets.moments import spoken
 from fridge_assets.notifications.message import Channel, Message
 from fridge_assets.notifications.outbox import enqueue
 from fridge_assets.notifications.watch import Transition, changed
-from fridge_assets.staleness.tiers import Tier
+from fridge_assets.staleness.tiers import MODELS_SPEAK, Tier
 
 _OK = "ok"
 _FRESHNESS = {"WARN": "is late", "FAIL": "is overdue"}
@@ -27,12 +25,10 @@ _TIER_TITLES: Mapping[Tier, str] = {
     "expired": "Scores are blanked: they are too old to be shown",
     "fresh": "Scores are fresh again, and alerts come from the models",
 }
+_MODELS_SPEAK_AGAIN = "Alerts come from the models again, whose scores are delayed"
 _LATE: tuple[Channel, ...] = ("data_platform", "ml")
-_TIER_CHANNELS: Mapping[Tier, tuple[Channel, ...]] = {
-    "stale": _LATE,
-    "very_stale": ("everyone",),
-    "expired": ("everyone",),
-}
+_EVERYONE: tuple[Channel, ...] = ("everyone",)
+_TIER_CHANNELS: Mapping[Tier, tuple[Channel, ...]] = {"very_stale": _EVERYONE, "expired": _EVERYONE}
 
 
 def tell_run(connection: Connection, outcome: RunOutcome, now: datetime) -> None:
@@ -43,15 +39,15 @@ def tell_run(connection: Connection, outcome: RunOutcome, now: datetime) -> None
         outcome: the run.
         now: when it ended.
     """
-    failing = ", ".join(sorted(outcome.failures))
-    by_channel: dict[Channel, list[str]] = defaultdict(list)
+    failing: dict[Channel, dict[str, str]] = {channel: {} for channel in RUN_CHANNELS}
     for step, reason in sorted(outcome.failures.items()):
-        by_channel[channel_of(step, outcome.errors.get(step, ""))].append(f"{step}: {reason}")
-    seen = changed(connection, f"job/{outcome.job}", failing or _OK, now, ",".join(by_channel) or _OK)
-    if seen is not None and failing:
-        enqueue(connection, [_failed(outcome, channel, said, now) for channel, said in by_channel.items()], now)
-    elif seen is not None and seen.before is not None:
-        enqueue(connection, _recovered(outcome, seen, now), now)
+        error = outcome.errors.get(step, "")
+        # Another error of the same step is news: late data may give way to a model that crashes.
+        named = f"{step} ({error})" if error else step
+        failing[channel_of(step, error)][named] = f"{step}: {reason}"
+    for channel, own in failing.items():
+        if own or outcome.success:  # a step that failed may have kept others from running, which says nothing of them
+            _tell_job(connection, outcome, channel, own, now)
     for check in outcome.checks:
         _tell_check(connection, check, outcome.run_id, now)
 
@@ -95,15 +91,16 @@ def tell_tier(connection: Connection, tier: Tier, since: datetime | None, now: d
     if seen is None or (seen.before is None and tier == "fresh"):
         return
     age = f"The newest scores are {spoken(now - since)} old." if since else "No model that is not paused has scores."
-    channels = _TIER_CHANNELS.get(tier) or _TIER_CHANNELS.get(seen.before, _LATE)  # type: ignore[call-overload]
+    over = tier in MODELS_SPEAK and seen.before not in (None, *MODELS_SPEAK)
+    channels = _EVERYONE if over else _TIER_CHANNELS.get(tier, _LATE)
     enqueue(
         connection,
         [
             Message(
                 key=f"staleness/{tier}/{now.isoformat()}",
                 channel=channel,
-                kind="recovery" if tier == "fresh" else "fallback" if tier == "very_stale" else "freshness",
-                title=_TIER_TITLES[tier],
+                kind="recovery" if over or tier == "fresh" else "fallback" if tier == "very_stale" else "freshness",
+                title=_MODELS_SPEAK_AGAIN if over and tier == "stale" else _TIER_TITLES[tier],
                 lines=(age, "`fridge-assets status`"),
                 occurred_at=now,
             )
@@ -111,6 +108,21 @@ def tell_tier(connection: Connection, tier: Tier, since: datetime | None, now: d
         ],
         now,
     )
+
+
+def _tell_job(
+    connection: Connection, outcome: RunOutcome, channel: Channel, failing: Mapping[str, str], now: datetime
+) -> None:
+    """Store what ``channel`` is told of a run: the failures that it has not been told, or that they are over."""
+    seen = changed(connection, f"job/{outcome.job}/{channel}", ", ".join(failing) or _OK, now)
+    if seen is None:
+        return
+    known = (seen.before or "").split(", ")
+    news = [said for named, said in failing.items() if named not in known]
+    if news:
+        enqueue(connection, [_failed(outcome, channel, news, now)], now)
+    elif seen.before is not None and not failing:
+        enqueue(connection, [_recovered(outcome, channel, seen, now)], now)
 
 
 def _failed(outcome: RunOutcome, channel: Channel, said: Iterable[str], now: datetime) -> Message:
@@ -125,18 +137,16 @@ def _failed(outcome: RunOutcome, channel: Channel, said: Iterable[str], now: dat
     )
 
 
-def _recovered(outcome: RunOutcome, seen: Transition, now: datetime) -> list[Message]:
-    told: tuple[Channel, ...] = tuple(dict.fromkeys(channel_of(step) for step in (seen.before or "").split(", ")))
-    message = Message(
+def _recovered(outcome: RunOutcome, channel: Channel, seen: Transition, now: datetime) -> Message:
+    return Message(
         key=f"run/{outcome.run_id}",
-        channel="ml",
+        channel=channel,
         kind="recovery",
         title=f"{outcome.job} succeeds again",
         lines=(f"It had failed since {seen.since:%Y-%m-%d %H:%M} UTC: {seen.before}.",),
         occurred_at=now,
         run_id=outcome.run_id,
     )
-    return [replace(message, channel=channel) for channel in told]
 
 
 def _tell_check(connection: Connection, check: JudgedCheck, run_id: str, now: datetime) -> None:

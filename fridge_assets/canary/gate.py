@@ -1,11 +1,13 @@
 """Whether the comparisons so far allow a release (SPEC 3.1)."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
 import pandas as pd
+
+from fridge_assets.deployment.decide import Proof
 
 _WORDS = {
     "block": "was blocked",
@@ -49,15 +51,7 @@ class StoredReport:
     created_at: datetime
 
 
-@dataclass(frozen=True)
-class GateDecision:
-    """Whether a candidate may be released without an override, and why: a sentence."""
-
-    passed: bool
-    reason: str
-
-
-def gate(reports: Sequence[Report], needed: int) -> GateDecision:
+def gate(reports: Sequence[Report], needed: int) -> Proof:
     """Pass only when the newest ``needed`` windows that were compared all have the verdict pass.
 
     Args:
@@ -73,23 +67,19 @@ def gate(reports: Sequence[Report], needed: int) -> GateDecision:
     if len(newest) < needed:
         said.insert(0, f"{len(newest)} of {needed} windows compared so far")
     if said:
-        return GateDecision(False, "; ".join(said) + ".")
-    return GateDecision(True, f"The newest {needed} compared windows all passed, the last one {_moment(newest[0])}.")
+        return Proof(passed=False, said="; ".join(said))
+    last = _moment(newest[0])
+    return Proof(passed=True, said=f"the newest {needed} compared windows all passed, the last one {last}")
 
 
-def stored_reports(
-    rows: pd.DataFrame, family: str, candidate_version: str, production_version: str
-) -> list[StoredReport]:
-    """The comparisons among CANARY_REPORTS ``rows`` of one candidate against one production version."""
-    versions = (rows["candidate_version"] == candidate_version) & (rows["production_version"] == production_version)
-    return list(_stored(rows[(rows["family"] == family) & versions]))
-
-
-def _stored(rows: pd.DataFrame) -> Iterator[StoredReport]:
-    for window, verdict, reason, created in zip(
-        rows["window_end"], rows["verdict"], rows["reason"], rows["created_at"], strict=True
-    ):
-        yield StoredReport(window.to_pydatetime(), str(verdict), str(reason), created.to_pydatetime())
+def stored_reports(rows: pd.DataFrame) -> list[StoredReport]:
+    """What the gate asks for of CANARY_REPORTS ``rows``."""
+    return [
+        StoredReport(window.to_pydatetime(), str(verdict), str(reason), created.to_pydatetime())
+        for window, verdict, reason, created in zip(
+            rows["window_end"], rows["verdict"], rows["reason"], rows["created_at"], strict=True
+        )
+    ]
 
 
 def _said(report: Report) -> str:

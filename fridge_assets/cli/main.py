@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from fridge_assets.cli import alerts, data, deploy, inspect, messages, models, run, simulate
+from fridge_assets.cli import alerts, data, deploy, health, inspect, messages, models, retention, run, simulate
 from fridge_assets.cli.console import err
 from fridge_assets.cli.context import Workplace
 from fridge_assets.errors import FridgeError
@@ -37,7 +37,7 @@ def workplace(
     context.obj = Workplace(data_dir)
 
 
-for module in (simulate, data, run, inspect):
+for module in (simulate, data, run, inspect, health, retention):
     module.register(app)
 deploy.register_pause(app)
 app.add_typer(models.app, name="models")

@@ -15,6 +15,7 @@ DATASETS: tuple[contracts.Contract, ...] = (
     contracts.CANARY_REPORTS,
     contracts.WITHHELD_SCORES,
     contracts.MODEL_MONITORING,
+    contracts.RULES_BASED_FALLBACK,
     contracts.DEVICE_ALERTS,
     contracts.ALERT_EVENTS,
     contracts.DEVICE_STATUS,

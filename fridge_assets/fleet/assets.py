@@ -22,10 +22,11 @@ from fridge_assets.deployment.store import Deployments
 from fridge_assets.fleet.registry import effective_registry
 from fridge_assets.fleet.status import device_activity, device_scores, site_status
 from fridge_assets.fleet.status import device_status as device_status_rows
+from fridge_assets.notifications.watch import changed
 from fridge_assets.settings import Settings
-from fridge_assets.staleness.ages import newest_scores, serving_tier
+from fridge_assets.staleness.ages import newest_scores, serving_since
 from fridge_assets.staleness.fallback import devices_judged_by_rules
-from fridge_assets.staleness.tiers import MODELS_SPEAK
+from fridge_assets.staleness.tiers import MODELS_SPEAK, tier_of
 from fridge_assets.stores.operations import Operations
 from fridge_assets.stores.published import Published
 from fridge_assets.stores.warehouse import Warehouse, replace_all
@@ -65,15 +66,20 @@ def fleet_status(
         with warehouse.read() as connection:
             activity = device_activity(connection, now, settings)
             scores = device_scores(connection, now, settings, paused)
-            tier = serving_tier(newest_scores(connection, now), paused, now, settings)
+            since = serving_since(newest_scores(connection, now), paused, settings)
+            tier = tier_of(since, now, settings.staleness)
             judged = devices_judged_by_rules(connection, now, settings) if tier not in MODELS_SPEAK else []
         with operations.read() as connection:
             open_alerts = open_alert_summary(connection)
         devices = device_status_rows(registry, activity, scores, open_alerts, now, settings, judged)
-        for contract, rows in ((DEVICE_STATUS, devices), (SITE_STATUS, site_status(devices))):
+        made = ((DEVICE_STATUS, devices), (SITE_STATUS, site_status(devices)))
+        for contract, rows in made:
             _store(warehouse, published, contract, rows)
+        with operations.transaction() as connection:
+            news = changed(connection, "status", f"scores of {since}", now) is not None
+        for contract, rows in made:
             result = _result(contract, rows, published)
-            yield result if tier == "fresh" else observed(context, result)
+            yield result if news and tier == "fresh" else observed(context, result)
 
     yield from guarded(work, {c.name: c.name for c in (DEVICE_STATUS, SITE_STATUS)})
 

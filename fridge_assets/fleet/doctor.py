@@ -14,7 +14,7 @@ from fridge_assets.models.lifecycle import ModelLifecycle
 from fridge_assets.moments import spoken
 from fridge_assets.notifications.outbox import counts, oldest_pending
 from fridge_assets.settings import Settings
-from fridge_assets.staleness.tiers import tier_of
+from fridge_assets.staleness.ages import newest_scores, serving_tier
 from fridge_assets.stores.files import writable_folder
 from fridge_assets.stores.landing import Landing
 from fridge_assets.stores.operations import Operations
@@ -83,10 +83,10 @@ def examine(
 
     def freshness() -> Finding:
         with warehouse.read() as connection:
-            newest = connection.execute("SELECT epoch(arg_max(scored_at, window_end)) FROM score_runs").fetchall()[0][0]
-        if newest is None:
+            ages = newest_scores(connection, datetime.now(UTC))
+        if not ages:
             return Finding("scores", "note", "none yet; run `fridge-assets run hourly`")
-        tier = tier_of(datetime.fromtimestamp(newest, UTC), datetime.now(UTC), settings.staleness)
+        tier = serving_tier(ages, models.deployments.paused(), datetime.now(UTC), settings)
         return Finding("scores", "ok" if tier == "fresh" else "note", f"{tier}")
 
     def slack() -> Finding:

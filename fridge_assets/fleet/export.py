@@ -22,6 +22,11 @@ _TIME_COLUMNS = {
     "quarantined_readings": "quarantined_at",
     "device_features": "window_end",
     "model_scores": "window_end",
+    "withheld_scores": "window_end",
+    "model_monitoring": "window_end",
+    "canary_scores": "window_end",
+    "canary_reports": "window_end",
+    "rules_based_fallback": "window_end",
     "device_alerts": "alert_created_at",
 }
 _BEGINNING = datetime.fromisoformat("1970-01-01T00:00:00+00:00")

@@ -100,12 +100,13 @@ def _scores(connection: duckdb.DuckDBPyConnection, now: datetime, settings: Sett
         connection,
         # A run has a row for each version that scored somewhere.
         "SELECT family, string_agg(model_version, ', ' ORDER BY model_version) AS version, window_end, "
-        "max(scored_at) AS scored_at, sum(rows)::BIGINT AS devices, "
+        "least(max(scored_at), window_end + $max_age) AS scored_at, sum(rows)::BIGINT AS devices, "
         "sum(rows) / greatest(sum(active_devices), 1) AS coverage, sum(flagged)::BIGINT AS flagged, "
         "string_agg(left_out, '; ' ORDER BY model_version) FILTER (left_out <> '') AS left_out "
-        "FROM score_runs GROUP BY family, window_end, run_id "
+        "FROM score_runs WHERE whole_fleet GROUP BY family, window_end, run_id "
         "QUALIFY row_number() OVER (PARTITION BY family ORDER BY window_end DESC, max(scored_at) DESC) = 1 "
         "ORDER BY family",
+        {"max_age": settings.features.max_age},
     ).fillna({"left_out": ""})
     ages = [now - moment.to_pydatetime() for moment in runs["scored_at"]]
     runs.insert(4, "age", [spoken(age) for age in ages])

@@ -51,7 +51,8 @@ def device_scores(
     """Each device's newest score and its change over the trend span, one row per scored device.
 
     The newest is the highest over the families: of the newest window, and of the daily models' latest ones while
-    these count (``staleness.daily_expired``). Only hourly models make a trend; ``paused`` families count for nothing.
+    these count (``staleness.daily_expired``). Only hourly models make a trend and decide how old the scores are;
+    ``paused`` families count for nothing.
 
     Returns:
         ``device_id``, ``latest_anomaly_score``, ``scored_at`` (UTC; no later than the window could be scored in time),
@@ -63,15 +64,14 @@ def device_scores(
         f"""
 WITH windows AS (
   SELECT device_id, window_end, max(anomaly_score) AS score,
-    least(max(scored_at), window_end + $max_age) AS scored_at,
-    max(anomaly_score) FILTER ({HOURLY_SQL}) AS hourly_score
-  FROM model_scores WHERE window_end <= $now AND window_end > $since AND {SPEAKING_SQL}
+    least(max(scored_at), window_end + $max_age) AS scored_at
+  FROM model_scores WHERE window_end <= $now AND window_end > $since AND {HOURLY_SQL} AND {SPEAKING_SQL}
   GROUP BY device_id, window_end
 ),
 newest AS (
   SELECT device_id, arg_max(score, window_end) AS score, arg_max(scored_at, window_end) AS scored_at,
-    CASE WHEN count(hourly_score) >= {_MIN_TREND_WINDOWS}
-      THEN regr_slope(hourly_score, epoch(window_end) / 3600) * {hours} END AS score_change
+    CASE WHEN count(*) >= {_MIN_TREND_WINDOWS}
+      THEN regr_slope(score, epoch(window_end) / 3600) * {hours} END AS score_change
   FROM windows GROUP BY device_id
 ),
 latest_daily AS (

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 _ARTIFACTS = "version"
 _CARD = "card"
+_REMOVED = "files_removed"
 
 
 class UnknownVersion(FridgeError):
@@ -38,12 +39,14 @@ class RegisteredVersion:
         run_id: MLflow run that holds the artifacts.
         manifest_hash: SHA-256 of the manifest of its files.
         metadata: what the version says about itself.
+        removed: why its files are gone, a sentence; empty while they are kept.
     """
 
     number: int
     run_id: str
     manifest_hash: str
     metadata: ModelMetadata
+    removed: str = ""
 
     @property
     def family(self) -> str:
@@ -108,6 +111,7 @@ class ModelRegistry:
                 run_id=entry.run_id,
                 manifest_hash=entry.tags["manifest_hash"],
                 metadata=ModelMetadata.model_validate_json(entry.tags["metadata"]),
+                removed=entry.tags.get(_REMOVED, ""),
             )
             for entry in self._entries(family)
             if "metadata" in entry.tags
@@ -144,6 +148,27 @@ class ModelRegistry:
                     self._client.delete_registered_model_alias(family, alias)
                 else:
                     self._client.set_registered_model_alias(family, alias, numbers[chosen].version)
+
+    @property
+    def keeps_files(self) -> bool:
+        """Whether the files lie under ``models_dir``; a server keeps them by rules of its own."""
+        return urlsplit(self.tracking_uri).scheme not in ("http", "https")
+
+    def folder_of(self, run_id: str) -> Path:
+        """The folder of everything that a version's MLflow run keeps."""
+        return self._artifacts / run_id
+
+    def remove_files(self, registered: RegisteredVersion, why: str) -> None:
+        """Remove the files of a version for good; that it existed, what it said of itself and ``why`` stay.
+
+        Raises:
+            OSError: a file cannot be removed; the version counts as removed all the same.
+        """
+        with one_process(self.models_dir):
+            self._client.set_model_version_tag(registered.family, str(registered.number), _REMOVED, why)
+        folder = self.folder_of(registered.run_id)
+        if folder.exists():
+            shutil.rmtree(folder)
 
     def load(self, registered: RegisteredVersion) -> ModelVersion:
         """The version with its artifacts, which may have moved with ``models_dir`` since they were written.
@@ -187,12 +212,11 @@ class ModelRegistry:
 
         A server keeps artifacts where it was told to.
         """
-        server = urlsplit(self.tracking_uri).scheme in ("http", "https")
-        name = "fridge_assets" if server else f"fridge_assets in {self._artifacts}"
+        name = f"fridge_assets in {self._artifacts}" if self.keeps_files else "fridge_assets"
         known = self._client.get_experiment_by_name(name)
         if known:
             return cast(str, known.experiment_id)
-        location = None if server else self._artifacts.as_uri()
+        location = self._artifacts.as_uri() if self.keeps_files else None
         return cast(str, self._client.create_experiment(name, artifact_location=location))
 
     def _next_number(self, metadata: ModelMetadata, run_id: str, artifact_uri: str) -> int:
@@ -230,7 +254,13 @@ class ModelRegistry:
     def _folder(self, registered: RegisteredVersion, part: str) -> Path:
         """Where a part of the version lies on this machine; it is fetched where MLflow keeps it elsewhere."""
         # MLflow's layout below the experiment's location
-        folder = self._artifacts / registered.run_id / "artifacts" / part
+        folder = self.folder_of(registered.run_id) / "artifacts" / part
+        if registered.removed:
+            raise ArtifactRefused(
+                f"the files of {registered.family} {registered.version} are gone: {registered.removed}",
+                "Choose a newer version, or restore the folder from a backup and remove the version's tag "
+                f"{_REMOVED} in MLflow.",
+            )
         if not folder.is_dir():
             self._fetch(registered, folder)
         return folder

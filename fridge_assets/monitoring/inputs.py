@@ -38,7 +38,7 @@ def newest_windows(connection: duckdb.DuckDBPyConnection, now: datetime, setting
     newest = query(
         connection,
         "SELECT family, max(window_end) AS window_end FROM score_runs WHERE window_end <= $now GROUP BY family "
-        "QUALIFY $memory IS NOT NULL",
+        "QUALIFY max(window_end) > max(max(window_end)) OVER () - $memory",
         {"now": now, "memory": settings.staleness.daily_expired},
     ).set_index("family")["window_end"]
     return {family: newest[family].to_pydatetime() for family in FAMILIES if family in newest.index}

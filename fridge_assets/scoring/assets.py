@@ -33,7 +33,7 @@ from fridge_assets.scoring.score import commit_scores, scores_table
 from fridge_assets.scoring.serve import ScoreTarget, ServedScores, judge_scores, score_target
 from fridge_assets.scoring.withhold import withhold
 from fridge_assets.settings import Settings
-from fridge_assets.staleness.ages import is_current, keep_ages, newest_scores, serving_tier
+from fridge_assets.staleness.ages import is_current, keep_ages, kept_ages, newest_scores, serving_tier
 from fridge_assets.step_deadline import deadline
 from fridge_assets.stores.operations import Operations
 from fridge_assets.stores.warehouse import Warehouse
@@ -112,14 +112,14 @@ def score_asset(family: str) -> dg.AssetsDefinition:
                 context.log.error(reason)
             verdict = judge_scores(served, target, warehouse, deployment.resumed_at, settings)
             if verdict.anomalous:
-                withhold(warehouse, served.reports, context.run_id, verdict.said, now)
-                models.pause(family, Request(AUTO_PAUSE, Clock.wall_time(), verdict.said, context.run_id))
+                withhold(warehouse, served.reports, context.run.run_id, verdict.said, now)
+                models.pause(family, Request(AUTO_PAUSE, Clock.wall_time(), verdict.said, context.run.run_id))
                 yield observed(context, _result(name, served, verdict, {"withheld": True}, settings))
                 return
             changed = commit_scores(warehouse, served.reports, context.run.run_id, whole_window=not config.devices)
             result = _result(name, served, verdict, {"changed": changed}, settings)
             current = is_current(served.reports[0].window_end, now, settings)
-            yield result if changed and current else observed(context, result)
+            yield result if changed and current and not config.devices else observed(context, result)
 
         yield from guarded(work, {MODEL_SCORES.name: name})
 
@@ -150,12 +150,15 @@ def model_scores(
 
     def work() -> Iterator[AssetEvent]:
         report = publish_scores(warehouse)
-        now = clock.now()
         with warehouse.read() as connection:
-            ages = newest_scores(connection, now)
+            # By the actual time, also in a replay: what is kept is about the fleet now.
+            ages = newest_scores(connection, Clock.wall_time())
+            tier = serving_tier(
+                newest_scores(connection, clock.now()), Deployments(operations).paused(), clock.now(), settings
+            )
         with operations.transaction() as transaction:
+            news = ages != kept_ages(transaction)
             keep_ages(transaction, ages)
-        tier = serving_tier(ages, Deployments(operations).paused(), now, settings)
         result: dg.MaterializeResult[None] = dg.MaterializeResult(
             metadata={
                 "dagster/row_count": report.rows,
@@ -163,7 +166,7 @@ def model_scores(
                 "published": table(report.published),
             }
         )
-        yield result if tier == "fresh" else observed(context, result)
+        yield result if news and tier == "fresh" else observed(context, result)
 
     yield from guarded(work, {MODEL_SCORES.name: MODEL_SCORES.name})
 

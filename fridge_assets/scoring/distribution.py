@@ -79,7 +79,7 @@ def trailing_scores(
         connection: an open warehouse connection.
         family: model family.
         before: end of the window that is judged, exclusive.
-        since: only of windows scored after this moment, at which somebody accepted the new distribution.
+        since: only of windows committed after this moment, at which somebody accepted the new distribution.
         settings: group ``monitoring``.
     """
     windows = scored_windows(connection, family, before, since, settings)
@@ -97,13 +97,13 @@ def scored_windows(
         connection: an open warehouse connection.
         family: model family.
         before: the windows ended before.
-        since: they were scored after; None for whenever.
+        since: they were committed after, by the actual time; None for whenever.
         settings: group ``monitoring``.
     """
     ends = query(
         connection,
         "SELECT window_end FROM score_runs WHERE family = $family AND window_end < $before "
-        "AND ($since::TIMESTAMPTZ IS NULL OR scored_at > $since) "
+        "AND ($since::TIMESTAMPTZ IS NULL OR committed_at > $since) "
         "GROUP BY window_end HAVING sum(rows) >= $min_rows ORDER BY window_end DESC",
         {"family": family, "before": before, "since": since, "min_rows": settings.monitoring.min_rows},
     )["window_end"]

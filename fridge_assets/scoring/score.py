@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 
 import duckdb
 import numpy as np
@@ -222,6 +222,7 @@ def _record_run(connection: duckdb.DuckDBPyConnection, report: ScoreReport, run_
         "published": False,
         "whole_fleet": whole_fleet,
         "seconds": report.seconds,
+        "committed_at": datetime.now(UTC),
     }
     connection.execute("DELETE FROM score_runs WHERE score_run_id = ?", [values["score_run_id"]])
     placeholders = ", ".join(f"${name}" for name in values)

@@ -125,7 +125,9 @@ def score_target(
 def judge_scores(
     served: ServedScores, target: ScoreTarget, warehouse: Warehouse, resumed_at: datetime | None, settings: Settings
 ) -> DistributionVerdict:
-    """Whether scores are distributed as in the good runs before; those of some devices only are not judged.
+    """Whether scores are distributed as in the good runs before.
+
+    Scores of some devices only are not judged, nor those of an old window: they say nothing about the model now.
 
     Args:
         served: what was scored.
@@ -134,11 +136,18 @@ def judge_scores(
         resumed_at: when somebody accepted a new distribution by resuming the family; None for never.
         settings: group ``monitoring``.
     """
-    if target.devices:
-        said = "not judged: only some devices were scored"
-        return DistributionVerdict(None, settings.monitoring.max_kl, anomalous=False, said=said)
+    window_end = served.reports[0].window_end
     with warehouse.read() as connection:
-        trailing = trailing_scores(connection, target.family, served.reports[0].window_end, resumed_at, settings)
+        newest = connection.execute(
+            "SELECT max(window_end) FROM score_runs WHERE family = ?", [target.family]
+        ).fetchall()[0][0]
+        unjudged = "only some devices were scored" if target.devices else ""
+        if newest is not None and newest > window_end:
+            unjudged = "a later window has been scored already"
+        if unjudged:
+            said = f"not judged: {unjudged}"
+            return DistributionVerdict(None, settings.monitoring.max_kl, anomalous=False, said=said)
+        trailing = trailing_scores(connection, target.family, window_end, resumed_at, settings)
     scores = served.scores["anomaly_score"].to_numpy(dtype="float64")
     return judge_distribution(scores[np.isfinite(scores)], trailing, settings.monitoring)
 

@@ -11,6 +11,9 @@ from fridge_assets.contracts import CLEAN_SENSOR_READINGS
 from fridge_assets.stores.files import writable_folder
 from fridge_assets.stores.frames import text_literal
 
+FORGOTTEN = "forgotten"
+"""In place of a batch's id: the row of ``ingest_batches`` that counts the files that retention removed from it."""
+
 
 class CleanFile(NamedTuple):
     """One Parquet file of clean readings of one hour: a row of the manifest."""
@@ -39,8 +42,32 @@ def clean_files(connection: duckdb.DuckDBPyConnection, folder: Path, since: date
 
 
 def ingested_files(connection: duckdb.DuckDBPyConnection) -> int:
-    """How many landing files have been ingested: while it stays the same, no other ingestion has committed."""
-    return int(connection.execute("SELECT count(*) FROM ingest_batches").fetchall()[0][0])
+    """How many landing files were ever ingested: while it stays the same, no other ingestion has committed."""
+    counted = f"SELECT coalesce(sum(CASE batch_id WHEN '{FORGOTTEN}' THEN rows ELSE 1 END), 0) FROM ingest_batches"
+    return int(connection.execute(counted).fetchall()[0][0])
+
+
+def forget_files(connection: duckdb.DuckDBPyConnection, names: Sequence[str]) -> int:
+    """Remove landing files from ``ingest_batches`` and keep only how many they were, inside the open transaction.
+
+    An ingestion recognises another one by the number of files ever ingested, which must not shrink meanwhile.
+
+    Returns:
+        How many were removed.
+    """
+    gone = "batch_id <> $marker AND list_contains($names, source_file)"
+    known = {"marker": FORGOTTEN, "names": list(names)}
+    removed = int(connection.execute(f"SELECT count(*) FROM ingest_batches WHERE {gone}", known).fetchall()[0][0])
+    if removed:
+        total = "SELECT coalesce(sum(rows), 0)::BIGINT FROM ingest_batches WHERE batch_id = ?"
+        before = connection.execute(total, [FORGOTTEN]).fetchall()[0][0]
+        connection.execute(f"DELETE FROM ingest_batches WHERE batch_id = $marker OR ({gone})", known)
+        connection.execute(
+            "INSERT INTO ingest_batches (batch_id, source_file, rows, clean, quarantined, duplicates) "
+            "VALUES (?, '', ?, 0, 0, 0)",
+            [FORGOTTEN, before + removed],
+        )
+    return removed
 
 
 def write_clean_files(engine: duckdb.DuckDBPyConnection, folder: Path, batch_id: str) -> list[CleanFile]:

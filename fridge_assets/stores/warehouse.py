@@ -1,5 +1,6 @@
 """The warehouse: one DuckDB file for analytics, opened for one read or one transaction at a time."""
 
+import hashlib
 import re
 import time
 from collections.abc import Iterator
@@ -74,10 +75,16 @@ SCHEMA: tuple[str, ...] = (
     "left_out VARCHAR NOT NULL, run_id VARCHAR NOT NULL, published BOOLEAN NOT NULL)",
     # Whether the run was about every device: scores of a few do not make the fleet's fresh.
     "ALTER TABLE score_runs ADD COLUMN IF NOT EXISTS whole_fleet BOOLEAN DEFAULT true",
+    # When it was committed by the actual time, whatever time the run was told that it is.
+    "ALTER TABLE score_runs ADD COLUMN IF NOT EXISTS committed_at TIMESTAMPTZ",
     # How long the scoring took, for its throughput; data folders of earlier releases lack the column.
     "ALTER TABLE score_runs ADD COLUMN IF NOT EXISTS seconds DOUBLE",
 )
 """Every table of the warehouse except the per-model score tables, which scoring creates from their contract."""
+
+_SCHEMA_TABLE = "warehouse_schema"
+_SCHEMA_DIGEST = hashlib.sha256("\n".join(SCHEMA).encode()).hexdigest()
+"""What the file was last brought up to date with."""
 
 
 class WarehouseBusy(FridgeError):
@@ -133,8 +140,12 @@ class Warehouse(DuckDBResource):
     def read(self) -> Iterator[duckdb.DuckDBPyConnection]:
         """A read-only connection; several processes may read at once. Tables exist even in a new data folder."""
         if not Path(self.database).exists():
-            with self.transaction():
-                pass
+            self._prepare()
+        with self.get_connection(read_only=True) as connection:
+            if _schema_of(connection) == _SCHEMA_DIGEST:
+                yield connection
+                return
+        self._prepare()  # the file was written by an earlier release
         with self.get_connection(read_only=True) as connection:
             yield connection
 
@@ -142,8 +153,7 @@ class Warehouse(DuckDBResource):
     def transaction(self) -> Iterator[duckdb.DuckDBPyConnection]:
         """A connection inside one transaction: committed at the end, rolled back on any exception."""
         with self.get_connection() as connection:
-            for statement in SCHEMA:
-                connection.execute(statement)
+            _bring_up_to_date(connection)
             connection.begin()
             try:
                 yield connection
@@ -172,6 +182,10 @@ class Warehouse(DuckDBResource):
             raise _unavailable(str(spill), error) from error
         finally:
             connection.close()
+
+    def _prepare(self) -> None:
+        with self.get_connection() as connection:
+            _bring_up_to_date(connection)
 
     def clean_readings_folder(self) -> Path:
         """Folder of the hive-partitioned clean readings."""
@@ -207,6 +221,22 @@ def replace_all(connection: duckdb.DuckDBPyConnection, contract: Contract, rows:
     connection.execute(f"DELETE FROM {contract.name}")
     connection.execute(f"INSERT INTO {contract.name} SELECT {', '.join(contract.column_names)} FROM replacement")
     connection.unregister("replacement")
+
+
+def _bring_up_to_date(connection: duckdb.DuckDBPyConnection) -> None:
+    """Create the tables and columns that the file lacks; one look when it lacks none."""
+    if _schema_of(connection) == _SCHEMA_DIGEST:
+        return
+    for statement in SCHEMA:
+        connection.execute(statement)
+    connection.execute(f"CREATE OR REPLACE TABLE {_SCHEMA_TABLE} AS SELECT ? AS digest", [_SCHEMA_DIGEST])
+
+
+def _schema_of(connection: duckdb.DuckDBPyConnection) -> str | None:
+    try:
+        return str(connection.execute(f"SELECT digest FROM {_SCHEMA_TABLE}").fetchall()[0][0])
+    except duckdb.CatalogException:
+        return None
 
 
 def _set_up(connection: duckdb.DuckDBPyConnection) -> None:

@@ -29,7 +29,9 @@ EDGES: dict[str, set[str]] = {
     "model_scores": SCORES,
     "canary_scores": {"device_features", "device_registry", *MODELS},
     "canary_reports": {"canary_scores"},
-    "device_alerts": {"model_scores", "device_registry"},
+    "rules_based_fallback": {"device_features", "device_registry"},
+    "model_monitoring": {"model_scores", "device_features"},
+    "device_alerts": {"model_scores", "rules_based_fallback", "device_registry"},
     "device_status": {"device_alerts"},
     "site_status": {"device_alerts"},
 }
@@ -109,6 +111,9 @@ def test_each_job_scores_or_publishes_and_never_both(graph: dg.Definitions) -> N
     weekly, monthly = _assets_of(graph, "train_weekly") - features, _assets_of(graph, "train_monthly") - features
     assert weekly == {f"{family}_model" for family in HOURLY_FAMILIES}
     assert monthly == MODELS - weekly
+    assert _assets_of(graph, "monitor") == {"model_monitoring"}
+    alerting = published - {"model_scores"}
+    assert _assets_of(graph, "fallback") == features | {"rules_based_fallback"} | alerting
     assert _assets_of(graph, "canary") == {"canary_scores", "canary_reports"}
     for family in FAMILIES:
         assert _assets_of(graph, f"score_{family}") == {f"{family}_scores"}
@@ -117,7 +122,7 @@ def test_each_job_scores_or_publishes_and_never_both(graph: dg.Definitions) -> N
 def test_models_that_score_in_one_run_have_processes_of_their_own(graph: dg.Definitions) -> None:
     for job in ("score_hourly", "score_daily"):
         assert graph.resolve_job_def(job).executor_def.name == "multiprocess"
-    one_step = {f"score_{family}" for family in FAMILIES} | {"publish"}
+    one_step = {f"score_{family}" for family in FAMILIES} | {"publish", "fallback", "monitor"}
     assert {graph.resolve_job_def(job).executor_def.name for job in one_step} == {"in_process"}
 
 

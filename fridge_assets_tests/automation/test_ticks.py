@@ -24,9 +24,13 @@ SCHEDULES = {
     "train_weekly_schedule": ("train_weekly", "20 4 * * 1"),
     "train_monthly_schedule": ("train_monthly", "20 5 1 * *"),
     "canary_schedule": ("canary", "10 * * * *"),
+    "retention_schedule": ("retention", "20 2 * * *"),
 }
 """Schedule → its job, and when it is due in UTC."""
-SENSORS = {f"publish_after_{outcome}" for outcome in ENDINGS}
+PUBLISHING = {f"publish_after_{outcome}" for outcome in ENDINGS}
+SENSORS = PUBLISHING | {f"tell_of_{outcome}" for outcome in ENDINGS} | {
+    "switch_to_fallback", "monitor_after_publication", "tell_of_freshness", "deliver_messages", "pulse",
+}  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -198,7 +202,7 @@ def test_a_run_that_really_scored_and_one_that_really_failed_are_each_published_
     with graph_of(trained.settings) as instance:
         graph = build_definitions(trained.settings)
         repository = graph.get_repository_def()
-        cursors = {name: tick(repository, instance, name, None)[2] for name in SENSORS}
+        cursors = {name: tick(repository, instance, name, None)[2] for name in PUBLISHING}
         features = [dg.AssetKey(name) for name in ("clean_sensor_readings", "quarantined_readings", "device_features")]
         scored = graph.resolve_job_def("score_hourly").execute_in_process(
             instance=instance, run_config=clock_config(AS_OF), asset_selection=features

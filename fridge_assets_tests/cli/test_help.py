@@ -21,7 +21,8 @@ def commands(command: object, words: tuple[str, ...] = ()) -> Iterator[tuple[tup
 COMMANDS = dict(commands(typer.main.get_command(program.app)))
 EXPECTED = {
     "demo", "simulate", "ingest", "train", "run hourly", "run model", "replay", "ui", "models list", "models show",
-    "alerts list", "alerts show", "status", "export", "doctor",
+    "alerts list", "alerts show", "status", "export", "doctor", "pause", "resume", "health", "retention",
+    "messages list", "messages show", "messages deliver",
 }  # fmt: skip
 
 
@@ -41,7 +42,7 @@ def test_help_shows_an_example_of_the_command_itself(words: tuple[str, ...], tmp
     assert not (tmp_path / "nowhere").exists(), "asking for help leaves nothing behind"
 
 
-@pytest.mark.parametrize("group", ["run", "models", "alerts"])
+@pytest.mark.parametrize("group", ["run", "models", "alerts", "messages"])
 def test_a_group_alone_lists_its_commands(group: str, tmp_path) -> None:
     _, said, error = typed(tmp_path, group)
     for words in COMMANDS:

@@ -26,7 +26,7 @@ def test_every_dataset_of_the_specification_has_a_contract() -> None:
     assert {contract.name for contract in DATASETS} == {
         "device_registry", "sensor_readings", "clean_sensor_readings", "quarantined_readings", "device_features",
         "model_scores", "canary_scores", "canary_reports", "device_alerts", "alert_events", "device_status",
-        "site_status", "model_monitoring", "withheld_scores",
+        "site_status", "model_monitoring", "withheld_scores", "rules_based_fallback",
     }  # fmt: skip
 
 

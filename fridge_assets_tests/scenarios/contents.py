@@ -8,7 +8,9 @@ import sqlalchemy as sa
 
 from fridge_assets_tests.scenarios.small_fleet import Place
 
-WALL_TIME = ("run_id", "score_run_id", "recorded_at", "quarantined_at")
+WALL_TIME = (
+    "run_id", "score_run_id", "recorded_at", "quarantined_at", "created_at", "committed_at", "seconds",
+)  # fmt: skip
 """Columns about the run itself, which two runs over the same data cannot share."""
 
 

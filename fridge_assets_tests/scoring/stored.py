@@ -72,6 +72,6 @@ def store_scores(
             "INSERT INTO score_runs BY NAME SELECT $family || $run AS score_run_id, $family AS family, "
             "$family || '_v1' AS model_id, '1.0.0' AS model_version, $window AS window_end, $scored_at AS scored_at, "
             "$rows AS rows, $flagged AS flagged, $active AS active_devices, '' AS left_out, $run AS run_id, "
-            "true AS published, $seconds AS seconds",
+            "true AS published, $seconds AS seconds, $scored_at AS committed_at",
             run,
         )

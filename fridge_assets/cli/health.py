@@ -1,0 +1,77 @@
+"""`health`: whether the automation is alive, for people, for timers and for other monitoring."""
+
+import time
+from dataclasses import asdict
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from fridge_assets.cli.console import moment, say, say_json
+from fridge_assets.cli.context import Workplace
+
+if TYPE_CHECKING:
+    from fridge_assets.fleet.health import Health
+
+_LOOK_AGAIN = 1.0
+"""Seconds between two looks while waiting."""
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command to ``app``."""
+    app.command(epilog="Example: fridge-assets health --wait 60")(health)
+
+
+def health(
+    context: typer.Context,
+    tell: Annotated[
+        bool, typer.Option("--tell", help="Tell everyone when it has changed; for a timer, since the dead tell nobody.")
+    ] = False,
+    wait: Annotated[float, typer.Option(min=0, help="Wait up to this many seconds until it is green.")] = 0,
+    as_json: Annotated[bool, typer.Option("--json", help="Print as JSON.")] = False,
+) -> None:
+    """Whether the daemon runs, its code loads and its store answers; exit code 1 when not. Takes about a second."""
+    place: Workplace = context.obj
+    found = _look(place)
+    deadline = time.monotonic() + wait
+    while not found.green and time.monotonic() < deadline:
+        time.sleep(_LOOK_AGAIN)
+        found = _look(place)
+    if tell:
+        _tell(place, found)
+    if as_json:
+        say_json(asdict(found))
+    else:
+        sign = "[green]✓[/green] alive" if found.green else "[red]✗[/red] dead"
+        say(f"{sign}, last pulse {_pulse(found)}")
+        for problem in found.problems:
+            say(f"  {problem}")
+        for note in found.notes:
+            say(f"  [yellow]note[/yellow] {note}")
+    if not found.green:
+        raise typer.Exit(1)
+
+
+def _look(place: Workplace) -> "Health":
+    from fridge_assets.fleet.health import health as look  # noqa: PLC0415
+
+    return look(place.operations, datetime.now(UTC), place.settings)
+
+
+def _tell(place: Workplace, found: "Health") -> None:
+    from fridge_assets.fleet.health import tell  # noqa: PLC0415
+
+    tell(place.operations, found)
+    if not found.green:
+        from fridge_assets.notifications.deliver import deliver_due  # noqa: PLC0415
+        from fridge_assets.notifications.senders import sender_of  # noqa: PLC0415
+
+        # The sensor that delivers is as dead as the rest.
+        chosen = place.settings.notifications
+        deliver_due(place.operations, sender_of(chosen), chosen, lambda: datetime.now(UTC))
+
+
+def _pulse(found: "Health") -> str:
+    if found.last_beat is None:
+        return "never"
+    return f"{moment(found.last_beat)}, {(found.looked_at - found.last_beat).total_seconds():.0f} s ago"

@@ -1,0 +1,87 @@
+"""Rows that are too old, removed a piece at a time, so that nobody waits long for a lock."""
+
+from datetime import UTC, datetime, timedelta
+
+import duckdb
+import sqlalchemy as sa
+
+from fridge_assets.contracts.device_alerts import ACTIVE_STATUSES
+from fridge_assets.retention.policies import WAREHOUSE_TABLES
+from fridge_assets.retention.report import Sweep, Swept
+from fridge_assets.stores.operations import alert_events, device_alerts, outbox
+
+PIECE = timedelta(days=1)
+"""Span of a warehouse table that one transaction removes; the nightly sweep finds about that much."""
+
+ROWS = 1000
+"""Rows of the operations store that one transaction removes."""
+
+
+def sweep_table(sweep: Sweep, swept: Swept) -> None:
+    """Remove the rows of a warehouse table by their age alone."""
+    column, cutoff = WAREHOUSE_TABLES[swept.subject].age_column, sweep.data_now - swept.kept_for
+    with sweep.warehouse.read() as connection:
+        found = _old_rows(connection, swept.subject, column, cutoff)
+    if sweep.dry:
+        swept.rows = found
+        return
+    while found > swept.rows:
+        with sweep.warehouse.transaction() as connection:
+            removed = _remove_piece(connection, swept.subject, column, cutoff)
+        if not removed:
+            break
+        swept.rows += removed
+
+
+def _old_rows(connection: duckdb.DuckDBPyConnection, table: str, column: str, cutoff: datetime) -> int:
+    # A family's own table is there from its first scores on.
+    if not connection.execute("SELECT 1 FROM duckdb_tables() WHERE table_name = ?", [table]).fetchall():
+        return 0
+    return int(connection.execute(f"SELECT count(*) FROM {table} WHERE {column} < ?", [cutoff]).fetchall()[0][0])
+
+
+def _remove_piece(connection: duckdb.DuckDBPyConnection, table: str, column: str, cutoff: datetime) -> int:
+    oldest = connection.execute(f"SELECT min({column}) FROM {table} WHERE {column} < ?", [cutoff]).fetchall()[0][0]
+    if oldest is None:
+        return 0
+    until = min(oldest.astimezone(UTC) + PIECE, cutoff)
+    return int(connection.execute(f"DELETE FROM {table} WHERE {column} < ?", [until]).fetchall()[0][0])
+
+
+def sweep_alerts(sweep: Sweep, swept: Swept) -> None:
+    """Remove alerts that were closed long ago, each together with its events; open alerts stay."""
+    columns = device_alerts.c
+    closed = sa.func.coalesce(columns.resolved_at, columns.alert_created_at)
+    old = sa.and_(columns.status.not_in(ACTIVE_STATUSES), closed < sweep.data_now - swept.kept_for)
+    if sweep.dry:
+        swept.rows = _count(sweep, device_alerts, old)
+        return
+    while True:
+        with sweep.operations.transaction() as connection:
+            ids = connection.scalars(sa.select(columns.alert_id).where(old).limit(ROWS)).all()
+            connection.execute(sa.delete(alert_events).where(alert_events.c.alert_id.in_(ids)))
+            connection.execute(sa.delete(device_alerts).where(columns.alert_id.in_(ids)))
+        swept.rows += len(ids)
+        if len(ids) < ROWS:
+            return
+
+
+def sweep_messages(sweep: Sweep, swept: Swept) -> None:
+    """Remove messages that were sent, or that a summary stands for; pending ones stay."""
+    columns = outbox.c
+    old = sa.and_(columns.status != "pending", columns.created_at < sweep.now - swept.kept_for)
+    if sweep.dry:
+        swept.rows = _count(sweep, outbox, old)
+        return
+    while True:
+        with sweep.operations.transaction() as connection:
+            ids = connection.scalars(sa.select(columns.message_id).where(old).limit(ROWS)).all()
+            connection.execute(sa.delete(outbox).where(columns.message_id.in_(ids)))
+        swept.rows += len(ids)
+        if len(ids) < ROWS:
+            return
+
+
+def _count(sweep: Sweep, table: sa.Table, condition: sa.ColumnElement[bool]) -> int:
+    with sweep.operations.read() as connection:
+        return connection.scalar(sa.select(sa.func.count()).select_from(table).where(condition)) or 0

@@ -1,0 +1,225 @@
+"""What is said about runs, checks, freshness and age: each change once, to those whom it concerns (SPEC 4, 7)."""
+
+from collections.abc import Mapping
+from datetime import timedelta
+
+import pytest
+
+from fridge_assets.automation.outcomes import JudgedCheck, RunOutcome
+from fridge_assets.automation.telling import tell_freshness, tell_run, tell_tier
+from fridge_assets.notifications.outbox import OutboxFilter, StoredMessage, list_messages
+from fridge_assets.staleness.tiers import Tier
+from fridge_assets.stores.operations import Operations
+from fridge_assets_tests.notifications.given import NOON
+
+HOUR = timedelta(hours=1)
+FOREST, BASELINE = "isolation_forest_scores", "statistical_baseline_scores"
+LATE = {FOREST: "FeaturesStale", BASELINE: "FeaturesStale"}
+
+
+class Store:
+    """Runs that end one an hour, and what is stored to be said about them."""
+
+    def __init__(self, operations: Operations) -> None:
+        self.operations = operations
+        self.hour = 0
+        self._seen: set[str] = set()
+
+    def run(
+        self,
+        failures: Mapping[str, str] | None = None,
+        errors: Mapping[str, str] | None = None,
+        *checks: JudgedCheck,
+        job: str = "score_hourly",
+    ) -> list[StoredMessage]:
+        """A run that ended, with these failures; what is new in the outbox."""
+        self.hour += 1
+        outcome = RunOutcome(f"run-{self.hour}", job, {}, dict(failures or {}), dict(errors or {}), checks)
+        with self.operations.transaction() as connection:
+            tell_run(connection, outcome, NOON + self.hour * HOUR)
+        return self.new()
+
+    def tier(self, tier: Tier, hours: float | None = 0) -> list[StoredMessage]:
+        """A look at the scores that finds them ``hours`` old."""
+        self.hour += 1
+        now = NOON + self.hour * HOUR
+        with self.operations.transaction() as connection:
+            tell_tier(connection, tier, None if hours is None else now - hours * HOUR, now)
+        return self.new()
+
+    def freshness(self, **states: str) -> list[StoredMessage]:
+        """A look at what Dagster says."""
+        self.hour += 1
+        with self.operations.transaction() as connection:
+            tell_freshness(connection, states, NOON + self.hour * HOUR)
+        return self.new()
+
+    def new(self) -> list[StoredMessage]:
+        with self.operations.read() as connection:
+            messages = [m for m in list_messages(connection, OutboxFilter()) if m.message_id not in self._seen]
+        self._seen.update(m.message_id for m in messages)
+        return messages
+
+
+@pytest.fixture
+def store(operations: Operations) -> Store:
+    return Store(operations)
+
+
+def said(messages: list[StoredMessage]) -> set[tuple[str, str, str]]:
+    """Channel, kind and title, each once."""
+    found = [(m.channel, m.kind, m.title) for m in messages]
+    assert len(found) == len(set(found))
+    return set(found)
+
+
+# --- runs
+
+
+def test_the_same_failure_hour_after_hour_is_told_once_and_so_is_its_end(store: Store) -> None:
+    (told,) = store.run({FOREST: "it broke"})
+    assert (told.channel, told.kind, told.title) == ("ml", "run_failure", "score_hourly failed")
+    assert told.lines[0] == f"{FOREST}: it broke"
+    assert told.run_id == "run-1"
+    for reason in ("it broke", "it broke at 13:03", "it broke"):
+        assert store.run({FOREST: reason}) == []
+    (over,) = store.run()
+    assert (over.channel, over.kind, over.title) == ("ml", "recovery", "score_hourly succeeds again")
+    assert over.lines == (f"It had failed since 2026-06-01 13:00 UTC: {FOREST}.",)
+    assert store.run() == []
+
+
+def test_the_first_success_of_a_job_is_nothing_to_tell(store: Store) -> None:
+    assert store.run() == []
+
+
+def test_a_second_failure_is_told_without_the_first_one_again(store: Store) -> None:
+    store.run({FOREST: "it broke"})
+    (told,) = store.run({FOREST: "it broke", BASELINE: "it is NaN"})
+    assert told.lines[0] == f"{BASELINE}: it is NaN"
+    assert not any(FOREST in line for line in told.lines)
+    assert store.run({FOREST: "it broke"}) == [], "one of two works again; the other was told"
+    assert said(store.run()) == {("ml", "recovery", "score_hourly succeeds again")}
+
+
+def test_late_data_and_its_end_are_told_to_the_data_platform_and_not_to_the_model_people(store: Store) -> None:
+    (told,) = store.run(dict.fromkeys(LATE, "the newest features are of 07:00"), LATE)
+    assert (told.channel, told.kind) == ("data_platform", "data_quality")
+    assert [line.split(":")[0] for line in told.lines[:2]] == [FOREST, BASELINE]
+    assert said(store.run()) == {("data_platform", "recovery", "score_hourly succeeds again")}
+
+
+def test_a_model_that_crashes_once_its_data_are_back_is_news(store: Store) -> None:
+    store.run(dict.fromkeys(LATE, "late"), LATE)
+    crashed = store.run({FOREST: "its process was killed", BASELINE: "its process was killed"})
+    assert said(crashed) == {("ml", "run_failure", "score_hourly failed")}
+    both = {
+        ("ml", "recovery", "score_hourly succeeds again"),
+        ("data_platform", "recovery", "score_hourly succeeds again"),
+    }
+    assert said(store.run()) == both
+
+
+def test_a_step_that_keeps_the_models_from_running_does_not_mean_that_they_work_again(store: Store) -> None:
+    store.run({FOREST: "it broke"})
+    assert said(store.run({"ingest": "the disk is full"})) == {("data_platform", "data_quality", "score_hourly failed")}
+    assert store.run({FOREST: "it broke"}) == []
+
+
+def test_each_channel_hears_of_its_own_failures_only(store: Store) -> None:
+    told = store.run({FOREST: "a", "device_alerts": "b", "device_features": "c"})
+    assert {m.channel: m.lines[0] for m in told} == {
+        "ml": f"{FOREST}: a",
+        "operations": "device_alerts: b",
+        "data_platform": "device_features: c",
+    }
+
+
+def test_jobs_fail_and_recover_apart(store: Store) -> None:
+    store.run({FOREST: "a"})
+    assert store.run(job="score_daily") == []
+    assert len(store.run({FOREST: "a"}, job="score_daily")) == 1
+    assert said(store.run()) == {("ml", "recovery", "score_hourly succeeds again")}
+
+
+# --- checks
+
+
+def test_a_check_that_fails_hour_after_hour_is_told_once_with_its_words_and_so_is_its_recovery(store: Store) -> None:
+    failed = JudgedCheck(FOREST, "score_distribution", passed=False, said="KL divergence 3.1, over 0.5")
+    passed = JudgedCheck(FOREST, "score_distribution", passed=True, said="")
+    assert store.run({}, {}, passed) == []
+    (told,) = store.run({}, {}, failed)
+    assert (told.channel, told.title) == ("ml", f"Check score_distribution of {FOREST} failed")
+    assert told.lines == ("KL divergence 3.1, over 0.5",)
+    assert store.run({}, {}, failed) == []
+    assert store.run({}, {}, failed) == []
+    assert said(store.run({}, {}, passed)) == {("ml", "recovery", f"Check score_distribution of {FOREST} passes again")}
+    assert store.run({}, {}, passed) == []
+    assert len(store.run({}, {}, failed)) == 1, "it is news again"
+
+
+def test_a_failed_check_of_the_data_goes_to_the_data_platform(store: Store) -> None:
+    (told,) = store.run({}, {}, JudgedCheck("clean_sensor_readings", "contract", passed=False, said=""))
+    assert (told.channel, told.kind, told.lines) == ("data_platform", "data_quality", ())
+
+
+# --- freshness
+
+
+def test_each_change_of_freshness_is_one_message_and_unknown_is_none(store: Store) -> None:
+    assert store.freshness(model_scores="UNKNOWN", device_features="PASS") == []
+    assert said(store.freshness(model_scores="WARN", device_features="WARN")) == {
+        ("ml", "freshness", "model_scores is late"),
+        ("data_platform", "freshness", "device_features is late"),
+    }
+    assert store.freshness(model_scores="WARN", device_features="WARN") == []
+    assert said(store.freshness(model_scores="FAIL", device_features="WARN")) == {
+        ("ml", "freshness", "model_scores is overdue")
+    }
+    assert said(store.freshness(model_scores="PASS", device_features="WARN")) == {
+        ("ml", "recovery", "model_scores is fresh again")
+    }
+    assert store.freshness(model_scores="PASS", device_features="WARN") == []
+
+
+# --- age of the scores
+
+
+def test_scores_that_grow_old_and_recover_are_told_once_at_each_mark(store: Store) -> None:
+    assert store.tier("fresh", 0.1) == []
+    assert said(store.tier("stale", 1)) == {
+        ("data_platform", "freshness", "Scores are delayed"),
+        ("ml", "freshness", "Scores are delayed"),
+    }
+    assert store.tier("stale", 1.5) == []
+    (fallback,) = store.tier("very_stale", 2)
+    assert (fallback.channel, fallback.kind) == ("everyone", "fallback")
+    assert fallback.title == "Alerts come from the rules: the models' scores are too old"
+    assert fallback.lines[0] == "The newest scores are 2 h old."
+    assert store.tier("very_stale", 3) == []
+    assert said(store.tier("expired", 4)) == {
+        ("everyone", "freshness", "Scores are blanked: they are too old to be shown")
+    }
+    assert said(store.tier("fresh", 0)) == {
+        ("everyone", "recovery", "Scores are fresh again, and alerts come from the models")
+    }
+    assert store.tier("fresh", 0.5) == []
+
+
+def test_scores_that_were_only_delayed_are_fresh_again_for_those_who_heard_of_it(store: Store) -> None:
+    store.tier("stale", 1)
+    assert {m.channel for m in store.tier("fresh")} == {"data_platform", "ml"}
+
+
+def test_everyone_hears_that_the_models_speak_again_even_where_their_scores_are_still_delayed(store: Store) -> None:
+    store.tier("very_stale", 2)
+    assert said(store.tier("stale", 1.5)) == {
+        ("everyone", "recovery", "Alerts come from the models again, whose scores are delayed")
+    }
+    assert {m.channel for m in store.tier("fresh")} == {"data_platform", "ml"}
+
+
+def test_a_fleet_without_a_model_that_speaks_is_told_of_as_such(store: Store) -> None:
+    (told,) = store.tier("expired", None)
+    assert told.lines[0] == "No model that is not paused has scores."

@@ -1,0 +1,285 @@
+"""The rules that stand in for the models: every limit, who is judged, and which alerts come of it (SPEC 4.1, 6)."""
+
+import math
+from datetime import datetime, timedelta
+
+import pandas as pd
+import pytest
+
+from fridge_assets.alerting.run import AlertReport, raise_alerts
+from fridge_assets.alerting.store import AlertFilter, list_alerts
+from fridge_assets.contracts import MODEL_SCORES
+from fridge_assets.settings import AlertSettings, FallbackSettings, Settings
+from fridge_assets.staleness.fallback import (
+    FallbackBlind,
+    conditions_met,
+    devices_judged_by_rules,
+    judge_by_rules,
+    newest_judged_window,
+)
+from fridge_assets.stores.frames import registered
+from fridge_assets.stores.operations import Operations
+from fridge_assets.stores.warehouse import Warehouse
+from fridge_assets_tests.notifications.given import stored
+from fridge_assets_tests.staleness.given import (
+    MINUTE,
+    NOON,
+    WINDOW,
+    Values,
+    features_of,
+    registry_of,
+    store_features,
+    store_run,
+)
+
+EVAPORATOR, VIBRATION, PRESSURE, CURRENT = (
+    "temp_evaporator_mean",
+    "vibration_compressor_max",
+    "pressure_low_mean",
+    "current_compressor_max",
+)
+NOW = NOON + 3 * MINUTE
+HOUR = timedelta(hours=1)
+LEAKING: Values = {PRESSURE: 90.0}
+WORN: Values = {VIBRATION: 22.0}
+
+
+def conditions(**unusual: float | None) -> list[str]:
+    found: list[str] = conditions_met(features_of({"d1": unusual}), FallbackSettings()).iloc[0]
+    return found
+
+
+# --- conditions
+
+
+@pytest.mark.parametrize(
+    ("feature", "at_limit", "beyond"),
+    [
+        (EVAPORATOR, 0.0, 0.001),
+        (VIBRATION, 20.0, math.nextafter(20.0, math.inf)),
+        (PRESSURE, 100.0, math.nextafter(100.0, 0.0)),
+        (CURRENT, 35.0, math.nextafter(35.0, math.inf)),
+    ],
+)
+def test_a_condition_holds_beyond_its_limit_and_not_at_it(feature: str, at_limit: float, beyond: float) -> None:
+    assert conditions(**{feature: at_limit}) == []
+    assert conditions(**{feature: beyond}) == [feature]
+
+
+def test_a_usual_device_meets_no_condition_and_a_null_is_beyond_nothing() -> None:
+    assert conditions() == []
+    assert conditions(**dict.fromkeys((EVAPORATOR, VIBRATION, PRESSURE, CURRENT))) == []
+    assert conditions(**{EVAPORATOR: None, CURRENT: 36.0}) == [CURRENT]
+
+
+def test_conditions_are_named_furthest_first() -> None:
+    assert conditions(**{EVAPORATOR: 1.0, CURRENT: 70.0, VIBRATION: 30.0}) == [CURRENT, VIBRATION, EVAPORATOR]
+    assert conditions(**{EVAPORATOR: 12.0, PRESSURE: 50.0, CURRENT: 36.0}) == [EVAPORATOR, PRESSURE, CURRENT]
+    assert conditions(**{PRESSURE: 0.0, CURRENT: 49.0}) == [PRESSURE, CURRENT]
+
+
+def test_the_limits_come_from_the_settings() -> None:
+    rows = features_of({"d1": {CURRENT: 20.0, EVAPORATOR: -15.0}})
+    limits = FallbackSettings(max_current=19.0, max_evaporator_temperature=-18.0)
+    assert set(conditions_met(rows, limits).iloc[0]) == {CURRENT, EVAPORATOR}
+
+
+# --- who is judged
+
+
+def judged(warehouse: Warehouse, settings: Settings, *devices: str, now: datetime = NOW) -> pd.DataFrame:
+    return judge_by_rules(warehouse, registry_of(*devices), now, settings).rows
+
+
+def test_active_devices_of_the_newest_window_are_judged_and_only_flagged(
+    warehouse: Warehouse, settings: Settings
+) -> None:
+    store_features(warehouse, {"d1": LEAKING}, NOON - WINDOW)
+    store_features(warehouse, {"d1": WORN, "d2": {}, "retired": LEAKING})
+    rows = judged(warehouse, settings, "d1", "d2", "silent")
+    assert list(rows["device_id"]) == ["d1", "d2"]
+    assert list(rows["anomaly_flag"]) == [True, False]
+    assert list(rows["conditions"]) == [[VIBRATION], []]
+    assert (rows["anomaly_score"] == 0.0).all()
+    assert (rows["window_end"] == NOON).all()
+
+
+def test_judging_a_window_again_replaces_what_was_said_of_it(warehouse: Warehouse, settings: Settings) -> None:
+    store_features(warehouse, {"d1": LEAKING})
+    judged(warehouse, settings, "d1")
+    store_features(warehouse, {"d1": {}})  # readings that came late
+    judged(warehouse, settings, "d1")
+    with warehouse.read() as connection:
+        assert connection.execute("SELECT anomaly_flag FROM rules_based_fallback").fetchall() == [(False,)]
+
+
+def test_features_older_than_45_minutes_blind_the_rules_and_leave_what_they_said(
+    warehouse: Warehouse, settings: Settings
+) -> None:
+    with pytest.raises(FallbackBlind, match="there are no features yet"):
+        judged(warehouse, settings, "d1")
+    store_features(warehouse, {"d1": LEAKING})
+    judged(warehouse, settings, "d1", now=NOON + 45 * MINUTE)
+    with pytest.raises(FallbackBlind, match=r"newest features are of 2026-06-01 12:00 UTC.*older than 45 min"):
+        judged(warehouse, settings, "d1", now=NOON + 45 * MINUTE + MINUTE / 60)
+    with warehouse.read() as connection:
+        assert connection.execute("SELECT device_id FROM rules_based_fallback").fetchall() == [("d1",)]
+
+
+def test_verdicts_are_acted_on_while_they_are_young(warehouse: Warehouse, settings: Settings) -> None:
+    store_features(warehouse, {"d1": LEAKING, "d2": {}})
+    judged(warehouse, settings, "d1", "d2")
+    with warehouse.read() as connection:
+        for now, window, devices in (
+            (NOON - MINUTE, None, []),
+            (NOON + 45 * MINUTE, NOON, ["d1", "d2"]),
+            (NOON + 46 * MINUTE, None, []),
+        ):
+            assert newest_judged_window(connection, now, settings) == window
+            assert sorted(devices_judged_by_rules(connection, now, settings)) == devices
+
+
+# --- alerts
+
+
+class Shop:
+    """Devices whose models fell silent, or speak, window by window."""
+
+    def __init__(self, warehouse: Warehouse, operations: Operations, settings: Settings) -> None:
+        self.warehouse, self.operations, self.settings = warehouse, operations, settings
+
+    def by_rules(self, window_end: datetime, devices: dict[str, Values]) -> AlertReport:
+        """The rules judge a window, and alerts are made of it."""
+        now = window_end + 3 * MINUTE
+        store_features(self.warehouse, devices, window_end)
+        judge_by_rules(self.warehouse, registry_of(*devices), now, self.settings)
+        return self.alert(now, *devices)
+
+    def by_models(self, window_end: datetime, scores: dict[str, float], contributor: str = PRESSURE) -> AlertReport:
+        """A model scores a window, and alerts are made of it."""
+        now = window_end + 3 * MINUTE
+        rows = MODEL_SCORES.sample(len(scores)).assign(
+            device_id=list(scores),
+            window_start=pd.Timestamp(window_end - WINDOW),
+            window_end=pd.Timestamp(window_end),
+            model_id="isolation_forest_v1",
+            anomaly_score=list(scores.values()),
+            threshold_used=0.6,
+            scored_at=pd.Timestamp(now),
+        )
+        rows["anomaly_flag"] = rows["anomaly_score"] > 0.6
+        rows["score_id"] = [f"{device} {window_end}" for device in scores]
+        rows["top_contributors"] = [[contributor] if flag else [] for flag in rows["anomaly_flag"]]
+        rows["contributor_scores"] = [[1.0] if flag else [] for flag in rows["anomaly_flag"]]
+        columns = ", ".join(MODEL_SCORES.column_names)
+        with self.warehouse.transaction() as connection, registered(connection, rows=MODEL_SCORES.to_arrow(rows)):
+            connection.execute(f"INSERT INTO model_scores ({columns}) SELECT {columns} FROM rows")
+        store_run(self.warehouse, "isolation_forest", window_end, now)
+        return self.alert(now, *scores)
+
+    def alert(self, now: datetime, *devices: str) -> AlertReport:
+        return raise_alerts(self.warehouse, self.operations, registry_of(*devices), now, self.settings)
+
+    def alerts(self, active: bool = True) -> pd.DataFrame:
+        """Alerts, also the suppressed ones when not only the active ones are wanted."""
+        wanted = AlertFilter(active_only=active, include_suppressed=not active, limit=1000)
+        with self.operations.read() as connection:
+            return list_alerts(connection, wanted).sort_values(["window_end", "device_id"], ignore_index=True)
+
+
+@pytest.fixture
+def shop(warehouse: Warehouse, operations: Operations, settings: Settings) -> Shop:
+    return Shop(warehouse, operations, settings)
+
+
+def test_one_condition_is_medium_two_are_high_and_none_is_no_alert(shop: Shop) -> None:
+    report = shop.by_rules(NOON, {"d1": LEAKING, "d2": LEAKING | WORN, "d3": {}})
+    assert (report.source, report.tier, report.window_end) == ("rules_fallback", "expired", NOON)
+    alerts = shop.alerts()
+    assert list(zip(alerts["device_id"], alerts["severity"], strict=True)) == [("d1", "MEDIUM"), ("d2", "HIGH")]
+    assert set(alerts["source"]) == {"rules_fallback"}
+    assert (alerts["anomaly_score"] == 0.0).all()
+    assert list(map(list, alerts["top_contributors"])) == [[PRESSURE], [PRESSURE, VIBRATION]]
+    assert {m.channel for m in stored(shop.operations).values()} == {"site_digest", "operations"}
+
+
+def test_how_many_conditions_make_it_high_is_a_setting(
+    warehouse: Warehouse, operations: Operations, settings: Settings
+) -> None:
+    strict = settings.model_copy(update={"alerts": AlertSettings(high_conditions=3)})
+    shop = Shop(warehouse, operations, strict)
+    shop.by_rules(NOON, {"d1": LEAKING | WORN, "d2": LEAKING | WORN | {CURRENT: 40.0}})
+    assert list(shop.alerts()["severity"]) == ["MEDIUM", "HIGH"]
+
+
+def test_an_alert_of_the_rules_says_which_sensor_how_far_since_when_and_that_no_model_was_asked(shop: Shop) -> None:
+    for hours in range(1, 25):
+        store_features(shop.warehouse, {"d1": {}}, NOON - hours * HOUR)
+    shop.by_rules(NOON, {"d1": {PRESSURE: 90.0, VIBRATION: 22.0}})
+    alert = shop.alerts().iloc[0]
+    assert alert["title"] == "Low-side pressure unusually low"
+    assert alert["description"] == (
+        "Low-side pressure averaged 90 kPa between 11:45 and 12:00 UTC, 55 % below the usual 200 kPa. "
+        "Also compressor vibration peak 22 mm/s (usual 4 mm/s). First seen 12:00 UTC. "
+        "A fixed limit was crossed; the models' scores are too old to be asked."
+    )
+
+
+def test_the_same_window_and_the_next_ones_within_four_hours_are_told_once(shop: Shop) -> None:
+    shop.by_rules(NOON, {"d1": LEAKING})
+    for window in (0, 1, 2):
+        shop.by_rules(NOON + window * WINDOW, {"d1": LEAKING})
+    assert len(shop.alerts()) == 1
+    assert list(shop.alerts(active=False)["suppressed"]) == [False, True, True]
+    assert len(stored(shop.operations)) == 1
+
+
+def test_a_device_that_the_models_have_alerted_for_the_same_feature_is_not_told_again(shop: Shop) -> None:
+    shop.by_models(NOON, {"d1": 0.8})
+    report = shop.by_rules(NOON + 2 * HOUR, {"d1": LEAKING})
+    assert report.source == "rules_fallback"
+    (open_alert,) = shop.alerts()["source"]
+    assert open_alert == "models"
+    assert list(shop.alerts(active=False)["suppressed"]) == [False, True]
+    assert len(stored(shop.operations)) == 1
+
+
+def test_the_rules_close_their_own_alerts_after_two_quiet_windows_and_never_those_of_the_models(shop: Shop) -> None:
+    shop.by_models(NOON, {"d1": 0.8, "d2": 0.1}, contributor="superheat_mean")
+    start = NOON + 2 * HOUR
+    shop.by_rules(start, {"d1": {}, "d2": LEAKING})
+    assert set(shop.alerts()["device_id"]) == {"d1", "d2"}
+    shop.by_rules(start + WINDOW, {"d1": {}, "d2": {}})
+    assert set(shop.alerts()["device_id"]) == {"d1", "d2"}, "one quiet window is not enough"
+    shop.by_rules(start + 2 * WINDOW, {"d1": {}, "d2": {}})
+    assert list(shop.alerts()["device_id"]) == ["d1"]
+    assert list(shop.alerts()["source"]) == ["models"]
+
+
+def test_once_they_speak_again_the_models_close_the_alerts_of_the_rules_after_two_quiet_windows(shop: Shop) -> None:
+    shop.by_models(NOON, {"d1": 0.1})
+    shop.by_rules(NOON + 2 * HOUR, {"d1": LEAKING})
+    assert shop.by_models(NOON + 3 * HOUR, {"d1": 0.1}).source == "models"
+    assert len(shop.alerts()) == 1, "one quiet window is not enough"
+    shop.by_models(NOON + 4 * HOUR, {"d1": 0.1})
+    assert shop.alerts().empty
+    over = shop.alerts(active=False).iloc[0]
+    assert (over["status"], over["alert_type"]) == ("RESOLVED", "ANOMALY_RESOLVED")
+
+
+def test_the_rules_speak_from_two_hours_on_and_not_a_moment_before(shop: Shop) -> None:
+    shop.by_models(NOON, {"d1": 0.1})
+    scored_at = NOON + 3 * MINUTE
+    store_features(shop.warehouse, {"d1": LEAKING}, NOON + 2 * HOUR)
+    judge_by_rules(shop.warehouse, registry_of("d1"), NOON + 2 * HOUR + MINUTE, shop.settings)
+    before = shop.alert(scored_at + 2 * HOUR - MINUTE / 60, "d1")
+    assert (before.source, before.tier) == ("models", "stale")
+    at_mark = shop.alert(scored_at + 2 * HOUR, "d1")
+    assert (at_mark.source, at_mark.tier, len(shop.alerts())) == ("rules_fallback", "very_stale", 1)
+
+
+def test_where_nobody_has_judged_lately_there_is_nothing_to_alert_on(shop: Shop) -> None:
+    shop.by_rules(NOON, {"d1": LEAKING})
+    report = shop.alert(NOON + 46 * MINUTE, "d1")
+    assert (report.source, report.window_end, len(report.generated.new)) == ("rules_fallback", None, 0)
+    assert len(shop.alerts()) == 1, "what is known stays"
