@@ -120,6 +120,12 @@ def test_a_model_that_crashes_once_its_data_are_back_is_news(store: Store) -> No
     assert said(store.run()) == both
 
 
+def test_another_error_of_the_same_step_is_news_to_the_same_people(store: Store) -> None:
+    store.run({FOREST: "a score is NaN"}, {FOREST: "ContractViolation"})
+    (told,) = store.run({FOREST: "its files differ"}, {FOREST: "ArtifactRefused"})
+    assert told.lines[0] == f"{FOREST}: its files differ"
+
+
 def test_a_step_that_keeps_the_models_from_running_does_not_mean_that_they_work_again(store: Store) -> None:
     store.run({FOREST: "it broke"})
     assert said(store.run({"ingest": "the disk is full"})) == {("data_platform", "data_quality", "score_hourly failed")}
