@@ -20,6 +20,9 @@ CONTRACT_CHECK = "contract"
 ERROR_KIND = "kind of error"
 """Metadata of a failure: the class of the error that we know."""
 
+NOT_TOLD = "told elsewhere"
+"""Metadata of a check result that nobody is sent a message about."""
+
 AssetEvent = dg.MaterializeResult[Any] | dg.AssetCheckResult
 Work = Callable[[], Iterable[AssetEvent]]
 

@@ -287,10 +287,19 @@ class StalenessSettings(Group):
     stale: timedelta = timedelta(hours=1)
     very_stale: timedelta = timedelta(hours=2)
     expired: timedelta = timedelta(hours=4)
+    patience: timedelta = Field(
+        timedelta(minutes=10),
+        description="what is late for less is not told: between two hourly runs scores are stale for a minute",
+    )
     daily_stale: timedelta = Field(timedelta(hours=25), description="a daily model should have scored again by then")
     daily_expired: timedelta = Field(
         timedelta(hours=26), description="a daily model's latest scores count in hourly runs while younger than this"
     )
+
+    @property
+    def patient_stale(self) -> timedelta:
+        """Age from which people are told that scores are delayed."""
+        return self.stale + self.patience
 
 
 class FallbackSettings(Group):

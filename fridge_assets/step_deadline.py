@@ -11,8 +11,8 @@ from datetime import timedelta
 def deadline(longest: timedelta) -> Iterator[None]:
     """Kill this process if the block takes longer than ``longest``.
 
-    Only a process that an executor started for one step is killed; where the step runs in the process of its run, the
-    run's own limit has to do. No exception is raised, since code that hangs may never come back to Python to see it.
+    Only a process that was started for the step, or for a run of this one step, is killed: never the program that
+    somebody typed. No exception is raised, since code that hangs may never come back to Python to see it.
 
     Args:
         longest: wall-clock time that the block may take.

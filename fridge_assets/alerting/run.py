@@ -81,7 +81,7 @@ def raise_alerts(
         FridgeError: somebody else went on changing alerts; nothing was stored.
     """
     with warehouse.read() as connection:
-        since = serving_since(newest_scores(connection, now), paused, settings)
+        since = serving_since(newest_scores(connection, now, settings), paused)
         tier = tier_of(since, now, settings.staleness)
         source = _MODELS if tier in MODELS_SPEAK else FALLBACK
         found = _inputs(connection, source, registry, now, settings, paused)

@@ -10,7 +10,7 @@ from dagster._core.execution.plan.objects import UserFailureData
 from dagster._core.executor.child_process_executor import ChildProcessCrashException
 from dagster_shared.error import SerializableErrorInfo
 
-from fridge_assets.asset_results import ERROR_KIND
+from fridge_assets.asset_results import ERROR_KIND, NOT_TOLD
 
 _OVERDUE = f"({signal.SIGALRM.name})"
 """How Dagster's engine says that the deadline of a step killed its process."""
@@ -25,12 +25,14 @@ class JudgedCheck:
         name: the check.
         passed: whether it passed.
         said: what it said about it; empty for nothing.
+        told: whether people hear of it when it changes; not where something else tells them, or nothing was checked.
     """
 
     asset: str
     name: str
     passed: bool
     said: str
+    told: bool = True
 
 
 @dataclass(frozen=True)
@@ -44,6 +46,7 @@ class RunOutcome:
         failures: step → why it failed, in a sentence.
         errors: step → class of the error that it failed with, where it was one that we know.
         checks: the asset checks that were made.
+        succeeded: the steps that did, and the job itself when all of them did.
     """
 
     run_id: str
@@ -52,6 +55,7 @@ class RunOutcome:
     failures: dict[str, str]
     errors: dict[str, str] = field(default_factory=dict)
     checks: tuple[JudgedCheck, ...] = ()
+    succeeded: frozenset[str] = frozenset()
 
     @property
     def success(self) -> bool:
@@ -84,7 +88,8 @@ def outcome_of(job: str, run_id: str, events: Iterable[dg.DagsterEvent]) -> RunO
     failures: dict[str, str] = {}
     errors: dict[str, str] = {}
     checks: list[JudgedCheck] = []
-    overdue = set()
+    succeeded: set[str] = set()
+    overdue: set[str | None] = set()
     for event in events:
         if event.is_step_materialization:
             _note(metadata, event.step_materialization_data.materialization)
@@ -99,15 +104,19 @@ def outcome_of(job: str, run_id: str, events: Iterable[dg.DagsterEvent]) -> RunO
                 errors[event.step_key] = str(said.metadata[ERROR_KIND].value)
         elif event.event_type == dg.DagsterEventType.ASSET_CHECK_EVALUATION:
             made = event.asset_check_evaluation_data
-            said_of_it = made.description or ""
-            checks.append(JudgedCheck(made.asset_key.to_user_string(), made.check_name, made.passed, said_of_it))
+            asset, told = made.asset_key.to_user_string(), NOT_TOLD not in made.metadata
+            checks.append(JudgedCheck(asset, made.check_name, made.passed, made.description or "", told))
+        elif event.is_step_success and event.step_key is not None:
+            succeeded.add(event.step_key)
+        elif event.is_job_success:
+            succeeded.add(job)
         elif event.is_job_failure and not failures:
             # Whoever ended it from outside left no error, but a message.
             error = event.job_failure_data.error
             failures[job] = _reason(None, error) if error is not None else event.message or _reason(None, None)
         elif event.event_type == dg.DagsterEventType.RUN_CANCELED and not failures:
             failures[job] = "it was cancelled before it was done"
-    return RunOutcome(run_id, job, metadata, failures, errors, tuple(checks))
+    return RunOutcome(run_id, job, metadata, failures, errors, tuple(checks), frozenset(succeeded))
 
 
 def _note(metadata: dict[str, dict[str, Any]], said: dg.AssetMaterialization | dg.AssetObservation) -> None:

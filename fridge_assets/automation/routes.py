@@ -13,11 +13,17 @@ from fridge_assets.notifications.message import Channel
 
 _DATA_PLATFORM = frozenset({"ingest", CLEAN_SENSOR_READINGS.name, QUARANTINED_READINGS.name, DEVICE_FEATURES.name})
 _OPERATIONS = frozenset(
-    {RULES_BASED_FALLBACK.name, DEVICE_ALERTS.name, "fleet_status", DEVICE_STATUS.name, SITE_STATUS.name, "retention"}
+    {
+        RULES_BASED_FALLBACK.name,
+        DEVICE_ALERTS.name,
+        "fleet_status",
+        DEVICE_STATUS.name,
+        SITE_STATUS.name,
+        "retention",
+        "publish",
+        "fallback",
+    }
 )
-
-RUN_CHANNELS: tuple[Channel, ...] = ("data_platform", "operations", "ml")
-"""Who may be told about a run."""
 
 LATE_DATA = "FeaturesStale"
 """The error of a model that was given no young features: nothing is wrong with the model."""

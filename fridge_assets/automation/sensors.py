@@ -8,10 +8,11 @@ from typing import Any
 
 import dagster as dg
 
+from fridge_assets.automation.ended_runs import EndedRuns
 from fridge_assets.automation.freshness import WATCHED
 from fridge_assets.automation.jobs import MONITOR, PUBLISH, PUBLISHES_ITSELF_TAG, SCORE_JOBS, SOURCE_RUN_TAG
 from fridge_assets.automation.outcomes import outcome_of
-from fridge_assets.automation.switch import age_of_scores, switch_to_fallback
+from fridge_assets.automation.switch import switch_to_fallback, voices
 from fridge_assets.automation.telling import freshness_states, tell_freshness, tell_run, tell_tier
 from fridge_assets.clock import Clock
 from fridge_assets.fleet.health import AUTOMATION, beat
@@ -50,25 +51,27 @@ def publish_after(status: dg.DagsterRunStatus, outcome: str) -> dg.SensorDefinit
     return sensor
 
 
-def tell_of(status: dg.DagsterRunStatus, outcome: str) -> dg.SensorDefinition:
-    """The sensor that notes what is to be said about runs that ended as ``status``, whoever started them."""
-
-    @dg.run_status_sensor(
-        name=f"tell_of_{outcome}",
-        run_status=status,
-        monitor_all_code_locations=True,
-        minimum_interval_seconds=10,
-        default_status=dg.DefaultSensorStatus.RUNNING,
-        description=f"Messages about a run's {outcome}: what failed, what works again, checks that changed.",
-    )
-    def sensor(context: dg.RunStatusSensorContext, operations: dg.ResourceParam[Operations]) -> dg.SkipReason:
-        run = context.dagster_run
-        outcome_of_run = outcome_of(run.job_name, run.run_id, _events(context.instance, run.run_id))
+@dg.sensor(
+    minimum_interval_seconds=10,
+    default_status=dg.DefaultSensorStatus.RUNNING,
+    description="Messages about runs that ended, whoever started them: what failed, what works again, checks that "
+    "changed.",
+)
+def tell_of_runs(context: dg.SensorEvaluationContext, operations: dg.ResourceParam[Operations]) -> dg.SkipReason:
+    """Note what is to be said about each run once, in the order in which they ended."""
+    if context.cursor is None:
+        context.update_cursor(EndedRuns(Clock.wall_time()).to_json())
+        return dg.SkipReason("runs that end from now on are told")
+    cursor = EndedRuns.from_json(context.cursor)
+    records = cursor.new(context.instance)
+    for record in records:
+        run = record.dagster_run
+        outcome = outcome_of(run.job_name, run.run_id, _events(context.instance, run.run_id))
         with operations.transaction() as connection:
-            tell_run(connection, outcome_of_run, Clock.wall_time())
-        return dg.SkipReason(f"noted the {outcome} of run {run.run_id}")
-
-    return sensor
+            tell_run(connection, outcome, Clock.wall_time())
+        cursor = cursor.after(record)
+        context.update_cursor(cursor.to_json())
+    return dg.SkipReason(f"noted {len(records)} runs")
 
 
 @dg.run_status_sensor(
@@ -96,11 +99,12 @@ def tell_of_freshness(
     """Note each change once."""
     now = Clock.wall_time()
     states = freshness_states(context.instance, WATCHED)
-    age = age_of_scores(operations, now, settings)
+    speaking = voices(operations, now, settings)
+    patience = settings.staleness.patience
     with operations.transaction() as connection:
-        tell_freshness(connection, states, now)
-        if age is not None:
-            tell_tier(connection, *age, now)
+        tell_freshness(connection, states, now, patience)
+        if speaking is not None:
+            tell_tier(connection, speaking.tier, speaking.since, now, patience)
     return dg.SkipReason("noted what changed")
 
 
@@ -142,7 +146,7 @@ SENSORS = (
     *(publish_after(status, outcome) for status, outcome in _ENDED.items()),
     switch_to_fallback,
     monitor_after_publication,
-    *(tell_of(status, outcome) for status, outcome in _ENDED.items()),
+    tell_of_runs,
     tell_of_freshness,
     deliver_messages,
     pulse,

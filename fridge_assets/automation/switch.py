@@ -5,9 +5,11 @@ for the warehouse nor for Slack, and messages about it are another sensor's work
 """
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import dagster as dg
+import sqlalchemy as sa
 
 from fridge_assets.automation.jobs import FALLBACK, PUBLISH
 from fridge_assets.clock import Clock
@@ -15,38 +17,66 @@ from fridge_assets.deployment.store import Deployments
 from fridge_assets.settings import Settings
 from fridge_assets.staleness.ages import kept_ages, serving_since
 from fridge_assets.staleness.tiers import MODELS_SPEAK, Tier, tier_of
-from fridge_assets.stores.operations import Operations
+from fridge_assets.stores.operations import Operations, ingest_ledger
 
 SWITCH_INTERVAL = timedelta(seconds=10)
 """How often the age of the scores is looked at; a look costs one read of the operations store."""
 
 
-_TRY_AGAIN = {"dagster/max_retries": "2", "dagster/retry_on_asset_or_op_failure": "true"}
-"""Nothing stands in for the stand-in: a step of it that failed is tried again."""
+_TRY_AGAIN = {
+    "dagster/max_retries": "2",
+    "dagster/retry_on_asset_or_op_failure": "true",
+    "dagster/priority": "10",
+}
+"""Nothing stands in for the stand-in: it goes first, and a step of it that failed is tried again."""
 
 
-def age_of_scores(operations: Operations, now: datetime, settings: Settings) -> tuple[Tier, datetime | None] | None:
-    """Tier of the fleet's scores and the moment from which their age counts; None before the first publication."""
-    with operations.read() as connection:
-        ages = kept_ages(connection)
-    if not ages:
-        return None
-    since = serving_since(ages, Deployments(operations).paused(), settings)
-    return tier_of(since, now, settings.staleness), since
-
-
-def due_runs(tier: Tier, since: datetime | None, now: datetime, settings: Settings) -> Iterator[dg.RunRequest]:
-    """The runs that the age of the scores asks for; each has a key, so that asking again starts nothing.
-
-    Status is made anew when the tier changes and every hour after that, and the rules judge every window that closes
-    while the models are silent.
+@dataclass(frozen=True)
+class Voices:
+    """Who may speak for the fleet.
 
     Args:
-        tier: tier of the scores, not fresh.
+        tier: of the fleet's scores.
         since: the moment from which their age counts; None when no model speaks.
-        now: the moment of the look.
-        settings: length and lateness of windows.
+        last_word: when a model was last paused or resumed; None for never.
     """
+
+    tier: Tier
+    since: datetime | None
+    last_word: datetime | None
+
+
+def voices(operations: Operations, now: datetime, settings: Settings) -> Voices | None:
+    """Who may speak at ``now``; None while there are no readings to speak about."""
+    with operations.read() as connection:
+        ages = kept_ages(connection)
+        readings = connection.execute(sa.select(ingest_ledger.c.file_name).limit(1)).first()
+    if not ages and readings is None:
+        return None
+    deployments = Deployments(operations)
+    since = serving_since(ages, deployments.paused())
+    words = [past.occurred_at for past in deployments.history() if past.action in ("pause", "resume")]
+    return Voices(tier_of(since, now, settings.staleness), since, max(words, default=None))
+
+
+def due_runs(speaking: Voices, now: datetime, settings: Settings) -> Iterator[dg.RunRequest]:
+    """The runs that are needed now; each has a key, so that asking again starts nothing.
+
+    Alerts and status are made anew when a model was paused or resumed, when the scores reach another tier and every
+    hour after that; and the rules judge every window that closes while the models are silent. Between two hourly runs
+    scores are stale for a minute: only what stays so for ``staleness.patience`` counts.
+
+    Args:
+        speaking: who may speak.
+        now: the moment of the look.
+        settings: staleness, length and lateness of windows.
+    """
+    tier, since = speaking.tier, speaking.since
+    if speaking.last_word is not None:
+        key = f"status/{speaking.last_word.isoformat()}"
+        yield dg.RunRequest(run_key=key, job_name=PUBLISH.name, tags=_TRY_AGAIN)
+    if tier == "fresh" or (tier == "stale" and since and now - since < settings.staleness.patient_stale):
+        return
     hour = f"{now:%Y-%m-%dT%H}"
     yield dg.RunRequest(run_key=f"status/{tier}/{since}/{hour}", job_name=PUBLISH.name, tags=_TRY_AGAIN)
     if tier not in MODELS_SPEAK:
@@ -71,12 +101,11 @@ def switch_to_fallback(
 ) -> Iterator[dg.RunRequest | dg.SkipReason]:
     """Ask for what the age of the scores needs."""
     now = Clock.wall_time()
-    age = age_of_scores(operations, now, settings)
-    if age is None:
-        yield dg.SkipReason("nothing has been scored yet")
+    speaking = voices(operations, now, settings)
+    if speaking is None:
+        yield dg.SkipReason("there are no readings yet")
         return
-    tier, since = age
-    if tier == "fresh":
-        yield dg.SkipReason("the scores are fresh")
-        return
-    yield from due_runs(tier, since, now, settings)
+    runs = list(due_runs(speaking, now, settings))
+    yield from runs
+    if not runs:
+        yield dg.SkipReason(f"the scores are {speaking.tier}")

@@ -3,67 +3,76 @@
 These functions only store messages. Sensors call them and another sensor delivers, so that nothing waits for Slack.
 """
 
+from collections import defaultdict
 from collections.abc import Iterable, Mapping
-from datetime import datetime
+from dataclasses import replace
+from datetime import datetime, timedelta
 
 import dagster as dg
 from sqlalchemy.engine import Connection
 
 from fridge_assets.automation.outcomes import JudgedCheck, RunOutcome
-from fridge_assets.automation.routes import RUN_CHANNELS, channel_of
+from fridge_assets.automation.routes import channel_of
 from fridge_assets.moments import spoken
-from fridge_assets.notifications.message import Channel, Message
+from fridge_assets.notifications.message import Channel, Kind, Message
 from fridge_assets.notifications.outbox import enqueue
-from fridge_assets.notifications.watch import Transition, changed
+from fridge_assets.notifications.watch import changed, settled
 from fridge_assets.staleness.tiers import MODELS_SPEAK, Tier
 
 _OK = "ok"
 _FRESHNESS = {"WARN": "is late", "FAIL": "is overdue"}
-_TIER_TITLES: Mapping[Tier, str] = {
-    "stale": "Scores are delayed",
-    "very_stale": "Alerts come from the rules: the models' scores are too old",
-    "expired": "Scores are blanked: they are too old to be shown",
-    "fresh": "Scores are fresh again, and alerts come from the models",
-}
-_MODELS_SPEAK_AGAIN = "Alerts come from the models again, whose scores are delayed"
 _LATE: tuple[Channel, ...] = ("data_platform", "ml")
 _EVERYONE: tuple[Channel, ...] = ("everyone",)
-_TIER_CHANNELS: Mapping[Tier, tuple[Channel, ...]] = {"very_stale": _EVERYONE, "expired": _EVERYONE}
+_AT_ONCE = timedelta(0)
 
 
 def tell_run(connection: Connection, outcome: RunOutcome, now: datetime) -> None:
     """Store what is said about a run that has ended: failures that are new, and recovery from those that were told.
+
+    Each step of a job is watched for itself, since a step that failed keeps others from running, which says nothing of
+    them. Another error of the same step is news: late data may give way to a model that crashes.
 
     Args:
         connection: of a transaction of the operations store.
         outcome: the run.
         now: when it ended.
     """
-    failing: dict[Channel, dict[str, str]] = {channel: {} for channel in RUN_CHANNELS}
-    for step, reason in sorted(outcome.failures.items()):
-        error = outcome.errors.get(step, "")
-        # Another error of the same step is news: late data may give way to a model that crashes.
-        named = f"{step} ({error})" if error else step
-        failing[channel_of(step, error)][named] = f"{step}: {reason}"
-    for channel, own in failing.items():
-        if own or outcome.success:  # a step that failed may have kept others from running, which says nothing of them
-            _tell_job(connection, outcome, channel, own, now)
+    failed: dict[Channel, list[str]] = defaultdict(list)
+    recovered: dict[Channel, list[str]] = defaultdict(list)
+    for step in sorted({*outcome.succeeded, *outcome.failures}):
+        error = outcome.errors.get(step, "failed") if step in outcome.failures else _OK
+        seen = changed(connection, f"job/{outcome.job}/{step}", error, now)
+        if seen is None:
+            continue
+        if error != _OK:
+            failed[channel_of(step, error)].append(f"{step}: {outcome.failures[step]}")
+        elif seen.before is not None:
+            since = f"{seen.since:%Y-%m-%d %H:%M} UTC"
+            recovered[channel_of(step, seen.before)].append(f"{step} had failed since {since}.")
+    messages = [_failed(outcome, channel, said, now) for channel, said in failed.items()]
+    # Of a channel that hears of a failure the recovery of another step waits: it is not over yet.
+    messages += [
+        _recovered(outcome, channel, said, now) for channel, said in recovered.items() if channel not in failed
+    ]
+    enqueue(connection, messages, now)
     for check in outcome.checks:
-        _tell_check(connection, check, outcome.run_id, now)
+        if check.told:
+            _tell_check(connection, check, outcome.run_id, now)
 
 
-def tell_freshness(connection: Connection, states: Mapping[str, str], now: datetime) -> None:
+def tell_freshness(connection: Connection, states: Mapping[str, str], now: datetime, patience: timedelta) -> None:
     """Store a message for each asset whose freshness has changed.
 
     Args:
         connection: of a transaction of the operations store.
         states: asset → PASS, WARN or FAIL, as Dagster judges its policy; anything else is nothing to tell.
         now: when the change is seen.
+        patience: a warning that lasts for less is not told.
     """
     for asset, state in states.items():
         if state not in ("PASS", *_FRESHNESS):
             continue
-        seen = changed(connection, f"freshness/{asset}", state, now)
+        seen = settled(connection, f"freshness/{asset}", state, now, patience if state == "WARN" else _AT_ONCE)
         if seen is None or (seen.before is None and state == "PASS"):
             continue
         late = state != "PASS"
@@ -78,7 +87,7 @@ def tell_freshness(connection: Connection, states: Mapping[str, str], now: datet
         enqueue(connection, [message], now)
 
 
-def tell_tier(connection: Connection, tier: Tier, since: datetime | None, now: datetime) -> None:
+def tell_tier(connection: Connection, tier: Tier, since: datetime | None, now: datetime, patience: timedelta) -> None:
     """Store what is said when the scores of the fleet reach another tier.
 
     Args:
@@ -86,43 +95,37 @@ def tell_tier(connection: Connection, tier: Tier, since: datetime | None, now: d
         tier: the tier now.
         since: the moment from which the age of the scores counts; None when no model speaks.
         now: the moment of the look.
+        patience: a delay that lasts for less is not told.
     """
-    seen = changed(connection, "scores", tier, now)
+    seen = settled(connection, "scores", tier, now, patience if tier == "stale" else _AT_ONCE)
     if seen is None or (seen.before is None and tier == "fresh"):
         return
+    kind: Kind
+    channels: tuple[Channel, ...]
+    models_before, models_now = seen.before in (None, *MODELS_SPEAK), tier in MODELS_SPEAK
+    if models_now and not models_before:
+        kind, channels, title = "recovery", _EVERYONE, "Alerts come from the models again"
+    elif models_before and not models_now:
+        kind, channels, title = "fallback", _EVERYONE, "Alerts come from the rules: no model has scores young enough"
+    elif tier == "expired":
+        kind, channels, title = "freshness", _EVERYONE, "Scores are blanked: they are too old to be shown"
+    elif tier == "stale":
+        kind, channels, title = "freshness", _LATE, "Scores are delayed"
+    elif tier == "fresh":
+        kind, channels, title = "recovery", _LATE, "Scores are fresh again"
+    else:
+        return  # from expired back to very stale: the rules go on
     age = f"The newest scores are {spoken(now - since)} old." if since else "No model that is not paused has scores."
-    over = tier in MODELS_SPEAK and seen.before not in (None, *MODELS_SPEAK)
-    channels = _EVERYONE if over else _TIER_CHANNELS.get(tier, _LATE)
-    enqueue(
-        connection,
-        [
-            Message(
-                key=f"staleness/{tier}/{now.isoformat()}",
-                channel=channel,
-                kind="recovery" if over or tier == "fresh" else "fallback" if tier == "very_stale" else "freshness",
-                title=_MODELS_SPEAK_AGAIN if over and tier == "stale" else _TIER_TITLES[tier],
-                lines=(age, "`fridge-assets status`"),
-                occurred_at=now,
-            )
-            for channel in channels
-        ],
-        now,
+    blanked = ["They are blanked in the status."] if tier == "expired" else []
+    message = Message(
+        key=f"staleness/{tier}/{now.isoformat()}",
+        channel="everyone",
+        kind=kind,
+        title=title,
+        lines=(age, *blanked, "`fridge-assets status`"),
+        occurred_at=now,
     )
-
-
-def _tell_job(
-    connection: Connection, outcome: RunOutcome, channel: Channel, failing: Mapping[str, str], now: datetime
-) -> None:
-    """Store what ``channel`` is told of a run: the failures that it has not been told, or that they are over."""
-    seen = changed(connection, f"job/{outcome.job}/{channel}", ", ".join(failing) or _OK, now)
-    if seen is None:
-        return
-    known = (seen.before or "").split(", ")
-    news = [said for named, said in failing.items() if named not in known]
-    if news:
-        enqueue(connection, [_failed(outcome, channel, news, now)], now)
-    elif seen.before is not None and not failing:
-        enqueue(connection, [_recovered(outcome, channel, seen, now)], now)
+    enqueue(connection, [replace(message, channel=channel) for channel in channels], now)
 
 
 def _failed(outcome: RunOutcome, channel: Channel, said: Iterable[str], now: datetime) -> Message:
@@ -137,13 +140,13 @@ def _failed(outcome: RunOutcome, channel: Channel, said: Iterable[str], now: dat
     )
 
 
-def _recovered(outcome: RunOutcome, channel: Channel, seen: Transition, now: datetime) -> Message:
+def _recovered(outcome: RunOutcome, channel: Channel, said: Iterable[str], now: datetime) -> Message:
     return Message(
         key=f"run/{outcome.run_id}",
         channel=channel,
         kind="recovery",
         title=f"{outcome.job} succeeds again",
-        lines=(f"It had failed since {seen.since:%Y-%m-%d %H:%M} UTC: {seen.before}.",),
+        lines=tuple(said),
         occurred_at=now,
         run_id=outcome.run_id,
     )

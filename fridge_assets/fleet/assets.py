@@ -66,7 +66,7 @@ def fleet_status(
         with warehouse.read() as connection:
             activity = device_activity(connection, now, settings)
             scores = device_scores(connection, now, settings, paused)
-            since = serving_since(newest_scores(connection, now), paused, settings)
+            since = serving_since(newest_scores(connection, now, settings), paused)
             tier = tier_of(since, now, settings.staleness)
             judged = devices_judged_by_rules(connection, now, settings) if tier not in MODELS_SPEAK else []
         with operations.read() as connection:

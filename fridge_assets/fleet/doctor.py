@@ -83,7 +83,7 @@ def examine(
 
     def freshness() -> Finding:
         with warehouse.read() as connection:
-            ages = newest_scores(connection, datetime.now(UTC))
+            ages = newest_scores(connection, datetime.now(UTC), settings)
         if not ages:
             return Finding("scores", "note", "none yet; run `fridge-assets run hourly`")
         tier = serving_tier(ages, models.deployments.paused(), datetime.now(UTC), settings)

@@ -71,7 +71,7 @@ def fleet_overview(
         newest_reading = _moment(connection, "SELECT max(last_reading_at) FROM device_last_seen")
         newest_features = _moment(connection, "SELECT max(window_end) FROM device_features")
         scores = _scores(connection, now, settings)
-        ages = newest_scores(connection, now)
+        ages = newest_scores(connection, now, settings)
         health = query(
             connection,
             "SELECT health_status AS health, count(*) AS devices FROM device_status GROUP BY ALL ORDER BY ALL",
@@ -100,10 +100,10 @@ def _scores(connection: duckdb.DuckDBPyConnection, now: datetime, settings: Sett
         connection,
         # A run has a row for each version that scored somewhere.
         "SELECT family, string_agg(model_version, ', ' ORDER BY model_version) AS version, window_end, "
-        "least(max(scored_at), window_end + $max_age) AS scored_at, sum(rows)::BIGINT AS devices, "
+        "max(scored_at) AS scored_at, sum(rows)::BIGINT AS devices, "
         "sum(rows) / greatest(sum(active_devices), 1) AS coverage, sum(flagged)::BIGINT AS flagged, "
         "string_agg(left_out, '; ' ORDER BY model_version) FILTER (left_out <> '') AS left_out "
-        "FROM score_runs WHERE whole_fleet GROUP BY family, window_end, run_id "
+        "FROM score_runs WHERE whole_fleet AND scored_at <= window_end + $max_age GROUP BY family, window_end, run_id "
         "QUALIFY row_number() OVER (PARTITION BY family ORDER BY window_end DESC, max(scored_at) DESC) = 1 "
         "ORDER BY family",
         {"max_age": settings.features.max_age},

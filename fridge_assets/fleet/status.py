@@ -55,21 +55,22 @@ def device_scores(
     ``paused`` families count for nothing.
 
     Returns:
-        ``device_id``, ``latest_anomaly_score``, ``scored_at`` (UTC; no later than the window could be scored in time),
-        ``score_change`` (over the span; null with too few windows).
+        ``device_id``, ``latest_anomaly_score``, ``scored_at`` (UTC; null where only old windows were
+        scored again), ``score_change`` (over the span; null with too few windows).
     """
     hours = settings.fleet.trend_span.total_seconds() / 3600
     return query(
         connection,
         f"""
 WITH windows AS (
-  SELECT device_id, window_end, max(anomaly_score) AS score,
-    least(max(scored_at), window_end + $max_age) AS scored_at
+  SELECT device_id, window_end, max(anomaly_score) AS score, max(scored_at) AS scored_at,
+    max(scored_at) <= window_end + $max_age AS timely
   FROM model_scores WHERE window_end <= $now AND window_end > $since AND {HOURLY_SQL} AND {SPEAKING_SQL}
   GROUP BY device_id, window_end
 ),
 newest AS (
-  SELECT device_id, arg_max(score, window_end) AS score, arg_max(scored_at, window_end) AS scored_at,
+  SELECT device_id, arg_max(score, window_end) FILTER (timely) AS score,
+    arg_max(scored_at, window_end) FILTER (timely) AS scored_at,
     CASE WHEN count(*) >= {_MIN_TREND_WINDOWS}
       THEN regr_slope(score, epoch(window_end) / 3600) * {hours} END AS score_change
   FROM windows GROUP BY device_id

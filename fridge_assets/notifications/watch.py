@@ -1,7 +1,7 @@
 """The last known state of things, so that a change is told once and not at every look (SPEC 4)."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
@@ -60,3 +60,22 @@ def changed(connection: Connection, subject: str, state: str, now: datetime, det
     if stored.state == _NEVER_SEEN:
         return Transition(subject, None, state, None, now, detail)
     return Transition(subject, stored.state, state, stored.since, now, detail)
+
+
+def settled(
+    connection: Connection, subject: str, state: str, now: datetime, patience: timedelta, detail: str = ""
+) -> Transition | None:
+    """:func:`changed`, but only once ``subject`` has been in ``state`` for ``patience``, look after look.
+
+    Args:
+        connection: of a transaction of the operations store.
+        subject: what is watched.
+        state: its state, not empty.
+        now: the moment of the look.
+        patience: how long a state must last to count; zero for at once.
+        detail: kept beside the state.
+    """
+    looks = f"{subject}/looks"
+    changed(connection, looks, state, now)
+    began = connection.execute(sa.select(watched_states.c.since).where(watched_states.c.subject == looks)).scalar_one()
+    return changed(connection, subject, state, now, detail) if now - began >= patience else None

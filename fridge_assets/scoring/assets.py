@@ -8,6 +8,7 @@ from pydantic import Field
 
 from fridge_assets.asset_results import (
     CONTRACT_CHECK,
+    NOT_TOLD,
     AssetEvent,
     column_schema,
     contract_check_spec,
@@ -152,10 +153,9 @@ def model_scores(
         report = publish_scores(warehouse)
         with warehouse.read() as connection:
             # By the actual time, also in a replay: what is kept is about the fleet now.
-            ages = newest_scores(connection, Clock.wall_time())
-            tier = serving_tier(
-                newest_scores(connection, clock.now()), Deployments(operations).paused(), clock.now(), settings
-            )
+            ages = newest_scores(connection, Clock.wall_time(), settings)
+            own = newest_scores(connection, clock.now(), settings)
+        tier = serving_tier(own, Deployments(operations).paused(), clock.now(), settings)
         with operations.transaction() as transaction:
             news = ages != kept_ages(transaction)
             keep_ages(transaction, ages)
@@ -214,7 +214,9 @@ def _result(
                 check_name=DISTRIBUTION_CHECK,
                 severity=dg.AssetCheckSeverity.ERROR,
                 description=f"{verdict.said}.{withheld}",
-                metadata={"limit": verdict.limit} | ({} if verdict.kl is None else {"KL divergence": verdict.kl}),
+                # The pause itself is what people are told.
+                metadata={NOT_TOLD: True, "limit": verdict.limit}
+                | ({} if verdict.kl is None else {"KL divergence": verdict.kl}),
             ),
         ],
     )
@@ -232,6 +234,7 @@ def _silent(name: str, why: str) -> dg.MaterializeResult[None]:
                 check_name=check,
                 severity=dg.AssetCheckSeverity.WARN,
                 description=why,
+                metadata={NOT_TOLD: True},
             )
             for check in (CONTRACT_CHECK, COVERAGE_CHECK, ARTIFACT_CHECK, DISTRIBUTION_CHECK)
         ],

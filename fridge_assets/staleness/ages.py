@@ -1,8 +1,9 @@
 """How old what the models said is, read from the data (SPEC 4).
 
 The age comes from the newest good scores of the fleet's latest window: scores that were withheld or refused never got
-into the tables, and those of an old window scored again do not count. It is computed from the warehouse when scores are
-published and kept in the operations store, where sensors can look without waiting for whoever writes the warehouse.
+into the tables, and scores of a window that was too old to be scored when they were made do not count. It is computed
+from the warehouse when scores are published and kept in the operations store, where sensors can look without waiting
+for whoever writes the warehouse.
 """
 
 from collections.abc import Collection
@@ -16,7 +17,7 @@ from sqlalchemy.engine import Connection
 
 from fridge_assets.models.families import HOURLY_FAMILIES
 from fridge_assets.settings import Settings
-from fridge_assets.staleness.tiers import Tier, credited, tier_of
+from fridge_assets.staleness.tiers import Tier, tier_of
 from fridge_assets.stores.operations import score_ages
 
 
@@ -35,18 +36,20 @@ class ScoreAge:
     scored_at: datetime
 
 
-def newest_scores(connection: duckdb.DuckDBPyConnection, now: datetime) -> list[ScoreAge]:
+def newest_scores(connection: duckdb.DuckDBPyConnection, now: datetime, settings: Settings) -> list[ScoreAge]:
     """The newest published scores of each family at ``now``, in order of family.
 
     Args:
         connection: an open warehouse connection.
         now: later windows do not exist yet.
+        settings: how late a window may be scored.
     """
     rows = connection.execute(
         "SELECT family, window_end, max(scored_at) AS scored_at FROM score_runs "
-        "WHERE published AND whole_fleet AND window_end <= ? GROUP BY family, window_end "
+        "WHERE published AND whole_fleet AND window_end <= $now AND scored_at <= window_end + $max_age "
+        "GROUP BY family, window_end "
         "QUALIFY row_number() OVER (PARTITION BY family ORDER BY window_end DESC) = 1 ORDER BY family",
-        [now],
+        {"now": now, "max_age": settings.features.max_age},
     ).fetchall()
     return [ScoreAge(family, _utc(window_end), _utc(scored_at)) for family, window_end, scored_at in rows]
 
@@ -65,31 +68,24 @@ def kept_ages(connection: Connection) -> list[ScoreAge]:
 
 
 def is_current(window_end: datetime, now: datetime, settings: Settings) -> bool:
-    """Whether scores of ``window_end`` that are made ``now`` are fresh, and not those of an old window made again."""
-    return tier_of(credited(now, window_end, settings.features.max_age), now, settings.staleness) == "fresh"
+    """Whether scores of ``window_end`` that are made ``now`` are about the present, and not those of an old window."""
+    return now - window_end <= settings.features.max_age
 
 
-def serving_since(ages: Collection[ScoreAge], paused: Collection[str], settings: Settings) -> datetime | None:
+def serving_since(ages: Collection[ScoreAge], paused: Collection[str]) -> datetime | None:
     """The moment from which the age of the fleet's scores counts; None when no model speaks.
 
     Args:
         ages: the newest scores by family.
         paused: families that do not count.
-        settings: how late a window may be scored.
     """
-    return max(
-        (
-            credited(age.scored_at, age.window_end, settings.features.max_age)
-            for age in ages
-            if age.family in HOURLY_FAMILIES and age.family not in paused
-        ),
-        default=None,
-    )
+    speaking = (age.scored_at for age in ages if age.family in HOURLY_FAMILIES and age.family not in paused)
+    return max(speaking, default=None)
 
 
 def serving_tier(ages: Collection[ScoreAge], paused: Collection[str], now: datetime, settings: Settings) -> Tier:
     """Tier of the fleet's scores: of the freshest hourly model that is not paused."""
-    return tier_of(serving_since(ages, paused, settings), now, settings.staleness)
+    return tier_of(serving_since(ages, paused), now, settings.staleness)
 
 
 def _utc(moment: datetime) -> datetime:

@@ -26,20 +26,6 @@ MODELS_SPEAK: tuple[Tier, ...] = ("fresh", "stale")
 """Tiers in which alerts come from the models; in the others the rules stand in for them."""
 
 
-def credited(scored_at: datetime, window_end: datetime, max_age: timedelta) -> datetime:
-    """The moment that scores of a window count from.
-
-    That is when they were made, but no later than the window could have been scored in time: an old window that is
-    scored again does not become news.
-
-    Args:
-        scored_at: when they were made.
-        window_end: the window they are of.
-        max_age: greatest age of features that are scored.
-    """
-    return min(scored_at, window_end + max_age)
-
-
 def tier_of(scored_at: datetime | None, now: datetime, settings: StalenessSettings) -> Tier:
     """Tier of scores made at ``scored_at``; scores that do not exist are expired."""
     if scored_at is None:

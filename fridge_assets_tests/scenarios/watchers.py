@@ -16,7 +16,7 @@ from fridge_assets.definitions import build_definitions
 from fridge_assets.notifications.outbox import OutboxFilter, list_messages
 from fridge_assets_tests.scenarios.small_fleet import Place, cycle_time, graph_of
 
-TELLING = ("tell_of_success", "tell_of_failure", "tell_of_cancellation", "tell_of_freshness")
+TELLING = ("tell_of_runs", "tell_of_freshness")
 SWITCH = "switch_to_fallback"
 
 _MOST_TICKS = 20

@@ -1,0 +1,62 @@
+"""Runs that have ended, each once and in their order, whatever way they ended and whoever started them.
+
+Dagster's own run status sensors look at one way of ending each, so that a success could be seen before the failure that
+came before it.
+"""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Self
+
+import dagster as dg
+
+_ENDED = [dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED]
+_OVERLAP = timedelta(minutes=2)
+"""A run that ended earlier may be stored as ended a little later than one that ended after it."""
+_MOST_RUNS = 20
+"""Runs looked at in one tick, which must end within a minute."""
+
+
+@dataclass(frozen=True)
+class EndedRuns:
+    """How far the runs of an instance have been looked at.
+
+    Args:
+        until: runs that changed earlier, by more than the overlap, were looked at.
+        known: ids of the runs that were looked at, as far back as the overlap.
+    """
+
+    until: datetime
+    known: tuple[tuple[str, float], ...] = ()
+
+    def new(self, instance: dg.DagsterInstance) -> Sequence[dg.RunRecord]:
+        """The next runs that have ended, in the order in which they did."""
+        records = instance.get_run_records(
+            dg.RunsFilter(statuses=_ENDED, updated_after=self.until - _OVERLAP),
+            order_by="update_timestamp",
+            ascending=True,
+            limit=_MOST_RUNS + len(self.known),
+        )
+        known = {run_id for run_id, _ in self.known}
+        fresh = [record for record in records if record.dagster_run.run_id not in known]
+        return sorted(fresh[:_MOST_RUNS], key=lambda record: record.end_time or 0.0)
+
+    def after(self, record: dg.RunRecord) -> Self:
+        """Where one is once ``record`` has been looked at."""
+        changed = record.update_timestamp.replace(tzinfo=UTC)
+        until = max(self.until, changed)
+        known = (*self.known, (record.dagster_run.run_id, changed.timestamp()))
+        since = (until - 2 * _OVERLAP).timestamp()
+        return type(self)(until, tuple((run_id, at) for run_id, at in known if at >= since))
+
+    def to_json(self) -> str:
+        """As a sensor's cursor."""
+        return json.dumps({"until": self.until.isoformat(), "known": self.known})
+
+    @classmethod
+    def from_json(cls, text: str) -> Self:
+        """From a sensor's cursor."""
+        stored = json.loads(text)
+        return cls(datetime.fromisoformat(stored["until"]), tuple((run, at) for run, at in stored["known"]))
