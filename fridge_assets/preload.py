@@ -2,12 +2,10 @@
 
 import matplotlib.figure
 import mlflow.tracking
-import scipy.stats
-import sklearn.tree
 
 import fridge_assets.definitions
 from fridge_assets.contracts.expectations import batch_definition
 
 batch_definition()
 
-__all__ = ["fridge_assets", "matplotlib", "mlflow", "scipy", "sklearn"]
+__all__ = ["fridge_assets", "matplotlib", "mlflow"]

@@ -113,7 +113,8 @@ def raise_alerts(
                 continue
             apply(connection, generated)
             enqueue(connection, messages, wall_time or now)
-            news = changed(connection, _SUBJECT, f"{provenance}, window {window_end.isoformat()}", now) is not None
+            made_of = f"{source}, scores of {since}, window {window_end.isoformat()}"
+            news = changed(connection, _SUBJECT, made_of, now) is not None
         return AlertReport(source, window_end, tier, generated, news)
     raise FridgeError(
         f"alerts were changed by somebody else {_ATTEMPTS} times while new ones were made of the window ending "

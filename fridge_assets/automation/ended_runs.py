@@ -31,6 +31,11 @@ class EndedRuns:
     until: datetime
     known: tuple[tuple[str, float], ...] = ()
 
+    @classmethod
+    def from_now(cls, now: datetime) -> Self:
+        """Where one begins who is told of the runs that end at ``now`` or later."""
+        return cls(now + _OVERLAP)
+
     def new(self, instance: dg.DagsterInstance) -> Sequence[dg.RunRecord]:
         """The next runs that have ended, in the order in which they did."""
         records = instance.get_run_records(

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from importlib import import_module
-from threading import Thread
+from threading import Timer
 from typing import Any
 
 import dagster as dg
@@ -12,6 +12,9 @@ from fridge_assets.automation.jobs import PUBLISH, PUBLISHES_ITSELF_TAG, SCORE_D
 from fridge_assets.automation.lost_runs import end_lost_runs, launch
 from fridge_assets.automation.outcomes import CycleOutcome, RunOutcome, outcome_of
 from fridge_assets.moments import LATEST, parse_moment
+
+_LAUNCHING = 6.0
+"""Seconds in which a run has been launched."""
 
 _QUIET = {"console": {"config": {"log_level": "CRITICAL"}}}
 
@@ -78,8 +81,11 @@ def run_cycle(
 ) -> CycleOutcome:
     """Run a score job and then ``publish``, however the score run ended."""
     if job in (SCORE_HOURLY.name, SCORE_DAILY.name) and not in_process:
-        # Publishing validates in this process, which has nothing to do while the models score in theirs.
-        Thread(target=import_module, args=("fridge_assets.contracts.expectations",), daemon=True).start()
+        # Publishing validates in this process, which has nothing to do while the models score in theirs; but not while
+        # it is still launching them.
+        later = Timer(_LAUNCHING, import_module, args=("fridge_assets.contracts.expectations",))
+        later.daemon = True
+        later.start()
     score = run_job(instance, job, run_config, tags={PUBLISHES_ITSELF_TAG: "yes"}, in_process=in_process)
     clock = {key: value for key, value in run_config.items() if key == "resources"}
     publish = run_job(instance, PUBLISH.name, clock, tags={SOURCE_RUN_TAG: score.run_id}, in_process=in_process)

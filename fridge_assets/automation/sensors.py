@@ -60,7 +60,7 @@ def publish_after(status: dg.DagsterRunStatus, outcome: str) -> dg.SensorDefinit
 def tell_of_runs(context: dg.SensorEvaluationContext, operations: dg.ResourceParam[Operations]) -> dg.SkipReason:
     """Note what is to be said about each run once, in the order in which they ended."""
     if context.cursor is None:
-        context.update_cursor(EndedRuns(Clock.wall_time()).to_json())
+        context.update_cursor(EndedRuns.from_now(Clock.wall_time()).to_json())
         return dg.SkipReason("runs that end from now on are told")
     cursor = EndedRuns.from_json(context.cursor)
     records = cursor.new(context.instance)

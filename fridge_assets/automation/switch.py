@@ -50,7 +50,8 @@ def voices(operations: Operations, now: datetime, settings: Settings) -> Voices 
     """Who may speak at ``now``; None while there are no readings to speak about."""
     with operations.read() as connection:
         ages = kept_ages(connection)
-        readings = connection.execute(sa.select(ingest_ledger.c.file_name).limit(1)).first()
+        ingested = sa.select(ingest_ledger.c.file_name).where(ingest_ledger.c.status == "ingested")
+        readings = connection.execute(ingested.limit(1)).first()
     if not ages and readings is None:
         return None
     deployments = Deployments(operations)

@@ -50,7 +50,7 @@ def tell_run(connection: Connection, outcome: RunOutcome, now: datetime) -> None
             since = f"{seen.since:%Y-%m-%d %H:%M} UTC"
             recovered[channel_of(step, seen.before)].append(f"{step} had failed since {since}.")
     messages = [_failed(outcome, channel, said, now) for channel, said in failed.items()]
-    # Of a channel that hears of a failure the recovery of another step waits: it is not over yet.
+    # A channel that hears of a failure hears nothing of another step that recovered: it is not over yet.
     messages += [
         _recovered(outcome, channel, said, now) for channel, said in recovered.items() if channel not in failed
     ]
@@ -145,7 +145,7 @@ def _recovered(outcome: RunOutcome, channel: Channel, said: Iterable[str], now: 
         key=f"run/{outcome.run_id}",
         channel=channel,
         kind="recovery",
-        title=f"{outcome.job} succeeds again",
+        title=f"{outcome.job} succeeds again" + ("" if outcome.success else " in part"),
         lines=tuple(said),
         occurred_at=now,
         run_id=outcome.run_id,

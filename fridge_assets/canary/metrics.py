@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import binom
+from scipy.special import bdtrc
 
 from fridge_assets.settings import CanarySettings
 
@@ -49,7 +49,7 @@ class Flags:
         are no evidence, though they are twice as many, and ten flags in place of none are.
         """
         more = max(self.only_ours, self.only_production)
-        return float(binom.sf(more - 1, self.only_ours + self.only_production, 0.5))
+        return float(bdtrc(more - 1, self.only_ours + self.only_production, 0.5))
 
 
 def score_difference(ours: Scores, production: Scores) -> float:

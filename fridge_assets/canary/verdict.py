@@ -4,8 +4,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from scipy.stats import hypergeom
-
 from fridge_assets.canary.inputs import Compared
 from fridge_assets.canary.metrics import Scores, count_flags, highest, score_difference, top_overlap
 from fridge_assets.contracts.canary_reports import CANARY_METRICS, CANARY_VERDICTS
@@ -136,6 +134,8 @@ def _loses_more(value: float, noise: float, number: int, chance: float) -> bool:
     Fisher's exact test of two shares of ``number`` devices each. A factor on the noise would not do here: where the
     twin loses half of them, twice as many are all, and not even a model of pure chance would be found out.
     """
+    from scipy.stats import hypergeom  # noqa: PLC0415 (most of a second, which only a comparison pays)
+
     lost, by_twin = round((1 - value) * number), round((1 - noise) * number)
     return bool(hypergeom.sf(lost - 1, 2 * number, lost + by_twin, number) < chance)
 

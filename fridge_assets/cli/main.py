@@ -13,8 +13,10 @@ from fridge_assets.cli.console import err
 from fridge_assets.cli.context import Workplace
 from fridge_assets.errors import FridgeError
 
+_PROGRAM = "fridge-assets"
+
 app = typer.Typer(
-    name="fridge-assets",
+    name=_PROGRAM,
     help="Serve anomaly models for a refrigeration fleet, as a Dagster asset graph.",
     no_args_is_help=True,
     add_completion=False,
@@ -57,7 +59,7 @@ def main() -> None:
 
 def _run() -> int:
     try:
-        app()
+        app(prog_name=_PROGRAM)
     except SystemExit as leaving:
         return leaving.code if isinstance(leaving.code, int) else 0
     except FridgeError as error:

@@ -63,14 +63,14 @@ def device_scores(
         connection,
         f"""
 WITH windows AS (
-  SELECT device_id, window_end, max(anomaly_score) AS score, max(scored_at) AS scored_at,
-    max(scored_at) <= window_end + $max_age AS timely
+  SELECT device_id, window_end, max(anomaly_score) AS score,
+    max(scored_at) FILTER (scored_at <= window_end + $max_age) AS scored_at
   FROM model_scores WHERE window_end <= $now AND window_end > $since AND {HOURLY_SQL} AND {SPEAKING_SQL}
   GROUP BY device_id, window_end
 ),
 newest AS (
-  SELECT device_id, arg_max(score, window_end) FILTER (timely) AS score,
-    arg_max(scored_at, window_end) FILTER (timely) AS scored_at,
+  SELECT device_id, arg_max(score, window_end) FILTER (scored_at IS NOT NULL) AS score,
+    arg_max(scored_at, window_end) FILTER (scored_at IS NOT NULL) AS scored_at,
     CASE WHEN count(*) >= {_MIN_TREND_WINDOWS}
       THEN regr_slope(score, epoch(window_end) / 3600) * {hours} END AS score_change
   FROM windows GROUP BY device_id

@@ -3,12 +3,14 @@
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 import numpy as np
 from numpy.typing import NDArray
 from safetensors.numpy import load_file, save_file
-from sklearn.tree._tree import Tree
+
+if TYPE_CHECKING:
+    from sklearn.tree._tree import Tree
 
 Matrix = NDArray[np.float64]
 
@@ -90,13 +92,15 @@ class IsolationTrees:
         return cls({name: arrays[name] for name in _NODE_FIELDS}, depths, first, features, samples)
 
     @cached_property
-    def _trees(self) -> list[Tree]:
+    def _trees(self) -> "list[Tree]":
         return [self._tree(start, end) for start, end in zip(self.first[:-1], self.first[1:], strict=True)]
 
-    def _tree(self, start: int, end: int) -> Tree:
+    def _tree(self, start: int, end: int) -> "Tree":
         """scikit-learn's tree of some nodes, with what it needs to find a row's leaf."""
+        from sklearn.tree._tree import Tree  # noqa: PLC0415 (a second, which only the forest's own process pays)
+
         empty = Tree(self.features, np.array([1]), 1)
-        nodes = np.zeros(end - start, dtype=_NODE_TYPE)
+        nodes = np.zeros(end - start, dtype=empty.__getstate__()["nodes"].dtype)
         for name, values in self.nodes.items():
             nodes[name] = values[start:end]
         state = {"max_depth": 0, "node_count": end - start, "nodes": nodes, "values": np.zeros((end - start, 1, 1))}
@@ -113,4 +117,3 @@ def _average_depth(rows: NDArray[np.int64]) -> Matrix:
 
 
 _ATTRIBUTES = {"left_child": "children_left", "right_child": "children_right", **{n: n for n in _NODE_FIELDS[2:]}}
-_NODE_TYPE = Tree(1, np.array([1]), 1).__getstate__()["nodes"].dtype

@@ -8,7 +8,7 @@ from typing import ClassVar, Self
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from scipy.stats import norm
+from scipy.special import ndtri
 
 from fridge_assets.contracts.device_features import SENSOR_FEATURES
 from fridge_assets.errors import FridgeError
@@ -165,7 +165,7 @@ def _equally_rare(
     rows, and a sensor that has moved drowns in them. The median over devices keeps out the few faulty ones.
     """
     largest = grouped_max(z, device)
-    normal = norm.isf((1 - 0.5 ** (1 / np.bincount(device))) / 2)  # median of the largest |z| of n
+    normal = -ndtri((1 - 0.5 ** (1 / np.bincount(device))) / 2)  # median of the largest |z| of n
     width = np.maximum(np.median(largest / normal[:, None], axis=0), 1.0)
     widened = expectations.copy()
     columns = [f"scale_{name}" for name in features]

@@ -6,7 +6,7 @@ from datetime import datetime
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from scipy.stats import binom
+from scipy.special import bdtrc
 
 from fridge_assets.contracts.device_features import MODEL_FEATURES
 from fridge_assets.errors import FridgeError
@@ -153,7 +153,7 @@ def _contaminated(raw: NDArray[np.float64], device: NDArray[np.intp]) -> NDArray
     level = np.log(np.maximum(raw, np.finfo(np.float64).tiny))
     lower, upper = np.quantile(level, (0.25, 0.75))
     far_out = level > upper + _FAR_OUT * (upper - lower)
-    by_chance = binom.sf(np.bincount(device, weights=far_out) - 1, np.bincount(device), far_out.mean())
+    by_chance = bdtrc(np.bincount(device, weights=far_out) - 1, np.bincount(device), far_out.mean())
     contaminated: NDArray[np.bool_] = far_out & (by_chance < _CHANCE)[device]
     return contaminated
 

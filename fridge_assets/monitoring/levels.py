@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 import numpy as np
-from scipy.stats import binom
+from scipy.special import bdtr, bdtrc
 
 from fridge_assets.monitoring.metrics import Metric, judged
 from fridge_assets.scoring.distribution import TrailingScores, Values, judge_distribution
@@ -89,7 +89,7 @@ def judge_flagged(flagged: int, rows: int, expected: float, settings: Monitoring
     high = min(expected + settings.max_flagged_points, expected * settings.max_flagged_factor)
     share = flagged / rows if rows else None
     above = share is not None and share > expected
-    chance = binom.sf(flagged - 1, rows, expected) if above else binom.cdf(flagged, rows, expected)
+    chance = bdtrc(flagged - 1, rows, expected) if above else bdtr(flagged, rows, expected)
     return judged(
         "flagged_share",
         share,

@@ -77,8 +77,9 @@ def score_window(version: ModelVersion, given: ModelInput, now: datetime, settin
         {
             "score_id": deterministic_ids(rows["device_id"], window, metadata.model_id),
             "device_id": rows["device_id"].to_numpy(),
-            "window_start": rows["window_start"].to_numpy(),
-            "window_end": rows["window_end"].to_numpy(),
+            # Arrays of their own type: numpy knows no timezones and would make objects of them, a second for a fleet.
+            "window_start": rows["window_start"].array,
+            "window_end": rows["window_end"].array,
             "model_id": metadata.model_id,
             "model_version": metadata.version,
             "granularity": metadata.granularity,

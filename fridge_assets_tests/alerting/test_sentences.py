@@ -21,7 +21,17 @@ def anomaly(
 ) -> Anomaly:
     """An anomaly of the window before 10:00 on 14 June, found by one of two models."""
     return Anomaly(
-        contributors, measured or {}, usual or {}, END - pd.Timedelta(minutes=15), END, END, 1, 2, pd.NaT, 0.914, "models"
+        contributors,
+        measured or {},
+        usual or {},
+        END - pd.Timedelta(minutes=15),
+        END,
+        END,
+        1,
+        2,
+        pd.NaT,
+        0.914,
+        "models",
     )._replace(**changes)
 
 

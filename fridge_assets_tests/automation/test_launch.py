@@ -46,7 +46,7 @@ def test_a_moment_that_is_none_fails_the_step_with_what_to_write(instance: dg.Da
     config = {"resources": {"clock": {"config": {"as_of": "yesterday"}}}}  # as someone may type it in the UI
     outcome = run_job(instance, "publish", config, in_process=True)
     expected = "as_of is 'yesterday', not a moment. Give ISO 8601 such as 2026-01-31T13:45:00Z."
-    assert outcome.failures == {"device_alerts": expected}
+    assert outcome.failures == {"model_scores": expected}
 
 
 def test_a_run_that_fails_before_its_first_step_says_why(

@@ -3,7 +3,7 @@
 import pytest
 
 from fridge_assets.automation.jobs import JOBS
-from fridge_assets.automation.routes import LATE_DATA, RUN_CHANNELS, channel_of
+from fridge_assets.automation.routes import LATE_DATA, channel_of
 from fridge_assets.definitions import build_definitions
 from fridge_assets.scoring.model_input import FeaturesStale
 from fridge_assets.settings import Settings
@@ -23,6 +23,9 @@ from fridge_assets.settings import Settings
         ("fleet_status", "operations"),
         ("rules_based_fallback", "operations"),
         ("score_hourly", "ml"),
+        ("publish", "operations"),
+        ("fallback", "operations"),
+        ("retention", "operations"),
     ],
 )
 def test_each_part_of_the_graph_has_the_people_who_look_after_it(name: str, channel: str) -> None:
@@ -35,7 +38,9 @@ def test_a_model_that_was_given_no_young_features_is_a_matter_of_the_data_platfo
     assert channel_of("isolation_forest_scores", "ContractViolation") == "ml"
 
 
-def test_whatever_step_fails_its_channel_is_one_that_is_told_about_runs(settings: Settings) -> None:
+def test_whatever_step_or_job_fails_it_is_told_to_those_who_look_after_parts(settings: Settings) -> None:
     graph = build_definitions(settings)
-    steps = {node.name for job in JOBS for node in graph.resolve_job_def(job.name).nodes}
-    assert {channel_of(name, error) for name in steps for error in ("", LATE_DATA)} == set(RUN_CHANNELS)
+    jobs = [graph.resolve_job_def(job.name) for job in JOBS]
+    names = {job.name for job in jobs} | {node.name for job in jobs for node in job.nodes}
+    told = {channel_of(name, error) for name in names for error in ("", LATE_DATA)}
+    assert told == {"data_platform", "operations", "ml"}

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 import dagster as dg
 import pytest
 
-from fridge_assets.automation.switch import age_of_scores, due_runs, switch_to_fallback
+from fridge_assets.automation.switch import Voices, due_runs, switch_to_fallback, voices
 from fridge_assets.clock import Clock
 from fridge_assets.deployment import decide
 from fridge_assets.deployment.decide import Proof, Request
@@ -15,17 +15,26 @@ from fridge_assets.models.families import HOURLY_FAMILIES
 from fridge_assets.settings import Settings
 from fridge_assets.staleness.ages import ScoreAge, keep_ages
 from fridge_assets.staleness.tiers import tier_of
-from fridge_assets.stores.operations import Operations
+from fridge_assets.stores.operations import Operations, ingest_ledger
 
 NOON = datetime(2026, 6, 1, 12, tzinfo=UTC)
 SCORED = NOON + timedelta(minutes=3)
 SECOND, MINUTE, HOUR = timedelta(seconds=1), timedelta(minutes=1), timedelta(hours=1)
+DELAYED = HOUR + Settings().staleness.patience
+"""Age from which a delay counts: between two hourly runs scores are stale for a minute."""
 
 
 def publish(operations: Operations, scored_at: datetime = SCORED, window_end: datetime = NOON) -> None:
     """A publication noted these scores of both hourly models."""
     with operations.transaction() as connection:
         keep_ages(connection, [ScoreAge(family, window_end, scored_at) for family in HOURLY_FAMILIES])
+
+
+def deliver(operations: Operations, name: str, status: str = "ingested") -> None:
+    """A landing file arrived, and this became of it."""
+    entry = {"file_name": name, "size_bytes": 1, "modified_at": NOON, "status": status, "recorded_at": NOON}
+    with operations.transaction() as connection:
+        connection.execute(ingest_ledger.insert(), entry)
 
 
 def jobs(requests: Iterable[dg.RunRequest]) -> list[str | None]:
@@ -55,33 +64,55 @@ def keys(requests: Iterable[dg.RunRequest], job: str) -> list[str | None]:
     return [request.run_key for request in requests if request.job_name == job]
 
 
-def test_before_the_first_publication_nothing_is_asked_for(switch: Switch) -> None:
-    assert switch.at(NOON) == ([], "nothing has been scored yet")
+def released(operations: Operations, family: str) -> None:
+    ann = Request("ann", NOON, "why")
+    promoted = Proof(passed=True, said="")
+    Deployments(operations).decide(family, lambda state, _: decide.promote(state, "1.0.0", ann, promoted))
+
+
+def pause(operations: Operations, family: str, at: datetime) -> None:
+    Deployments(operations).decide(family, lambda state, _: decide.pause(state, Request("ann", at, "why")))
+
+
+def resume(operations: Operations, family: str, at: datetime) -> None:
+    Deployments(operations).decide(family, lambda state, _: decide.resume(state, Request("ann", at, "why")))
+
+
+def test_without_readings_nothing_is_asked_for(switch: Switch, operations: Operations, settings: Settings) -> None:
+    deliver(operations, "torn.csv", "refused")
+    assert voices(operations, NOON, settings) is None
+    assert switch.at(NOON) == ([], "there are no readings yet")
+
+
+def test_readings_that_no_model_has_ever_scored_are_judged_by_the_rules(
+    switch: Switch, operations: Operations, settings: Settings
+) -> None:
+    deliver(operations, "a.csv")
+    assert voices(operations, NOON, settings) == Voices("expired", None, None)
+    assert jobs(switch.at(NOON)[0]) == ["fallback", "publish"]
+    publish(operations)
+    assert switch.at(SCORED) == ([], "the scores are fresh")
 
 
 @pytest.mark.parametrize(
-    ("age", "wanted"),
+    ("age", "wanted", "said"),
     [
-        (timedelta(0), []),
-        (HOUR - SECOND, []),
-        (HOUR, ["publish"]),
-        (2 * HOUR - SECOND, ["publish"]),
-        (2 * HOUR, ["fallback", "publish"]),
-        (400 * HOUR, ["fallback", "publish"]),
+        (timedelta(0), [], "the scores are fresh"),
+        (HOUR - SECOND, [], "the scores are fresh"),
+        (HOUR, [], "the scores are stale"),
+        (DELAYED - SECOND, [], "the scores are stale"),
+        (DELAYED, ["publish"], ""),
+        (2 * HOUR - SECOND, ["publish"], ""),
+        (2 * HOUR, ["fallback", "publish"], ""),
+        (400 * HOUR, ["fallback", "publish"], ""),
     ],
 )
 def test_what_is_asked_for_at_each_age(
-    switch: Switch, operations: Operations, age: timedelta, wanted: list[str]
+    switch: Switch, operations: Operations, age: timedelta, wanted: list[str], said: str
 ) -> None:
     publish(operations)
-    requests, said = switch.at(SCORED + age)
-    assert jobs(requests) == wanted
-    assert said == ("" if wanted else "the scores are fresh")
-
-
-def test_an_old_window_scored_now_is_not_fresh(operations: Operations, settings: Settings) -> None:
-    publish(operations, scored_at=NOON + 5 * HOUR)
-    assert age_of_scores(operations, NOON + 5 * HOUR, settings) == ("expired", NOON + 45 * MINUTE)
+    requests, skipped = switch.at(SCORED + age)
+    assert (jobs(requests), skipped) == (wanted, said)
 
 
 def test_one_fallback_run_for_each_window_that_closes_at_its_lateness(switch: Switch, operations: Operations) -> None:
@@ -95,12 +126,12 @@ def test_one_fallback_run_for_each_window_that_closes_at_its_lateness(switch: Sw
 
 
 def test_status_is_renewed_at_each_mark_and_every_hour(settings: Settings) -> None:
-    minutes = range(60, 60 + 5 * 60)
+    minutes = range(70, 60 + 5 * 60)
     found = []
     for minute in minutes:
         now = SCORED + minute * MINUTE
-        tier = tier_of(SCORED, now, settings.staleness)
-        found += keys(due_runs(tier, SCORED, now, settings), "publish")
+        speaking = Voices(tier_of(SCORED, now, settings.staleness), SCORED, None)
+        found += keys(due_runs(speaking, now, settings), "publish")
     changes = [minute for minute, before, now in zip(minutes[1:], found, found[1:], strict=False) if before != now]
     assert changes == [117, 120, 177, 237, 240, 297, 357], "the full hours, and two and four hours of age"
 
@@ -119,25 +150,40 @@ def test_a_step_of_the_stand_in_that_fails_is_tried_again(switch: Switch, operat
         assert request.tags["dagster/retry_on_asset_or_op_failure"] == "true"
 
 
-def test_when_the_last_model_is_paused_the_fallback_is_asked_for_at_the_next_look(
+def test_when_the_last_model_is_paused_the_rules_speak_at_the_next_look_and_until_one_is_resumed(
     switch: Switch, operations: Operations, settings: Settings
 ) -> None:
     publish(operations)
-    now = SCORED + MINUTE
-    deployments = Deployments(operations)
-    ann = Request("ann", now, "why")
-    for number, family in enumerate(HOURLY_FAMILIES):
-        deployments.decide(family, lambda state, _: decide.promote(state, "1.0.0", ann, Proof(passed=True, said="")))
-        deployments.decide(family, lambda state, _: decide.pause(state, ann))
-        expected = (["fallback", "publish"], None) if number else ([], SCORED)
-        assert jobs(switch.at(now)[0]) == expected[0]
-        assert (age_of_scores(operations, now, settings) or ("", ""))[1] == expected[1]
-    deployments.decide(HOURLY_FAMILIES[0], lambda state, _: decide.resume(state, ann))
-    assert switch.at(now) == ([], "the scores are fresh")
+    first, last = HOURLY_FAMILIES
+    for family in HOURLY_FAMILIES:
+        released(operations, family)
+    pause(operations, first, SCORED + MINUTE)
+    assert jobs(switch.at(SCORED + MINUTE)[0]) == ["publish"], "whose word does not count any more"
+    assert voices(operations, SCORED + MINUTE, settings) == Voices("fresh", SCORED, SCORED + MINUTE)
+    pause(operations, last, SCORED + 2 * MINUTE)
+    assert voices(operations, SCORED + 2 * MINUTE, settings) == Voices("expired", None, SCORED + 2 * MINUTE)
+    assert set(jobs(switch.at(SCORED + 2 * MINUTE)[0])) == {"fallback", "publish"}
+    resume(operations, first, SCORED + 3 * MINUTE)
+    assert jobs(switch.at(SCORED + 3 * MINUTE)[0]) == ["publish"]
+
+
+def test_each_pause_and_each_resumption_is_published_once(switch: Switch, operations: Operations) -> None:
+    publish(operations)
+    family = HOURLY_FAMILIES[0]
+    released(operations, family)
+    assert switch.at(SCORED + MINUTE) == ([], "the scores are fresh"), "a release changes nothing that was published"
+    found = []
+    for minute, decided in enumerate((pause, resume, pause), start=1):
+        decided(operations, family, SCORED + minute * MINUTE)
+        looks = [switch.at(SCORED + minute * MINUTE + look * SECOND)[0] for look in (0, 10, 50)]
+        asked = {key for requests in looks for key in keys(requests, "publish")}
+        assert len(asked) == 1, "the daemon starts a run for each key once"
+        found += asked
+    assert len(set(found)) == 3
 
 
 def test_windows_of_another_length_are_judged_as_they_close(settings: Settings) -> None:
     features = settings.features.model_copy(update={"window": 5 * MINUTE})
     other = settings.model_copy(update={"features": features})
-    requests = list(due_runs("expired", None, NOON + 12 * MINUTE + 30 * SECOND, other))
+    requests = list(due_runs(Voices("expired", None, None), NOON + 12 * MINUTE + 30 * SECOND, other))
     assert keys(requests, "fallback") == ["fallback/2026-06-01T12:10/None"]

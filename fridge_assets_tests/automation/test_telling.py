@@ -8,13 +8,17 @@ import pytest
 from fridge_assets.automation.outcomes import JudgedCheck, RunOutcome
 from fridge_assets.automation.telling import tell_freshness, tell_run, tell_tier
 from fridge_assets.notifications.outbox import OutboxFilter, StoredMessage, list_messages
-from fridge_assets.staleness.tiers import Tier
+from fridge_assets.settings import Settings
+from fridge_assets.staleness.tiers import Tier, tier_of
 from fridge_assets.stores.operations import Operations
 from fridge_assets_tests.notifications.given import NOON
 
-HOUR = timedelta(hours=1)
+HOUR, MINUTE = timedelta(hours=1), timedelta(minutes=1)
+PATIENCE = Settings().staleness.patience
 FOREST, BASELINE = "isolation_forest_scores", "statistical_baseline_scores"
 LATE = {FOREST: "FeaturesStale", BASELINE: "FeaturesStale"}
+STEPS = ("ingest", "device_features", FOREST, BASELINE)
+"""The steps of a run, each of which needs those before it, but for the last two, which need each other not."""
 
 
 class Store:
@@ -34,24 +38,31 @@ class Store:
     ) -> list[StoredMessage]:
         """A run that ended, with these failures; what is new in the outbox."""
         self.hour += 1
-        outcome = RunOutcome(f"run-{self.hour}", job, {}, dict(failures or {}), dict(errors or {}), checks)
+        failed = dict(failures or {})
+        stopped = min((STEPS.index(step) for step in failed if step in STEPS[:2]), default=len(STEPS))
+        succeeded = {*STEPS[:stopped], *(() if failed else (job,))} - failed.keys()
+        outcome = RunOutcome(f"run-{self.hour}", job, {}, failed, dict(errors or {}), checks, frozenset(succeeded))
         with self.operations.transaction() as connection:
             tell_run(connection, outcome, NOON + self.hour * HOUR)
         return self.new()
 
     def tier(self, tier: Tier, hours: float | None = 0) -> list[StoredMessage]:
-        """A look at the scores that finds them ``hours`` old."""
+        """Looks at the scores for as long as a delay must last to count; they find them ``hours`` old."""
         self.hour += 1
         now = NOON + self.hour * HOUR
-        with self.operations.transaction() as connection:
-            tell_tier(connection, tier, None if hours is None else now - hours * HOUR, now)
+        for at in (now - PATIENCE, now):
+            since = None if hours is None else at - hours * HOUR
+            with self.operations.transaction() as connection:
+                tell_tier(connection, tier, since, at, PATIENCE)
         return self.new()
 
     def freshness(self, **states: str) -> list[StoredMessage]:
-        """A look at what Dagster says."""
+        """Looks at what Dagster says, for as long as a warning must last to count."""
         self.hour += 1
-        with self.operations.transaction() as connection:
-            tell_freshness(connection, states, NOON + self.hour * HOUR)
+        now = NOON + self.hour * HOUR
+        for at in (now - PATIENCE, now):
+            with self.operations.transaction() as connection:
+                tell_freshness(connection, states, at, PATIENCE)
         return self.new()
 
     def new(self) -> list[StoredMessage]:
@@ -85,7 +96,7 @@ def test_the_same_failure_hour_after_hour_is_told_once_and_so_is_its_end(store: 
         assert store.run({FOREST: reason}) == []
     (over,) = store.run()
     assert (over.channel, over.kind, over.title) == ("ml", "recovery", "score_hourly succeeds again")
-    assert over.lines == (f"It had failed since 2026-06-01 13:00 UTC: {FOREST}.",)
+    assert over.lines == (f"{FOREST} had failed since 2026-06-01 13:00 UTC.",)
     assert store.run() == []
 
 
@@ -98,8 +109,12 @@ def test_a_second_failure_is_told_without_the_first_one_again(store: Store) -> N
     (told,) = store.run({FOREST: "it broke", BASELINE: "it is NaN"})
     assert told.lines[0] == f"{BASELINE}: it is NaN"
     assert not any(FOREST in line for line in told.lines)
-    assert store.run({FOREST: "it broke"}) == [], "one of two works again; the other was told"
-    assert said(store.run()) == {("ml", "recovery", "score_hourly succeeds again")}
+    (part,) = store.run({FOREST: "it broke"})
+    assert (part.kind, part.title) == ("recovery", "score_hourly succeeds again in part")
+    assert part.lines == (f"{BASELINE} had failed since 2026-06-01 14:00 UTC.",)
+    (over,) = store.run()
+    assert (over.kind, over.title) == ("recovery", "score_hourly succeeds again")
+    assert over.lines == (f"{FOREST} had failed since 2026-06-01 13:00 UTC.",)
 
 
 def test_late_data_and_its_end_are_told_to_the_data_platform_and_not_to_the_model_people(store: Store) -> None:
@@ -113,11 +128,7 @@ def test_a_model_that_crashes_once_its_data_are_back_is_news(store: Store) -> No
     store.run(dict.fromkeys(LATE, "late"), LATE)
     crashed = store.run({FOREST: "its process was killed", BASELINE: "its process was killed"})
     assert said(crashed) == {("ml", "run_failure", "score_hourly failed")}
-    both = {
-        ("ml", "recovery", "score_hourly succeeds again"),
-        ("data_platform", "recovery", "score_hourly succeeds again"),
-    }
-    assert said(store.run()) == both
+    assert said(store.run()) == {("ml", "recovery", "score_hourly succeeds again")}
 
 
 def test_another_error_of_the_same_step_is_news_to_the_same_people(store: Store) -> None:
@@ -129,7 +140,23 @@ def test_another_error_of_the_same_step_is_news_to_the_same_people(store: Store)
 def test_a_step_that_keeps_the_models_from_running_does_not_mean_that_they_work_again(store: Store) -> None:
     store.run({FOREST: "it broke"})
     assert said(store.run({"ingest": "the disk is full"})) == {("data_platform", "data_quality", "score_hourly failed")}
-    assert store.run({FOREST: "it broke"}) == []
+    assert said(store.run({FOREST: "it broke"})) == {
+        ("data_platform", "recovery", "score_hourly succeeds again in part")
+    }, "the disk, and not the model"
+
+
+def test_a_step_that_recovers_while_another_of_the_same_people_fails_is_not_over_yet(store: Store) -> None:
+    store.run({FOREST: "it broke"})
+    (told,) = store.run({BASELINE: "it is NaN"})
+    assert (told.kind, told.lines[0]) == ("run_failure", f"{BASELINE}: it is NaN")
+    assert said(store.run()) == {("ml", "recovery", "score_hourly succeeds again")}
+
+
+def test_a_run_that_was_ended_from_outside_fails_as_a_whole(store: Store) -> None:
+    store.run()
+    (told,) = store.run({"publish": "it was cancelled before it was done"}, job="publish")
+    assert (told.channel, told.title) == ("operations", "publish failed")
+    assert said(store.run(job="publish")) == {("operations", "recovery", "publish succeeds again")}
 
 
 def test_each_channel_hears_of_its_own_failures_only(store: Store) -> None:
@@ -165,6 +192,12 @@ def test_a_check_that_fails_hour_after_hour_is_told_once_with_its_words_and_so_i
     assert len(store.run({}, {}, failed)) == 1, "it is news again"
 
 
+def test_a_check_that_something_else_tells_of_is_not_told(store: Store) -> None:
+    for passed in (True, False, True, False):
+        check = JudgedCheck(FOREST, "score_distribution", passed=passed, said="it is paused", told=False)
+        assert store.run({}, {}, check) == []
+
+
 def test_a_failed_check_of_the_data_goes_to_the_data_platform(store: Store) -> None:
     (told,) = store.run({}, {}, JudgedCheck("clean_sensor_readings", "contract", passed=False, said=""))
     assert (told.channel, told.kind, told.lines) == ("data_platform", "data_quality", ())
@@ -189,6 +222,17 @@ def test_each_change_of_freshness_is_one_message_and_unknown_is_none(store: Stor
     assert store.freshness(model_scores="PASS", device_features="WARN") == []
 
 
+def test_a_warning_that_is_over_within_ten_minutes_is_not_told(operations: Operations) -> None:
+    looks = ((0, "PASS"), (60, "WARN"), (69.9, "WARN"), (70, "PASS"), (120, "WARN"), (130, "WARN"), (140, "FAIL"))
+    for minute, state in looks:
+        with operations.transaction() as connection:
+            tell_freshness(connection, {"model_scores": state}, NOON + minute * MINUTE, PATIENCE)
+    assert [(m.title, m.occurred_at) for m in reversed(Store(operations).new())] == [
+        ("model_scores is late", NOON + 130 * MINUTE),
+        ("model_scores is overdue", NOON + 140 * MINUTE),
+    ]
+
+
 # --- age of the scores
 
 
@@ -201,31 +245,46 @@ def test_scores_that_grow_old_and_recover_are_told_once_at_each_mark(store: Stor
     assert store.tier("stale", 1.5) == []
     (fallback,) = store.tier("very_stale", 2)
     assert (fallback.channel, fallback.kind) == ("everyone", "fallback")
-    assert fallback.title == "Alerts come from the rules: the models' scores are too old"
+    assert fallback.title == "Alerts come from the rules: no model has scores young enough"
     assert fallback.lines[0] == "The newest scores are 2 h old."
     assert store.tier("very_stale", 3) == []
     assert said(store.tier("expired", 4)) == {
         ("everyone", "freshness", "Scores are blanked: they are too old to be shown")
     }
-    assert said(store.tier("fresh", 0)) == {
-        ("everyone", "recovery", "Scores are fresh again, and alerts come from the models")
-    }
+    assert said(store.tier("fresh", 0)) == {("everyone", "recovery", "Alerts come from the models again")}
     assert store.tier("fresh", 0.5) == []
 
 
 def test_scores_that_were_only_delayed_are_fresh_again_for_those_who_heard_of_it(store: Store) -> None:
     store.tier("stale", 1)
-    assert {m.channel for m in store.tier("fresh")} == {"data_platform", "ml"}
+    assert said(store.tier("fresh")) == {
+        ("data_platform", "recovery", "Scores are fresh again"),
+        ("ml", "recovery", "Scores are fresh again"),
+    }
 
 
 def test_everyone_hears_that_the_models_speak_again_even_where_their_scores_are_still_delayed(store: Store) -> None:
     store.tier("very_stale", 2)
-    assert said(store.tier("stale", 1.5)) == {
-        ("everyone", "recovery", "Alerts come from the models again, whose scores are delayed")
-    }
+    assert said(store.tier("stale", 1.5)) == {("everyone", "recovery", "Alerts come from the models again")}
     assert {m.channel for m in store.tier("fresh")} == {"data_platform", "ml"}
 
 
 def test_a_fleet_without_a_model_that_speaks_is_told_of_as_such(store: Store) -> None:
     (told,) = store.tier("expired", None)
-    assert told.lines[0] == "No model that is not paused has scores."
+    assert (told.kind, told.title) == ("fallback", "Alerts come from the rules: no model has scores young enough")
+    assert told.lines[:2] == ("No model that is not paused has scores.", "They are blanked in the status.")
+
+
+def test_scores_that_are_no_longer_blanked_and_still_too_old_are_nothing_to_tell(store: Store) -> None:
+    store.tier("expired", 5)
+    assert store.tier("very_stale", 3) == []
+    assert said(store.tier("fresh")) == {("everyone", "recovery", "Alerts come from the models again")}
+
+
+def test_the_minute_between_two_hourly_runs_is_not_told(operations: Operations) -> None:
+    for minute in range(0, 190):
+        since = NOON + (minute - 1) // 61 * 61 * MINUTE  # scores are made every 61 minutes
+        now = NOON + minute * MINUTE
+        with operations.transaction() as connection:
+            tell_tier(connection, tier_of(since, now, Settings().staleness), since, now, PATIENCE)
+    assert Store(operations).new() == []

@@ -24,6 +24,7 @@ from fridge_assets.stores.operations import Operations, device_alerts
 from fridge_assets.stores.warehouse import Warehouse, replace_all
 from fridge_assets_tests.conftest import landing_of, settings_of
 from fridge_assets_tests.readings.deliveries import moment, reading, write
+from fridge_assets_tests.staleness.given import MINUTE, store_run
 
 
 class Folder(NamedTuple):
@@ -175,6 +176,18 @@ def test_overview_judges_ages_now_unless_told_otherwise(filled: Folder) -> None:
     assert abs(filled.overview().now - datetime.now(UTC)) < timedelta(minutes=1)
     with pytest.raises(FridgeError, match="--as-of is 'noon', not a moment"):
         filled.overview("noon")
+
+
+def test_an_old_window_that_was_scored_again_leaves_ages_as_they_were_for_all_who_show_them(
+    tmp_path: Path, models: ModelLifecycle
+) -> None:
+    folder, now = folder_at(tmp_path), datetime.now(UTC)
+    for window, scored in ((75, 72), (70, 10)):  # minutes ago; the second was an hour old when it was scored
+        store_run(folder.warehouse, "isolation_forest", now - window * MINUTE, now - scored * MINUTE)
+    overview = folder.overview()
+    (shown,) = overview.scores.to_dict(orient="records")
+    assert (overview.tier, shown["tier"], shown["scored_at"]) == ("stale", "stale", now - 72 * MINUTE)
+    assert folder.findings(models)["scores"].detail == "stale"
 
 
 # --- doctor

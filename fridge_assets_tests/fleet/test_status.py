@@ -254,3 +254,37 @@ def test_activity_is_the_means_and_counts_of_a_day_up_to_now(settings: Settings,
     assert activity.loc["d1", "reading_count_24h"] == 15
     assert activity.loc["d2", "last_reading_at"] == moment(-3000)
     assert pd.isna(activity.loc["d2", "reading_count_24h"])
+
+
+def late(rows: pd.DataFrame, minutes: float) -> pd.DataFrame:
+    """The same scores, made that long after the end of their window."""
+    return rows.assign(scored_at=rows["window_end"] + timedelta(minutes=minutes))
+
+
+def test_only_hourly_models_decide_how_old_the_scores_of_a_device_are(settings: Settings, warehouse: Warehouse) -> None:
+    put(warehouse, MODEL_SCORES, score_rows(("d1", -75, FOREST, 0.4), ("d1", -15, "autoencoder_v1", 0.8)))
+    with warehouse.read() as connection:
+        scores = device_scores(connection, NOW, settings)
+    assert scores[["latest_anomaly_score", "scored_at"]].to_numpy().tolist() == [[0.8, moment(-72)]]
+
+
+def test_an_old_window_that_was_scored_again_neither_is_shown_nor_makes_the_scores_younger(
+    settings: Settings, warehouse: Warehouse
+) -> None:
+    put(warehouse, MODEL_SCORES, score_rows(("d1", -120, FOREST, 0.4)))
+    put(warehouse, MODEL_SCORES, late(score_rows(("d1", -60, FOREST, 0.9), ("d2", -60, FOREST, 0.9)), 46))
+    with warehouse.read() as connection:
+        scores = device_scores(connection, NOW, settings).set_index("device_id")
+    assert scores.loc["d1", "latest_anomaly_score"] == 0.4
+    assert scores.loc["d1", "scored_at"] == moment(-117)
+    assert scores.loc["d2", ["latest_anomaly_score", "scored_at"]].isna().all()
+
+
+def test_a_model_that_scores_its_last_window_again_late_does_not_silence_the_other(
+    settings: Settings, warehouse: Warehouse
+) -> None:
+    put(warehouse, MODEL_SCORES, score_rows(("d1", -60, "statistical_baseline_v1", 0.5)))
+    put(warehouse, MODEL_SCORES, late(score_rows(("d1", -60, FOREST, 0.6)), 50))
+    with warehouse.read() as connection:
+        scores = device_scores(connection, NOW, settings)
+    assert scores[["latest_anomaly_score", "scored_at"]].to_numpy().tolist() == [[0.6, moment(-57)]]

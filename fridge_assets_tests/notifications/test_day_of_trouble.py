@@ -50,18 +50,21 @@ REFUSED = (20, 21)
 SCORED = (0, 4, 5, 6, 7, 13, 14, 22, 23)
 """Hours in which the models score; in the others their run fails."""
 AGES = Settings().staleness
+STEP = "isolation_forest_scores"
 
 
 def live(hour: int, fleet: Fleet, operations: Operations) -> None:
     """What happens in an hour, noted by those who note it in production."""
     now = run_time(hour)
-    failures = {} if hour in SCORED else {"isolation_forest_scores": f"it broke at {hour}"}
+    failures = {} if hour in SCORED else {STEP: f"it broke at {hour}"}
+    succeeded = frozenset({STEP, "score_hourly"} if hour in SCORED else ())
     newest = max(h for h in SCORED if h <= hour)
     with operations.transaction() as connection:
-        tell_run(connection, RunOutcome(f"run-{hour}", "score_hourly", {}, failures), now)
+        tell_run(connection, RunOutcome(f"run-{hour}", "score_hourly", {}, failures, succeeded=succeeded), now)
         tier = tier_of(run_time(newest), now, AGES)
-        tell_tier(connection, tier, run_time(newest), now)
-        tell_freshness(connection, {"model_scores": {"fresh": "PASS", "stale": "WARN"}.get(tier, "FAIL")}, now)
+        tell_tier(connection, tier, run_time(newest), now, AGES.patience)
+        shown = {"fresh": "PASS", "stale": "WARN"}.get(tier, "FAIL")
+        tell_freshness(connection, {"model_scores": shown}, now, AGES.patience)
         if hour in SCORED:
             generated = fleet.run(score("d1", hour, 0.97), score("d2", hour, 0.75), score("d3", hour, 0.1))
             told = announcements(generated, window(hour).to_pydatetime(), f"run-{hour}", now, AlertSettings())

@@ -6,9 +6,9 @@ from datetime import timedelta
 import dagster as dg
 import pytest
 
-from fridge_assets.automation.cycles import one_model_cycle
+from fridge_assets.automation.cycles import hourly_cycle, one_model_cycle
 from fridge_assets.automation.outcomes import CycleOutcome
-from fridge_assets.automation.switch import age_of_scores
+from fridge_assets.automation.switch import Voices, voices
 from fridge_assets_tests.scenarios.broken import FOREST
 from fridge_assets_tests.scenarios.fixtures import FIRST_HOUR
 from fridge_assets_tests.scenarios.small_fleet import DEVICES, Place, cycle_time, graph_of, hour
@@ -23,6 +23,13 @@ LATE = cycle_time(FIRST_HOUR) + timedelta(minutes=80)
 def instance(cycled: Place) -> Iterator[dg.DagsterInstance]:
     with graph_of(cycled.settings) as instance:
         yield instance
+
+
+def age_of(place: Place) -> Voices:
+    """What the switch sees at ``LATE``."""
+    speaking = voices(place.operations, LATE, place.settings)
+    assert speaking is not None
+    return speaking
 
 
 def news(instance: dg.DagsterInstance) -> dict[str, int]:
@@ -44,16 +51,16 @@ def went_through(cycle: CycleOutcome) -> bool:
 def test_stale_scores_stay_stale_whatever_old_window_is_scored(
     cycled: Place, instance: dg.DagsterInstance, window: int
 ) -> None:
-    known = age_of_scores(cycled.operations, LATE, cycled.settings)
+    known = age_of(cycled)
     before, seen = news(instance), looks(instance)
-    assert known == ("stale", cycle_time(FIRST_HOUR))
+    assert known == Voices("stale", cycle_time(FIRST_HOUR), None)
 
     cycle = one_model_cycle(instance, FOREST, [], hour(window).isoformat(), LATE)
 
     assert went_through(cycle)
     stored = "SELECT count(*) FROM model_scores WHERE window_end = ? AND starts_with(model_id, ?)"
     assert cycled.query(stored, hour(window), FOREST) == [(DEVICES,)]
-    assert age_of_scores(cycled.operations, LATE, cycled.settings) == known
+    assert age_of(cycled) == known
     assert (status_of(cycled)["score_status"] == "stale").all()
     assert (status_of(cycled)["scored_at"] == cycle_time(FIRST_HOUR)).all()
     assert news(instance) == before
@@ -64,9 +71,39 @@ def test_stale_scores_stay_stale_whatever_old_window_is_scored(
 def test_scores_of_some_devices_do_not_make_those_of_the_fleet_fresh(
     cycled: Place, instance: dg.DagsterInstance
 ) -> None:
-    known = age_of_scores(cycled.operations, LATE, cycled.settings)
+    known = age_of(cycled)
     device = str(cycled.query("SELECT min(device_id) FROM model_scores")[0][0])
     before = news(instance)
     assert went_through(one_model_cycle(instance, FOREST, [device], hour(FIRST_HOUR).isoformat(), LATE))
-    assert age_of_scores(cycled.operations, LATE, cycled.settings) == known
+    assert age_of(cycled) == known
     assert news(instance) == before
+
+
+def test_a_cycle_brings_news_once_and_the_same_again_is_only_a_look(
+    cycled: Place, instance: dg.DagsterInstance
+) -> None:
+    cycled.deliver(FIRST_HOUR + 1)
+    counts = []
+    for _ in range(2):
+        before, seen = news(instance), looks(instance)
+        assert hourly_cycle(instance, cycle_time(FIRST_HOUR + 1), in_process=True).success
+        counts.append(
+            tuple(
+                {name: count - earlier[name] for name, count in now.items()}
+                for now, earlier in ((news(instance), before), (looks(instance), seen))
+            )
+        )
+    once, never = dict.fromkeys(WATCHED, 1), dict.fromkeys(WATCHED, 0)
+    assert counts == [(once, never), (never, once)]
+
+
+def test_a_replay_of_an_earlier_hour_leaves_what_is_known_of_the_fleet_now(
+    cycled: Place, instance: dg.DagsterInstance
+) -> None:
+    cycled.deliver(FIRST_HOUR + 1)
+    assert hourly_cycle(instance, cycle_time(FIRST_HOUR + 1), in_process=True).success
+    known, before = age_of(cycled), news(instance)
+    assert known == Voices("fresh", cycle_time(FIRST_HOUR + 1), None)
+    assert hourly_cycle(instance, cycle_time(FIRST_HOUR), in_process=True).success
+    assert age_of(cycled) == known
+    assert news(instance)["model_scores"] == before["model_scores"]

@@ -43,7 +43,7 @@ class Watchers:
         self._requested: set[str] = set()
         self._heard: set[str] = set()
         for name in TELLING[:-1]:
-            self.evaluate(name)  # the first look of a run status sensor only says where it begins
+            self.evaluate(name)  # the first look only says where it begins
 
     def at(self, now: datetime) -> None:
         """Set the wall clock."""

@@ -52,8 +52,12 @@ def store_scores(
     scores: NDArray[np.float64],
     active: int | None = None,
     seconds: float | None = None,
+    committed_at: datetime | None = None,
 ) -> None:
-    """One committed scoring of a window, without the contract's check, which takes most of the time."""
+    """One committed scoring of a window, without the contract's check, which takes most of the time.
+
+    It was committed three minutes after the end of the window unless ``committed_at`` says otherwise.
+    """
     rows = MODEL_SCORES.to_arrow(score_frame(family, window_end, scores))
     run = {
         "family": family,
@@ -64,6 +68,7 @@ def store_scores(
         "active": len(scores) if active is None else active,
         "seconds": seconds,
         "run": f"run of {window_end:%d %H:%M}",
+        "committed_at": committed_at or window_end + timedelta(minutes=3),
     }
     with warehouse.transaction() as connection, registered(connection, stored=rows):
         connection.execute(MODEL_SCORES.create_table_sql(scores_table(family)))
@@ -72,6 +77,6 @@ def store_scores(
             "INSERT INTO score_runs BY NAME SELECT $family || $run AS score_run_id, $family AS family, "
             "$family || '_v1' AS model_id, '1.0.0' AS model_version, $window AS window_end, $scored_at AS scored_at, "
             "$rows AS rows, $flagged AS flagged, $active AS active_devices, '' AS left_out, $run AS run_id, "
-            "true AS published, $seconds AS seconds, $scored_at AS committed_at",
+            "true AS published, $seconds AS seconds, $committed_at AS committed_at",
             run,
         )

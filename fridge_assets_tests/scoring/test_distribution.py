@@ -138,6 +138,17 @@ def test_scores_are_held_against_the_newest_windows_before(warehouse: Warehouse,
         assert (resumed.runs, np.unique(resumed.scores).tolist()) == (2, [0.01, 0.02])
 
 
+def test_after_a_resumption_only_what_was_committed_since_by_the_actual_time_counts(
+    warehouse: Warehouse, settings: Settings
+) -> None:
+    resumed_at = NOON + 100 * HOUR
+    store_scores(warehouse, FAMILY, NOON - 2 * HOUR, np.full(200, 0.2), committed_at=resumed_at + HOUR)  # a replay
+    store_scores(warehouse, FAMILY, NOON - HOUR, np.full(200, 0.1), committed_at=resumed_at - HOUR)
+    with warehouse.read() as connection:
+        trailing = trailing_scores(connection, FAMILY, NOON, resumed_at, settings)
+    assert (trailing.runs, np.unique(trailing.scores).tolist()) == (1, [0.2])
+
+
 def test_before_the_first_scores_there_is_nothing_to_hold_against(warehouse: Warehouse, settings: Settings) -> None:
     with warehouse.read() as connection:
         assert trailing_scores(connection, FAMILY, NOON, None, settings).runs == 0

@@ -29,6 +29,7 @@ from fridge_assets_tests.staleness.given import MINUTE, NOON, WINDOW
 SETTINGS = Settings()
 HOUR = timedelta(hours=1)
 TICK = timedelta(microseconds=1)
+LIMIT = SETTINGS.features.max_age
 FOREST, BASELINE = HOURLY_FAMILIES
 TIERS = ("fresh", "stale", "very_stale", "expired")
 
@@ -55,7 +56,7 @@ RUNS = st.builds(
     Run,
     st.sampled_from(list(FAMILIES)),
     st.integers(0, 24),
-    st.integers(2, 600),
+    st.integers(2, 90),
     st.booleans(),
     st.booleans(),
 )
@@ -72,7 +73,7 @@ def ages_of(runs: Sequence[Run], now: datetime) -> list[ScoreAge]:
             "1 AS active_devices, '' AS left_out, '' AS run_id, $5 AS published, $6 AS whole_fleet",
             [str(number), run.family, run.window_end, run.scored_at, run.published, run.whole_fleet],
         )
-    return newest_scores(connection, now)
+    return newest_scores(connection, now, SETTINGS)
 
 
 @cache
@@ -111,20 +112,25 @@ def test_the_freshest_hourly_model_that_is_not_paused_speaks_for_the_fleet() -> 
     assert tier(runs, now) == "fresh"
     assert tier(runs, now, {FOREST}) == "very_stale"
     assert tier(runs, now, {FOREST, BASELINE}) == "expired", "a daily model does not speak for the hour"
-    assert serving_since(ages_of(runs, now), {FOREST, BASELINE}, SETTINGS) is None
+    assert serving_since(ages_of(runs, now), {FOREST, BASELINE}) is None
 
 
 def test_a_window_that_nobody_has_reached_yet_does_not_count() -> None:
     assert ages_of([Run(FOREST, 0, 3)], NOON - MINUTE) == []
 
 
-@pytest.mark.parametrize(
-    ("late", "expected"), [(103 * MINUTE, True), (105 * MINUTE - TICK, True), (105 * MINUTE, False)]
-)
-def test_scores_made_now_are_current_until_their_window_is_45_minutes_and_an_hour_old(
-    late: timedelta, expected: bool
-) -> None:
+@pytest.mark.parametrize(("late", "expected"), [(3 * MINUTE, True), (LIMIT, True), (LIMIT + TICK, False)])
+def test_scores_made_now_are_current_until_their_window_is_45_minutes_old(late: timedelta, expected: bool) -> None:
     assert is_current(NOON, NOON + late, SETTINGS) is expected
+    run = Run(FOREST, 0, round(late / MINUTE) + (not expected))
+    assert bool(ages_of([run], NOON + HOUR)) is expected, "what was too old to be scored does not count"
+
+
+def test_scores_of_an_old_window_do_not_hide_those_of_the_last_one_that_was_scored_in_time() -> None:
+    known = ages_of([Run(FOREST, 4, 3)], NOON + 2 * HOUR)
+    late = Run(FOREST, 0, 100)
+    assert ages_of([Run(FOREST, 4, 3), late], NOON + 2 * HOUR) == known
+    assert ages_of([Run(FOREST, 0, 3), late], NOON + 2 * HOUR)[0].scored_at == NOON + 3 * MINUTE, "nor their own"
 
 
 @budget(max_examples=40, deadline=None)
@@ -135,20 +141,17 @@ def test_scoring_an_old_window_never_makes_scores_look_fresher(runs: list[Run], 
     newest = {age.family: age.window_end for age in before}.get(backfill.family)
     if newest is not None and backfill.window_end < newest:
         assert after == before
-    # At best it counts as if the window had been scored while its features were young.
-    since, limit = (serving_since(ages, (), SETTINGS) for ages in (before, after))
-    if limit is not None:
-        assert limit <= max(since or limit, backfill.window_end + SETTINGS.features.max_age)
+    if backfill.delay * MINUTE > LIMIT:
+        assert after == before
 
 
 @budget(max_examples=40, deadline=None)
 @given(st.lists(RUNS, max_size=6), st.integers(0, 600))
-def test_scores_never_count_from_later_than_their_window_could_be_scored_in_time(runs: list[Run], minutes: int) -> None:
-    ages = ages_of(runs, NOON + minutes * MINUTE)
-    since = serving_since(ages, (), SETTINGS)
-    if since is not None:
-        assert since <= max(age.window_end for age in ages) + SETTINGS.features.max_age
-        assert since <= max(age.scored_at for age in ages)
+def test_scores_count_from_when_they_were_made_and_only_if_their_window_was_young_then(
+    runs: list[Run], minutes: int
+) -> None:
+    made = {(run.family, run.window_end, run.scored_at) for run in runs if run.delay * MINUTE <= LIMIT}
+    assert {(age.family, age.window_end, age.scored_at) for age in ages_of(runs, NOON + minutes * MINUTE)} <= made
 
 
 @budget(max_examples=40, deadline=None)

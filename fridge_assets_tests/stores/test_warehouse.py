@@ -66,6 +66,40 @@ def test_new_data_folder_has_every_table_at_the_first_read(warehouse: Warehouse)
     assert {"device_features", "quarantined_readings", "model_scores", "device_status", "due_windows"} <= tables
 
 
+OLDER = {
+    "a table is missing": "DROP TABLE rules_based_fallback",
+    "a column is missing": "ALTER TABLE score_runs DROP COLUMN committed_at",
+}
+"""What earlier releases left out, as the statement that takes it away."""
+
+
+@pytest.mark.parametrize("missing", OLDER)
+@pytest.mark.parametrize("noted", ["no digest", "another digest"])
+@pytest.mark.parametrize("first", ["read", "transaction"])
+def test_a_file_of_an_earlier_release_is_brought_up_to_date_at_its_first_use_and_keeps_its_rows(
+    missing: str, noted: str, first: str, warehouse: Warehouse
+) -> None:
+    put_sites(warehouse, 3)
+    before = sites_hash(warehouse)
+    with warehouse.get_connection() as connection:
+        connection.execute(OLDER[missing])
+        connection.execute(
+            "DROP TABLE warehouse_schema" if noted == "no digest" else "UPDATE warehouse_schema SET digest = 'old'"
+        )
+    with getattr(warehouse, first)() as connection:
+        assert connection.execute("SELECT count(*) FROM rules_based_fallback").fetchone() == (0,)
+        assert connection.execute("SELECT count(committed_at) FROM score_runs").fetchone() == (0,)
+    assert sites_hash(warehouse) == before
+
+
+def test_a_file_that_is_up_to_date_is_only_read(warehouse: Warehouse) -> None:
+    put_sites(warehouse, 3)
+    with other_process(HOLD.replace("sys.argv[1]", "sys.argv[1], read_only=True"), warehouse.database):
+        with warehouse.read() as connection:
+            assert connection.execute("SELECT count(*) FROM warehouse_schema").fetchone() == (1,)
+        assert sites_hash(warehouse)[0][0] == 3
+
+
 @pytest.mark.parametrize("kind", ["read", "transaction", "get_connection"])
 def test_connection_closes_when_its_block_raises(kind: str, warehouse: Warehouse) -> None:
     put_sites(warehouse, 1)
