@@ -1,7 +1,7 @@
 """Query results as frames: one way from DuckDB to pandas."""
 
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 import duckdb
 import pandas as pd
@@ -37,4 +37,6 @@ def registered(connection: duckdb.DuckDBPyConnection, **frames: pd.DataFrame | p
         yield
     finally:
         for name in frames:
-            connection.unregister(name)
+            # In a transaction that an error has ended this fails too, and would hide that error.
+            with suppress(duckdb.TransactionException):
+                connection.unregister(name)

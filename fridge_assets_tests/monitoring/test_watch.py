@@ -129,6 +129,7 @@ def test_a_week_and_a_daily_family_are_looked_at_together(warehouse: Warehouse, 
 def test_a_folder_of_an_earlier_release_gains_the_time_that_scoring_took(warehouse: Warehouse) -> None:
     with warehouse.transaction() as connection:
         connection.execute("ALTER TABLE score_runs DROP COLUMN seconds")
+        connection.execute("DROP TABLE warehouse_schema")
     store_scores(warehouse, FOREST, WINDOW, healthy(300), seconds=1.5)
     with warehouse.read() as connection:
         assert connection.execute("SELECT seconds FROM score_runs").fetchall() == [(1.5,)]

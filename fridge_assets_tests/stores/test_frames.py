@@ -38,3 +38,13 @@ def test_registered_frames_are_gone_after_the_block_even_after_an_error() -> Non
             fail_with(connection)
         with pytest.raises(duckdb.CatalogException):
             connection.execute("SELECT number FROM rows")
+
+
+def test_an_error_in_a_transaction_comes_out_as_itself() -> None:
+    with duckdb.connect() as connection:
+        connection.begin()
+        with (
+            pytest.raises(duckdb.BinderException, match="nothing"),
+            registered(connection, rows=pd.DataFrame({"number": [7]})),
+        ):
+            connection.execute("SELECT nothing FROM rows")
