@@ -22,7 +22,6 @@ from fridge_assets.stores.operations import Operations, ingest_ledger
 SWITCH_INTERVAL = timedelta(seconds=10)
 """How often the age of the scores is looked at; a look costs one read of the operations store."""
 
-
 _TRY_AGAIN = {
     "dagster/max_retries": "2",
     "dagster/retry_on_asset_or_op_failure": "true",
