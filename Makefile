@@ -26,7 +26,7 @@ ui: .venv/installed ## the asset graph of data/demo in the Dagster UI (another f
 test: .venv/installed ## all tests
 	$(BIN)/python -m pytest --numprocesses auto --dist loadfile --no-loadscope-reorder
 
-scenario-staleness: .venv/installed ## scores grow old under a real daemon, an hour lasting a minute; prints what happened when
+scenario-staleness: .venv/installed ## scores grow old under a real daemon, an hour lasting 80 s; prints what happened when
 	$(BIN)/python -m fridge_assets_tests.scenarios.staleness
 
 lint: .venv/installed ## style, types and layers
