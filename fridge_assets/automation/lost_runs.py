@@ -8,7 +8,7 @@ from pathlib import Path
 
 import dagster as dg
 
-from fridge_assets.stores.files import writable_folder
+from fridge_assets.stores.files import is_locked, writable_folder
 
 LAUNCH_TAG = "fridge/launch"
 """Tag of a run that a program runs to its end: the launch whose lock that program holds."""
@@ -41,7 +41,7 @@ def end_lost_runs(instance: dg.DagsterInstance) -> list[str]:
     lost = []
     for run in instance.get_runs(dg.RunsFilter(statuses=_UNFINISHED)):
         name = run.tags.get(LAUNCH_TAG)
-        if name is not None and not _alive(_lock(instance, name)):
+        if name is not None and not is_locked(_lock(instance, name)):
             instance.report_run_failed(run, "The program that ran it was killed; what it had committed stays.")
             instance.event_log_storage.free_concurrency_slots_for_run(run.run_id)
             _lock(instance, name).unlink(missing_ok=True)
@@ -51,14 +51,3 @@ def end_lost_runs(instance: dg.DagsterInstance) -> list[str]:
 
 def _lock(instance: dg.DagsterInstance, name: str) -> Path:
     return writable_folder(Path(instance.root_directory) / "launches") / f"{name}.lock"
-
-
-def _alive(lock: Path) -> bool:
-    try:
-        with lock.open() as file:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except FileNotFoundError:
-        return False
-    except BlockingIOError:
-        return True
-    return False

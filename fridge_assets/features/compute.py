@@ -3,11 +3,10 @@
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 
 import duckdb
-import pandas as pd
 import pyarrow as pa
 
 from fridge_assets.contracts import DEVICE_FEATURES
@@ -68,7 +67,7 @@ def newest_window_end(connection: duckdb.DuckDBPyConnection, now: datetime) -> d
     """End of the newest window with features at ``now``, None when there is none."""
     row = connection.execute("SELECT max(window_end) FROM device_features WHERE window_end <= ?", [now]).fetchall()
     newest = row[0][0]
-    return None if newest is None else pd.Timestamp(newest).tz_convert("UTC").to_pydatetime()
+    return None if newest is None else newest.astimezone(UTC)
 
 
 def _due(warehouse: Warehouse, now: datetime) -> tuple[list[datetime], list[datetime]]:

@@ -1,6 +1,5 @@
 """Files that are too old: each on its own, so that one that cannot be removed keeps no other."""
 
-import fcntl
 import os
 from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
@@ -9,6 +8,7 @@ from pathlib import Path
 import sqlalchemy as sa
 
 from fridge_assets.retention.report import Sweep, Swept
+from fridge_assets.stores.files import is_locked
 from fridge_assets.stores.operations import ingest_ledger
 from fridge_assets.stores.reading_files import forget_files
 
@@ -129,7 +129,7 @@ def sweep_temporary_files(sweep: Sweep, swept: Swept) -> None:
 def sweep_launches(sweep: Sweep, swept: Swept) -> None:
     """Remove the locks of programs that were killed while they ran a job."""
     folder, before = sweep.settings.root / swept.subject, sweep.now - swept.kept_for
-    remove((path for path in untouched_since(folder, before, "*.lock") if not _held(path)), swept, sweep.dry)
+    remove((path for path in untouched_since(folder, before, "*.lock") if not is_locked(path)), swept, sweep.dry)
 
 
 def remove_empty_folders(folder: Path, before: datetime) -> None:
@@ -142,14 +142,3 @@ def remove_empty_folders(folder: Path, before: datetime) -> None:
 def _of_ours(path: Path) -> bool:
     parts = path.name.split(".")
     return len(parts) >= 4 and parts[-2].isdigit()
-
-
-def _held(lock: Path) -> bool:
-    try:
-        with lock.open() as file:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return True
-    except FileNotFoundError:
-        return False
-    return False

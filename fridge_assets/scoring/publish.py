@@ -2,7 +2,7 @@
 
 from collections.abc import Collection
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 
 import duckdb
 import pandas as pd
@@ -53,7 +53,7 @@ def latest_scored_window(
         {"now": now, "paused": sorted(paused)},
     ).fetchall()
     newest = row[0][0]
-    return None if newest is None else pd.Timestamp(newest).tz_convert("UTC").to_pydatetime()
+    return None if newest is None else newest.astimezone(UTC)
 
 
 def _publish(connection: duckdb.DuckDBPyConnection, family: str, window_end: datetime) -> int:

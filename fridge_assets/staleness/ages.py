@@ -8,10 +8,9 @@ for whoever writes the warehouse.
 
 from collections.abc import Collection
 from dataclasses import asdict, dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 
 import duckdb
-import pandas as pd
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
@@ -51,7 +50,10 @@ def newest_scores(connection: duckdb.DuckDBPyConnection, now: datetime, settings
         "QUALIFY row_number() OVER (PARTITION BY family ORDER BY window_end DESC) = 1 ORDER BY family",
         {"now": now, "max_age": settings.features.max_age},
     ).fetchall()
-    return [ScoreAge(family, _utc(window_end), _utc(scored_at)) for family, window_end, scored_at in rows]
+    return [
+        ScoreAge(family, window_end.astimezone(UTC), scored_at.astimezone(UTC))
+        for family, window_end, scored_at in rows
+    ]
 
 
 def keep_ages(connection: Connection, ages: Collection[ScoreAge]) -> None:
@@ -86,7 +88,3 @@ def serving_since(ages: Collection[ScoreAge], paused: Collection[str]) -> dateti
 def serving_tier(ages: Collection[ScoreAge], paused: Collection[str], now: datetime, settings: Settings) -> Tier:
     """Tier of the fleet's scores: of the freshest hourly model that is not paused."""
     return tier_of(serving_since(ages, paused), now, settings.staleness)
-
-
-def _utc(moment: datetime) -> datetime:
-    return pd.Timestamp(moment).tz_convert("UTC").to_pydatetime()

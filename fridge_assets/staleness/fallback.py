@@ -1,7 +1,7 @@
 """Fixed limits that stand in for the models: a device beyond one of them is flagged, none is scored (SPEC 4.1)."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 import duckdb
@@ -85,7 +85,7 @@ def newest_judged_window(connection: duckdb.DuckDBPyConnection, now: datetime, s
         "SELECT max(window_end) FROM rules_based_fallback WHERE window_end <= $now AND window_end >= $oldest",
         {"now": now, "oldest": now - settings.features.max_age},
     ).fetchall()[0][0]
-    return None if newest is None else pd.Timestamp(newest).tz_convert("UTC").to_pydatetime()
+    return None if newest is None else newest.astimezone(UTC)
 
 
 def devices_judged_by_rules(connection: duckdb.DuckDBPyConnection, now: datetime, settings: Settings) -> list[str]:

@@ -1,5 +1,6 @@
 """Files that appear whole or not at all."""
 
+import fcntl
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -52,3 +53,15 @@ def _not_writable(folder: Path, reason: str | None) -> FolderNotWritable:
         f"{folder} cannot be written: {reason}",
         "Give this user write access and free space there, or name another folder with --data-dir.",
     )
+
+
+def is_locked(path: Path) -> bool:
+    """Whether a living program holds the lock of ``path``; the operating system lets go of a dead one's."""
+    try:
+        with path.open() as file:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except FileNotFoundError:
+        return False
+    return False
