@@ -19,7 +19,7 @@ from fridge_assets.staleness.ages import kept_ages, serving_since
 from fridge_assets.staleness.tiers import MODELS_SPEAK, Tier, tier_of
 from fridge_assets.stores.operations import Operations, ingest_ledger
 
-SWITCH_INTERVAL = timedelta(seconds=10)
+SWITCH_INTERVAL = timedelta(seconds=5)
 """How often the age of the scores is looked at; a look costs one read of the operations store."""
 
 _TRY_AGAIN = {
