@@ -26,6 +26,7 @@ from fridge_assets.stores.landing import Landing
 from fridge_assets.stores.operations import Operations
 from fridge_assets.stores.published import Published
 from fridge_assets.stores.warehouse import Warehouse
+from fridge_assets.streaming.assets import acute_thresholds, streaming_alerts
 
 
 def build_definitions(settings: Settings) -> dg.Definitions:
@@ -43,6 +44,8 @@ def build_definitions(settings: Settings) -> dg.Definitions:
             model_scores,
             canary_comparison,
             rules_based_fallback,
+            acute_thresholds,
+            streaming_alerts,
             device_alerts,
             fleet_status,
             model_monitoring,

@@ -1,11 +1,12 @@
 """Who is told about which alert, and in which words (SPEC 6, 7)."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import Any
 
 import pandas as pd
 
+from fridge_assets.alerting.evidence import STREAMING
 from fridge_assets.alerting.generate import GeneratedAlerts
 from fridge_assets.notifications.message import Channel, Message
 from fridge_assets.settings import AlertSettings
@@ -30,14 +31,16 @@ def announcements(
         now: when it did.
         settings: how many messages one run sends one by one, and how many alerts a list names.
     """
-    raised = generated.updated[generated.updated["window_end"] == pd.Timestamp(window_end)]
+    updated = generated.updated
+    # Of streaming alerts the stream itself has told; what the scores say of them is for the dashboard.
+    raised = updated[(updated["window_end"] == pd.Timestamp(window_end)) & (updated["source"] != STREAMING)]
     fresh = pd.concat([generated.new, raised])
     told = fresh[~fresh["suppressed"].astype(bool) & (fresh["status"] != "RESOLVED")]
     messages: list[Message] = []
     for severity, channel in _CHANNELS.items():
         own = told[told["severity"] == severity].sort_values(["anomaly_score", "device_id"], ascending=[False, True])
         if 0 < len(own) <= settings.single_messages:
-            messages += [_single(alert, channel, run_id, now) for _, alert in own.iterrows()]
+            messages += [single_message(alert, channel, run_id, now) for _, alert in own.iterrows()]
         elif len(own):
             messages.append(_listed(own, severity, channel, run_id, now, settings))
     digest = told[told["severity"] == _DIGEST]
@@ -46,7 +49,17 @@ def announcements(
     return messages
 
 
-def _single(alert: "pd.Series[Any]", channel: Channel, run_id: str, now: datetime) -> Message:
+def single_message(
+    alert: "Mapping[str, Any] | pd.Series[Any]", channel: Channel, run_id: str, now: datetime
+) -> Message:
+    """What is said about one alert.
+
+    Args:
+        alert: DEVICE_ALERTS columns by name.
+        channel: who is told.
+        run_id: Dagster run that raised it; empty for none.
+        now: when it did.
+    """
     return Message(
         key=f"alert/{alert['alert_id']}/{alert['severity']}",
         channel=channel,

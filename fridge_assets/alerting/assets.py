@@ -30,7 +30,7 @@ _TOP_ALERTS = 20
 
 @dg.asset(
     name=DEVICE_ALERTS.name,
-    deps=[MODEL_SCORES.name, RULES_BASED_FALLBACK.name, "device_registry"],
+    deps=[MODEL_SCORES.name, RULES_BASED_FALLBACK.name, "streaming_alerts", "device_registry"],
     group_name="alerts",
     kinds={"sqlite"},
     owners=["team:operations"],

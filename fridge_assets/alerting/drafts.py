@@ -2,8 +2,8 @@
 
 import pandas as pd
 
+from fridge_assets.alerting.evidence import STREAMING
 from fridge_assets.alerting.frames import TIMESTAMP, look_up
-from fridge_assets.alerting.reconcile import STREAMING
 from fridge_assets.alerting.severity import BELOW_ALL, name_of
 from fridge_assets.alerting.sla import sla_deadline
 from fridge_assets.settings import AlertSettings
@@ -26,7 +26,11 @@ def select_news(evidence: pd.DataFrame, known: pd.DataFrame) -> pd.DataFrame:
 
 
 def relate(drafts: pd.DataFrame, known: pd.DataFrame) -> pd.DataFrame:
-    """Add ``alert_type`` and ``first_detected_at``: how each draft continues what is active of its device."""
+    """Add ``alert_type`` and ``first_detected_at``: how each draft continues what is active of its device.
+
+    The moment of detection is that of the oldest active alert about the same problem or, if the stream raised it, about
+    the same sensor.
+    """
     active = known[known["active"]]
     before = look_up(drafts["device_id"], active.groupby("device_id")["severity_rank"].max())
     lasting = before.notna() | drafts["stored"]
@@ -37,7 +41,11 @@ def relate(drafts: pd.DataFrame, known: pd.DataFrame) -> pd.DataFrame:
 
     first = drafts["window_end"].astype(TIMESTAMP)
     since = look_up(drafts["problem"], active.groupby("problem")["first_detected_at"].min())
-    for earlier in (since, drafts["stored_first_detected_at"].astype(TIMESTAMP)):
+    for earlier in (
+        since,
+        drafts["stream_since"],
+        drafts["stored_first_detected_at"].astype(TIMESTAMP),
+    ):
         first = first.mask(earlier < first, earlier)
     return drafts.assign(alert_type=alert_type, first_detected_at=first)
 
@@ -70,12 +78,14 @@ def assign_work(
 
 def _reasons(work: pd.DataFrame, settings: AlertSettings) -> list[str]:
     repeat = f"Repeat within {settings.dedup.total_seconds() / 3600:g} h, kept for audit"
-    rows = zip(work["suppressed"], work["alert_type"], work["severity"], strict=True)
+    rows = zip(work["suppressed"], work["stream_alert"], work["alert_type"], work["severity"], strict=True)
     return [
-        f"{repeat}: {severity}"
+        f"The stream told of it as alert {streamed}, kept for audit: {severity}"
+        if suppressed and pd.notna(streamed)
+        else f"{repeat}: {severity}"
         if suppressed
         else f"Severity rose to {severity}"
         if alert_type == "ANOMALY_ESCALATED"
         else f"Told as {severity}"
-        for suppressed, alert_type, severity in rows
+        for suppressed, streamed, alert_type, severity in rows
     ]

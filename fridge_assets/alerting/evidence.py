@@ -9,6 +9,9 @@ from fridge_assets.settings import AlertSettings
 FALLBACK = "rules_fallback"
 """Source of the alerts that the rules raise while the models are silent."""
 
+STREAMING = "streaming"
+"""Source of the alerts that the stream raises at once; rules of their own close them (SPEC 5)."""
+
 
 def gather_evidence(scores: pd.DataFrame, source: str, settings: AlertSettings) -> pd.DataFrame:
     """One row per device that any model flags, in order of device.

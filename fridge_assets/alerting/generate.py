@@ -14,7 +14,17 @@ A *problem* is a device and its dominant contributor. These rules keep "open ale
   ANOMALY_RESOLVED.
 - The same window again changes nothing, unless more models make it more severe: its row is then updated in
   place.
-- Every insertion and every change is an event. Streaming alerts count as known but are closed by SPEC 5 only.
+- Every insertion and every change is an event.
+
+Alerts of the stream live beside these, and have repeats and spans of their own (SPEC 5):
+
+- The models judge every active one first: a high score confirms it (ANOMALY_SUSTAINED), low scores of a window after
+  its onset resolve it as transient. Two quiet windows do not close it, and no other alert does.
+- For hours of overload an operator sees the CRITICAL of the stream, at once, and nothing more: as long as that alert is
+  active, a row about the same sensor is an audit row, unless it is more severe, and its first_detected_at is that of
+  the stream if that is earlier. The work is the stream's alert. Other sensors of the device are told as ever.
+- Once the stream's alert is closed, by the models or by a person, the rules above hold as if it had never been: what
+  the models still flag is told.
 """
 
 from dataclasses import dataclass
@@ -22,12 +32,12 @@ from datetime import datetime
 
 import pandas as pd
 
-from fridge_assets.alerting.dedup import suppress_repeats
+from fridge_assets.alerting.dedup import leave_to_stream, suppress_repeats
 from fridge_assets.alerting.drafts import assign_work, relate, select_news
 from fridge_assets.alerting.events import events_of
 from fridge_assets.alerting.evidence import gather_evidence, problems
 from fridge_assets.alerting.frames import conform, look_up
-from fridge_assets.alerting.reconcile import close_recovered, close_superseded, reopen_returned
+from fridge_assets.alerting.reconcile import close_recovered, close_superseded, judge_streaming, reopen_returned
 from fridge_assets.alerting.sentences import describe
 from fridge_assets.alerting.severity import rank_of
 from fridge_assets.contracts import ALERT_EVENTS, DEVICE_ALERTS
@@ -91,10 +101,13 @@ def generate_alerts(
     moment = pd.Timestamp(now).tz_convert("UTC").as_unit("us")
     known = _understand(known_alerts)
 
+    judged = judge_streaming(scores, known, moment, settings, source)
+    known = _replace(known, judged)
     drafts = select_news(gather_evidence(scores, source, settings), known)
     drafts = suppress_repeats(drafts, known, moment, settings)
     reopened = reopen_returned(drafts, known, moment)
     known = _replace(known, reopened)
+    drafts = leave_to_stream(drafts, known)
     drafts = relate(drafts, known)
     drafts = assign_work(drafts, known, moment, settings, provenance)
     drafts = _locate(drafts, registry)
@@ -103,7 +116,7 @@ def generate_alerts(
     recovered = close_recovered(scores, previous_scores, known, moment, settings.resolve_after_windows, source)
 
     new, raised = drafts[~drafts["stored"]], drafts[drafts["stored"]]
-    changes = (raised, reopened, superseded, recovered)
+    changes = (raised, judged, reopened, superseded, recovered)
     return GeneratedAlerts(
         new=conform([new], DEVICE_ALERTS),
         updated=conform(changes, DEVICE_ALERTS),

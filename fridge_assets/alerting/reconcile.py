@@ -7,11 +7,75 @@ Each function returns the stored alerts it changes, as they are to be from now o
 import pandas as pd
 
 from fridge_assets.alerting.dedup import told_in_span
-from fridge_assets.alerting.evidence import FALLBACK
+from fridge_assets.alerting.evidence import FALLBACK, STREAMING
 from fridge_assets.alerting.frames import TIMESTAMP, look_up
+from fridge_assets.settings import AlertSettings
 
-STREAMING = "streaming"
-"""Alerts from this source are closed by rules of their own (SPEC 5)."""
+
+def judge_streaming(
+    scores: pd.DataFrame, known: pd.DataFrame, now: pd.Timestamp, settings: AlertSettings, source: str
+) -> pd.DataFrame:
+    """Active alerts of the stream that the models confirm, or know to be over (SPEC 5).
+
+    A high score of the device makes its alert ANOMALY_SUSTAINED, once. Scores that are all below their threshold
+    resolve it as transient; anything between leaves it as it is. What a model said of a window before the one with the
+    onset does not count. To resolve an alert, some score must be of the latest window and not carried over from an
+    earlier one, and that window must come after the one with the onset, or with its last repeat: nobody can see in
+    there whether it is over. The fixed limits of the fallback know nothing of either.
+
+    Args:
+        scores: MODEL_SCORES rows of the latest window with ``carried_from``, flagged or not.
+        known: stored alerts.
+        now: when they are resolved.
+        settings: what a high score is.
+        source: whose verdicts the scores are.
+    """
+    acute = known[known["source"] == STREAMING]
+    open_alerts = acute[acute["active"] & ~acute["suppressed"]]
+    if source == FALLBACK or open_alerts.empty or scores.empty:
+        return open_alerts.iloc[:0].assign(from_status=None, event_note=None)
+    verdicts = _verdicts(scores, open_alerts, _last_onset_window(acute))
+    over = verdicts["quiet"].eq(True) & verdicts["later"].eq(True)
+    confirmed = (verdicts["highest"] > settings.high_score) & (open_alerts["alert_type"] != "ANOMALY_SUSTAINED")
+    judged = open_alerts[over | confirmed]
+    over, highest = over[judged.index], verdicts.loc[judged.index, "highest"]
+    window = f"the window ending {scores['window_end'].max():%Y-%m-%d %H:%M} UTC"
+    said = [
+        f"{'It was transient' if gone else 'The models confirm it'}: highest score {score:.2f} in {window}"
+        for gone, score in zip(over, highest, strict=True)
+    ]
+    notes = zip(judged["note"], said, over, strict=True)
+    return judged.assign(
+        from_status=judged["status"],
+        status=judged["status"].mask(over, "RESOLVED"),
+        active=~over,
+        alert_type=over.map({True: "ANOMALY_RESOLVED", False: "ANOMALY_SUSTAINED"}).astype("object"),
+        resolved_at=judged["resolved_at"].mask(over, now),
+        note=[". ".join(filter(None, (note, why))) if gone else note for note, why, gone in notes],
+        event_note=said,
+    )
+
+
+def _last_onset_window(acute: pd.DataFrame) -> pd.Series:
+    """Problem → end of the window with its last onset; those that the stream has withdrawn are none."""
+    withdrawn = acute["suppressed"] & (acute["alert_type"] == "ANOMALY_RESOLVED")
+    return acute[~withdrawn].groupby("problem")["window_end"].max()
+
+
+def _verdicts(scores: pd.DataFrame, open_alerts: pd.DataFrame, last_onset: pd.Series) -> pd.DataFrame:
+    """For each alert the ``highest`` score that counts, whether all are ``quiet``, and any is of a ``later`` window."""
+    alerts = open_alerts[["alert_id", "device_id", "window_end"]].rename(columns={"window_end": "onset_window"})
+    alerts = alerts.assign(last_onset=look_up(open_alerts["problem"], last_onset))
+    rows = scores.merge(alerts, on="device_id")
+    own = rows["carried_from"].isna()
+    scored = rows["window_end"].where(own, rows["carried_from"])
+    rows = rows.assign(
+        quiet=rows["anomaly_score"] < rows["threshold_used"], later=own & (rows["window_end"] > rows["last_onset"])
+    )[scored >= rows["onset_window"]]
+    by_alert = rows.groupby("alert_id").agg(
+        highest=("anomaly_score", "max"), quiet=("quiet", "all"), later=("later", "any")
+    )
+    return by_alert.reindex(open_alerts["alert_id"]).set_axis(open_alerts.index)
 
 
 def reopen_returned(drafts: pd.DataFrame, known: pd.DataFrame, now: pd.Timestamp) -> pd.DataFrame:
@@ -27,7 +91,7 @@ def reopen_returned(drafts: pd.DataFrame, known: pd.DataFrame, now: pd.Timestamp
         .drop_duplicates("problem", keep="last")
     )
     recovered = (newest["status"] == "RESOLVED") & (newest["alert_type"] == "ANOMALY_RESOLVED")
-    back = newest[recovered & newest["problem"].isin(repeats) & (newest["source"] != STREAMING)]
+    back = newest[recovered & newest["problem"].isin(repeats)]
     return back.assign(
         from_status=back["status"],
         status="OPEN",

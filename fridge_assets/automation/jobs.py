@@ -22,6 +22,7 @@ from fridge_assets.contracts import (
 from fridge_assets.models.assets import model_name
 from fridge_assets.models.families import FAMILIES, HOURLY_FAMILIES
 from fridge_assets.scoring.score import scores_table
+from fridge_assets.streaming.assets import ACUTE_THRESHOLDS
 
 SOURCE_RUN_TAG = "fridge/scored_by"
 """Tag of a publish run: the score run it publishes."""
@@ -107,6 +108,13 @@ TRAIN_MONTHLY = _job(
     "Drafts of the daily models.",
 )
 
+LEARN_THRESHOLDS = _job(
+    "learn_thresholds",
+    [ACUTE_THRESHOLDS],
+    "Thresholds of the acute rules from the released baseline; a release or rollback is followed at the next run.",
+    dg.in_process_executor,
+)
+
 CANARY = _job(
     "canary",
     [CANARY_SCORES.name, CANARY_REPORTS.name],
@@ -117,4 +125,4 @@ CANARY = _job(
 SCORE_JOBS = (SCORE_HOURLY, SCORE_DAILY, *SCORE_ONE.values())
 """Jobs whose end, however it comes, is followed by a publication."""
 
-JOBS = (*SCORE_JOBS, PUBLISH, FALLBACK, MONITOR, CANARY, TRAIN, TRAIN_WEEKLY, TRAIN_MONTHLY)
+JOBS = (*SCORE_JOBS, PUBLISH, FALLBACK, MONITOR, CANARY, TRAIN, TRAIN_WEEKLY, TRAIN_MONTHLY, LEARN_THRESHOLDS)

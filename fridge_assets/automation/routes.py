@@ -22,6 +22,7 @@ _OPERATIONS = frozenset(
         "retention",
         "publish",
         "fallback",
+        "streaming_alerts",
     }
 )
 

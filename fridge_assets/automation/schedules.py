@@ -3,7 +3,14 @@
 import dagster as dg
 from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
 
-from fridge_assets.automation.jobs import CANARY, SCORE_DAILY, SCORE_HOURLY, TRAIN_MONTHLY, TRAIN_WEEKLY
+from fridge_assets.automation.jobs import (
+    CANARY,
+    LEARN_THRESHOLDS,
+    SCORE_DAILY,
+    SCORE_HOURLY,
+    TRAIN_MONTHLY,
+    TRAIN_WEEKLY,
+)
 from fridge_assets.automation.retention import RETENTION
 from fridge_assets.canary.run import due_pairs
 from fridge_assets.models.lifecycle import ModelLifecycle
@@ -47,5 +54,8 @@ SCHEDULES = (
     canary_schedule,
     _schedule(TRAIN_WEEKLY, "20 4 * * 1", "Mondays, between two hourly runs: drafts of the hourly models."),
     _schedule(TRAIN_MONTHLY, "20 5 1 * *", "On the first of the month, between two hourly runs: drafts of the others."),
+    _schedule(
+        LEARN_THRESHOLDS, "30 4 * * *", "04:30 UTC, between two hourly runs: thresholds from the released baseline."
+    ),
     _schedule(RETENTION, "20 2 * * *", "02:20 UTC, between two hourly runs and before the daily one."),
 )

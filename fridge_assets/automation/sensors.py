@@ -12,6 +12,7 @@ from fridge_assets.automation.ended_runs import EndedRuns
 from fridge_assets.automation.freshness import WATCHED
 from fridge_assets.automation.jobs import MONITOR, PUBLISH, PUBLISHES_ITSELF_TAG, SCORE_JOBS, SOURCE_RUN_TAG
 from fridge_assets.automation.outcomes import outcome_of
+from fridge_assets.automation.stream_report import report_stream
 from fridge_assets.automation.switch import switch_to_fallback, voices
 from fridge_assets.automation.telling import freshness_states, tell_freshness, tell_run, tell_tier
 from fridge_assets.clock import Clock
@@ -146,6 +147,7 @@ SENSORS = (
     *(publish_after(status, outcome) for status, outcome in _ENDED.items()),
     switch_to_fallback,
     monitor_after_publication,
+    report_stream,
     tell_of_runs,
     tell_of_freshness,
     deliver_messages,

@@ -1,4 +1,4 @@
-"""`health`: whether the automation is alive, for people, for timers and for other monitoring."""
+"""`health`: whether the automation and the stream are alive, for people, for timers and for other monitoring."""
 
 import time
 from dataclasses import asdict
@@ -30,7 +30,7 @@ def health(
     wait: Annotated[float, typer.Option(min=0, help="Wait up to this many seconds until it is green.")] = 0,
     as_json: Annotated[bool, typer.Option("--json", help="Print as JSON.")] = False,
 ) -> None:
-    """Whether the daemon runs, its code loads and its store answers; exit code 1 when not. Takes about a second."""
+    """Whether the daemon runs, its code loads, its store answers and the stream is not dead; exit code 1 when not."""
     place: Workplace = context.obj
     found = _look(place)
     deadline = time.monotonic() + wait
@@ -42,12 +42,14 @@ def health(
     if as_json:
         say_json(asdict(found))
     else:
-        sign = "[green]✓[/green] alive" if found.green else "[red]✗[/red] dead"
-        say(f"{sign}, last pulse {_pulse(found)}")
+        say(f"{_verdict(found)}, last pulse {_pulse(found)}")
         for problem in found.problems:
             say(f"  {problem}")
         for note in found.notes:
             say(f"  [yellow]note[/yellow] {note}")
+        if found.stream is not None and found.stream.state != "silent":
+            sign = "" if found.stream.state == "alive" else "[yellow]note[/yellow] "
+            say(f"  {sign}stream {found.stream.line}")
     if not found.green:
         raise typer.Exit(1)
 
@@ -69,6 +71,14 @@ def _tell(place: Workplace, found: "Health") -> None:
         # The sensor that delivers is as dead as the rest.
         chosen = place.settings.notifications
         deliver_due(place.operations, sender_of(chosen), chosen, lambda: datetime.now(UTC))
+
+
+def _verdict(found: "Health") -> str:
+    if found.green:
+        return "[green]✓[/green] alive"
+    return (
+        "[red]✗[/red] dead" if "automation" in found.dead else "[red]✗[/red] the stream is dead, the automation alive"
+    )
 
 
 def _pulse(found: "Health") -> str:

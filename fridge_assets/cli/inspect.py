@@ -30,7 +30,7 @@ def status(
     as_of: Annotated[str, typer.Option(help="Judge ages at this moment, ISO 8601; default: now.")] = "",
     as_json: Json = False,
 ) -> None:
-    """Age of the scores, last runs, coverage, health of the fleet and open alerts."""
+    """Age of the scores, the stream, last runs, coverage, health of the fleet and open alerts."""
     from fridge_assets.fleet.overview import fleet_overview  # noqa: PLC0415
 
     place: Workplace = context.obj
@@ -41,6 +41,7 @@ def status(
     say(f"[bold]{place.settings.root}[/bold] at {moment(overview.now)}")
     say(f"newest reading {moment(overview.newest_reading)}, newest features {moment(overview.newest_features)}")
     say(_TIERS[overview.tier])
+    say(f"stream {overview.stream}")
     for family, why in overview.paused.items():
         say(f"[yellow]{family} is paused[/yellow]: {why}. Next: {place.command(f'resume {family}')}")
     say_table("Scores", overview.scores)

@@ -8,7 +8,20 @@ from typing import Annotated
 
 import typer
 
-from fridge_assets.cli import alerts, data, deploy, health, inspect, messages, models, retention, run, simulate
+from fridge_assets.cli import (
+    alerts,
+    data,
+    deploy,
+    health,
+    inspect,
+    messages,
+    models,
+    retention,
+    run,
+    simulate,
+    stream,
+    thresholds,
+)
 from fridge_assets.cli.console import err
 from fridge_assets.cli.context import Workplace
 from fridge_assets.errors import FridgeError
@@ -45,6 +58,8 @@ deploy.register_pause(app)
 app.add_typer(models.app, name="models")
 app.add_typer(alerts.app, name="alerts")
 app.add_typer(messages.app, name="messages")
+app.add_typer(stream.app, name="stream")
+app.add_typer(thresholds.app, name="thresholds")
 
 
 def main() -> None:

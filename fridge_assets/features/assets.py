@@ -8,7 +8,9 @@ from fridge_assets.asset_results import AssetEvent, column_schema, contract_chec
 from fridge_assets.clock import Clock
 from fridge_assets.contracts import DEVICE_FEATURES
 from fridge_assets.features.compute import compute_features, newest_window_end
+from fridge_assets.features.usual_vibration import publish_usual_vibration
 from fridge_assets.settings import Settings
+from fridge_assets.stores.published import Published
 from fridge_assets.stores.warehouse import Warehouse
 
 UP_TO_DATE_CHECK = "up_to_date"
@@ -33,7 +35,11 @@ UP_TO_DATE_CHECK = "up_to_date"
     pool="features",
 )
 def device_features(
-    context: dg.AssetExecutionContext, settings: dg.ResourceParam[Settings], warehouse: Warehouse, clock: Clock
+    context: dg.AssetExecutionContext,
+    settings: dg.ResourceParam[Settings],
+    warehouse: Warehouse,
+    published: dg.ResourceParam[Published],
+    clock: Clock,
 ) -> Iterator[AssetEvent]:
     """Compute every closed window that is due, and those that late readings changed."""
 
@@ -42,6 +48,8 @@ def device_features(
         report = compute_features(warehouse, now, settings)
         with warehouse.read() as connection:
             newest = newest_window_end(connection, now)
+        if newest is not None and report.rows:
+            publish_usual_vibration(warehouse, published.folder, newest)
         up_to_date = newest is not None and now - newest <= settings.features.max_age
         result: dg.MaterializeResult[None] = dg.MaterializeResult(
             metadata={

@@ -1,7 +1,7 @@
 """What is wrong with an installation and how to mend it: what `doctor` prints (SPEC 9)."""
 
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from importlib.metadata import version
@@ -19,11 +19,13 @@ from fridge_assets.stores.files import writable_folder
 from fridge_assets.stores.landing import Landing
 from fridge_assets.stores.operations import Operations
 from fridge_assets.stores.warehouse import Warehouse
+from fridge_assets.streaming.status import StreamState, look, statuses
 
 Verdict = Literal["ok", "note", "broken"]
 
 _LIBRARIES = ("dagster", "duckdb", "scikit-learn", "torch", "pandas", "great-expectations", "mlflow-skinny")
 _LITTLE_SPACE_GIB = 5
+_OF_STREAM: Mapping[StreamState, Verdict] = {"alive": "ok", "off": "note", "silent": "broken"}
 
 
 @dataclass(frozen=True)
@@ -89,6 +91,11 @@ def examine(
         tier = serving_tier(ages, models.deployments.paused(), datetime.now(UTC), settings)
         return Finding("scores", "ok" if tier == "fresh" else "note", f"{tier}")
 
+    def stream() -> Finding:
+        with operations.read() as connection:
+            found = look(statuses(connection), datetime.now(UTC), settings.streaming)
+        return Finding("stream", _OF_STREAM[found.state], found.line)
+
     def slack() -> Finding:
         if not settings.notifications.token.get_secret_value().strip():
             detail = (
@@ -117,7 +124,7 @@ def examine(
         )
 
     installed = ", ".join(f"{name} {version(name)}" for name in _LIBRARIES)
-    checks = (stores, registry, open_warehouse, open_operations, clock, released, freshness, slack, messages)
+    checks = (stores, registry, open_warehouse, open_operations, clock, released, freshness, stream, slack, messages)
     return [Finding("installation", "ok", installed), *(_tried(check) for check in checks)]
 
 

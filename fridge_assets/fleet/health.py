@@ -1,4 +1,4 @@
-"""Whether the automation is alive, told by its pulse: freshness freezes silently when it is not (SPEC 4)."""
+"""Whether automation and stream are alive, told by their pulse: freshness freezes silently without one (SPEC 4)."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -14,11 +14,18 @@ from fridge_assets.notifications.outbox import enqueue, oldest_pending
 from fridge_assets.notifications.watch import changed
 from fridge_assets.settings import HealthSettings, Settings
 from fridge_assets.stores.operations import Operations, insert_missing, pulse, score_ages, watched_states
+from fridge_assets.streaming.status import StreamLook, look, statuses
 
 AUTOMATION = "automation"
 """The daemon, the code that it loads and the operations store: their pulse needs all three."""
 
-_SUBJECT = f"health/{AUTOMATION}"
+STREAM = "stream"
+"""The streaming process, which may not be wanted at all: only one that has vanished is a problem."""
+
+_CAUGHT_UP = {
+    AUTOMATION: "Missed windows are caught up by the next run.",
+    STREAM: "It goes on with the readings that it had not judged.",
+}
 _WHERE_TO_LOOK = (
     "Is dagster-daemon running (`systemctl status fridge-daemon`, `journalctl -u fridge-daemon -n 50`)? "
     "Does the code load (`dagster definitions validate -m fridge_assets.definitions`)?"
@@ -27,14 +34,16 @@ _WHERE_TO_LOOK = (
 
 @dataclass(frozen=True)
 class Health:
-    """How the automation is.
+    """How the automation and the stream are.
 
     Args:
-        green: it is alive.
-        problems: why it is not, with where to look; empty when green.
+        green: all that should be alive is.
+        problems: why not, with where to look; empty when green.
         notes: what deserves a look although it is alive.
-        last_beat: its last pulse; None when there never was one, or nobody can know.
+        last_beat: the automation's last pulse; None when there never was one, or nobody can know.
         looked_at: the moment of the look.
+        dead: the parts that are not alive, one for each problem.
+        stream: how the stream is; None when nobody can know.
     """
 
     green: bool
@@ -42,6 +51,8 @@ class Health:
     notes: tuple[str, ...]
     last_beat: datetime | None
     looked_at: datetime
+    dead: tuple[str, ...]
+    stream: StreamLook | None
 
 
 def beat(connection: Connection, name: str, at: datetime) -> None:
@@ -65,27 +76,31 @@ def silence(last_beat: datetime | None, now: datetime, settings: HealthSettings)
 
 
 def health(operations: Operations, now: datetime, settings: Settings) -> Health:
-    """Look whether the automation is alive; an operations store that cannot be read is a problem, not an error.
+    """Look whether all is alive; an operations store that cannot be read is a problem, not an error.
 
     Args:
-        operations: where the pulse is.
+        operations: where the pulses are.
         now: the actual time.
         settings: how long a silence may be, and how long a message may wait.
     """
     try:
         with operations.read() as connection:
             last_beat = connection.scalar(sa.select(pulse.c.beaten_at).where(pulse.c.name == AUTOMATION))
+            stream = look(statuses(connection), now, settings.streaming)
             notes = [*_waiting_messages(connection, now, settings), *_scores(connection, now, settings)]
         paused = sorted(Deployments(operations).paused())
     except FridgeError as error:
-        return Health(False, (str(error),), (), None, now)
-    problem = silence(last_beat, now, settings.health)
+        return Health(False, (str(error),), (), None, now, (AUTOMATION,), None)
     notes += [f"{family} is paused: `fridge-assets resume {family}`" for family in paused]
-    return Health(not problem, (problem,) if problem else (), tuple(notes), last_beat, now)
+    problems = {AUTOMATION: silence(last_beat, now, settings.health)}
+    if stream.state == "silent":
+        problems[STREAM] = f"The stream is {stream.line}."
+    dead = tuple(part for part, problem in problems.items() if problem)
+    return Health(not dead, tuple(problems[part] for part in dead), tuple(notes), last_beat, now, dead, stream)
 
 
 def tell(operations: Operations, found: Health) -> bool:
-    """Store one message for everyone when health has changed since the last look; returns whether it has.
+    """Store a message for everyone about each part that died or came back since the last look; whether there is any.
 
     Args:
         operations: where messages wait, and what was seen last.
@@ -94,22 +109,30 @@ def tell(operations: Operations, found: Health) -> bool:
     Raises:
         FridgeError: the store cannot be written, so that nobody can be told.
     """
-    now, state = found.looked_at, "green" if found.green else "red"
+    now, problems = found.looked_at, dict(zip(found.dead, found.problems, strict=True))
+    # A stream that was stopped on purpose is neither dead nor alive again.
+    parts = [AUTOMATION] if found.stream is None or found.stream.state == "off" else [AUTOMATION, STREAM]
     with operations.transaction() as connection:
-        seen = changed(connection, _SUBJECT, state, now)
-        if seen is None or (seen.before is None and found.green):
-            return False
-        dead_for = f" after {spoken(now - seen.since)}" if seen.since else ""
-        message = Message(
-            key=f"{_SUBJECT}/{state}/{now.isoformat()}",
-            channel="everyone",
-            kind="recovery" if found.green else "automation",
-            title=f"The automation is alive again{dead_for}" if found.green else "The automation is dead",
-            lines=found.problems or ("Missed windows are caught up by the next run.",),
-            occurred_at=now,
-        )
-        enqueue(connection, [message], now)
-    return True
+        messages = [_changed_pulse(connection, part, problems.get(part, ""), now) for part in parts]
+        news = [message for message in messages if message is not None]
+        enqueue(connection, news, now)
+    return bool(news)
+
+
+def _changed_pulse(connection: Connection, part: str, problem: str, now: datetime) -> Message | None:
+    subject, state = f"health/{part}", "red" if problem else "green"
+    seen = changed(connection, subject, state, now)
+    if seen is None or (seen.before is None and not problem):
+        return None
+    dead_for = f" after {spoken(now - seen.since)}" if seen.since else ""
+    return Message(
+        key=f"{subject}/{state}/{now.isoformat()}",
+        channel="everyone",
+        kind="automation" if problem else "recovery",
+        title=f"The {part} is dead" if problem else f"The {part} is alive again{dead_for}",
+        lines=(problem or _CAUGHT_UP[part],),
+        occurred_at=now,
+    )
 
 
 def _waiting_messages(connection: Connection, now: datetime, settings: Settings) -> list[str]:

@@ -18,6 +18,7 @@ from fridge_assets.stores.frames import query
 from fridge_assets.stores.landing import Landing
 from fridge_assets.stores.operations import Operations
 from fridge_assets.stores.warehouse import Warehouse
+from fridge_assets.streaming.status import look, statuses
 
 
 @dataclass(frozen=True)
@@ -34,6 +35,7 @@ class Overview:
         health: devices by health.
         open_alerts: devices by the worst severity of their open alerts.
         files: landing files by status.
+        stream: how the streaming process is, in one line.
     """
 
     now: datetime
@@ -45,6 +47,7 @@ class Overview:
     health: pd.DataFrame
     open_alerts: pd.DataFrame
     files: pd.DataFrame
+    stream: str
 
     def as_dict(self) -> dict[str, Any]:
         """For programs: frames become lists of records."""
@@ -63,8 +66,8 @@ def fleet_overview(
         warehouse: holds readings, features, scores and status.
         operations: holds alerts.
         landing: the landing folder and its ledger.
-        as_of: ISO 8601 moment to judge ages at; empty for now.
-        settings: staleness tiers.
+        as_of: ISO 8601 moment to judge ages at; empty for now. The stream has no other time than the actual one.
+        settings: staleness tiers, and how long the stream may be silent.
     """
     now = parse_moment(as_of, "--as-of") if as_of else datetime.now(UTC)
     with warehouse.read() as connection:
@@ -78,10 +81,11 @@ def fleet_overview(
         )
     with operations.read() as connection:
         severities = open_alert_summary(connection)["worst_severity"].value_counts()
+        stream = look(statuses(connection), datetime.now(UTC), settings.streaming)
     deployments = Deployments(operations)
     pauses = [deployments.of(family).pause for family in sorted(deployments.paused())]
     paused = {pause.family: f"{pause.reason} ({pause.actor})" for pause in pauses if pause is not None}
-    statuses = [entry.status for entry in landing.ledger().values()]
+    ledger = [entry.status for entry in landing.ledger().values()]
     return Overview(
         now,
         newest_reading,
@@ -91,7 +95,8 @@ def fleet_overview(
         scores,
         health,
         severities.rename_axis("severity").reset_index(name="devices"),
-        pd.Series(statuses, dtype="str").value_counts().rename_axis("status").reset_index(name="files"),
+        pd.Series(ledger, dtype="str").value_counts().rename_axis("status").reset_index(name="files"),
+        stream.line,
     )
 
 

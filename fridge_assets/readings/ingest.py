@@ -9,13 +9,12 @@ from typing import Any
 import duckdb
 import pandas as pd
 
-from fridge_assets.errors import FridgeError
 from fridge_assets.identity import deterministic_id
 from fridge_assets.readings.clean import clean
 from fridge_assets.readings.commit import commit_outcome, gather_outcome, read_known_state
-from fridge_assets.readings.interpretation import Interpretation
-from fridge_assets.readings.source import SourceFile, UnreadableFile, format_of, probe
-from fridge_assets.readings.staging import create_staged, know_devices, stage
+from fridge_assets.readings.landed import interpretation_of, stage_files
+from fridge_assets.readings.source import format_of
+from fridge_assets.readings.staging import know_devices
 from fridge_assets.readings.witnesses import enforce_cleaned
 from fridge_assets.settings import Settings
 from fridge_assets.stores.frames import query
@@ -71,23 +70,6 @@ def ingest(
     for batch in _batches(_pending(landing, settings, now, report), settings.readings.batch_bytes):
         _ingest_batch(batch, landing, warehouse, registry, now, settings, report)
     return report
-
-
-def interpretation_of(file: LandingFile) -> Interpretation:
-    """How ``file`` is to be read: its sidecar, or plainly.
-
-    Raises:
-        FridgeError: the sidecar is damaged, or names what does not exist.
-    """
-    if not file.sidecar.exists():
-        return Interpretation()
-    try:
-        return Interpretation.from_json(file.sidecar.read_text())
-    except (ValueError, TypeError) as error:
-        raise UnreadableFile(
-            f"{file.name} cannot be read: its interpretation {file.sidecar.name} is damaged ({error})",
-            "Deliver it again with `fridge-assets ingest`.",
-        ) from error
 
 
 def _settle_interrupted(landing: Landing, warehouse: Warehouse, now: datetime) -> None:
@@ -167,7 +149,8 @@ def _ingest_batch(
     with warehouse.engine() as engine:
         if registry is not None:
             know_devices(engine, registry)
-        refused = _stage_files(engine, batch.files, settings, report)
+        refused, warnings = stage_files(engine, batch.files, settings.readings)
+        report.warnings += warnings
         landing.record(
             _refused(file, refused[file.name], now) if file.name in refused
             else LedgerEntry(file.name, file.size_bytes, file.modified_at, "loading", now, batch.batch_id)
@@ -193,47 +176,6 @@ def _ingest_batch(
         for file in batch.files
         if file.name not in refused
     )
-
-
-def _stage_files(
-    engine: duckdb.DuckDBPyConnection, files: Sequence[LandingFile], settings: Settings, report: IngestReport
-) -> dict[str, str]:
-    """Stage all readable ``files``; returns the reasons of the others by file name."""
-    create_staged(engine)
-    refused: dict[str, str] = {}
-    groups: dict[object, list[tuple[SourceFile, LandingFile]]] = defaultdict(list)
-    for file in files:
-        try:
-            source = probe(engine, file.path, interpretation_of(file))
-        except FridgeError as error:
-            refused[file.name] = str(error)
-            continue
-        if source.unknown_columns:
-            report.warnings.append(f"{file.name}: columns {', '.join(source.unknown_columns)} are unknown and ignored")
-        # Files of one shape are read together, except where row numbers come from counting.
-        key = (source.columns, source.interpretation.to_json()) if source.format == "parquet" else file.name
-        groups[key].append((source, file))
-    for members in groups.values():
-        refused |= _stage_group(engine, members, settings)
-    return refused
-
-
-def _stage_group(
-    engine: duckdb.DuckDBPyConnection, members: Sequence[tuple[SourceFile, LandingFile]], settings: Settings
-) -> dict[str, str]:
-    source = members[0][0]
-    received_at = max(file.modified_at for _, file in members)
-    try:
-        stage(engine, source, [file.path for _, file in members], received_at, settings.readings)
-    except UnreadableFile as error:
-        if len(members) == 1:
-            return {members[0][1].name: str(error)}
-        # One damaged file must not block the others: find it by reading them one by one.
-        refused: dict[str, str] = {}
-        for member in members:
-            refused |= _stage_group(engine, [member], settings)
-        return refused
-    return {}
 
 
 def _count(engine: duckdb.DuckDBPyConnection, per_file: pd.DataFrame, report: IngestReport) -> None:

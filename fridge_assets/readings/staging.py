@@ -50,6 +50,8 @@ def stage(
     paths: Sequence[Path],
     received_at: datetime,
     settings: ReadingSettings,
+    *,
+    identified: bool = True,
 ) -> None:
     """Append the rows of ``paths`` to ``staged``.
 
@@ -59,13 +61,15 @@ def stage(
         paths: the files to read.
         received_at: when the newest of them arrived; no reading can be much younger than that.
         settings: cleaning rules.
+        identified: derive the identity of events that come without one.
 
     Raises:
         UnreadableFile: a page of a file is damaged; nothing of ``paths`` was staged.
     """
     connection.execute(f"SET TimeZone = '{source.interpretation.timezone}'")
     try:
-        connection.execute(_stage_sql(source, paths, settings, _has_registry(connection)), {"received_at": received_at})
+        statement = _stage_sql(source, paths, settings, _has_registry(connection), identified)
+        connection.execute(statement, {"received_at": received_at})
         if source.format == "csv":
             _stage_rejected_lines(connection)
     except duckdb.OutOfMemoryException:
@@ -80,7 +84,9 @@ def _has_registry(connection: duckdb.DuckDBPyConnection) -> bool:
     return bool(connection.execute("SELECT 1 FROM duckdb_types() WHERE type_name = 'known_device'").fetchall())
 
 
-def _stage_sql(source: SourceFile, paths: Sequence[Path], settings: ReadingSettings, has_registry: bool) -> str:
+def _stage_sql(
+    source: SourceFile, paths: Sequence[Path], settings: ReadingSettings, has_registry: bool, identified: bool
+) -> str:
     typed = ",\n    ".join(_typed_columns(source))
     in_range = ",\n    ".join(
         f"CASE WHEN {s.name} BETWEEN {s.minimum} AND {s.maximum} THEN {s.name} END AS {s.name}_ok"
@@ -93,6 +99,7 @@ def _stage_sql(source: SourceFile, paths: Sequence[Path], settings: ReadingSetti
     )
     values = {s.name: s.name if s.is_boolean else f"{s.name}_ok" for s in SENSORS}
     drift = f"INTERVAL '{int(settings.clock_drift.total_seconds())} seconds'"
+    nameless = "reason IS NULL AND event_id IS NULL" if identified else "false"
     unknown = "TRY_CAST(device_id AS known_device) IS NULL" if has_registry else "false"
     return f"""
 INSERT INTO staged
@@ -129,7 +136,7 @@ judged AS (
   FROM timed
 ),
 identified AS (
-  SELECT *, CASE WHEN reason IS NULL AND event_id IS NULL THEN {event_digest_sql(values)} END AS digest FROM judged
+  SELECT *, CASE WHEN {nameless} THEN {event_digest_sql(values)} END AS digest FROM judged
 )
 SELECT
   source_file, row_number, coalesce(event_id, CASE WHEN digest IS NOT NULL THEN {id_of_digest_sql("digest")} END),

@@ -69,6 +69,11 @@ OPERATIONS_TABLES: Mapping[str, Policy] = {
     "outbox_channels": Policy("", "one row per channel"),
     "score_ages": Policy("", "one row per family, replaced"),
     "pulse": Policy("", "one row per program, replaced"),
+    "stream_positions": Policy("", "one row per part of the stream's source, replaced"),
+    "stream_files": Policy("ledger", "a landing file that is not in it is streamed; entries of files stay"),
+    "stream_onsets": Policy("alerts", "what an alert of the stream was made of goes with it", "onset"),
+    "stream_status": Policy("runs", "one row per streaming process; those that are gone are forgotten with the runs"),
+    "threshold_history": Policy("", "which threshold an alert was raised by has an answer for ever"),
     "alembic_version": Policy("", "the version of the tables themselves"),
 }
 
@@ -79,6 +84,8 @@ FOLDERS: Mapping[str, Policy] = {
     ),
     "warehouse/spill": Policy("leftovers", "what DuckDB swaps out; only a killed program leaves it there"),
     "published": Policy("", "one file per dataset, replaced"),
+    "streaming": Policy("", "the checkpoint of the stream, replaced"),
+    "streaming/dead_letters": Policy("dead_letters", "time enough to mend the sender"),
     "models/artifacts": Policy("models", "a version that may still score needs its files; its entry stays in MLflow"),
     "models/training": Policy("models", "training rows go with the last version that was trained on them"),
     "dagster/history": Policy("runs", "runs and their events; deleted through Dagster"),

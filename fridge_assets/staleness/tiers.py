@@ -56,6 +56,11 @@ def daily_window(settings: StalenessSettings) -> FreshnessWindow:
     return FreshnessWindow(settings.daily_stale, settings.daily_expired)
 
 
+def stream_window(settings: StalenessSettings) -> FreshnessWindow:
+    """Freshness of what the streaming process reports: warns when its pulse is late, fails when it is surely gone."""
+    return FreshnessWindow(settings.stream_late, settings.stream_gone)
+
+
 def expiry_window(settings: StalenessSettings) -> FreshnessWindow:
     """Freshness of what shows scores to people: warns when very stale, fails when they are blanked."""
     return FreshnessWindow(settings.very_stale, settings.expired)

@@ -65,3 +65,16 @@ def is_locked(path: Path) -> bool:
     except FileNotFoundError:
         return False
     return False
+
+
+@contextmanager
+def lock_file(path: Path) -> Iterator[bool]:
+    """Hold the lock of ``path`` for the length of the block; yields whether it was free."""
+    writable_folder(path.parent)
+    with path.open("a") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            yield False
+        else:
+            yield True

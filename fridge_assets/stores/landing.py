@@ -1,8 +1,10 @@
 """The landing folder: raw readings as they were delivered, and the ledger of what became of each file (SPEC 1.2)."""
 
+import os
 import shutil
 import time
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -100,6 +102,18 @@ class Landing:
         folder = writable_folder(self.folder)
         paths = sorted(p for p in folder.iterdir() if p.is_file() and not p.name.startswith((".", "_")))
         return [_look_at(path) for path in paths]
+
+    def new_files(self, known: Container[str]) -> list[LandingFile]:
+        """Delivered files whose names are not ``known``; cheap also where many are."""
+        folder = writable_folder(self.folder)
+        with os.scandir(folder) as entries:
+            names = [e.name for e in entries if not e.name.startswith((".", "_")) and e.name not in known]
+        files = []
+        for name in sorted(names):
+            with suppress(FileNotFoundError):
+                if (folder / name).is_file():
+                    files.append(_look_at(folder / name))
+        return files
 
     def ledger(self) -> dict[str, LedgerEntry]:
         """The ledger by file name."""

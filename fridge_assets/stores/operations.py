@@ -32,6 +32,11 @@ from fridge_assets.stores.operations_tables import (
     outbox_channels,
     pulse,
     score_ages,
+    stream_files,
+    stream_onsets,
+    stream_positions,
+    stream_status,
+    threshold_history,
     watched_states,
 )
 
@@ -47,6 +52,11 @@ __all__ = [
     "outbox_channels",
     "pulse",
     "score_ages",
+    "stream_files",
+    "stream_onsets",
+    "stream_positions",
+    "stream_status",
+    "threshold_history",
     "watched_states",
 ]
 

@@ -187,3 +187,71 @@ pulse = sa.Table(
     sa.Column("beaten_at", UtcTimestamp(), nullable=False),
 )
 """When each long-running part was last alive and able to load the code."""
+
+stream_positions = sa.Table(
+    "stream_positions",
+    metadata,
+    sa.Column("source", sa.Text(), primary_key=True),
+    sa.Column("part", sa.Text(), primary_key=True),
+    sa.Column("position", sa.BigInteger(), nullable=False),
+    sa.Column("recorded_at", UtcTimestamp(), nullable=False),
+)
+"""How far the stream has answered for each part of its source; written together with the alerts."""
+
+stream_files = sa.Table(
+    "stream_files",
+    metadata,
+    sa.Column("file_name", sa.Text(), primary_key=True),
+    sa.Column("number", sa.BigInteger(), nullable=False),
+    sa.Column("modified_at", UtcTimestamp(), nullable=False),
+    sa.Column("consumed_at", UtcTimestamp(), nullable=False),
+    sa.Column("reason", sa.Text(), nullable=False),
+    sa.Index(None, "number"),
+)
+"""Landing files in the order in which the stream took them; ``reason`` says why one was passed over."""
+
+stream_onsets = sa.Table(
+    "stream_onsets",
+    metadata,
+    sa.Column("alert_id", sa.Text(), primary_key=True),
+    sa.Column("device_id", sa.Text(), nullable=False),
+    sa.Column("rule", sa.Text(), nullable=False),
+    sa.Column("onset", UtcTimestamp(), nullable=False),
+    sa.Column("stands", sa.Boolean(), nullable=False),
+    sa.Column("told", sa.Boolean(), nullable=False),
+    sa.Index(None, "device_id", "rule", "onset"),
+    sa.Index(None, "onset"),
+)
+"""What the acute rules have found: whether it still stands, and is told or a repeat that is kept for audit."""
+
+stream_status = sa.Table(
+    "stream_status",
+    metadata,
+    sa.Column("instance", sa.Text(), primary_key=True),
+    sa.Column("source", sa.Text(), nullable=False),
+    sa.Column("started_at", UtcTimestamp(), nullable=False),
+    sa.Column("beaten_at", UtcTimestamp(), nullable=False),
+    sa.Column("stopped_at", UtcTimestamp()),
+    sa.Column("newest_reading_at", UtcTimestamp()),
+    sa.Column("behind", sa.BigInteger(), nullable=False),
+    sa.Column("lag_seconds", sa.Double(), nullable=False),
+    sa.Column("readings", sa.BigInteger(), nullable=False),
+    sa.Column("unusable", sa.BigInteger(), nullable=False),
+    sa.Column("too_late", sa.BigInteger(), nullable=False),
+    sa.Column("alerts", sa.BigInteger(), nullable=False),
+)
+"""Pulse, lag and counts of every streaming process; counts since it started."""
+
+threshold_history = sa.Table(
+    "threshold_history",
+    metadata,
+    sa.Column("device_id", sa.Text(), primary_key=True),
+    sa.Column("rule", sa.Text(), primary_key=True),
+    sa.Column("origin", sa.Text(), primary_key=True),
+    sa.Column("since", UtcTimestamp(), primary_key=True),
+    sa.Column("value", sa.Double()),
+    sa.Column("detail", sa.Text(), nullable=False),
+    sa.Index(None, "since"),
+)
+"""Every change of a device's acute thresholds: by the ``registry`` or learned by a ``model``; a null value takes the
+origin's word back."""

@@ -53,7 +53,8 @@ def frame(rows: Sequence[dict[str, object]]) -> pd.DataFrame:
     if not rows:
         return MODEL_SCORES.empty()
     scores = MODEL_SCORES.to_arrow(pd.DataFrame(rows)).to_pandas()
-    return scores.assign(carried_from=pd.Series(pd.NaT, index=scores.index, dtype="datetime64[us, UTC]"))
+    carried = [row.get("carried_from") for row in rows]
+    return scores.assign(carried_from=pd.Series(carried, index=scores.index, dtype="datetime64[us, UTC]"))
 
 
 class Fleet:
@@ -67,7 +68,7 @@ class Fleet:
             {"device_id": [], "window_end": pd.Series([], dtype="datetime64[us, UTC]"), "flagged": []}
         )
 
-    def run(self, *rows: dict[str, object], now: datetime | None = None) -> GeneratedAlerts:
+    def run(self, *rows: dict[str, object], now: datetime | None = None, source: str = "models") -> GeneratedAlerts:
         """Generate the alerts of the rows' window and apply them."""
         scores = frame(rows)
         hour = (scores["window_end"].max() - EPOCH) / pd.Timedelta(hours=1)
@@ -81,6 +82,7 @@ class Fleet:
             typical=pd.DataFrame({"device_id": ["d1"], LOW_SIDE: [196.0], SUPERHEAT: [8.0]}),
             now=moment,
             settings=self.settings,
+            source=source,
         )
         flags = scores.groupby(["device_id", "window_end"], as_index=False)["anomaly_flag"].any()
         flags = flags.rename(columns={"anomaly_flag": "flagged"})

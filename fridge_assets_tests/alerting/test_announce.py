@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from fridge_assets.alerting.announce import announcements
+from fridge_assets.alerting.announce import announcements, single_message
 from fridge_assets.alerting.generate import GeneratedAlerts
 from fridge_assets.notifications.message import Message
 from fridge_assets.settings import AlertSettings
@@ -38,6 +38,14 @@ def test_a_single_alert_names_device_site_finding_deadline_and_the_next_step() -
     assert "Low-side pressure averaged 141 kPa" in message.lines[0]
     assert message.lines[1].startswith("Act by 2026-06-01 00:34 UTC. `fridge-assets alerts show ")
     assert message.run_id == "run-7"
+
+
+def test_an_alert_is_put_into_the_same_words_whether_it_is_a_row_of_a_frame_or_a_dictionary() -> None:
+    row = Fleet().run(score("d1", 0, 0.97)).new.iloc[0]
+    stored = {name: value.to_pydatetime() if isinstance(value, pd.Timestamp) else value for name, value in row.items()}
+    message = single_message({str(name): value for name, value in stored.items()}, "on_call", "", run_time(0))
+    assert [message] == said(Fleet().run(score("d1", 0, 0.97)), 0)
+    assert message.key == f"alert/{row['alert_id']}/CRITICAL"
 
 
 def test_a_repeat_within_its_span_is_not_told_and_a_rise_is() -> None:

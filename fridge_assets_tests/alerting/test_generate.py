@@ -284,15 +284,6 @@ def test_anomaly_that_returns_within_the_span_opens_its_alert_again_silently(fle
     assert fleet.active["resolved_at"].isna().all()
 
 
-def test_streaming_alert_is_left_to_the_rules_of_streaming(fleet: Fleet) -> None:
-    fleet.run(score("d1", 0, 0.9))
-    fleet.alerts["source"] = "streaming"
-    fleet.run(score("d1", 5, 0.9))
-    fleet.run(score("d1", 6, 0.1))
-    fleet.run(score("d1", 7, 0.1))
-    assert fleet.active["source"].tolist() == ["streaming"]
-
-
 # --- the same window again
 
 

@@ -1,7 +1,7 @@
 """One run of alerting: nobody waits while alerts are made, and nothing that somebody did meanwhile is lost (SPEC 6)."""
 
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -9,11 +9,15 @@ import sqlalchemy as sa
 
 from fridge_assets.alerting import run
 from fridge_assets.alerting.run import raise_alerts
+from fridge_assets.alerting.store import events_of_alerts
 from fridge_assets.errors import FridgeError
 from fridge_assets.settings import Settings
 from fridge_assets.staleness.fallback import judge_by_rules
 from fridge_assets.stores.operations import Operations, device_alerts
 from fridge_assets.stores.warehouse import Warehouse
+from fridge_assets.streaming.engine import Onset
+from fridge_assets.streaming.onsets import alert_of
+from fridge_assets.streaming.rules import OVERLOAD
 from fridge_assets_tests.notifications.given import stored
 from fridge_assets_tests.staleness.given import MINUTE, NOON, WINDOW, registry_of, store_features
 from fridge_assets_tests.staleness.test_fallback import HOUR, LEAKING, Shop
@@ -30,6 +34,12 @@ def shop(warehouse: Warehouse, settings: Settings) -> Shop:
 def person_sets(shop: Shop, status: str) -> None:
     with shop.operations.transaction() as connection:
         connection.execute(sa.update(device_alerts).values(status=status))
+
+
+def the_stream_raises(shop: Shop, device: str, at: datetime) -> None:
+    onset = Onset(device, OVERLOAD.name, at, 47.0, 40.0, 40.0)
+    with shop.operations.transaction() as connection:
+        connection.execute(device_alerts.insert(), [alert_of(onset, "s1", at, None, at, shop.settings)])
 
 
 def meanwhile(patch: pytest.MonkeyPatch, happens: Callable[[int], object]) -> list[int]:
@@ -63,6 +73,34 @@ def test_what_somebody_did_to_an_alert_meanwhile_stays(shop: Shop, monkeypatch: 
     shop.by_models(NOON + 2 * HOUR, {"d1": 0.1})  # the second quiet window would close it
     assert list(shop.alerts(active=False)["status"]) == ["FALSE_POSITIVE"]
     assert len(times) == 2
+
+
+def test_a_storm_of_the_stream_does_not_keep_alerts_from_being_made(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    times = meanwhile(monkeypatch, lambda time: the_stream_raises(shop, f"d{time}", NOON + time * MINUTE))
+    shop.by_models(NOON, {"d1": 0.8})
+    assert len(times) == 1
+    assert list(shop.alerts()["source"]) == ["models", "streaming"]
+
+
+def test_what_the_models_say_of_an_acute_alert_is_stored_with_its_story_and_tells_nobody(shop: Shop) -> None:
+    for device in ("d1", "d2"):
+        the_stream_raises(shop, device, NOON - 20 * MINUTE)
+    shop.by_models(NOON, {"d1": 0.1, "d2": 0.99}, contributor="current_compressor_mean")
+    alerts = shop.alerts(active=False)
+    assert list(zip(alerts["device_id"], alerts["source"], alerts["alert_type"], alerts["status"], strict=True)) == [
+        ("d1", "streaming", "ANOMALY_RESOLVED", "RESOLVED"),
+        ("d2", "streaming", "ANOMALY_SUSTAINED", "OPEN"),
+        ("d2", "models", "ANOMALY_SUSTAINED", "RESOLVED"),
+    ]
+    assert stored(shop.operations) == {}
+    with shop.operations.read() as connection:
+        events = events_of_alerts(connection, alerts["alert_id"])
+    assert len(events) == 3
+    shop.alert(NOW + MINUTE, "d1", "d2")
+    with shop.operations.read() as connection:
+        assert len(events_of_alerts(connection, alerts["alert_id"])) == 3
 
 
 def test_alerts_that_somebody_keeps_changing_are_left_to_the_next_run(

@@ -31,18 +31,20 @@ EDGES: dict[str, set[str]] = {
     "canary_reports": {"canary_scores"},
     "rules_based_fallback": {"device_features", "device_registry"},
     "model_monitoring": {"model_scores", "device_features"},
-    "device_alerts": {"model_scores", "rules_based_fallback", "device_registry"},
+    "streaming_alerts": {"sensor_readings", "device_registry"},
+    "device_alerts": {"model_scores", "rules_based_fallback", "streaming_alerts", "device_registry"},
     "device_status": {"device_alerts"},
     "site_status": {"device_alerts"},
 }
 """Asset → what it is made of."""
 
-EXTERNAL = {"sensor_readings", "device_registry"}
+EXTERNAL = {"sensor_readings", "device_registry", "streaming_alerts"}
 ONE_HOUR, TWO_HOURS, FOUR_HOURS, A_DAY, A_DAY_LATE = (timedelta(hours=hours) for hours in (1, 2, 4, 25, 26))
 FRESHNESS: dict[str, tuple[timedelta, timedelta]] = {
     **dict.fromkeys({"device_features", "model_scores", "device_alerts", *HOURLY_SCORES}, (ONE_HOUR, TWO_HOURS)),
     **dict.fromkeys(SCORES - HOURLY_SCORES, (A_DAY, A_DAY_LATE)),
     **dict.fromkeys(("device_status", "site_status"), (TWO_HOURS, FOUR_HOURS)),
+    "streaming_alerts": (timedelta(minutes=2), timedelta(minutes=5)),
 }
 """Asset → age that warns, age that fails."""
 

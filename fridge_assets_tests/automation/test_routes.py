@@ -26,6 +26,7 @@ from fridge_assets.settings import Settings
         ("publish", "operations"),
         ("fallback", "operations"),
         ("retention", "operations"),
+        ("streaming_alerts", "operations"),
     ],
 )
 def test_each_part_of_the_graph_has_the_people_who_look_after_it(name: str, channel: str) -> None:

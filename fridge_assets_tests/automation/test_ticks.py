@@ -29,7 +29,8 @@ SCHEDULES = {
 """Schedule → its job, and when it is due in UTC."""
 PUBLISHING = {f"publish_after_{outcome}" for outcome in ENDINGS}
 SENSORS = PUBLISHING | {
-    "switch_to_fallback", "monitor_after_publication", "tell_of_runs", "tell_of_freshness", "deliver_messages", "pulse",
+    "switch_to_fallback", "monitor_after_publication", "report_stream", "tell_of_runs", "tell_of_freshness",
+    "deliver_messages", "pulse",
 }  # fmt: skip
 
 

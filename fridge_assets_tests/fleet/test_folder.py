@@ -22,6 +22,7 @@ from fridge_assets.settings import Settings
 from fridge_assets.stores.landing import Landing
 from fridge_assets.stores.operations import Operations, device_alerts
 from fridge_assets.stores.warehouse import Warehouse, replace_all
+from fridge_assets.streaming.status import StreamStatus, beat
 from fridge_assets_tests.conftest import landing_of, settings_of
 from fridge_assets_tests.readings.deliveries import moment, reading, write
 from fridge_assets_tests.staleness.given import MINUTE, store_run
@@ -157,6 +158,7 @@ def test_overview_of_an_empty_folder_has_nothing(empty: Folder) -> None:
     assert (overview.newest_reading, overview.newest_features) == (None, None)
     assert all(frame.empty for frame in (overview.scores, overview.health, overview.open_alerts, overview.files))
     assert overview.as_dict()["scores"] == []
+    assert overview.as_dict()["stream"] == "not running: `fridge-assets stream`"
 
 
 def test_overview_of_a_filled_folder_has_ages_tiers_coverage_health_alerts_and_files(filled: Folder) -> None:
@@ -211,6 +213,21 @@ def test_doctor_shows_refused_files_and_old_scores(filled: Folder, models: Model
     assert findings["warehouse"].detail == "opens; 6 feature rows"
     assert (findings["scores"].verdict, findings["scores"].detail) == ("note", "expired")
     assert findings["clock"].verdict == "ok"
+
+
+def test_overview_and_doctor_tell_how_the_stream_is(tmp_path: Path, models: ModelLifecycle) -> None:
+    folder, now = folder_at(tmp_path), datetime.now(UTC)
+    assert folder.findings(models)["stream"].verdict == "note"
+    for beaten_at, stopped_at, verdict, said in (
+        (now, None, "ok", "alive since"),
+        (now - 2 * MINUTE, None, "broken", "dead, silent for 2 min"),
+        (now, now, "note", "not running, stopped"),
+    ):
+        with folder.operations.transaction() as connection:
+            beat(connection, StreamStatus("fridge/7", "landing", now - 5 * MINUTE, beaten_at, stopped_at))
+        finding = folder.findings(models)["stream"]
+        assert (finding.verdict, finding.detail) == (verdict, folder.overview(moment(0).isoformat()).stream)
+        assert finding.detail.startswith(said)
 
 
 def test_doctor_notes_readings_from_the_future(tmp_path: Path, models: ModelLifecycle) -> None:

@@ -17,6 +17,8 @@ from fridge_assets.notifications.outbox import enqueue
 from fridge_assets.notifications.watch import changed
 from fridge_assets.settings import HealthSettings, Settings
 from fridge_assets.stores.operations import Operations, outbox, score_ages
+from fridge_assets.streaming import status as status_module
+from fridge_assets.streaming.status import StreamLook, StreamStatus
 from fridge_assets_tests.cli.typed import typed
 
 NOW = datetime(2026, 6, 1, 12, tzinfo=UTC)
@@ -26,6 +28,10 @@ MINUTE = timedelta(minutes=1)
 def alive(operations: Operations, at: datetime) -> None:
     with operations.transaction() as connection:
         beat(connection, AUTOMATION, at)
+
+
+def stream_at(at: datetime, stopped_at: datetime | None = None) -> StreamStatus:
+    return StreamStatus("fridge/7", "landing", NOW - 120 * MINUTE, at, stopped_at)
 
 
 def told(operations: Operations) -> list[tuple[str, str, str]]:
@@ -59,8 +65,59 @@ def test_another_pulse_makes_it_green_again(operations: Operations, settings: Se
     alive(operations, NOW - MINUTE)
     alive(operations, NOW)
     assert health(operations, NOW, settings) == Health(
-        True, (), ("nothing has been scored yet: `fridge-assets status`",), NOW, NOW
+        green=True,
+        problems=(),
+        notes=("nothing has been scored yet: `fridge-assets status`",),
+        last_beat=NOW,
+        looked_at=NOW,
+        dead=(),
+        stream=StreamLook("off", "not running: `fridge-assets stream`"),
     )
+
+
+@pytest.mark.parametrize(
+    ("status", "green", "state"),
+    [
+        (stream_at(NOW - timedelta(seconds=60)), True, "alive"),
+        (stream_at(NOW - timedelta(seconds=61)), False, "silent"),
+        (stream_at(NOW - 90 * MINUTE, stopped_at=NOW - 90 * MINUTE), True, "off"),
+    ],
+)
+def test_a_stream_that_vanished_is_red_and_one_that_was_stopped_is_not(
+    operations: Operations, settings: Settings, status: StreamStatus, green: bool, state: str
+) -> None:
+    alive(operations, NOW)
+    with operations.transaction() as connection:
+        status_module.beat(connection, status)
+    found = health(operations, NOW, settings)
+    assert found.stream is not None
+    assert (found.green, found.stream.state, found.dead) == (green, state, () if green else ("stream",))
+    assert [problem.split(",")[0] for problem in found.problems] == ([] if green else ["The stream is dead"])
+
+
+def test_automation_and_stream_are_told_each_for_itself(operations: Operations, settings: Settings) -> None:
+    def look(minutes: float, *beating: str, stopped: bool = False) -> None:
+        at = NOW + minutes * MINUTE
+        if "automation" in beating:
+            alive(operations, at)
+        if "stream" in beating:
+            with operations.transaction() as connection:
+                status_module.beat(connection, stream_at(at, stopped_at=at if stopped else None))
+        tell(operations, health(operations, at, settings))
+
+    look(0, "automation", "stream")
+    look(2, "automation")
+    look(4)
+    look(5, "stream", stopped=True)
+    look(6, "stream")
+    look(8, "automation", "stream", stopped=True)
+    look(60, "automation", "stream", stopped=True)
+    assert [title for _, _, title in told(operations)] == [
+        "The stream is dead",
+        "The automation is dead",
+        "The stream is alive again after 4 min",
+        "The automation is alive again after 4 min",
+    ]
 
 
 def test_an_operations_store_that_cannot_be_read_is_red_and_named(settings: Settings) -> None:
@@ -115,7 +172,20 @@ def test_the_command_tells_delivers_by_itself_and_fails_while_red(settings: Sett
     alive(operations, datetime.now(UTC))
     code, said, _ = typed(settings.root, "health", "--tell", "--json")
     assert (code, json.loads(said)["green"], json.loads(said)["problems"]) == (0, True, [])
+    assert json.loads(said)["stream"]["state"] == "off"
     assert [title for _, _, title in told(operations)][1].startswith("The automation is alive again after ")
+
+
+def test_the_command_fails_and_says_so_when_only_the_stream_is_dead(settings: Settings, operations: Operations) -> None:
+    now = datetime.now(UTC)
+    alive(operations, now)
+    for at, sign in ((now, "✓ alive, last pulse"), (now - 2 * MINUTE, "✗ the stream is dead, the automation alive")):
+        with operations.transaction() as connection:
+            status_module.beat(connection, stream_at(at))
+        code, said, _ = typed(settings.root, "health")
+        assert code == (at != now)
+        assert said.startswith(sign)
+        assert said.count("stream alive since") == (at == now)
 
 
 def test_waiting_ends_when_it_is_green_or_the_time_is_over(settings: Settings, operations: Operations) -> None:

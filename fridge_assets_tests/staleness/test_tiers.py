@@ -5,7 +5,14 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from fridge_assets.settings import StalenessSettings
-from fridge_assets.staleness.tiers import FreshnessWindow, daily_tier_of, expiry_window, serving_window, tier_of
+from fridge_assets.staleness.tiers import (
+    FreshnessWindow,
+    daily_tier_of,
+    expiry_window,
+    serving_window,
+    stream_window,
+    tier_of,
+)
 
 NOW = datetime(2026, 6, 1, 12, tzinfo=UTC)
 TICK = timedelta(microseconds=1)
@@ -58,3 +65,4 @@ def test_freshness_policies_encode_the_same_marks() -> None:
     hours = [timedelta(hours=h) for h in (1, 2, 4)]
     assert serving_window(StalenessSettings()) == FreshnessWindow(hours[0], hours[1])
     assert expiry_window(StalenessSettings()) == FreshnessWindow(hours[1], hours[2])
+    assert stream_window(StalenessSettings()) == FreshnessWindow(timedelta(minutes=2), timedelta(minutes=5))

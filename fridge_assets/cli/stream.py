@@ -1,0 +1,129 @@
+"""`stream`: the acute rules live, beside Dagster and without it; `stream backtest`: over stored history (SPEC 5)."""
+
+import signal
+import threading
+from datetime import timedelta
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from fridge_assets.cli.console import progress, say, say_json, say_table
+from fridge_assets.cli.context import Workplace
+from fridge_assets.moments import parse_moment
+
+if TYPE_CHECKING:
+    from fridge_assets.streaming.backtest import BacktestReport
+    from fridge_assets.streaming.sources.base import Source
+
+app = typer.Typer(help="Acute failures, seen in the readings themselves.")
+
+_MINUTE = timedelta(minutes=1)
+_SHOWN = 20
+
+
+@app.callback(
+    invoke_without_command=True,
+    epilog="Example: fridge-assets stream",
+)
+def stream(
+    context: typer.Context,
+    until_idle: Annotated[
+        bool, typer.Option("--until-idle", help="End when everything that has landed is taken, for trying things out.")
+    ] = False,
+) -> None:
+    """Watch the readings as they come and raise CRITICAL alerts, until interrupted or terminated.
+
+    Reads the landing folder, or the Kafka topic that FRIDGE_KAFKA__BOOTSTRAP_SERVERS leads to. Needs no Dagster, and
+    delivers its messages itself.
+    """
+    if context.invoked_subcommand is not None:
+        return
+    import logging  # noqa: PLC0415
+    import os  # noqa: PLC0415
+    import socket  # noqa: PLC0415
+
+    from fridge_assets.streaming.service import StreamService  # noqa: PLC0415
+
+    place: Workplace = context.obj
+    logging.basicConfig(format="%(asctime)s %(levelname)s %(message)s")
+    logging.getLogger("fridge_assets").setLevel(logging.INFO)
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    instance = f"{socket.gethostname()}/{os.getpid()}"
+    service = StreamService(place.settings, place.operations, _source(place), instance=instance)
+    done = service.run(stop, until_idle=until_idle)
+    say(
+        f"{done.readings:,} readings taken, {done.too_late:,} too late, {done.unusable:,} unusable, "
+        f"{done.alerts:,} onsets of acute failures."
+    )
+    if done.alerts:
+        say(f"Next: {place.command('alerts list --min-severity CRITICAL')}")
+
+
+@app.command(epilog="Example: fridge-assets stream backtest --from 2026-01-01T00:00Z --to 2026-01-02T00:00Z")
+def backtest(
+    context: typer.Context,
+    start: Annotated[str, typer.Option("--from", help="First moment, ISO 8601.")],
+    end: Annotated[str, typer.Option("--to", help="Moment after the last, ISO 8601.")],
+    as_json: Annotated[bool, typer.Option("--json", help="Print as JSON.")] = False,
+) -> None:
+    """What the rules say of the readings that were ingested, with the thresholds of that time; stores nothing."""
+    from fridge_assets.streaming.backtest import backtest as run_backtest  # noqa: PLC0415
+    from fridge_assets.streaming.thresholds import thresholds_in_force  # noqa: PLC0415
+
+    place: Workplace = context.obj
+    first, last = parse_moment(start, "--from"), parse_moment(end, "--to")
+    with place.operations.read() as connection:
+        thresholds = thresholds_in_force(connection)
+    with progress("judging (minutes of readings)", as_json) as bar:
+        report = run_backtest(
+            place.warehouse,
+            thresholds,
+            first,
+            last,
+            place.settings,
+            lambda done, whole: bar.update(bar.task_ids[0], completed=done // _MINUTE, total=whole // _MINUTE),
+        )
+    if as_json:
+        say_json({"readings": report.readings, "too_late": report.too_late, "onsets": _records(report)})
+    else:
+        _print(report)
+
+
+def _source(place: Workplace) -> "Source":
+    if place.settings.kafka.bootstrap_servers:
+        from fridge_assets.streaming.sources.kafka import KafkaSource  # noqa: PLC0415
+
+        return KafkaSource(place.operations, place.settings)
+    from fridge_assets.streaming.sources.landing import LandingSource  # noqa: PLC0415
+
+    return LandingSource(place.landing, place.operations, place.settings)
+
+
+def _records(report: "BacktestReport") -> list[dict[str, object]]:
+    return [{**vars(onset), "told": told} for onset, told in zip(report.onsets, report.told, strict=True)]
+
+
+def _print(report: "BacktestReport") -> None:
+    import pandas as pd  # noqa: PLC0415
+
+    from fridge_assets.streaming.rules import RULES  # noqa: PLC0415
+
+    frame = pd.DataFrame(
+        _records(report), columns=["at", "device_id", "rule", "value", "reference", "threshold", "told"]
+    )
+    by_rule = [
+        {
+            "rule": rule,
+            "alerts": int(frame.loc[frame["rule"] == rule, "told"].sum()),
+            "repeats": int((~frame.loc[frame["rule"] == rule, "told"].astype(bool)).sum()),
+            "devices": frame.loc[frame["rule"] == rule, "device_id"].nunique(),
+        }
+        for rule in RULES
+    ]
+    say_table("Acute rules", pd.DataFrame(by_rule))
+    say(f"{report.readings:,} readings, {report.too_late:,} of them too late for the stream.")
+    told = frame[frame["told"].astype(bool)]
+    if len(told):
+        say_table(f"First alerts of {len(told):,}", told.head(_SHOWN).drop(columns="told"))

@@ -1,0 +1,85 @@
+"""`thresholds`: which thresholds of the acute rules are in force, who set them, and what has changed (SPEC 5)."""
+
+from datetime import UTC, datetime
+from typing import Annotated
+
+import pandas as pd
+import typer
+
+from fridge_assets.cli.console import frame_records, moment, say, say_json, say_table
+from fridge_assets.cli.context import Workplace
+from fridge_assets.errors import FridgeError
+
+app = typer.Typer(no_args_is_help=True, help="Thresholds of the acute rules, device by device.")
+Json = Annotated[bool, typer.Option("--json", help="Print as JSON.")]
+
+_WORDS = {"since": "since", "rule": "rule", "origin": "origin", "value": "threshold", "detail": "said by"}
+
+
+@app.command(epilog="Example: fridge-assets thresholds show device-000042")
+def show(
+    context: typer.Context,
+    device: Annotated[str, typer.Argument(help="Device id.")],
+    as_json: Json = False,
+) -> None:
+    """The thresholds in force for one device, where they come from, and their history."""
+    from fridge_assets.fleet.registry import effective_registry  # noqa: PLC0415
+    from fridge_assets.streaming.thresholds import thresholds_of, words_about  # noqa: PLC0415
+
+    place: Workplace = context.obj
+    with place.operations.read() as connection:
+        words = words_about(connection, device)
+        in_force = thresholds_of(connection, device, datetime.now(UTC))
+    if words.empty and device not in set(effective_registry(place.settings.root, place.warehouse)["device_id"]):
+        raise FridgeError(
+            f"there is no device {device!r}", "Look for its id in the device registry or with `fridge-assets export`."
+        )
+    in_force = in_force.assign(meaning=in_force["rule"].map(_meanings()))
+    if as_json:
+        history = frame_records(words.drop(columns="device_id"))
+        say_json({"device_id": device, "in_force": frame_records(in_force), "history": history})
+        return
+    shown = in_force.rename(columns={"value": "threshold"}).assign(since=_since(in_force))
+    say_table(f"Thresholds in force for {device}", shown)
+    say_table("History, newest first", _readable(words), _WORDS)
+
+
+@app.command("list", epilog="Example: fridge-assets thresholds list --limit 20")
+def list_(
+    context: typer.Context,
+    limit: Annotated[int, typer.Option(min=1, help="At most this many.")] = 50,
+    as_json: Json = False,
+) -> None:
+    """Changes of thresholds, newest first; what was said first of a device counts from the beginning and comes last."""
+    from fridge_assets.streaming.thresholds import newest_words  # noqa: PLC0415
+
+    place: Workplace = context.obj
+    with place.operations.read() as connection:
+        words = newest_words(connection, limit)
+    if as_json:
+        say_json(frame_records(words))
+        return
+    say_table("Changes of thresholds", _readable(words), {"device_id": "device", **_WORDS})
+    if not words.empty:
+        say(f"Next: {place.command('thresholds show DEVICE')}")
+
+
+def _readable(words: pd.DataFrame) -> pd.DataFrame:
+    values = ["taken back" if pd.isna(value) else f"{value:.3g}" for value in words["value"]]
+    return words.assign(since=_since(words), value=values)
+
+
+def _since(frame: pd.DataFrame) -> list[str]:
+    from fridge_assets.streaming.thresholds import BEGINNING  # noqa: PLC0415
+
+    return [moment(since) if since > BEGINNING else "the beginning" for since in frame["since"]]
+
+
+def _meanings() -> dict[str, str]:
+    """Rule → what its threshold is and in which unit."""
+    from fridge_assets.contracts import DEVICE_REGISTRY  # noqa: PLC0415
+    from fridge_assets.streaming.rules import RULES  # noqa: PLC0415
+
+    columns = {column.name: column for column in DEVICE_REGISTRY.columns}
+    told = {name: columns[rule.threshold] for name, rule in RULES.items()}
+    return {name: f"{column.description}, {column.unit}".rstrip(", ") for name, column in told.items()}

@@ -1,0 +1,44 @@
+"""What a batch has put into ``staged``: the readings for the engine, and the unusable ones (SPEC 1.3, 5)."""
+
+from collections.abc import Iterator, Mapping
+
+import duckdb
+import pandas as pd
+
+from fridge_assets.stores.frames import registered
+from fridge_assets.streaming.dead_letters import DeadLetter
+from fridge_assets.streaming.engine import Changes, Engine
+from fridge_assets.streaming.rules import RULES
+from fridge_assets.streaming.sources.base import Batch
+
+_SENSORS = ", ".join(rule.sensor for rule in RULES.values())
+
+
+def take_delivered(engine: Engine, deliveries: Mapping[str, str]) -> Changes:
+    """Let ``engine`` take the usable rows of ``staged``.
+
+    Args:
+        engine: whose connection holds ``staged``.
+        deliveries: ``source_file`` → part of the source, in the order of delivery.
+    """
+    order = pd.DataFrame(
+        [(name, part, number) for number, (name, part) in enumerate(deliveries.items())],
+        columns=["source_file", "part", "delivery"],
+    )
+    with registered(engine.connection, deliveries=order):
+        return engine.take(
+            "SELECT device_id, part, delivery, staged.rowid AS arrival, timestamp_utc, timestamp_ingested, "
+            f"{_SENSORS}, defrost_cycle FROM staged JOIN deliveries USING (source_file) WHERE reason IS NULL"
+        )
+
+
+def unusable(connection: duckdb.DuckDBPyConnection, batch: Batch, most: int) -> tuple[int, Iterator[DeadLetter]]:
+    """How many readings of ``batch`` cannot be used, and up to ``most`` of them with the reason."""
+    count = int(connection.execute("SELECT count(*) FROM staged WHERE reason IS NOT NULL").fetchall()[0][0])
+    rows = connection.execute(
+        "SELECT source_file, row_number, reason, detail, raw FROM staged WHERE reason IS NOT NULL "
+        "ORDER BY source_file, row_number LIMIT ?",
+        [most],
+    ).fetchall()
+    refused = [DeadLetter(name, 0, "DELIVERY_REFUSED", why, "") for name, why in batch.refused.items()]
+    return count + len(refused), iter([*refused, *(DeadLetter(*row) for row in rows)])

@@ -1,0 +1,416 @@
+"""The state of the stream and what one batch of readings does to it: DuckDB in memory, every step one statement.
+
+State, all of it a function of the readings that were accepted, never of how they were cut into batches:
+
+- ``devices``: a number for every device, and the time of its newest reading. A device's *watermark* is that time less
+  the allowed lateness: nothing before it changes any more. Every device has its own, so that one wrong clock, or one
+  site that was offline, cannot make the readings of others late.
+- ``recent``: readings from ``lookback`` before the watermark on, one row per device and moment.
+- ``vibration_history``: sums of vibration in buckets, of the readings that the watermark has passed, as integers, so
+  that they do not depend on the order of addition. The usual vibration of a reading is the mean of the span that ends
+  with the last bucket the watermark must have passed by then; it is known for good when the reading comes.
+- ``open_onsets``: onsets after the watermark, which a late reading may still change.
+
+An onset is told at once. If a late reading shows that it began earlier, or was none, the change is told, too.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import duckdb
+import pandas as pd
+import pyarrow as pa
+
+from fridge_assets.settings import StreamingSettings
+from fridge_assets.stores.frames import registered
+from fridge_assets.streaming.rules import RULES, microseconds, onsets_sql, screen_sql
+
+STATE: Mapping[str, str] = {
+    "devices": "device_no INTEGER, device_id VARCHAR, part VARCHAR, newest BIGINT",
+    "recent": "device_no INTEGER, ts BIGINT, current_compressor DOUBLE, vibration_compressor DOUBLE, "
+    "pressure_low_side DOUBLE, temperature_evaporator DOUBLE, defrost BOOLEAN, vibration_usual DOUBLE",
+    "vibration_history": "device_no INTEGER, bucket BIGINT, total BIGINT, readings BIGINT",
+    "open_onsets": "device_no INTEGER, rule VARCHAR, onset BIGINT",
+}
+"""Tables of the state, which a checkpoint saves."""
+
+_FOREVER = 1 << 62
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_VIBRATION_UNITS = 1_000_000
+"""Parts of a mm/s in which vibration is summed."""
+_TIDY_FACTOR, _TIDY_ROWS = 1.25, 200_000
+"""A table that has grown by this since its last tidying is worth tidying again."""
+
+
+@dataclass(frozen=True, order=True)
+class Onset:
+    """The first reading of a row of readings that meet a rule.
+
+    Args:
+        device_id: the device.
+        rule: name of the rule.
+        at: when it was measured.
+        value: what the sensor read.
+        reference: what the rule held it against.
+        threshold: of the device at that time.
+    """
+
+    device_id: str
+    rule: str
+    at: datetime
+    value: float = field(compare=False)
+    reference: float = field(compare=False)
+    threshold: float = field(compare=False)
+
+
+@dataclass(frozen=True)
+class OnsetKey:
+    """An onset that was told before."""
+
+    device_id: str
+    rule: str
+    at: datetime
+
+
+@dataclass(frozen=True)
+class Changes:
+    """What a batch has shown.
+
+    Args:
+        new: onsets that were not known.
+        withdrawn: onsets that were told and are none, now that late readings are there.
+        readings: readings that were taken in.
+        repeated: readings that were known.
+        too_late: readings that came later than is allowed.
+        newest: time of the newest reading of the batch; None without one.
+    """
+
+    new: Sequence[Onset] = ()
+    withdrawn: Sequence[OnsetKey] = ()
+    readings: int = 0
+    repeated: int = 0
+    too_late: int = 0
+    newest: datetime | None = None
+
+
+class Engine:
+    """The sliding window and the rules over it.
+
+    Args:
+        settings: spans and limits.
+        threads: of DuckDB.
+        memory_limit: of DuckDB; beyond it statements fail, and nothing grows without bound.
+    """
+
+    def __init__(self, settings: StreamingSettings, *, threads: int = 2, memory_limit: str = "4GB") -> None:
+        self.settings = settings
+        self.connection = duckdb.connect(config={"threads": str(threads), "memory_limit": memory_limit})
+        for statement in ("SET TimeZone = 'UTC'", "SET enable_progress_bar = false"):
+            self.connection.execute(statement)
+        for table, columns in STATE.items():
+            self.connection.execute(f"CREATE TABLE {table} ({columns})")
+        self.connection.execute(
+            "CREATE TABLE thresholds (device_no INTEGER, rule VARCHAR, since BIGINT, until BIGINT, value DOUBLE)"
+        )
+        # What can be made of the rest at any time, and is kept because it is asked for often.
+        self.connection.execute("CREATE TABLE usual_vibration (device_no INTEGER, until BIGINT, mean DOUBLE)")
+        self._tidied = {"recent": 0, "vibration_history": 0}
+        self._summarise_thresholds()
+
+    def close(self) -> None:
+        """Release the memory."""
+        self.connection.close()
+
+    @contextmanager
+    def atomically(self) -> Iterator[None]:
+        """What the block does to the state happens whole, or not at all when it raises."""
+        self.connection.begin()
+        try:
+            yield
+        except BaseException:
+            self.connection.rollback()
+            raise
+        self.connection.commit()
+
+    def know_thresholds(self, history: pd.DataFrame) -> None:
+        """Use these thresholds from now on.
+
+        Args:
+            history: ``device_id``, ``rule``, ``since`` and ``until`` (null for open) in microseconds, ``value``; only
+                what differs from the rules' defaults.
+        """
+        with self.atomically(), registered(self.connection, history=history):
+            self._number("SELECT device_id, '' AS part FROM history")
+            self.connection.execute(
+                "CREATE OR REPLACE TABLE thresholds AS SELECT device_no, rule, since, "
+                f"coalesce(until, {_FOREVER}) AS until, value FROM history JOIN devices USING (device_id)"
+            )
+            self._summarise_thresholds()
+
+    def take(self, readings: str) -> Changes:
+        """Take readings in and say what they show.
+
+        Args:
+            readings: SELECT of ``device_id``, ``timestamp_utc``, ``timestamp_ingested``, the four sensors of the rules
+                and ``defrost_cycle``; ``part``, the part of the source that owns the device; ``delivery`` and
+                ``arrival`` (unique), which with ``timestamp_ingested`` between them order the readings as they arrived.
+
+        Returns:
+            What is new; the state has changed with it.
+        """
+        with self.atomically():
+            self._arrive(readings)
+            received, too_late = self._accept()
+            if not received:
+                return Changes(too_late=too_late)
+            repeated = self._merge()
+            self._advance()
+            self._remember()
+            new, withdrawn = self._judge()
+            newest = self._one("SELECT max(clock) FROM accepted")
+        self._tidy()
+        return Changes(new, withdrawn, received, repeated, too_late, moment_of(newest))
+
+    def know_vibration(self, history: pa.Table) -> None:
+        """Start from what the features know of vibration, for devices without a history of their own.
+
+        Args:
+            history: ``device_id``, ``window_start``, ``mean`` in mm/s and ``readings`` of feature windows.
+        """
+        bucket = microseconds(self.settings.vibration_bucket)
+        with self.atomically(), registered(self.connection, history=history):
+            self._number("SELECT device_id, '' AS part FROM history")
+            self.connection.execute(
+                "INSERT INTO vibration_history "
+                f"SELECT device_no, epoch_us(window_start) // {bucket} * {bucket}, "
+                f"round(mean * readings * {_VIBRATION_UNITS})::BIGINT, readings "
+                "FROM history JOIN devices USING (device_id) "
+                "WHERE mean IS NOT NULL AND device_no NOT IN (SELECT device_no FROM vibration_history)"
+            )
+
+    def forget(self, parts: Iterable[str]) -> None:
+        """Forget the devices of parts of the source that now belong to another process."""
+        chosen = list(parts)
+        with self.atomically():
+            for table in ("recent", "vibration_history", "open_onsets"):
+                self.connection.execute(
+                    f"DELETE FROM {table} WHERE device_no IN "
+                    "(SELECT device_no FROM devices WHERE part IN (SELECT unnest(?)))",
+                    [chosen],
+                )
+            self.connection.execute(
+                "UPDATE devices SET newest = NULL, part = '' WHERE part IN (SELECT unnest(?))", [chosen]
+            )
+
+    def rows(self) -> dict[str, int]:
+        """Rows of each table of the state."""
+        return {table: self._one(f"SELECT count(*) FROM {table}") for table in STATE}
+
+    # What one batch does, step by step.
+
+    def _arrive(self, readings: str) -> None:
+        """Number the devices, and note of each reading the newest one of its device before the batch."""
+        # A clock that runs ahead must not make the readings of a right one late: time is at most that of the arrival.
+        self.connection.execute(f"CREATE OR REPLACE TEMP TABLE delivered AS {readings}")
+        self._number("SELECT DISTINCT device_id, part FROM delivered")
+        self.connection.execute("""
+UPDATE devices SET part = d.part FROM (SELECT DISTINCT device_id, part FROM delivered WHERE part <> '') d
+WHERE d.device_id = devices.device_id AND d.part <> devices.part;
+CREATE OR REPLACE TEMP TABLE arrived AS
+SELECT device_no, newest, delivery, arrival, epoch_us(timestamp_utc) AS ts,
+  epoch_us(timestamp_ingested) AS ingested_at, least(ts, ingested_at) AS clock,
+  current_compressor, vibration_compressor, pressure_low_side, temperature_evaporator,
+  coalesce(defrost_cycle, false) AS defrost
+FROM delivered JOIN devices USING (device_id)""")
+
+    def _accept(self) -> tuple[int, int]:
+        """Leave out what is too late: readings that are taken, and readings that are not."""
+        # Only where the readings of a device span more than is allowed does their order within the batch matter.
+        self.connection.execute(f"""
+CREATE OR REPLACE TEMP TABLE too_late AS
+WITH doubtful AS (
+  SELECT device_no FROM arrived GROUP BY device_no
+  HAVING min(ts) < greatest(max(clock), any_value(newest)) - {self._lateness}
+),
+in_order AS (
+  SELECT arrival, ts, greatest(newest, max(clock) OVER (
+    PARTITION BY device_no ORDER BY delivery, ingested_at, arrival
+    ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING
+  )) AS newest_before
+  FROM arrived SEMI JOIN doubtful USING (device_no)
+)
+SELECT arrival FROM in_order WHERE ts < newest_before - {self._lateness};
+CREATE OR REPLACE TEMP TABLE accepted AS SELECT * FROM arrived ANTI JOIN too_late USING (arrival)""")
+        return self._one("SELECT count(*) FROM accepted"), self._one("SELECT count(*) FROM too_late")
+
+    def _merge(self) -> int:
+        """Add the readings to the window, those of one moment as one; returns how many brought nothing new."""
+        self.connection.execute(f"""
+CREATE OR REPLACE TEMP TABLE touched AS
+SELECT device_no, coalesce(any_value(newest), min(ts)) - {self._lateness} AS watermark_before,
+  greatest(max(clock), any_value(newest)) - {self._lateness} AS watermark,
+  greatest(max(clock), any_value(newest)) AS newest
+FROM accepted GROUP BY device_no""")
+        first = self._one("SELECT min(ts) FROM accepted")
+        self.connection.execute(f"""
+CREATE OR REPLACE TEMP TABLE known AS
+SELECT * EXCLUDE (vibration_usual) FROM recent SEMI JOIN accepted USING (device_no, ts) WHERE ts >= {first};
+CREATE OR REPLACE TEMP TABLE moments AS
+SELECT device_no, ts, max(current_compressor) AS current_compressor, max(vibration_compressor) AS vibration_compressor,
+  min(pressure_low_side) AS pressure_low_side, max(temperature_evaporator) AS temperature_evaporator,
+  bool_or(defrost) AS defrost
+FROM (
+  SELECT device_no, ts, current_compressor, vibration_compressor, pressure_low_side, temperature_evaporator, defrost
+  FROM accepted UNION ALL FROM known
+)
+GROUP BY device_no, ts""")
+        known = self._one("SELECT count(*) FROM known")
+        if known:
+            self.connection.execute(
+                "DELETE FROM recent USING known "
+                f"WHERE recent.ts >= {first} AND recent.device_no = known.device_no AND recent.ts = known.ts"
+            )
+        received, kept = (self._one(f"SELECT count(*) FROM {table}") for table in ("accepted", "moments"))
+        return int(received + known - kept)
+
+    def _advance(self) -> None:
+        """Move the watermarks on, and sum up the vibration of every bucket that they have left behind.
+
+        The usual vibration of a reading ends with the last bucket that the watermark must have left behind by then, so
+        that it is known for good.
+        """
+        bucket = self._bucket
+        self.connection.execute(f"""
+UPDATE devices SET newest = touched.newest FROM touched WHERE touched.device_no = devices.device_no;
+CREATE OR REPLACE TEMP TABLE moved AS
+SELECT device_no, watermark_before // {bucket} * {bucket} AS since, watermark // {bucket} * {bucket} AS until
+FROM touched WHERE watermark // {bucket} > watermark_before // {bucket}""")
+        if not self._one("SELECT count(*) FROM moved"):
+            return
+        first = self._one("SELECT min(since) FROM moved")
+        self.connection.execute(f"""
+INSERT INTO vibration_history
+SELECT device_no, r.ts // {bucket} * {bucket} AS bucket,
+  sum(round(r.vibration_compressor * {_VIBRATION_UNITS})::BIGINT)::BIGINT, count(*)
+FROM (
+  SELECT device_no, ts, vibration_compressor FROM recent WHERE ts >= {first}
+  UNION ALL SELECT device_no, ts, vibration_compressor FROM moments
+) r JOIN moved m USING (device_no)
+WHERE r.vibration_compressor IS NOT NULL AND r.ts >= m.since AND r.ts < m.until
+GROUP BY device_no, bucket""")
+
+    def _remember(self) -> None:
+        """Put the readings into the window, beside each the device's usual vibration at that time."""
+        span = microseconds(self.settings.vibration_span)
+        self.connection.execute(f"""
+CREATE OR REPLACE TEMP TABLE timed AS
+SELECT *, (ts - {self._lateness}) // {self._bucket} * {self._bucket} AS until FROM moments;
+CREATE OR REPLACE TEMP TABLE wanted AS
+SELECT DISTINCT device_no, until FROM timed ANTI JOIN usual_vibration USING (device_no, until)""")
+        if self._one("SELECT count(*) FROM wanted"):
+            self.connection.execute(f"""
+INSERT INTO usual_vibration
+SELECT w.device_no, w.until, CASE WHEN count(h.bucket) >= {self.settings.min_vibration_buckets}
+  THEN nullif(sum(h.total), 0)::DOUBLE / sum(h.readings) / {_VIBRATION_UNITS} END
+FROM wanted w LEFT JOIN vibration_history h
+  ON h.device_no = w.device_no AND h.bucket >= w.until - {span} AND h.bucket < w.until
+GROUP BY w.device_no, w.until""")
+        self.connection.execute("""
+INSERT INTO recent BY NAME
+SELECT timed.* EXCLUDE (until), mean AS vibration_usual
+FROM timed LEFT JOIN usual_vibration USING (device_no, until)""")
+
+    def _judge(self) -> tuple[list[Onset], list[OnsetKey]]:
+        """Ask the rules about the devices that have new readings: onsets that are new, and those that are none."""
+        self.connection.execute(f"""
+CREATE OR REPLACE TEMP TABLE suspects AS
+WITH watched AS ({self._watched("touched", self.settings.screened)}),
+named AS ({screen_sql(self.settings)} UNION SELECT device_no FROM open_onsets)
+SELECT touched.* FROM touched SEMI JOIN named USING (device_no)""")
+        if not self._one("SELECT count(*) FROM suspects"):
+            return [], []
+        self.connection.execute(f"""
+CREATE OR REPLACE TEMP TABLE found AS
+WITH watched AS ({self._watched("suspects", self.settings.lookback)})
+SELECT o.*, s.watermark FROM ({onsets_sql(self.settings)}) o JOIN suspects s USING (device_no)
+WHERE o.onset >= s.watermark_before;
+CREATE OR REPLACE TEMP TABLE were_open AS SELECT open_onsets.* FROM open_onsets SEMI JOIN suspects USING (device_no)""")
+        new = self.connection.execute(
+            "SELECT device_id, rule, onset, value, reference, threshold FROM found "
+            "ANTI JOIN were_open USING (device_no, rule, onset) JOIN devices USING (device_no) "
+            "ORDER BY onset, device_id, rule"
+        ).fetchall()
+        withdrawn = self.connection.execute(
+            "SELECT device_id, rule, onset FROM were_open ANTI JOIN found USING (device_no, rule, onset) "
+            "JOIN devices USING (device_no) ORDER BY onset, device_id, rule"
+        ).fetchall()
+        self.connection.execute("""
+DELETE FROM open_onsets WHERE device_no IN (SELECT device_no FROM suspects);
+INSERT INTO open_onsets SELECT device_no, rule, onset FROM found WHERE onset >= watermark""")
+        return (
+            [Onset(device, rule, moment_of(onset), *values) for device, rule, onset, *values in new],
+            [OnsetKey(device, rule, moment_of(onset)) for device, rule, onset in withdrawn],
+        )
+
+    def _watched(self, devices: str, before: timedelta) -> str:
+        """SELECT of the readings of some devices from so long before their watermark on."""
+        first = self._one(f"SELECT coalesce(min(watermark_before), 0) FROM {devices}") - microseconds(before)
+        return (
+            f"SELECT r.* FROM recent r JOIN {devices} d USING (device_no) "
+            f"WHERE r.ts >= {first} AND r.ts >= d.watermark_before - {microseconds(before)}"
+        )
+
+    def _tidy(self) -> None:
+        """Drop what no rule can ask for any more, once it is a fair share of what is kept."""
+        span = microseconds(self.settings.vibration_span) + 2 * self._bucket
+        lookback = max(microseconds(self.settings.lookback), self._bucket)
+        keep = {
+            "recent": f"ts >= newest - {self._lateness + lookback}",
+            "vibration_history": f"bucket >= newest - {self._lateness + span}",
+        }
+        for table, condition in keep.items():
+            rows = self._one(f"SELECT count(*) FROM {table}")
+            if rows > self._tidied[table] * _TIDY_FACTOR + _TIDY_ROWS:
+                with self.atomically():
+                    self.connection.execute(
+                        f"CREATE OR REPLACE TABLE {table} AS SELECT {table}.* FROM {table} "
+                        f"JOIN devices USING (device_no) WHERE newest IS NULL OR {condition}"
+                    )
+                    self.connection.execute(
+                        "DELETE FROM usual_vibration WHERE until < (SELECT max(until) FROM usual_vibration) - "
+                        f"{2 * self._bucket}"
+                    )
+                self._tidied[table] = self._one(f"SELECT count(*) FROM {table}")
+
+    def _summarise_thresholds(self) -> None:
+        least = ", ".join(f"min(value) FILTER (rule = '{rule}') AS {rule}" for rule in RULES)
+        self.connection.execute(
+            f"CREATE OR REPLACE TABLE lowest_thresholds AS SELECT device_no, {least} FROM thresholds GROUP BY device_no"
+        )
+
+    def _number(self, devices: str) -> None:
+        """Give the devices of a SELECT of ``device_id`` and ``part`` their numbers."""
+        self.connection.execute(
+            "INSERT INTO devices SELECT (SELECT count(*) FROM devices) + row_number() OVER (), device_id, part, NULL "
+            f"FROM (SELECT device_id, any_value(part) AS part FROM ({devices}) GROUP BY device_id) "
+            "ANTI JOIN devices USING (device_id)"
+        )
+
+    @property
+    def _lateness(self) -> int:
+        return microseconds(self.settings.allowed_lateness)
+
+    @property
+    def _bucket(self) -> int:
+        return microseconds(self.settings.vibration_bucket)
+
+    def _one(self, query: str) -> Any:
+        return self.connection.execute(query).fetchall()[0][0]
+
+
+def moment_of(microseconds_since_1970: int) -> datetime:
+    """The moment that the engine calls by a number."""
+    return _EPOCH + timedelta(microseconds=microseconds_since_1970)

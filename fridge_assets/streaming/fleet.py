@@ -1,0 +1,61 @@
+"""What the stream knows of the fleet: which devices there are, where they stand, and their thresholds."""
+
+from datetime import datetime
+from pathlib import Path
+
+import duckdb
+import pandas as pd
+
+from fridge_assets.fleet.registry import REGISTRY_FILES, read_registry
+from fridge_assets.readings.staging import know_devices
+from fridge_assets.stores.operations import Operations
+from fridge_assets.streaming.engine import Engine
+from fridge_assets.streaming.thresholds import history_mark, note_registry, thresholds_in_force
+
+
+class FleetKnowledge:
+    """The registry and the thresholds, followed as they change; the state of the stream is not touched.
+
+    Args:
+        root: the data folder with the registry.
+        operations: the store with the history of thresholds.
+    """
+
+    def __init__(self, root: Path, operations: Operations) -> None:
+        self.sites: dict[str, str] = {}
+        self._root = root
+        self._operations = operations
+        self._seen: object = object()
+        self._mark: object = None
+
+    def follow(self, engine: Engine, now: datetime) -> None:
+        """Bring ``engine`` up to date with the registry file and the history of thresholds; cheap when nothing changed.
+
+        Args:
+            engine: what is to use the thresholds.
+            now: when a change that is found now takes effect.
+
+        Raises:
+            FridgeError: the registry cannot be read, or operations; what was known before stays in force.
+        """
+        seen = [(p.name, p.stat().st_mtime_ns, p.stat().st_size) for p in self._files()]
+        if seen != self._seen:
+            registry = read_registry(self._root)
+            note_registry(self._operations, registry, now)
+            _know_again(engine.connection, registry)
+            self.sites = {} if registry is None else dict(zip(registry["device_id"], registry["site_id"], strict=True))
+            self._seen = seen
+        with self._operations.read() as connection:
+            mark = history_mark(connection)
+            if mark != self._mark:
+                engine.know_thresholds(thresholds_in_force(connection))
+                self._mark = mark
+
+    def _files(self) -> list[Path]:
+        return [self._root / name for name in REGISTRY_FILES if (self._root / name).exists()]
+
+
+def _know_again(connection: duckdb.DuckDBPyConnection, registry: pd.DataFrame | None) -> None:
+    connection.execute("DROP TYPE IF EXISTS known_device")
+    if registry is not None:
+        know_devices(connection, registry)

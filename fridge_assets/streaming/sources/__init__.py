@@ -1,0 +1,1 @@
+"""Where the stream's readings come from: the landing folder, or Kafka."""

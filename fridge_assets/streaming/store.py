@@ -1,0 +1,263 @@
+"""What the stream has found, into the operations store: onsets, their alerts and what is said, in one transaction."""
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+import pandas as pd
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from fridge_assets.alerting.events import events_of
+from fridge_assets.alerting.frames import conform
+from fridge_assets.alerting.generate import UNKNOWN_SITE, GeneratedAlerts
+from fridge_assets.alerting.store import apply
+from fridge_assets.contracts import ALERT_EVENTS, DEVICE_ALERTS
+from fridge_assets.contracts.device_alerts import ACTIVE_STATUSES
+from fridge_assets.contracts.device_features import sensors_of
+from fridge_assets.settings import Settings
+from fridge_assets.stores.operations import device_alerts, insert_missing, stream_onsets
+from fridge_assets.streaming.engine import Onset, OnsetKey
+from fridge_assets.streaming.onsets import SOURCE, alert_id_of, alert_of, told
+from fridge_assets.streaming.rules import RULES
+
+_PIECE = 500
+"""Devices or alerts that one query names."""
+
+_WORK = ("status", "escalation_level", "ontology_action_id", "sla_deadline", "sla_breached")
+"""What an alert takes over from the one in whose place it comes."""
+
+TOLD_AGAIN = "told_again"
+"""Beside the columns of an alert that is told a second time: why, as part of the key of its message."""
+
+_Problem = tuple[str, str]
+"""A device and a rule."""
+
+
+@dataclass
+class _Known:
+    """What is stored of one problem: onset → whether it is told, of those that stand; and all that ever were."""
+
+    standing: dict[datetime, bool] = field(default_factory=dict)
+    stored: set[datetime] = field(default_factory=set)
+
+
+def store_changes(
+    connection: Connection,
+    new: Sequence[Onset],
+    withdrawn: Sequence[OnsetKey],
+    sites: Mapping[str, str],
+    now: datetime,
+    settings: Settings,
+) -> list[dict[str, Any]]:
+    """Store what a batch has shown, and decide which onsets are told and which are repeats.
+
+    The outcome depends on the set of onsets that stand alone, not on the order in which they were found.
+
+    Args:
+        connection: of the transaction that also notes how far the source was taken.
+        new: onsets that were found.
+        withdrawn: onsets that late readings have disproved.
+        sites: device → site.
+        now: the actual time.
+        settings: deduplication, deadline, window.
+
+    Returns:
+        The DEVICE_ALERTS rows that people are to be told about, with ``TOLD_AGAIN`` where they were before.
+    """
+    if not new and not withdrawn:
+        return []
+    found: dict[_Problem, list[Onset]] = defaultdict(list)
+    gone: dict[_Problem, set[datetime]] = defaultdict(set)
+    for onset in new:
+        found[onset.device_id, onset.rule].append(onset)
+    for key in withdrawn:
+        gone[key.device_id, key.rule].add(key.at)
+    problems = sorted({*found, *gone})
+    earliest = min([*(o.at for o in new), *(o.at for o in withdrawn)])
+    devices = {device for device, _ in problems}
+    known = _known_onsets(connection, devices, earliest - settings.alerts.dedup)
+    alerts = _alerts_of(connection, devices, earliest - settings.alerts.dedup)
+    outcome = _Outcome(now)
+    for problem in problems:
+        _settle(problem, found[problem], gone[problem], known[problem], alerts, sites, settings, outcome)
+    outcome.write(connection)
+    return outcome.news
+
+
+def _settle(
+    problem: _Problem,
+    found: Sequence[Onset],
+    gone: Collection[datetime],
+    known: _Known,
+    alerts: Mapping[str, dict[str, Any]],
+    sites: Mapping[str, str],
+    settings: Settings,
+    outcome: "_Outcome",
+) -> None:
+    """One problem: which of its onsets stand now, which are told, and what becomes of their alerts."""
+    device, rule = problem
+    first = min([*(o.at for o in found), *gone])
+    standing = (known.standing.keys() - gone) | {o.at for o in found}
+    before = max((at for at, is_told in known.standing.items() if is_told and at < first), default=None)
+    verdicts = told([at for at in standing if at >= first], before, settings.alerts)
+    freed = [
+        alerts[alert_id]
+        for at, was_told in known.standing.items()
+        if was_told and not verdicts.get(at, at < first) and (alert_id := alert_id_of(device, rule, at)) in alerts
+    ]
+    heir = next((row for row in freed if row["status"] in ACTIVE_STATUSES), None)
+    onsets = {o.at: o for o in found}
+    last_told = before
+    for at in sorted(verdicts):
+        last_told = at if verdicts[at] else last_told
+        is_new = at in onsets and at not in known.standing
+        if not is_new and known.standing.get(at) == verdicts[at]:
+            continue
+        alert_id = alert_id_of(device, rule, at)
+        outcome.onsets.append(_row(alert_id, problem, at, stands=True, is_told=verdicts[at]))
+        if is_new and at not in known.stored:
+            row = alert_of(
+                onsets[at],
+                sites.get(device, UNKNOWN_SITE),
+                _first_detected(onsets[at], alerts.values()),
+                None if verdicts[at] else last_told,
+                outcome.now,
+                settings,
+            )
+            if verdicts[at] and heir is not None:
+                row |= {name: heir[name] for name in _WORK}
+            outcome.add(row, announce=verdicts[at] and not freed)
+            if not verdicts[at] and last_told is not None:
+                outcome.reopen(alerts.get(alert_id_of(device, rule, last_told)), at)
+        elif alert_id in alerts:
+            outcome.change(
+                alerts[alert_id],
+                suppressed=not verdicts[at],
+                status="OPEN" if verdicts[at] else "RESOLVED",
+                resolved_at=None if verdicts[at] else outcome.now,
+                alert_type="ANOMALY_DETECTED",
+                note="Late readings have shown it after all" if verdicts[at] else _repeat_note(settings),
+            )
+    for at in sorted(gone):
+        alert_id = alert_id_of(device, rule, at)
+        outcome.onsets.append(_row(alert_id, problem, at, stands=False, is_told=False))
+        if alert_id in alerts:
+            outcome.change(
+                alerts[alert_id],
+                suppressed=True,
+                status="RESOLVED",
+                resolved_at=outcome.now,
+                alert_type="ANOMALY_RESOLVED",
+                note="Withdrawn: readings that came late show that it did not begin then",
+            )
+
+
+def _repeat_note(settings: Settings) -> str:
+    return f"Repeat within {settings.alerts.dedup.total_seconds() / 3600:g} h, kept for audit"
+
+
+class _Outcome:
+    """What is to be written, collected problem by problem."""
+
+    def __init__(self, now: datetime) -> None:
+        self.now = now
+        self.onsets: list[dict[str, Any]] = []
+        self.news: list[dict[str, Any]] = []
+        self._new: list[dict[str, Any]] = []
+        self._changed: list[dict[str, Any]] = []
+
+    def add(self, row: dict[str, Any], *, announce: bool) -> None:
+        note = "Told as CRITICAL" if not row["suppressed"] else "Repeat, kept for audit"
+        self._new.append(row | {"from_status": None, "event_note": note})
+        if announce:
+            self.news.append(row)
+
+    def change(self, row: dict[str, Any], *, note: str, **values: object) -> None:
+        if values["status"] == "RESOLVED" and row["status"] not in ACTIVE_STATUSES:
+            del values["status"], values["resolved_at"]  # what a person closed stays closed by that person
+        self._changed.append(row | values | {"from_status": row["status"], "event_note": note})
+
+    def reopen(self, row: dict[str, Any] | None, at: datetime) -> None:
+        """Where the batch path took the alert for over, the failure is back and people are told again."""
+        if row is None or row["suppressed"] or (row["status"], row["alert_type"]) != ("RESOLVED", "ANOMALY_RESOLVED"):
+            return
+        back = {"status": "OPEN", "alert_type": "ANOMALY_SUSTAINED", "resolved_at": None, "suppressed": False}
+        self.change(row, note=f"The failure is back at {at:%H:%M:%S} UTC", **back)
+        row |= back
+        self.news.append(row | {TOLD_AGAIN: at.isoformat()})
+
+    def write(self, connection: Connection) -> None:
+        insert_missing(connection, stream_onsets, self.onsets)
+        statement = (
+            sa.update(stream_onsets)
+            .where(stream_onsets.c.alert_id == sa.bindparam("key"))
+            .values(stands=sa.bindparam("now_stands"), told=sa.bindparam("now_told"))
+        )
+        updates = [{"key": r["alert_id"], "now_stands": r["stands"], "now_told": r["told"]} for r in self.onsets]
+        if updates:
+            connection.execute(statement, updates)
+        moment = pd.Timestamp(self.now)
+        frames = [pd.DataFrame(rows) for rows in (self._new, self._changed)]
+        events = [events_of(frame, SOURCE, moment) for frame in frames if len(frame)]
+        new, changed = (conform([frame], DEVICE_ALERTS) for frame in frames)
+        apply(connection, GeneratedAlerts(new, changed, conform(events, ALERT_EVENTS)))
+
+
+def _row(alert_id: str, problem: _Problem, onset: datetime, *, stands: bool, is_told: bool) -> dict[str, Any]:
+    device, rule = problem
+    return {
+        "alert_id": alert_id,
+        "device_id": device,
+        "rule": rule,
+        "onset": onset,
+        "stands": stands,
+        "told": is_told,
+    }
+
+
+def _known_onsets(connection: Connection, devices: Collection[str], since: datetime) -> dict[_Problem, _Known]:
+    columns = stream_onsets.c
+    known: dict[_Problem, _Known] = defaultdict(_Known)
+    for piece in _pieces(devices):
+        query = sa.select(stream_onsets).where(columns.device_id.in_(piece), columns.onset > since)
+        for row in connection.execute(query):
+            entry = known[row.device_id, row.rule]
+            entry.stored.add(row.onset)
+            if row.stands:
+                entry.standing[row.onset] = row.told
+    return known
+
+
+def _alerts_of(connection: Connection, devices: Collection[str], since: datetime) -> dict[str, dict[str, Any]]:
+    """The devices' alerts that are active, or of the stream and recent, by id."""
+    columns = device_alerts.c
+    relevant = sa.or_(
+        columns.status.in_(ACTIVE_STATUSES), sa.and_(columns.source == SOURCE, columns.window_end > since)
+    )
+    found: dict[str, dict[str, Any]] = {}
+    for piece in _pieces(devices):
+        query = sa.select(device_alerts).where(columns.device_id.in_(piece), relevant).with_for_update()
+        found |= {row["alert_id"]: dict(row) for row in connection.execute(query).mappings()}
+    return found
+
+
+def _first_detected(onset: Onset, alerts: Iterable[Mapping[str, Any]]) -> datetime:
+    """When an anomaly of the same sensor was first seen, by whatever path, if it is not over yet; else the onset."""
+    sensor = RULES[onset.rule].sensor
+    earlier: list[datetime] = [
+        alert["first_detected_at"]
+        for alert in alerts
+        if alert["device_id"] == onset.device_id
+        and alert["status"] in ACTIVE_STATUSES
+        and alert["top_contributors"]
+        and sensor in sensors_of(alert["top_contributors"][0])
+    ]
+    return min([onset.at, *earlier])
+
+
+def _pieces(values: Collection[str]) -> Iterable[list[str]]:
+    ordered = sorted(values)
+    return (ordered[first : first + _PIECE] for first in range(0, len(ordered), _PIECE))

@@ -1,0 +1,83 @@
+"""Readings of a few devices as rows, and engines that take them."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+import pyarrow as pa
+
+from fridge_assets.settings import StreamingSettings
+from fridge_assets.stores.frames import registered
+from fridge_assets.streaming.engine import Changes, Engine
+
+START = datetime(2026, 3, 1, tzinfo=UTC)
+MINUTE = timedelta(minutes=1)
+
+
+@dataclass(frozen=True)
+class Row:
+    """A reading of the sensors that the acute rules look at; the values are those of a healthy device."""
+
+    at: datetime
+    device_id: str = "d1"
+    current_compressor: float | None = 12.0
+    vibration_compressor: float | None = 3.0
+    pressure_low_side: float | None = 200.0
+    temperature_evaporator: float | None = -20.0
+    defrost_cycle: bool | None = False
+    arrived: datetime | None = None
+
+    @property
+    def ingested(self) -> datetime:
+        """When it arrived; at once unless told otherwise."""
+        return self.arrived or self.at
+
+
+_UTC = pa.timestamp("us", tz="UTC")
+_COLUMNS = ("current_compressor", "vibration_compressor", "pressure_low_side", "temperature_evaporator")
+
+
+def table_of(rows: Sequence[Row], part: str = "") -> pa.Table:
+    """``rows`` as :meth:`Engine.take` wants them, in their order of delivery."""
+    return pa.table(
+        {
+            "device_id": pa.array([r.device_id for r in rows], pa.string()),
+            "part": pa.array([part] * len(rows), pa.string()),
+            "delivery": pa.array(range(len(rows)), pa.int64()),
+            "arrival": pa.array(range(len(rows)), pa.int64()),
+            "timestamp_utc": pa.array([r.at for r in rows], _UTC),
+            "timestamp_ingested": pa.array([r.ingested for r in rows], _UTC),
+            **{name: pa.array([getattr(r, name) for r in rows], pa.float64()) for name in _COLUMNS},
+            "defrost_cycle": pa.array([r.defrost_cycle for r in rows], pa.bool_()),
+        }
+    )
+
+
+def take(engine: Engine, rows: Sequence[Row], part: str = "") -> Changes:
+    """Let ``engine`` take ``rows`` as one batch."""
+    with registered(engine.connection, given=table_of(rows, part)):
+        return engine.take("SELECT * FROM given")
+
+
+def onsets(
+    batches: Iterable[Sequence[Row]], settings: StreamingSettings | None = None
+) -> set[tuple[str, str, datetime]]:
+    """Device, rule and time of every onset that stands after ``batches``."""
+    engine = Engine(settings or StreamingSettings(), threads=1)
+    standing: set[tuple[str, str, datetime]] = set()
+    try:
+        for batch in batches:
+            changes = take(engine, batch)
+            gone = {(o.device_id, o.rule, o.at) for o in changes.withdrawn}
+            assert gone <= standing, "only what was told can be withdrawn"
+            new = {(o.device_id, o.rule, o.at) for o in changes.new}
+            assert not new & (standing - gone), "nothing is told twice"
+            standing = (standing - gone) | new
+    finally:
+        engine.close()
+    return standing
+
+
+def minutes(count: int, start: datetime = START) -> list[datetime]:
+    """``count`` moments a minute apart."""
+    return [start + n * MINUTE for n in range(count)]
