@@ -327,7 +327,7 @@ class StreamingSettings(Group):
     pressure_span: timedelta = Field(timedelta(minutes=5), description="the fall of pressure happens within this span")
     rise_span: timedelta = Field(timedelta(minutes=3), description="the evaporator warms for at least this long")
     defrost_recovery: timedelta = Field(
-        timedelta(minutes=15), description="a defrost and this long after it count neither as loss of cooling nor of pressure"
+        timedelta(minutes=15), description="a defrost and this long after it count as no loss"
     )
     vibration_span: timedelta = Field(timedelta(hours=24), description="span of a device's usual vibration")
     vibration_bucket: timedelta = Field(
@@ -384,9 +384,9 @@ class LearnedThresholdSettings(Group):
         "compressors, and not below three quarters of it, so that a peak of a small one is no emergency yet",
     )
     vibration_ratio: tuple[float, float] = Field(
-        (3.0, 5.0),
+        (3.0, 4.0),
         description="lowest and highest ratio of a vibration spike: never more sensitive than the default, because "
-        "single readings scatter more than the means it is learned from; a fivefold rise always counts",
+        "single readings scatter more than the means it is learned from; a rise of more than fourfold always counts",
     )
     pressure_drop: tuple[float, float] = Field(
         (0.30, 0.45),

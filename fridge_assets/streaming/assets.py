@@ -22,7 +22,7 @@ ACUTE_THRESHOLDS = "acute_thresholds"
 
 streaming_alerts = dg.AssetSpec(
     "streaming_alerts",
-    deps=[sensor_readings, device_registry],
+    deps=[sensor_readings, device_registry, ACUTE_THRESHOLDS],
     group_name="streaming",
     kinds={"duckdb"},
     owners=["team:operations"],

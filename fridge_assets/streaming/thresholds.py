@@ -19,9 +19,10 @@ from fridge_assets.streaming.precedence import DEFAULT, DEFAULTS, MODEL, REGISTR
 from fridge_assets.streaming.rules import RULES
 
 BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)
-"""Since when a first word counts, so that a backtest of older readings uses it, too."""
+"""Since when the first registry counts, so that a backtest of older readings uses it, too."""
 
 _KEY = ["device_id", "rule"]
+_TYPES = {"device_id": "str", "rule": "str", "value": "float64"}
 _ROWS_PER_INSERT = 20_000
 _WORD = threshold_history.c
 # Read as the database gives it: a moment at a time, UtcTimestamp would take most of the time.
@@ -34,16 +35,17 @@ def note_registry(operations: Operations, registry: pd.DataFrame | None, now: da
     Args:
         operations: the store with the history.
         registry: DEVICE_REGISTRY rows; None when there is no file, and so nobody has said anything.
-        now: since when a change counts; a first word counts from the beginning.
+        now: since when a change counts; the first registry that there is counts from the beginning.
 
     Returns:
         Words that were written.
     """
-    said = pd.DataFrame({"device_id": [], "rule": [], "value": []})
+    said = pd.DataFrame({"device_id": [], "rule": [], "value": []}).astype(_TYPES)
     if registry is not None:
         names = {rule.threshold: name for name, rule in RULES.items()}
         said = registry.rename(columns=names).melt("device_id", list(RULES), "rule", "value")
-    return _note(operations, REGISTRY, said, now, "device registry", "no longer in the device registry")
+    details = ("device registry", "no longer in the device registry")
+    return _note(operations, REGISTRY, said, now, BEGINNING, details)
 
 
 def note_learned(operations: Operations, learned: pd.DataFrame, version: str, now: datetime) -> int:
@@ -53,12 +55,12 @@ def note_learned(operations: Operations, learned: pd.DataFrame, version: str, no
         operations: the store with the history.
         learned: ``device_id``, ``rule``, ``value``; everything that the model knows.
         version: of the model.
-        now: since when a change counts; a first word counts from the beginning.
+        now: since when a change counts.
 
     Returns:
         Words that were written.
     """
-    return _note(operations, MODEL, learned, now, version, f"no longer learned by {version}")
+    return _note(operations, MODEL, learned, now, now, (version, f"no longer learned by {version}"))
 
 
 def history_mark(connection: Connection) -> tuple[int, datetime | None]:
@@ -111,22 +113,28 @@ def newest_words(connection: Connection, limit: int) -> pd.DataFrame:
     return _words(connection, query.order_by(*order).limit(limit))
 
 
-def _note(operations: Operations, origin: str, said: pd.DataFrame, now: datetime, detail: str, taken_back: str) -> int:
+def _note(
+    operations: Operations, origin: str, said: pd.DataFrame, now: datetime, at_first: datetime, details: tuple[str, str]
+) -> int:
+    """Append what ``origin`` says anew, ``at_first`` being since when its very first words count."""
+    detail, taken_back = details
     departing = said.loc[said["value"] != said["rule"].map(DEFAULTS), [*_KEY, "value"]]
     with operations.transaction() as connection:
         # Word by word only when something is new: 400,000 of them take seconds to read.
-        if changed(connection, f"thresholds/{origin}", _digest(departing), now) is None:
+        transition = changed(connection, f"thresholds/{origin}", _digest(departing), now)
+        if transition is None:
             return 0
+        since = at_first if transition.before is None else now
         rows = [
             {
                 "device_id": device_id,
                 "rule": rule,
                 "origin": origin,
-                "since": BEGINNING if first else now,
+                "since": since,
                 "value": value,
                 "detail": taken_back if value is None else detail,
             }
-            for device_id, rule, value, first in _news(departing, _last_words(connection, origin, now))
+            for device_id, rule, value in _news(departing, _last_words(connection, origin, now))
         ]
         for start in range(0, len(rows), _ROWS_PER_INSERT):
             insert_missing(connection, threshold_history, rows[start : start + _ROWS_PER_INSERT])
@@ -152,14 +160,13 @@ def _last_words(connection: Connection, origin: str, now: datetime) -> pd.DataFr
     return _frame(connection, query.where(_WORD.origin == origin, _WORD.since <= now, ~overtaken))
 
 
-def _news(said: pd.DataFrame, known: pd.DataFrame) -> Iterator[tuple[str, str, float | None, bool]]:
-    """What is not said as it is ``known``: device, rule, value (None: taken back), whether it is the first word."""
-    both = said.merge(known, on=_KEY, how="outer", suffixes=("", "_known"), indicator="found")
+def _news(said: pd.DataFrame, known: pd.DataFrame) -> Iterator[tuple[str, str, float | None]]:
+    """What is not said as it is ``known``: device, rule, value (None: taken back)."""
+    both = said.merge(known, on=_KEY, how="outer", suffixes=("", "_known"))
     same = (both["value"] == both["value_known"]) | (both["value"].isna() & both["value_known"].isna())
     news = both[~same]
     values = (None if math.isnan(value) else value for value in news["value"].tolist())
-    first = (news["found"] == "left_only").tolist()
-    return zip(news["device_id"].tolist(), news["rule"].tolist(), values, first, strict=True)
+    return zip(news["device_id"].tolist(), news["rule"].tolist(), values, strict=True)
 
 
 def _words(connection: Connection, query: sa.Select[Any]) -> pd.DataFrame:

@@ -31,7 +31,8 @@ EDGES: dict[str, set[str]] = {
     "canary_reports": {"canary_scores"},
     "rules_based_fallback": {"device_features", "device_registry"},
     "model_monitoring": {"model_scores", "device_features"},
-    "streaming_alerts": {"sensor_readings", "device_registry"},
+    "acute_thresholds": {"statistical_baseline_model", "device_registry"},
+    "streaming_alerts": {"sensor_readings", "device_registry", "acute_thresholds"},
     "device_alerts": {"model_scores", "rules_based_fallback", "streaming_alerts", "device_registry"},
     "device_status": {"device_alerts"},
     "site_status": {"device_alerts"},
@@ -82,7 +83,7 @@ def test_every_stored_dataset_carries_the_check_of_its_contract(graph: dg.Defini
     checked = {
         key.asset_key.to_user_string() for key in graph.resolve_asset_graph().asset_check_keys if key.name == "contract"
     }
-    assert checked == EDGES.keys() - EXTERNAL - MODELS - {"model_scores"}
+    assert checked == EDGES.keys() - EXTERNAL - MODELS - {"model_scores", "acute_thresholds"}
 
 
 def test_freshness_policies_encode_the_staleness_tiers(specs: dict[str, dg.AssetSpec]) -> None:

@@ -24,6 +24,7 @@ SCHEDULES = {
     "train_weekly_schedule": ("train_weekly", "20 4 * * 1"),
     "train_monthly_schedule": ("train_monthly", "20 5 1 * *"),
     "canary_schedule": ("canary", "10 * * * *"),
+    "learn_thresholds_schedule": ("learn_thresholds", "30 4 * * *"),
     "retention_schedule": ("retention", "20 2 * * *"),
 }
 """Schedule → its job, and when it is due in UTC."""

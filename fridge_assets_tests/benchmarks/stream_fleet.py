@@ -72,9 +72,7 @@ def publish_day_of_vibration(settings: Settings, fleet: Fleet) -> Path:
     return path
 
 
-def by_second_of_arrival(
-    arrivals: Arrivals, start: datetime, speed: int, seconds: int
-) -> Iterator[pa.Table]:
+def by_second_of_arrival(arrivals: Arrivals, start: datetime, speed: int, seconds: int) -> Iterator[pa.Table]:
     """What arrives within each of ``seconds`` when event time runs ``speed`` times as fast, in order of arrival.
 
     Args:

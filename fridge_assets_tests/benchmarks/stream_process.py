@@ -1,6 +1,5 @@
 """`fridge-assets stream` as a process of its own: started, watched and ended."""
 
-import os
 import signal
 import subprocess
 import sys
@@ -14,7 +13,7 @@ import sqlalchemy as sa
 
 from fridge_assets.automation.environment import process_environment
 from fridge_assets.settings import Settings
-from fridge_assets.stores.operations import Operations, stream_files, stream_status
+from fridge_assets.stores.operations import Operations, stream_files
 from fridge_assets.streaming.status import StreamStatus, statuses
 
 CHECKPOINT_SECONDS = 30

@@ -139,8 +139,9 @@ def report(replayed: Replay, devices: int) -> tuple[dict[str, Any], list[str]]:
     CONSOLE.print(table)
     CONSOLE.print(
         f"{replayed.rate:,.0f} readings/s (target: at least {LEAST_RATE:,.0f}), {replayed.onsets} onsets, "
-        f"{replayed.too_late:,} readings too late. Memory {gib(replayed.filled)} until the window was full, then "
-        f"{gib(replayed.after)}, {replayed.growth:.2f} times (target: under {MOST_GROWTH:g}), {psutil.cpu_count()} cores."
+        f"{replayed.too_late:,} readings too late. Memory {gib(replayed.filled)} until the window was full, "
+        f"then {gib(replayed.after)}, {replayed.growth:.2f} times (target: under {MOST_GROWTH:g}). "
+        f"{psutil.cpu_count()} cores."
     )
     results = {
         "devices": devices,

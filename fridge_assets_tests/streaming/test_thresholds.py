@@ -102,10 +102,12 @@ def test_the_registry_counts_before_the_model_and_the_model_before_the_default(o
     note_registry(operations, registry_of({}), NOON + 4 * HOUR)
     note_learned(operations, learned_of({}), "1.2.0", NOON + 5 * HOUR)
     hours = [overload_of(operations, NOON + number * HOUR) for number in range(6)]
-    assert hours == [36.0, 36.0, 37.0, 37.0, 32.0, 40.0]
+    assert hours == [31.0, 36.0, 37.0, 37.0, 32.0, 40.0]
 
 
-def test_a_change_counts_from_its_very_moment_and_a_first_word_for_older_readings_too(operations: Operations) -> None:
+def test_a_change_counts_from_its_very_moment_and_the_first_registry_for_older_readings_too(
+    operations: Operations,
+) -> None:
     key = ("d1", OVERLOAD.name)
     note_registry(operations, registry_of({key: 36.0}), NOON)
     note_registry(operations, registry_of({key: 37.0}), NOON + HOUR)
@@ -133,7 +135,7 @@ def test_nothing_is_written_when_nothing_is_new(operations: Operations) -> None:
     assert note_learned(operations, learned_of(said), "1.0.0", NOON) == 2
     with operations.read() as connection:
         mark = history_mark(connection)
-    assert mark == (4, BEGINNING)
+    assert mark == (4, NOON)
     assert note_registry(operations, registry_of(said).iloc[::-1], NOON + HOUR) == 0
     assert note_learned(operations, learned_of(said).iloc[::-1], "1.1.0", NOON + HOUR) == 0
     with statements() as sent:
@@ -141,7 +143,7 @@ def test_nothing_is_written_when_nothing_is_new(operations: Operations) -> None:
     assert not any("threshold_history" in statement for statement in sent), "the history is read for nothing"
     assert note_registry(operations, registry_of(said | {("d2", COOLING_LOSS.name): 3.0}), NOON + HOUR) == 1
     with operations.read() as connection:
-        assert history_mark(connection) == (5, BEGINNING)
+        assert history_mark(connection) == (5, NOON + HOUR)
 
 
 def test_a_clock_that_was_ahead_does_not_hide_what_is_said_later(operations: Operations) -> None:
@@ -161,11 +163,11 @@ def naive(steps: list[tuple[str, Thresholds]], key: tuple[str, str], moment: int
     """What counts between the step number ``moment`` and the next, word for word as the rules say."""
     for origin in ("registry", "model"):
         own = [(number, said.get(key)) for number, (who, said) in enumerate(steps) if who == origin]
-        first = next((number for number, value in own if value is not None), None)
-        if first is not None:
-            value = [value for number, value in own if number <= max(moment, first)][-1]
-            if value is not None:
-                return value
+        # The first registry counts for all the time before it, too.
+        since = min((number for number, _ in own), default=0) if origin == "registry" else moment
+        value = next((value for number, value in reversed(own) if number <= max(moment, since)), None)
+        if value is not None:
+            return value
     return DEFAULTS[key[1]]
 
 
@@ -255,7 +257,7 @@ def test_show_says_what_is_in_force_who_said_it_and_since_when(told: Operations,
     assert {row["meaning"] for row in shown["in_force"]} >= {"compressor overload, A", "acute pressure loss, fraction"}
     assert [(row["rule"], row["value"], row["since"], row["detail"]) for row in shown["history"]] == [
         (PRESSURE_LOSS.name, 0.42, later, "1.1.0"),
-        (PRESSURE_LOSS.name, 0.35, beginning, "1.0.0"),
+        (PRESSURE_LOSS.name, 0.35, NOON.isoformat(), "1.0.0"),
         (OVERLOAD.name, 36.0, beginning, "device registry"),
     ]
 

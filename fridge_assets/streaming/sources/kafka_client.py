@@ -32,6 +32,7 @@ _ONE_LOOK: Mapping[str, str | int | bool] = {
 }
 """For reading one message of a partition."""
 _PAUSE = 0.1
+_DRAINED = 1000
 
 Numbers = Callable[[Sequence[int]], None]
 
@@ -219,7 +220,11 @@ class KafkaTopic:
 
     def close(self) -> None:
         """Leave the group."""
+        # close() alone waits for ever when partitions were just assigned and no consume() has taken them up yet.
         self._closing = True
+        self._consumer.unsubscribe()
+        while self._consumer.consume(_DRAINED, 0):
+            pass
         self._consumer.close()
 
     def _partitions(self, offsets: Mapping[int, int]) -> "list[TopicPartition]":

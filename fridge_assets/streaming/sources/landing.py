@@ -139,6 +139,7 @@ class LandingSource:
         old = [f for f in files if f.modified_at < newest - self._settings.streaming.warm_up]
         self._batch = [_Numbered(file, self._number(), _BEFORE_THE_STREAM) for file in old]
         refused = {n.file.name: n.reason for n in self._batch}
+        self._taken.update(refused)
         with self._operations.transaction() as connection:
             self.record(connection, Batch({}, False, {}, refused), newest)
         if old:
