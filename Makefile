@@ -4,7 +4,7 @@ BIN := .venv/bin
 DATA ?= data/demo
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test ui lint format docs scenario-staleness bench bench-hourly bench-quality bench-canary bench-models
+.PHONY: help demo test ui lint format docs scenario-staleness scenario-stream-kills bench bench-hourly bench-quality bench-canary bench-models bench-stream
 
 help: ## what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 22
@@ -29,6 +29,11 @@ test: .venv/installed ## all tests
 scenario-staleness: .venv/installed ## scores grow old under a real daemon, an hour lasting 80 s; prints what happened when
 	$(BIN)/python -m fridge_assets_tests.scenarios.staleness
 
+SEED ?= 1
+KILLS ?= 1000
+scenario-stream-kills: .venv/installed ## the stream is killed KILLS times and loses nothing; SEED=… plays a round again
+	$(BIN)/python -m fridge_assets_tests.scenarios.stream_kills --seed $(SEED) --kills $(KILLS)
+
 lint: .venv/installed ## style, types and layers
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -42,7 +47,7 @@ format: .venv/installed ## put the code in shape
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-bench: bench-hourly bench-quality bench-canary bench-models ## every benchmark
+bench: bench-hourly bench-quality bench-canary bench-models bench-stream ## every benchmark
 
 bench-hourly: .venv/installed ## one hourly cycle of 100,000 devices, beside pandas
 	$(BIN)/python -m fridge_assets_tests.benchmarks.hourly
@@ -55,3 +60,10 @@ bench-canary: .venv/installed ## what the canary says of equal and of bad candid
 
 bench-models: .venv/installed ## the four models: a daily cycle of 100,000 devices, faults found and named, healthy fleet
 	$(BIN)/python -m fridge_assets_tests.benchmarks.models
+
+.venv/installed-bench: .venv/installed
+	$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[bench]'
+	touch $@
+
+bench-stream: .venv/installed-bench ## the stream: readings a second, seconds to an alert, beside Bytewax
+	$(BIN)/python -m fridge_assets_tests.benchmarks.stream

@@ -324,10 +324,13 @@ class StreamingSettings(Group):
         timedelta(seconds=150),
         description="no rule looks across a longer silence of a sensor: one lost reading is bridged, two are not",
     )
-    pressure_span: timedelta = Field(timedelta(minutes=5), description="the fall of pressure happens within this span")
+    pressure_span: timedelta = Field(
+        timedelta(minutes=5),
+        description="the fall of pressure happens within this span; it is not looked for so soon after a defrost",
+    )
     rise_span: timedelta = Field(timedelta(minutes=3), description="the evaporator warms for at least this long")
     defrost_recovery: timedelta = Field(
-        timedelta(minutes=15), description="a defrost and this long after it count as no loss"
+        timedelta(minutes=15), description="a defrost and this long after it do not count as cooling loss"
     )
     vibration_span: timedelta = Field(timedelta(hours=24), description="span of a device's usual vibration")
     vibration_bucket: timedelta = Field(

@@ -9,6 +9,7 @@ import typer
 
 from fridge_assets.cli.console import progress, say, say_json, say_table
 from fridge_assets.cli.context import Workplace
+from fridge_assets.errors import FridgeError
 from fridge_assets.moments import parse_moment
 
 if TYPE_CHECKING:
@@ -38,13 +39,15 @@ def stream(
     """
     if context.invoked_subcommand is not None:
         return
+    place: Workplace = context.obj
+    if until_idle and place.settings.kafka.bootstrap_servers:
+        raise FridgeError("--until-idle is for the landing folder; a topic never ends", "Leave it out.")
     import logging  # noqa: PLC0415
     import os  # noqa: PLC0415
     import socket  # noqa: PLC0415
 
     from fridge_assets.streaming.service import StreamService  # noqa: PLC0415
 
-    place: Workplace = context.obj
     logging.basicConfig(format="%(asctime)s %(levelname)s %(message)s")
     logging.getLogger("fridge_assets").setLevel(logging.INFO)
     stop = threading.Event()

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 
 from fridge_assets.retention.report import Sweep, Swept
 from fridge_assets.stores.files import is_locked
-from fridge_assets.stores.operations import ingest_ledger
+from fridge_assets.stores.operations import ingest_ledger, stream_files
 from fridge_assets.stores.reading_files import forget_files
 
 BATCH = 500
@@ -71,6 +71,22 @@ def sweep_ledger(sweep: Sweep, swept: Swept) -> None:
             forget_files(connection, names)
         with sweep.operations.transaction() as connection:
             forgotten = sa.delete(ingest_ledger).where(columns.file_name.in_(names), columns.recorded_at < cutoff)
+            swept.rows += connection.execute(forgotten).rowcount
+
+
+def sweep_stream_ledger(sweep: Sweep, swept: Swept) -> None:
+    """The same for the ledger of the stream."""
+    columns, cutoff = stream_files.c, sweep.data_now - swept.kept_for
+    there = {file.name for file in sweep.landing.files()}
+    with sweep.operations.read() as connection:
+        old = connection.scalars(sa.select(columns.file_name).where(columns.consumed_at < cutoff)).all()
+    gone = [name for name in old if name not in there]
+    if sweep.dry:
+        swept.rows = len(gone)
+        return
+    for first in range(0, len(gone), BATCH):
+        with sweep.operations.transaction() as connection:
+            forgotten = sa.delete(stream_files).where(columns.file_name.in_(gone[first : first + BATCH]))
             swept.rows += connection.execute(forgotten).rowcount
 
 

@@ -71,8 +71,8 @@ OPERATIONS_TABLES: Mapping[str, Policy] = {
     "pulse": Policy("", "one row per program, replaced"),
     "stream_positions": Policy("", "one row per part of the stream's source, replaced"),
     "stream_files": Policy("ledger", "a landing file that is not in it is streamed; entries of files stay"),
-    "stream_onsets": Policy("alerts", "what an alert of the stream was made of goes with it", "onset"),
-    "stream_status": Policy("runs", "one row per streaming process; those that are gone are forgotten with the runs"),
+    "stream_onsets": Policy("alerts", "what an alert of the stream was made of goes with it"),
+    "stream_status": Policy("runs", "one row per streaming process; those that are gone are forgotten"),
     "threshold_history": Policy("", "which threshold an alert was raised by has an answer for ever"),
     "alembic_version": Policy("", "the version of the tables themselves"),
 }

@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from fridge_assets.contracts.device_alerts import ACTIVE_STATUSES
 from fridge_assets.retention.policies import WAREHOUSE_TABLES
 from fridge_assets.retention.report import Sweep, Swept
-from fridge_assets.stores.operations import alert_events, device_alerts, outbox
+from fridge_assets.stores.operations import alert_events, device_alerts, outbox, stream_onsets, stream_status
 
 PIECE = timedelta(days=1)
 """Span of a warehouse table that one transaction removes; the nightly sweep finds about that much."""
@@ -80,6 +80,27 @@ def sweep_messages(sweep: Sweep, swept: Swept) -> None:
         swept.rows += len(ids)
         if len(ids) < ROWS:
             return
+
+
+def sweep_onsets(sweep: Sweep, swept: Swept) -> None:
+    """Remove onsets of the stream whose alerts are gone."""
+    gone = stream_onsets.c.alert_id.not_in(sa.select(device_alerts.c.alert_id))
+    old = sa.and_(stream_onsets.c.onset < sweep.data_now - swept.kept_for, gone)
+    _sweep_at_once(sweep, swept, stream_onsets, old)
+
+
+def sweep_streams(sweep: Sweep, swept: Swept) -> None:
+    """Remove what is known of streaming processes that are long gone."""
+    _sweep_at_once(sweep, swept, stream_status, stream_status.c.beaten_at < sweep.now - swept.kept_for)
+
+
+def _sweep_at_once(sweep: Sweep, swept: Swept, table: sa.Table, old: sa.ColumnElement[bool]) -> None:
+    """For tables with few rows a day."""
+    if sweep.dry:
+        swept.rows = _count(sweep, table, old)
+        return
+    with sweep.operations.transaction() as connection:
+        swept.rows = connection.execute(sa.delete(table).where(old)).rowcount
 
 
 def _count(sweep: Sweep, table: sa.Table, condition: sa.ColumnElement[bool]) -> int:

@@ -46,6 +46,8 @@ class Checkpoint:
 
     def load(self, engine: Engine, source: str) -> Positions | None:
         """Put the saved state into the empty ``engine``; None when there is none that fits."""
+        for leftover in self._path.parent.glob(f".{self._path.name}.*"):  # of a process that was killed while saving
+            leftover.unlink()
         if not self._path.exists():
             return None
         try:

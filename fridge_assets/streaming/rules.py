@@ -4,8 +4,9 @@ All times are whole microseconds since 1970. A rule is *met* by a reading; an *o
 readings that meet it. Only readings that are there count: no rule looks across a silence of its sensor that is longer
 than ``max_gap``. So the onsets are a function of the set of readings alone, whatever their order of arrival.
 
-A defrost warms the evaporator, and the compressor that starts after it pulls the pressure down: neither is looked at
-while a device defrosts, nor shortly after.
+A defrost warms the evaporator, and the compressor that starts at its end pulls the pressure down within minutes. So the
+evaporator is not looked at while a device defrosts and ``defrost_recovery`` after it, nor its pressure for
+``pressure_span`` after it; within a defrost a fall of pressure counts from the second low reading on.
 """
 
 from collections.abc import Mapping
@@ -129,10 +130,12 @@ def onsets_sql(settings: StreamingSettings) -> str:
     ON t.device_no = r.device_no AND t.rule = '{rule.name}' AND r.ts >= t.since AND r.ts < t.until
   WHERE r.{rule.sensor} IS NOT NULL AND {condition}"""
 
+    settled = f"coalesce(since_defrost > {recovery}, true)"
+    no_pull_down = f"(r.defrost OR coalesce(since_defrost > {pressure}, true))"
     in_time = "PARTITION BY device_no ORDER BY ts"
     return f"""
 WITH seen AS (
-  SELECT *, coalesce(ts - max(CASE WHEN defrost THEN ts END) OVER ({in_time}) > {recovery}, true) AS settled
+  SELECT *, ts - max(CASE WHEN defrost THEN ts END) OVER ({in_time}) AS since_defrost
   FROM watched
 ),
 overload AS (
@@ -146,10 +149,11 @@ vibration AS (
   FROM ({readings_of(VIBRATION)})
 ),
 pressure_steps AS (
-  SELECT *, coalesce(ts - lag(ts) OVER ({in_time}) > {gap}, false) AS after_gap FROM ({readings_of(PRESSURE_LOSS, "r.settled")})
+  SELECT *, coalesce(ts - lag(ts) OVER ({in_time}) > {gap} OR defrost <> lag(defrost) OVER ({in_time}), false) AS anew
+  FROM ({readings_of(PRESSURE_LOSS, no_pull_down)})
 ),
 pressure_pieces AS (
-  SELECT *, count(*) FILTER (after_gap) OVER ({in_time}) AS piece FROM pressure_steps
+  SELECT *, count(*) FILTER (anew) OVER ({in_time}) AS piece FROM pressure_steps
 ),
 pressure_before AS (
   SELECT *, max(pressure_low_side) OVER (
@@ -157,14 +161,17 @@ pressure_before AS (
   ) AS highest
   FROM pressure_pieces
 ),
+pressure_lows AS (
+  SELECT *, pressure_low_side < (1 - threshold) * highest AS low FROM pressure_before
+),
 pressure_loss AS (
   SELECT device_no, '{PRESSURE_LOSS.name}' AS rule, ts, pressure_low_side AS value, highest AS reference, threshold,
-    pressure_low_side < (1 - threshold) * highest AS met
-  FROM pressure_before
+    low AND (NOT defrost OR coalesce(lag(low) OVER (PARTITION BY device_no, piece ORDER BY ts), false)) AS met
+  FROM pressure_lows
 ),
 warming_steps AS (
   SELECT *, coalesce(
-    settled AND lag(settled) OVER ({in_time}) AND ts - lag(ts) OVER ({in_time}) <= {gap}
+    {settled} AND lag({settled}) OVER ({in_time}) AND ts - lag(ts) OVER ({in_time}) <= {gap}
       AND (temperature_evaporator - lag(temperature_evaporator) OVER ({in_time})) * 60000000.0
         > threshold * (ts - lag(ts) OVER ({in_time})),
     false) AS warming

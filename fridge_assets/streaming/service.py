@@ -97,7 +97,7 @@ class StreamService:
             self._resume()
             try:
                 while not stop.is_set():
-                    self._look_after(stop)
+                    self._look_after()
                     batch = self._poll()
                     if batch is not None:
                         self._answer(batch, stop)
@@ -145,7 +145,7 @@ class StreamService:
                         f"the last batch was not stored: {self._problems['store']}",
                         "Nothing is lost: it is read again at the next start.",
                     )
-                self._look_after(stop)
+                self._look_after(save=False)  # the state is ahead of what is stored
             self._count(changes)
         self._positions |= batch.positions
         self.metrics.batch_seconds.observe(time.perf_counter() - began)
@@ -180,7 +180,7 @@ class StreamService:
         newest = max((t for t in (changes.newest, self._status.newest_reading_at) if t), default=None)
         self._status.newest_reading_at = newest
 
-    def _look_after(self, stop: threading.Event) -> None:
+    def _look_after(self, *, save: bool = True) -> None:
         """What is to be done every now and then, whatever comes in."""
         streaming = self._settings.streaming
         self._alive_at = time.monotonic()
@@ -190,7 +190,7 @@ class StreamService:
         if self._is_due("beat"):
             self._attempt("pulse", self._beat)
             self._due["beat"] = self._in(streaming.heartbeat_every)
-        if self._is_due("save") and not stop.is_set():
+        if save and self._is_due("save"):
             self._attempt("checkpoint", self._save)
             self._due["save"] = self._in(streaming.checkpoint_every)
 

@@ -65,7 +65,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--seed", type=int, default=SEED, help=f"of the simulated fleets (default {SEED})")
     parser.add_argument("--part", choices=("live", "peer"), help="only this part")
-    parser.add_argument("--devices", type=int, help="of the fleet, to try things out; targets are for the default")
+    parser.add_argument("--devices", type=int, help="of the fleet, 1,000 or more; targets are for the default")
     parser.add_argument("--seconds", type=int, default=stream_latency.SECONDS, help="of each live speed")
     given = parser.parse_args(arguments)
     parts: dict[str, Callable[[Path], dict[str, Outcome]]] = {

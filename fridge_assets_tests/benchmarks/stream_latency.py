@@ -143,7 +143,7 @@ def plant(
     current[chosen] = _AMPERES
     column = readings.schema.get_field_index("current_compressor")
     changed = readings.set_column(column, readings.schema.field(column), pa.array(current, from_pandas=True))
-    moments = readings["timestamp_device"].take(chosen).to_pylist()
+    moments = readings["timestamp_device"].take(pa.array(chosen, pa.int64())).to_pylist()
     return changed, [
         alert_id_of(device_ids[row], OVERLOAD.name, moment) for row, moment in zip(chosen, moments, strict=True)
     ]
@@ -189,7 +189,7 @@ def misses(paces: Iterable[Pace]) -> list[str]:
 def report(paces: Sequence[Pace], devices: int) -> tuple[dict[str, Any], list[str]]:
     """Print the table; the results, and the targets that were missed."""
     table = Table(title=f"From a reading to the stored alert: {devices:,} devices, a file a second")
-    for heading in ("event time", "readings/s", "alerts", "missing", "p50", "p99", "longest", "longest to write"):
+    for heading in ("speed", "readings/s", "alerts", "missing", "p50", "p99", "longest", "to write"):
         table.add_column(heading, justify="right")
     for pace in paces:
         seconds = (*(pace.quantile(share) for share in (0.5, 0.99, 1.0)), pace.write_seconds)

@@ -53,7 +53,8 @@ class DeviceRules:
     """
 
     __slots__ = (
-        "_began", "_buckets", "_defrost", "_met", "_pressures", "_spans", "_temperature", "_until", "_usual",
+        "_began", "_buckets", "_defrost", "_defrosting", "_low", "_met", "_pressures", "_spans", "_temperature",
+        "_until", "_usual",
     )  # fmt: skip
 
     def __init__(self, spans: Spans) -> None:
@@ -63,6 +64,7 @@ class DeviceRules:
         self._until = 0
         self._usual: float | None = None
         self._pressures: deque[tuple[int, float]] = deque()  # falling: the highest of the span is the first
+        self._low = self._defrosting = False  # of the last of the pressures
         self._temperature: tuple[int, float, bool] | None = None
         self._began: int | None = None
         self._defrost: int | None = None
@@ -73,15 +75,14 @@ class DeviceRules:
         found: list[Found] = []
         if defrost:
             self._defrost = at
-        settled = self._defrost is None or at - self._defrost > self._spans.recovery
         if current is not None:
             self._note(OVERLOAD.name, at, current > OVERLOAD_LIMIT, found)
         if vibration is not None:
             self._note(VIBRATION.name, at, self._is_shaken(at, vibration), found)
-        if pressure is not None and settled:
-            self._note(PRESSURE_LOSS.name, at, self._has_sunk(at, pressure), found)
+        if pressure is not None and (defrost or self._no_defrost(at, self._spans.pressure)):
+            self._note(PRESSURE_LOSS.name, at, self._has_sunk(at, pressure, bool(defrost)), found)
         if temperature is not None:
-            self._note(COOLING_LOSS.name, at, self._has_warmed(at, temperature, settled), found)
+            self._note(COOLING_LOSS.name, at, self._has_warmed(at, temperature), found)
         return found
 
     def _note(self, rule: str, at: int, met: bool, found: list[Found]) -> None:
@@ -113,23 +114,32 @@ class DeviceRules:
             sums[1] += 1
         return self._usual is not None and vibration > VIBRATION_LIMIT * self._usual
 
-    def _has_sunk(self, at: int, pressure: float) -> bool:
-        """Whether it is lower by a share than the highest within the span, without a gap between."""
+    def _no_defrost(self, at: int, span: int) -> bool:
+        """Whether there was none within ``span`` up to now."""
+        return self._defrost is None or at - self._defrost > span
+
+    def _has_sunk(self, at: int, pressure: float, defrost: bool) -> bool:
+        """Whether it is lower by a share than the highest within the span; in a defrost, whether two in a row are."""
         pressures, spans = self._pressures, self._spans
         # The last one is always there: with it the gap is measured.
-        if pressures and at - pressures[-1][0] > spans.gap:
+        if pressures and (at - pressures[-1][0] > spans.gap or defrost != self._defrosting):
             pressures.clear()
+            self._low = False
+        self._defrosting = defrost
         while pressures and at - pressures[0][0] > spans.pressure:
             pressures.popleft()
-        sunk = bool(pressures) and pressure < PRESSURE_SHARE * pressures[0][1]
+        low = bool(pressures) and pressure < PRESSURE_SHARE * pressures[0][1]
         while pressures and pressures[-1][1] <= pressure:
             pressures.pop()
         pressures.append((at, pressure))
-        return sunk
+        confirmed = self._low or not defrost
+        self._low = low
+        return low and confirmed
 
-    def _has_warmed(self, at: int, temperature: float, settled: bool) -> bool:
+    def _has_warmed(self, at: int, temperature: float) -> bool:
         """Whether it has risen fast for the whole span, and no defrost explains it."""
         spans = self._spans
+        settled = self._no_defrost(at, spans.recovery)
         before = self._temperature
         self._temperature = (at, temperature, settled)
         if before is None:

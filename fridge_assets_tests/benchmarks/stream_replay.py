@@ -10,7 +10,7 @@ of the registry and of a day of vibration, is printed apart.
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 import psutil
 from rich.table import Table
@@ -26,8 +26,13 @@ AFTER_MINUTES = 30
 LEAST_RATE = 200_000.0
 MOST_GROWTH = 1.15
 
-Sample = tuple[datetime, int]
-"""A moment and the bytes that a process held at it."""
+
+class Sample(NamedTuple):
+    """What a process held at a moment, in bytes, and had computed by then, in seconds of one core."""
+
+    at: datetime
+    size: int
+    cpu: float
 
 
 @dataclass(frozen=True)
@@ -41,6 +46,7 @@ class Replay:
         start_seconds: until the service was there, which is Python's start.
         ready_seconds: from there to the first batch.
         seconds: from the first batch to the last.
+        cpu_seconds: that it computed in this time, on all cores together; does not depend on who else computes.
         filled: the most bytes it held from the first batch until the window was full.
         after: the most bytes it held from then on.
     """
@@ -51,6 +57,7 @@ class Replay:
     start_seconds: float
     ready_seconds: float
     seconds: float
+    cpu_seconds: float
     filled: int
     after: int
 
@@ -84,7 +91,7 @@ def replay(settings: Settings, filled_files: int) -> Replay:
             nonlocal first_batch
             if process.poll() is not None:
                 return True
-            samples.append((now(), watched.memory_info().rss))
+            samples.append(Sample(now(), watched.memory_info().rss, sum(watched.cpu_times()[:2])))
             # The first pulse is told right before the first batch.
             if first_batch is None and (status := status_of(operations, began)) is not None:
                 first_batch = status.beaten_at
@@ -96,6 +103,7 @@ def replay(settings: Settings, filled_files: int) -> Replay:
     assert first_batch is not None
     assert stored, log_of(settings).read_text()
     filled, after = peaks(samples, first_batch, stored[min(filled_files, len(stored)) - 1])
+    computed = [sample.cpu for sample in samples if first_batch <= sample.at <= stored[-1]]
     return Replay(
         readings=status.readings,
         too_late=status.too_late,
@@ -103,6 +111,7 @@ def replay(settings: Settings, filled_files: int) -> Replay:
         start_seconds=(status.started_at - began).total_seconds(),
         ready_seconds=(first_batch - status.started_at).total_seconds(),
         seconds=(stored[-1] - first_batch).total_seconds(),
+        cpu_seconds=computed[-1] - computed[0],
         filled=filled,
         after=after,
     )
@@ -110,9 +119,9 @@ def replay(settings: Settings, filled_files: int) -> Replay:
 
 def peaks(samples: Sequence[Sample], first_batch: datetime, filled_at: datetime) -> tuple[int, int]:
     """The most bytes held from the first batch until the window was full, and from then on."""
-    before = [size for at, size in samples if first_batch <= at <= filled_at]
-    after = [size for at, size in samples if at > filled_at]
-    return max(before), max(after)
+    before = [sample.size for sample in samples if first_batch <= sample.at <= filled_at]
+    after = [sample.size for sample in samples if sample.at > filled_at]
+    return max(before), max(after, default=0)
 
 
 def misses(replayed: Replay) -> list[str]:
@@ -136,6 +145,7 @@ def report(replayed: Replay, devices: int) -> tuple[dict[str, Any], list[str]]:
     table.add_row("Python's start", f"{replayed.start_seconds:.1f}")
     table.add_row("registry and a day of vibration", f"{replayed.ready_seconds:.1f}", end_section=True)
     table.add_row("first batch to last", f"{replayed.seconds:.1f}")
+    table.add_row("computed meanwhile, all cores", f"{replayed.cpu_seconds:.1f}")
     CONSOLE.print(table)
     CONSOLE.print(
         f"{replayed.rate:,.0f} readings/s (target: at least {LEAST_RATE:,.0f}), {replayed.onsets} onsets, "
@@ -151,6 +161,7 @@ def report(replayed: Replay, devices: int) -> tuple[dict[str, Any], list[str]]:
         "start_seconds": round(replayed.start_seconds, 1),
         "ready_seconds": round(replayed.ready_seconds, 1),
         "seconds": round(replayed.seconds, 1),
+        "cpu_seconds": round(replayed.cpu_seconds, 1),
         "readings_per_second": round(replayed.rate),
         "filled_bytes": replayed.filled,
         "after_bytes": replayed.after,

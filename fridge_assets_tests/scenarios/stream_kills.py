@@ -2,10 +2,11 @@
 
 ``python -m fridge_assets_tests.scenarios.stream_kills [--seed N] [--kills N]``
 
-A small fleet with many acute failures, late and repeated readings lies in the landing folder, a file a minute. A process
-streams it and is killed with SIGKILL at a statement of SQLite or DuckDB, or a file operation, that the seed has drawn;
-then another one goes on, until one ends by itself. The same seed is killed at the same points. Every round has a folder,
-sizes of batches and points of its own; exit code 1 when a round ends with other alerts, and the seed that replays it.
+A small fleet with many acute failures, late and repeated readings lies in the landing folder, a file a minute. A
+process streams it and is killed with SIGKILL at a statement of SQLite, a step of the engine or a file operation that
+the seed has drawn; then another one goes on, until one ends by itself. The same seed is killed at the same points.
+Every round has a folder, a size of batches and points of its own. Exit code 1 when a round ends with other alerts; it
+prints how to play that round again.
 """
 
 import argparse
@@ -28,7 +29,6 @@ from unittest import mock
 import sqlalchemy as sa
 from rich.console import Console
 
-import fridge_assets.stores.files
 from fridge_assets.contracts.expectations import batch_definition
 from fridge_assets.settings import ReadingSettings, Settings, StreamingSettings
 from fridge_assets.simulation import Fleet, simulate_registry
@@ -36,6 +36,7 @@ from fridge_assets.simulation.arrival import Arrivals
 from fridge_assets.simulation.delivery import Delivery
 from fridge_assets.simulation.faults import FaultShare
 from fridge_assets.simulation.landing_files import landing_file, write_readings, write_registry
+from fridge_assets.stores import files
 from fridge_assets.stores.landing import Landing
 from fridge_assets.stores.operations import Operations, device_alerts, outbox, stream_files, stream_onsets
 from fridge_assets.streaming import checkpoint, engine
@@ -165,7 +166,7 @@ def dying_after(points: int) -> Iterator[None]:
         mock.patch.multiple(engine.Engine, **{step: with_points(getattr(engine.Engine, step)) for step in steps}),
         mock.patch.object(checkpoint.Checkpoint, "save", with_points(checkpoint.Checkpoint.save)),
         mock.patch.object(Path, "replace", with_points(Path.replace)),
-        mock.patch.object(fridge_assets.stores.files, "writable_folder", with_points(fridge_assets.stores.files.writable_folder)),
+        mock.patch.object(files, "writable_folder", with_points(files.writable_folder)),
     ):
         yield
 

@@ -58,20 +58,31 @@ def _vibration(series: Sequence[Row], settings: StreamingSettings) -> _Met:
 
 
 def _pressure(series: Sequence[Row], settings: StreamingSettings) -> _Met:
-    present = [r for r in series if r.pressure_low_side is not None and _settled(r, series, settings)]
-    met = []
+    span = settings.pressure_span
+    present = [
+        r for r in series if r.pressure_low_side is not None and (r.defrost_cycle or _no_defrost(r, series, span))
+    ]
+    met: _Met = []
+    low: dict[datetime, bool] = {}
     for position, row in enumerate(present):
         is_met = False
         later = row
         for earlier in reversed(present[:position]):
-            if later.at - earlier.at > settings.max_gap or row.at - earlier.at > settings.pressure_span:
+            if not _same_piece(earlier, later, settings) or row.at - earlier.at > span:
                 break
             assert row.pressure_low_side is not None
             assert earlier.pressure_low_side is not None
             is_met = is_met or row.pressure_low_side < (1 - 0.30) * earlier.pressure_low_side
             later = earlier
-        met.append((row.at, is_met))
+        low[row.at] = is_met
+        before = present[position - 1] if position else None
+        confirmed = before is not None and _same_piece(before, row, settings) and low[before.at]
+        met.append((row.at, is_met and (confirmed or not row.defrost_cycle)))
     return met
+
+
+def _same_piece(earlier: Row, later: Row, settings: StreamingSettings) -> bool:
+    return later.at - earlier.at <= settings.max_gap and bool(later.defrost_cycle) == bool(earlier.defrost_cycle)
 
 
 def _cooling(series: Sequence[Row], settings: StreamingSettings) -> _Met:
@@ -87,8 +98,8 @@ def _cooling(series: Sequence[Row], settings: StreamingSettings) -> _Met:
             risen = row.temperature_evaporator - before.temperature_evaporator
             warming = (
                 length <= settings.max_gap
-                and _settled(row, series, settings)
-                and _settled(before, series, settings)
+                and _no_defrost(row, series, settings.defrost_recovery)
+                and _no_defrost(before, series, settings.defrost_recovery)
                 and risen * 60_000_000 > 2.0 * (length // timedelta(microseconds=1))
             )
             began = began or before if warming else None
@@ -96,8 +107,6 @@ def _cooling(series: Sequence[Row], settings: StreamingSettings) -> _Met:
     return met
 
 
-def _settled(row: Row, series: Sequence[Row], settings: StreamingSettings) -> bool:
-    """Whether the last defrost is over for long enough."""
-    return not any(
-        other.defrost_cycle and timedelta(0) <= row.at - other.at <= settings.defrost_recovery for other in series
-    )
+def _no_defrost(row: Row, series: Sequence[Row], span: timedelta) -> bool:
+    """Whether there was none within ``span`` up to ``row``."""
+    return not any(other.defrost_cycle and timedelta(0) <= row.at - other.at <= span for other in series)

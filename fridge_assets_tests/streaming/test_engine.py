@@ -99,6 +99,12 @@ def test_a_fall_of_pressure(pressures: list[float | None], expected: int | None)
     assert found(rows) == ([] if expected is None else [("acute_pressure_loss", expected)])
 
 
+def test_a_loss_of_pressure_within_a_defrost_counts_from_the_second_low_reading_on() -> None:
+    rows = [replace(row, defrost_cycle=True) for row in healthy(20)]
+    assert found(with_values(rows, 5, "pressure_low_side", [100.0])) == []
+    assert found(with_values(rows, 5, "pressure_low_side", [100.0, 100.0])) == [("acute_pressure_loss", 6)]
+
+
 def test_the_pull_down_after_a_defrost_is_no_loss_of_pressure() -> None:
     rows = with_values(healthy(60), 10, "pressure_low_side", [600.0] * 12)
     rows = [replace(row, defrost_cycle=10 <= n < 22) for n, row in enumerate(rows)]

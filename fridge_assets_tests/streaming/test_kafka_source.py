@@ -16,8 +16,10 @@ import sqlalchemy as sa
 from fridge_assets.errors import FridgeError
 from fridge_assets.settings import KafkaSettings, Settings, StreamingSettings
 from fridge_assets.stores.operations import Operations, stream_positions
+from fridge_assets.streaming.sources import kafka
 from fridge_assets.streaming.sources.base import Batch
 from fridge_assets.streaming.sources.kafka import KafkaSource
+from fridge_assets.streaming.sources.kafka_client import KafkaMessage
 from fridge_assets_tests.conftest import settings_of
 from fridge_assets_tests.streaming.kafka_cluster import TOPIC, KafkaCluster
 
@@ -335,6 +337,107 @@ def test_a_late_record_of_a_former_owner_does_not_move_a_position_back(fleet: Fl
     with fleet.operations.transaction() as connection:
         process.source.record(connection, Batch({"0": 3}, answered=False, deliveries={}), NOON)
     assert fleet.stored() == {"0": 5}
+
+
+Script = Callable[[], tuple[dict[int, list[KafkaMessage]], list[int]]]
+
+
+class ScriptedTopic:
+    """Partitions that hold offsets 0 to 99 and come and go at moments that no cluster repeats."""
+
+    def __init__(self) -> None:
+        self.read_at: dict[int, int] = {}
+        self.committed: dict[int, int] = {}
+        self.events: list[Script] = []
+
+    def join(self, on_assigned: Callable[[list[int]], None], on_lost: Callable[[list[int]], None]) -> None:
+        self.assign, self.lose = on_assigned, on_lost
+
+    def consume(self, *_: float) -> tuple[dict[int, list[KafkaMessage]], list[int]]:
+        return self.events.pop(0)() if self.events else ({}, [])
+
+    def held(self, _: int) -> tuple[int, int]:
+        return 0, 100
+
+    def times_of(self, _: dict[int, int]) -> dict[int, int]:
+        return {}
+
+    def offsets_at(self, moments: dict[int, int]) -> dict[int, int]:
+        return dict.fromkeys(moments, 40)
+
+    def read_from(self, offsets: dict[int, int]) -> None:
+        self.read_at |= offsets
+
+    def stop_reading(self, numbers: list[int]) -> None:
+        for number in numbers:
+            del self.read_at[number]
+
+    def commit(self, offsets: dict[int, int]) -> None:
+        self.committed = offsets
+
+    def close(self) -> None:
+        pass
+
+
+@pytest.fixture
+def scripted(fleet: Fleet, monkeypatch: pytest.MonkeyPatch) -> tuple[Process, ScriptedTopic]:
+    """A process that owns partitions 0 and 1, answered up to 60, with a checkpoint of both at 50."""
+    topic = ScriptedTopic()
+    monkeypatch.setattr(kafka, "KafkaTopic", lambda _: topic)
+    fleet.store({"0": 60, "1": 60})
+    process = fleet.start({"0": 50, "1": 50})
+    topic.assign([0, 1])
+    assert topic.read_at == {0: 50, 1: 50}
+    return process, topic
+
+
+def fetched(offset: int) -> list[KafkaMessage]:
+    return [KafkaMessage(offset, reading(offset), None)]
+
+
+def test_what_was_fetched_of_a_partition_that_is_lost_meanwhile_is_dropped(
+    scripted: tuple[Process, ScriptedTopic],
+) -> None:
+    process, topic = scripted
+
+    def lose_one() -> tuple[dict[int, list[KafkaMessage]], list[int]]:
+        topic.lose([1])
+        return {0: fetched(70), 1: fetched(80)}, [1]
+
+    topic.events.append(lose_one)
+    assert process.step() is None
+    assert process.step() is not None
+    assert (process.lost, process.new, process.positions) == (["1"], ["d70"], {"0": 71})
+    process.source.saved({"0": 71, "1": 50})
+    assert topic.committed == {0: 71}
+
+
+def test_a_partition_that_is_lost_and_comes_back_at_once_is_forgotten_first_and_replayed_without_the_checkpoint(
+    scripted: tuple[Process, ScriptedTopic],
+) -> None:
+    process, topic = scripted
+
+    def lose_and_regain() -> tuple[dict[int, list[KafkaMessage]], list[int]]:
+        topic.lose([1])
+        topic.assign([1])
+        return {1: fetched(40)}, []
+
+    topic.events.append(lose_and_regain)
+    assert process.step() is None
+    assert (process.lost, process.replayed) == ([], [])
+    assert process.step() is not None
+    assert (process.lost, process.replayed) == (["1"], ["d40"])
+    assert topic.read_at == {0: 50, 1: 40}
+
+
+def test_a_partition_that_cannot_be_read_on_is_begun_again_where_the_state_ends(
+    scripted: tuple[Process, ScriptedTopic],
+) -> None:
+    process, topic = scripted
+    topic.events += [lambda: ({0: fetched(59)}, []), lambda: ({}, [0])]
+    assert process.step() is not None
+    assert process.step() is None
+    assert topic.read_at == {0: 60, 1: 50}
 
 
 def test_an_outage_is_waited_for_and_told_once(fleet: Fleet, caplog: pytest.LogCaptureFixture) -> None:

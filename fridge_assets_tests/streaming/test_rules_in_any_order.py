@@ -1,6 +1,7 @@
 """The onsets are a function of the readings: order, repetition and batches do not matter (SPEC 5)."""
 
 from datetime import timedelta
+from itertools import pairwise
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -56,7 +57,7 @@ def test_order_repetition_and_batches_change_nothing(data: st.DataObject) -> Non
     arriving = sorted((*ordered, *copies), key=lambda row: row.ingested)
     cuts = sorted(data.draw(st.lists(st.integers(0, len(arriving)), max_size=12)))
     edges = [0, *cuts, len(arriving)]
-    batches = [arriving[a:b] for a, b in zip(edges, edges[1:], strict=False) if a < b]
+    batches = [arriving[a:b] for a, b in pairwise(edges) if a < b]
     assert onsets(batches, QUICK) == expected
 
 

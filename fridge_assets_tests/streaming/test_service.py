@@ -159,7 +159,7 @@ def test_unusable_readings_go_to_the_dead_letters_and_stop_nothing(quick: Settin
 def test_a_registry_that_cannot_be_read_changes_nothing_and_is_shown(quick: Settings) -> None:
     write_registry(quick, "d1,s1,35")
     with streaming(quick) as service:
-        until(lambda: (quick.streaming_dir / "lock").exists())
+        until((quick.streaming_dir / "lock").exists)
         land(quick, [Row(START)], "a.parquet")
         until(lambda: taken(quick) == 1)
         write_registry(quick, "d1,s1,many")
@@ -212,7 +212,7 @@ def test_a_graceful_end_saves_the_state_and_the_next_process_goes_on(quick: Sett
 
 def test_a_second_stream_on_one_folder_is_refused(quick: Settings) -> None:
     with streaming(quick):
-        until(lambda: (quick.streaming_dir / "lock").exists())
+        until((quick.streaming_dir / "lock").exists)
         time.sleep(0.2)
         with pytest.raises(FridgeError, match="another stream works on"):
             service_of(quick).run(threading.Event(), until_idle=True)

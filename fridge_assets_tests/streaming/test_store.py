@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -14,8 +15,8 @@ from fridge_assets.settings import AlertSettings, Settings, StreamingSettings
 from fridge_assets.stores.operations import Operations, alert_events, device_alerts, outbox, stream_onsets
 from fridge_assets.streaming.engine import Onset, OnsetKey
 from fridge_assets.streaming.onsets import alert_id_of, told
-from fridge_assets.streaming.storm import announce, settle
 from fridge_assets.streaming.store import store_changes
+from fridge_assets.streaming.storm import announce, settle
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 SITES = {"d1": "s1"}
@@ -84,7 +85,7 @@ def test_a_repeat_within_four_hours_is_kept_for_audit(operations: Operations, se
     second, third = NOW + timedelta(hours=3, minutes=59), NOW + timedelta(hours=4)
     store(operations, settings, [overload(NOW)])
     store(operations, settings, [overload(second), overload(third)])
-    assert [(a["suppressed"], a["status"]) for a in map(lambda at: alert_at(operations, at), (NOW, second, third))] == [
+    assert [(a["suppressed"], a["status"]) for a in (alert_at(operations, at) for at in (NOW, second, third))] == [
         (False, "OPEN"),
         (True, "RESOLVED"),
         (False, "OPEN"),
@@ -178,7 +179,7 @@ def test_told_onsets_are_never_closer_than_the_span(offsets: list[int]) -> None:
     settings = AlertSettings()
     verdicts = told(moments, None, settings)
     spoken = sorted(at for at, is_told in verdicts.items() if is_told)
-    assert all(b - a >= settings.dedup for a, b in zip(spoken, spoken[1:], strict=False))
+    assert all(b - a >= settings.dedup for a, b in pairwise(spoken))
     for at in moments:
         assert any(at - settings.dedup < s <= at for s in spoken)
 

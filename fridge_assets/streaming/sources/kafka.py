@@ -122,8 +122,6 @@ class KafkaSource:
 
     def record(self, connection: Connection, batch: Batch, now: datetime) -> None:
         """Move the stored positions on to those of ``batch``."""
-        if batch.answered:
-            return
         insert = (postgresql if connection.dialect.name == "postgresql" else sqlite).insert(stream_positions)
         # Never back: who lost a partition without noticing may end its last batch after the new owner's first.
         statement = insert.on_conflict_do_update(
