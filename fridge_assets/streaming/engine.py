@@ -216,9 +216,11 @@ class Engine:
         # A clock that runs ahead must not make the readings of a right one late: time is at most that of the arrival.
         self.connection.execute(f"CREATE OR REPLACE TEMP TABLE delivered AS {readings}")
         self._number("SELECT DISTINCT device_id, part FROM delivered")
+        if self._one("SELECT count(*) FROM delivered WHERE part <> ''"):
+            self.connection.execute("""
+UPDATE devices SET part = d.part FROM (SELECT DISTINCT device_id, part FROM delivered) d
+WHERE d.device_id = devices.device_id AND d.part <> devices.part""")
         self.connection.execute("""
-UPDATE devices SET part = d.part FROM (SELECT DISTINCT device_id, part FROM delivered WHERE part <> '') d
-WHERE d.device_id = devices.device_id AND d.part <> devices.part;
 CREATE OR REPLACE TEMP TABLE arrived AS
 SELECT device_no, newest, delivery, arrival, epoch_us(timestamp_utc) AS ts,
   epoch_us(timestamp_ingested) AS ingested_at, least(ts, ingested_at) AS clock,
@@ -252,12 +254,14 @@ CREATE OR REPLACE TEMP TABLE accepted AS SELECT * FROM arrived ANTI JOIN too_lat
 CREATE OR REPLACE TEMP TABLE touched AS
 SELECT device_no, coalesce(any_value(newest), min(ts)) - {self._lateness} AS watermark_before,
   greatest(max(clock), any_value(newest)) - {self._lateness} AS watermark,
-  greatest(max(clock), any_value(newest)) AS newest
+  greatest(max(clock), any_value(newest)) AS newest, min(ts) AS first_new
 FROM accepted GROUP BY device_no""")
-        first = self._one("SELECT min(ts) FROM accepted")
+        first = self._one("SELECT coalesce(min(ts), 0) FROM accepted WHERE ts <= newest")
         self.connection.execute(f"""
 CREATE OR REPLACE TEMP TABLE known AS
-SELECT * EXCLUDE (vibration_usual) FROM recent SEMI JOIN accepted USING (device_no, ts) WHERE ts >= {first};
+SELECT * EXCLUDE (vibration_usual) FROM recent
+SEMI JOIN (SELECT device_no, ts FROM accepted WHERE ts <= newest) USING (device_no, ts)
+WHERE ts >= {first};
 CREATE OR REPLACE TEMP TABLE moments AS
 SELECT device_no, ts, max(current_compressor) AS current_compressor, max(vibration_compressor) AS vibration_compressor,
   min(pressure_low_side) AS pressure_low_side, max(temperature_evaporator) AS temperature_evaporator,
@@ -324,20 +328,28 @@ SELECT timed.* EXCLUDE (until), mean AS vibration_usual
 FROM timed LEFT JOIN usual_vibration USING (device_no, until)""")
 
     def _judge(self) -> tuple[list[Onset], list[OnsetKey]]:
-        """Ask the rules about the devices that have new readings: onsets that are new, and those that are none."""
+        """Ask the rules about the devices that have new readings: onsets that are new, and those that are none.
+
+        A rule looks back only, so nothing before the first new reading of a device can have changed.
+        """
         self.connection.execute(f"""
-CREATE OR REPLACE TEMP TABLE suspects AS
+CREATE OR REPLACE TEMP TABLE asked AS
 WITH watched AS ({self._watched("touched", self.settings.screened)}),
-named AS ({screen_sql(self.settings)} UNION SELECT device_no FROM open_onsets)
-SELECT touched.* FROM touched SEMI JOIN named USING (device_no)""")
-        if not self._one("SELECT count(*) FROM suspects"):
+changed AS (SELECT device_no, rule FROM open_onsets JOIN touched USING (device_no) WHERE onset >= first_new)
+SELECT device_no, rule, first_new FROM ({screen_sql(self.settings)} UNION FROM changed)
+JOIN touched USING (device_no)""")
+        if not self._one("SELECT count(*) FROM asked"):
             return [], []
+        self.connection.execute(
+            "CREATE OR REPLACE TEMP TABLE suspects AS SELECT DISTINCT device_no, first_new FROM asked"
+        )
         self.connection.execute(f"""
 CREATE OR REPLACE TEMP TABLE found AS
 WITH watched AS ({self._watched("suspects", self.settings.lookback)})
-SELECT o.*, s.watermark FROM ({onsets_sql(self.settings)}) o JOIN suspects s USING (device_no)
-WHERE o.onset >= s.watermark_before;
-CREATE OR REPLACE TEMP TABLE were_open AS SELECT open_onsets.* FROM open_onsets SEMI JOIN suspects USING (device_no)""")
+SELECT o.* FROM ({onsets_sql(self.settings)}) o JOIN asked USING (device_no, rule)
+WHERE o.onset >= asked.first_new;
+CREATE OR REPLACE TEMP TABLE were_open AS
+SELECT open_onsets.* FROM open_onsets JOIN asked USING (device_no, rule) WHERE onset >= first_new""")
         new = self.connection.execute(
             "SELECT device_id, rule, onset, value, reference, threshold FROM found "
             "ANTI JOIN were_open USING (device_no, rule, onset) JOIN devices USING (device_no) "
@@ -348,23 +360,28 @@ CREATE OR REPLACE TEMP TABLE were_open AS SELECT open_onsets.* FROM open_onsets 
             "JOIN devices USING (device_no) ORDER BY onset, device_id, rule"
         ).fetchall()
         self.connection.execute("""
-DELETE FROM open_onsets WHERE device_no IN (SELECT device_no FROM suspects);
-INSERT INTO open_onsets SELECT device_no, rule, onset FROM found WHERE onset >= watermark""")
+DELETE FROM open_onsets o USING were_open w
+WHERE (o.device_no, o.rule, o.onset) = (w.device_no, w.rule, w.onset);
+INSERT INTO open_onsets SELECT device_no, rule, onset FROM found""")
         return (
             [Onset(device, rule, moment_of(onset), *values) for device, rule, onset, *values in new],
             [OnsetKey(device, rule, moment_of(onset)) for device, rule, onset in withdrawn],
         )
 
     def _watched(self, devices: str, before: timedelta) -> str:
-        """SELECT of the readings of some devices from so long before their watermark on."""
-        first = self._one(f"SELECT coalesce(min(watermark_before), 0) FROM {devices}") - microseconds(before)
+        """SELECT of the readings of some devices from so long before their first new one on."""
+        first = self._one(f"SELECT coalesce(min(first_new), 0) FROM {devices}") - microseconds(before)
         return (
             f"SELECT r.* FROM recent r JOIN {devices} d USING (device_no) "
-            f"WHERE r.ts >= {first} AND r.ts >= d.watermark_before - {microseconds(before)}"
+            f"WHERE r.ts >= {first} AND r.ts >= d.first_new - {microseconds(before)}"
         )
 
     def _tidy(self) -> None:
         """Drop what no rule can ask for any more, once it is a fair share of what is kept."""
+        self.connection.execute(
+            "DELETE FROM open_onsets USING devices "
+            f"WHERE open_onsets.device_no = devices.device_no AND onset < newest - {self._lateness}"
+        )
         span = microseconds(self.settings.vibration_span) + 2 * self._bucket
         lookback = max(microseconds(self.settings.lookback), self._bucket)
         keep = {

@@ -82,12 +82,12 @@ def microseconds(span: timedelta) -> int:
 
 
 def screen_sql(settings: StreamingSettings) -> str:
-    """SELECT of the devices that may meet a rule: ``device_no``.
+    """SELECT of the devices and rules that the new readings may meet: ``device_no``, ``rule``.
 
     Far cheaper than the rules and never narrower, so that these need only look at a handful of devices.
 
     Reads:
-        ``watched``: readings, as :func:`onsets_sql` does, but from ``settings.screened`` before the first moment on.
+        ``watched``: readings, as :func:`onsets_sql` does, but from ``settings.screened`` before the first new one on.
         ``lowest_thresholds``: ``device_no`` and the least value of each rule's threshold; without a row the default.
     """
     minutes = settings.rise_span / timedelta(minutes=1)
@@ -95,24 +95,33 @@ def screen_sql(settings: StreamingSettings) -> str:
     def threshold(rule: Rule) -> str:
         return f"coalesce(any_value(t.{rule.name}), {rule.default!r})"
 
+    conditions = {
+        OVERLOAD: f"max(r.current_compressor) > {threshold(OVERLOAD)}",
+        VIBRATION: f"max(r.vibration_compressor / r.vibration_usual) > {threshold(VIBRATION)}",
+        PRESSURE_LOSS: f"min(r.pressure_low_side) < (1 - {threshold(PRESSURE_LOSS)}) * max(r.pressure_low_side)",
+        COOLING_LOSS: "max(r.temperature_evaporator) - min(r.temperature_evaporator) "
+        f"> {threshold(COOLING_LOSS)} * {minutes!r}",
+    }
+    named = ", ".join(f"CASE WHEN {condition} THEN '{rule.name}' END" for rule, condition in conditions.items())
     return f"""
-SELECT r.device_no
-FROM watched r LEFT JOIN lowest_thresholds t USING (device_no)
-GROUP BY r.device_no
-HAVING max(r.current_compressor) > {threshold(OVERLOAD)}
-  OR max(r.vibration_compressor / r.vibration_usual) > {threshold(VIBRATION)}
-  OR min(r.pressure_low_side) < (1 - {threshold(PRESSURE_LOSS)}) * max(r.pressure_low_side)
-  OR max(r.temperature_evaporator) - min(r.temperature_evaporator) > {threshold(COOLING_LOSS)} * {minutes!r}"""
+SELECT device_no, rule FROM (
+  SELECT r.device_no, unnest([{named}]) AS rule
+  FROM watched r LEFT JOIN lowest_thresholds t USING (device_no)
+  GROUP BY r.device_no
+) WHERE rule IS NOT NULL"""
 
 
 def onsets_sql(settings: StreamingSettings) -> str:
-    """SELECT of every onset: ``device_no``, ``rule``, ``onset``, ``value``, ``reference``, ``threshold``.
+    """SELECT of the onsets of some rules on some devices.
+
+    Gives ``device_no``, ``rule``, ``onset``, ``value``, ``reference``, ``threshold``.
 
     ``value`` is what the sensor read. ``reference`` is what the value is held against: the threshold itself for the
     overload, the usual vibration, the highest pressure of the span, the temperature at which the rise began.
 
     Reads:
-        ``watched``: readings of some devices, one row per device and moment, whole from ``settings.lookback`` before
+        ``asked``: ``device_no``, ``rule``.
+        ``watched``: readings of these devices, one row per device and moment, whole from ``settings.lookback`` before
             the first moment that is asked about: ``device_no``, ``ts``, the four sensors, ``vibration_usual`` (mean
             of the device up to then, null without enough history) and ``defrost``.
         ``thresholds``: ``device_no``, ``rule``, ``since``, ``until`` (exclusive), ``value``; where none is in force
@@ -126,7 +135,8 @@ def onsets_sql(settings: StreamingSettings) -> str:
     def readings_of(rule: Rule, condition: str = "true") -> str:
         return f"""
   SELECT r.*, coalesce(t.value, {rule.default!r}) AS threshold
-  FROM seen r LEFT JOIN thresholds t
+  FROM seen r SEMI JOIN (SELECT device_no FROM asked WHERE rule = '{rule.name}') USING (device_no)
+  LEFT JOIN thresholds t
     ON t.device_no = r.device_no AND t.rule = '{rule.name}' AND r.ts >= t.since AND r.ts < t.until
   WHERE r.{rule.sensor} IS NOT NULL AND {condition}"""
 

@@ -45,7 +45,7 @@ from fridge_assets.streaming.sources.landing import LandingSource
 
 CONSOLE = Console(highlight=False, soft_wrap=True)
 START = datetime(2026, 5, 4, tzinfo=UTC)
-SPAN = timedelta(hours=2)
+SPAN = timedelta(minutes=100)
 NOW = START + timedelta(hours=3)
 """The clock stands still, so that two runs store the same moments."""
 DEVICES = 40
