@@ -20,6 +20,8 @@ from fridge_assets.errors import FridgeError
 from fridge_assets.settings import NotificationSettings, ReadingSettings, Settings, StreamingSettings
 from fridge_assets.stores.landing import Landing
 from fridge_assets.stores.operations import Operations, device_alerts, stream_files, stream_status
+from fridge_assets.streaming.checkpoint import Checkpoint
+from fridge_assets.streaming.engine import Engine
 from fridge_assets.streaming.metrics import StatusServer, StreamMetrics
 from fridge_assets.streaming.service import StreamService
 from fridge_assets.streaming.sources.landing import LandingSource
@@ -172,9 +174,8 @@ def test_a_registry_that_cannot_be_read_changes_nothing_and_is_shown(quick: Sett
 
 
 def test_operations_that_cannot_be_written_are_waited_for_and_nothing_is_lost(quick: Settings) -> None:
-    waiting = quick.model_copy(
-        update={"operations": quick.operations.model_copy(update={"lock_wait": timedelta(seconds=0.1)})}
-    )
+    often = quick.streaming.model_copy(update={"checkpoint_every": timedelta(milliseconds=1)})
+    waiting = quick.model_copy(update={"streaming": often})
     operations = Operations(waiting.operations_database, timedelta(seconds=0.1))
     source = LandingSource(Landing(waiting.landing_dir, operations), operations, waiting)
     service, stop = StreamService(waiting, operations, source, instance="test"), threading.Event()
@@ -186,6 +187,9 @@ def test_operations_that_cannot_be_written_are_waited_for_and_nothing_is_lost(qu
         with Operations(quick.operations_database).transaction():
             land(quick, [Row(START + MINUTE, current_compressor=45.0)], "b.parquet")
             until(lambda: "store" in service.problems())
+            time.sleep(0.5)
+            saved = Checkpoint(quick.streaming_dir / "checkpoint.duckdb", often)
+            assert saved.load(Engine(often, threads=1), "landing") == {"": 1}, "or its onset would not be new again"
         until(lambda: alerts(quick))
         until(lambda: not service.problems())
     finally:
