@@ -346,7 +346,7 @@ class StreamingSettings(Group):
         32_000_000, gt=0, description="landing files are taken in batches of about this many bytes"
     )
     max_file_bytes: int = Field(
-        1_000_000_000, gt=0, description="a larger landing file is history, not a stream, and left to the batch path"
+        250_000_000, gt=0, description="a larger landing file is history, not a stream, and left to the batch path"
     )
     warm_up: timedelta = Field(
         timedelta(hours=1), description="without a checkpoint the readings that arrived this long before are replayed"
@@ -357,6 +357,10 @@ class StreamingSettings(Group):
     )
     heartbeat_every: timedelta = Field(timedelta(seconds=5), description="pulse and lag are told this often")
     max_silence: timedelta = Field(timedelta(seconds=60), description="a stream without a pulse for this long is dead")
+    told_within: timedelta = Field(
+        timedelta(hours=24),
+        description="what is found later than this, in delivered history, is stored and told to nobody",
+    )
     storm_alerts: int = Field(
         20, ge=1, description="acute alerts within the span that are told one by one; more are a storm, told once"
     )

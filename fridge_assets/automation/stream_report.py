@@ -14,7 +14,7 @@ from fridge_assets.streaming.status import StreamStatus, alive, statuses
 
 @dg.sensor(
     name="report_stream",
-    minimum_interval_seconds=30,
+    minimum_interval_seconds=60,
     default_status=dg.DefaultSensorStatus.RUNNING,
     description="Reports the pulse and the lag of the streaming process; without a pulse nothing is reported.",
 )

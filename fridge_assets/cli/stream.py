@@ -130,3 +130,5 @@ def _print(report: "BacktestReport") -> None:
     told = frame[frame["told"].astype(bool)]
     if len(told):
         say_table(f"First alerts of {len(told):,}", told.head(_SHOWN).drop(columns="told"))
+        if len(told) > _SHOWN:
+            say("All of them: --json")

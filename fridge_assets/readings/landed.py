@@ -23,7 +23,7 @@ def interpretation_of(file: LandingFile) -> Interpretation:
         return Interpretation()
     try:
         return Interpretation.from_json(file.sidecar.read_text())
-    except (ValueError, TypeError) as error:
+    except (OSError, ValueError, TypeError) as error:
         raise UnreadableFile(
             f"{file.name} cannot be read: its interpretation {file.sidecar.name} is damaged ({error})",
             "Deliver it again with `fridge-assets ingest`.",

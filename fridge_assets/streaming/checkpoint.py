@@ -9,7 +9,7 @@ from pathlib import Path
 import duckdb
 
 from fridge_assets.settings import StreamingSettings
-from fridge_assets.stores.files import atomic_write
+from fridge_assets.stores.files import FolderNotWritable, atomic_write
 from fridge_assets.stores.frames import text_literal
 from fridge_assets.streaming.engine import STATE, Engine
 from fridge_assets.streaming.sources.base import Positions
@@ -27,7 +27,12 @@ class Checkpoint:
 
     def __init__(self, path: Path, settings: StreamingSettings) -> None:
         self._path = path
-        spans = (settings.allowed_lateness, settings.lookback, settings.vibration_bucket)
+        spans = (
+            settings.allowed_lateness,
+            settings.lookback,
+            settings.vibration_bucket,
+            settings.vibration_span,
+        )
         self._made_with = json.dumps([str(span) for span in spans])
 
     def save(self, engine: Engine, source: str, positions: Positions) -> None:
@@ -36,13 +41,22 @@ class Checkpoint:
         Raises:
             FolderNotWritable: the folder cannot be written, or the disk is full; the checkpoint before stays.
         """
-        with atomic_write(self._path) as temporary, _attached(engine.connection, temporary):
-            for table in STATE:
-                engine.connection.execute(f"CREATE TABLE checkpoint.{table} AS FROM {table}")
-            engine.connection.execute(
-                "CREATE TABLE checkpoint.about AS SELECT ? AS source, ? AS made_with, ? AS positions",
-                [source, self._made_with, json.dumps(dict(positions))],
-            )
+        try:
+            with atomic_write(self._path) as temporary, _attached(engine.connection, temporary):
+                for table in STATE:
+                    engine.connection.execute(f"CREATE TABLE checkpoint.{table} AS FROM {table}")
+                engine.connection.execute(
+                    "CREATE TABLE checkpoint.about AS SELECT ? AS source, ? AS made_with, ? AS positions",
+                    [source, self._made_with, json.dumps(dict(positions))],
+                )
+        except duckdb.Error as error:
+            raise FolderNotWritable(
+                f"{self._path} cannot be written: {str(error).splitlines()[0]}",
+                "Free some space there; the checkpoint before is still good.",
+            ) from error
+        finally:
+            for leftover in self._path.parent.glob(f".{self._path.name}.*"):
+                leftover.unlink(missing_ok=True)
 
     def load(self, engine: Engine, source: str) -> Positions | None:
         """Put the saved state into the empty ``engine``; None when there is none that fits."""

@@ -1,6 +1,6 @@
 """What a batch has put into ``staged``: the readings for the engine, and the unusable ones (SPEC 1.3, 5)."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 
 import duckdb
 import pandas as pd
@@ -14,20 +14,24 @@ from fridge_assets.streaming.sources.base import Batch
 _SENSORS = ", ".join(rule.sensor for rule in RULES.values())
 
 
-def take_delivered(engine: Engine, deliveries: Mapping[str, str]) -> Changes:
-    """Let ``engine`` take the usable rows of ``staged``.
+def take_delivered(engine: Engine, batch: Batch) -> Changes:
+    """Let ``engine`` take the usable rows of ``staged``, which ``batch`` is about.
 
-    Args:
-        engine: whose connection holds ``staged``.
-        deliveries: ``source_file`` → part of the source, in the order of delivery.
+    A reading without a time of arrival has its own; it arrived with its delivery at the latest, and a clock that runs
+    ahead must not hide that.
     """
     order = pd.DataFrame(
-        [(name, part, number) for number, (name, part) in enumerate(deliveries.items())],
-        columns=["source_file", "part", "delivery"],
+        [
+            (name, part, number, batch.received.get(name))
+            for number, (name, part) in enumerate(batch.deliveries.items())
+        ],
+        columns=["source_file", "part", "delivery", "received"],
     )
+    order["received"] = pd.to_datetime(order["received"], utc=True)
     with registered(engine.connection, deliveries=order):
         return engine.take(
-            "SELECT device_id, part, delivery, staged.rowid AS arrival, timestamp_utc, timestamp_ingested, "
+            "SELECT device_id, part, delivery, staged.rowid AS arrival, timestamp_utc, "
+            "least(timestamp_ingested, received) AS timestamp_ingested, "
             f"{_SENSORS}, defrost_cycle FROM staged JOIN deliveries USING (source_file) WHERE reason IS NULL"
         )
 

@@ -39,6 +39,7 @@ STATE: Mapping[str, str] = {
 
 _FOREVER = 1 << 62
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_HOUR = timedelta(hours=1)
 _VIBRATION_UNITS = 1_000_000
 """Parts of a mm/s in which vibration is summed."""
 _TIDY_FACTOR, _TIDY_ROWS = 1.25, 200_000
@@ -85,7 +86,6 @@ class Changes:
         readings: readings that were taken in.
         repeated: readings that were known.
         too_late: readings that came later than is allowed.
-        newest: time of the newest reading of the batch; None without one.
     """
 
     new: Sequence[Onset] = ()
@@ -93,7 +93,6 @@ class Changes:
     readings: int = 0
     repeated: int = 0
     too_late: int = 0
-    newest: datetime | None = None
 
 
 class Engine:
@@ -102,12 +101,14 @@ class Engine:
     Args:
         settings: spans and limits.
         threads: of DuckDB.
-        memory_limit: of DuckDB; beyond it statements fail, and nothing grows without bound.
+        memory_limit: of DuckDB; beyond it statements fail, since nothing is swapped out to a disk.
     """
 
     def __init__(self, settings: StreamingSettings, *, threads: int = 2, memory_limit: str = "4GB") -> None:
         self.settings = settings
-        self.connection = duckdb.connect(config={"threads": str(threads), "memory_limit": memory_limit})
+        self.connection = duckdb.connect(
+            config={"threads": str(threads), "memory_limit": memory_limit, "temp_directory": ""}
+        )
         for statement in ("SET TimeZone = 'UTC'", "SET enable_progress_bar = false"):
             self.connection.execute(statement)
         for table, columns in STATE.items():
@@ -170,23 +171,23 @@ class Engine:
             self._advance()
             self._remember()
             new, withdrawn = self._judge()
-            newest = self._one("SELECT max(clock) FROM accepted")
         self._tidy()
-        return Changes(new, withdrawn, received, repeated, too_late, moment_of(newest))
+        return Changes(new, withdrawn, received, repeated, too_late)
 
     def know_vibration(self, history: pa.Table) -> None:
         """Start from what the features know of vibration, for devices without a history of their own.
 
         Args:
-            history: ``device_id``, ``window_start``, ``mean`` in mm/s and ``readings`` of feature windows.
+            history: ``device_id``, ``window_start``, ``mean`` in mm/s and ``readings`` of whole hours.
         """
         bucket = microseconds(self.settings.vibration_bucket)
+        parts = max(_HOUR // self.settings.vibration_bucket, 1)
         with self.atomically(), registered(self.connection, history=history):
             self._number("SELECT device_id, '' AS part FROM history")
             self.connection.execute(
                 "INSERT INTO vibration_history "
-                f"SELECT device_no, epoch_us(window_start) // {bucket} * {bucket}, "
-                f"round(mean * readings * {_VIBRATION_UNITS})::BIGINT, readings "
+                f"SELECT device_no, epoch_us(window_start) // {bucket} * {bucket} + unnest(range({parts})) * {bucket}, "
+                f"round(mean * readings * {_VIBRATION_UNITS} / {parts})::BIGINT, greatest(readings // {parts}, 1) "
                 "FROM history JOIN devices USING (device_id) "
                 "WHERE mean IS NOT NULL AND device_no NOT IN (SELECT device_no FROM vibration_history)"
             )
@@ -204,6 +205,11 @@ class Engine:
             self.connection.execute(
                 "UPDATE devices SET newest = NULL, part = '' WHERE part IN (SELECT unnest(?))", [chosen]
             )
+
+    def newest(self) -> datetime | None:
+        """Time of the newest reading of any device; None before the first."""
+        newest = self._one("SELECT max(newest) FROM devices")
+        return None if newest is None else moment_of(newest)
 
     def rows(self) -> dict[str, int]:
         """Rows of each table of the state."""
@@ -265,10 +271,11 @@ WHERE ts >= {first};
 CREATE OR REPLACE TEMP TABLE moments AS
 SELECT device_no, ts, max(current_compressor) AS current_compressor, max(vibration_compressor) AS vibration_compressor,
   min(pressure_low_side) AS pressure_low_side, max(temperature_evaporator) AS temperature_evaporator,
-  bool_or(defrost) AS defrost
+  bool_or(defrost) AS defrost, coalesce(min(clock), ts) AS clock
 FROM (
-  SELECT device_no, ts, current_compressor, vibration_compressor, pressure_low_side, temperature_evaporator, defrost
-  FROM accepted UNION ALL FROM known
+  SELECT device_no, ts, current_compressor, vibration_compressor, pressure_low_side, temperature_evaporator, defrost,
+    clock
+  FROM accepted UNION ALL SELECT *, NULL AS clock FROM known
 )
 GROUP BY device_no, ts""")
         known = self._one("SELECT count(*) FROM known")
@@ -311,7 +318,7 @@ GROUP BY device_no, bucket""")
         span = microseconds(self.settings.vibration_span)
         self.connection.execute(f"""
 CREATE OR REPLACE TEMP TABLE timed AS
-SELECT *, (ts - {self._lateness}) // {self._bucket} * {self._bucket} AS until FROM moments;
+SELECT * EXCLUDE (clock), (clock - {self._lateness}) // {self._bucket} * {self._bucket} AS until FROM moments;
 CREATE OR REPLACE TEMP TABLE wanted AS
 SELECT DISTINCT device_no, until FROM timed ANTI JOIN usual_vibration USING (device_no, until)""")
         if self._one("SELECT count(*) FROM wanted"):
@@ -403,7 +410,10 @@ INSERT INTO open_onsets SELECT device_no, rule, onset FROM found""")
                 self._tidied[table] = self._one(f"SELECT count(*) FROM {table}")
 
     def _summarise_thresholds(self) -> None:
-        least = ", ".join(f"min(value) FILTER (rule = '{rule}') AS {rule}" for rule in RULES)
+        # The default is in force wherever no piece says otherwise, so it is one of the values.
+        least = ", ".join(
+            f"least({rule.default!r}, min(value) FILTER (rule = '{name}')) AS {name}" for name, rule in RULES.items()
+        )
         self.connection.execute(
             f"CREATE OR REPLACE TABLE lowest_thresholds AS SELECT device_no, {least} FROM thresholds GROUP BY device_no"
         )

@@ -1,5 +1,6 @@
 """What the stream knows of the fleet: which devices there are, where they stand, and their thresholds."""
 
+from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 
@@ -25,11 +26,14 @@ class FleetKnowledge:
         self.sites: dict[str, str] = {}
         self._root = root
         self._operations = operations
-        self._seen: object = object()
+        self._seen: list[tuple[str, int, int]] | None = None
+        self._candidate: list[tuple[str, int, int]] = []
         self._mark: object = None
 
     def follow(self, engine: Engine, now: datetime) -> None:
         """Bring ``engine`` up to date with the registry file and the history of thresholds; cheap when nothing changed.
+
+        A registry that has changed counts from the second look at it on, since it may still be being written.
 
         Args:
             engine: what is to use the thresholds.
@@ -38,21 +42,29 @@ class FleetKnowledge:
         Raises:
             FridgeError: the registry cannot be read, or operations; what was known before stays in force.
         """
-        seen = [(p.name, p.stat().st_mtime_ns, p.stat().st_size) for p in self._files()]
-        if seen != self._seen:
-            registry = read_registry(self._root)
-            note_registry(self._operations, registry, now)
-            _know_again(engine.connection, registry)
-            self.sites = {} if registry is None else dict(zip(registry["device_id"], registry["site_id"], strict=True))
-            self._seen = seen
         with self._operations.read() as connection:
             mark = history_mark(connection)
             if mark != self._mark:
                 engine.know_thresholds(thresholds_in_force(connection))
                 self._mark = mark
+        seen = self._look()
+        settled, self._candidate = seen == self._candidate or self._seen is None, seen
+        if seen == self._seen or not settled:
+            return  # unchanged; or just changed, and perhaps still being written
+        registry = read_registry(self._root)
+        note_registry(self._operations, registry, now)
+        _know_again(engine.connection, registry)
+        self.sites = {} if registry is None else dict(zip(registry["device_id"], registry["site_id"], strict=True))
+        self._seen = seen
+        self.follow(engine, now)
 
-    def _files(self) -> list[Path]:
-        return [self._root / name for name in REGISTRY_FILES if (self._root / name).exists()]
+    def _look(self) -> list[tuple[str, int, int]]:
+        found = []
+        for name in REGISTRY_FILES:
+            with suppress(FileNotFoundError):
+                status = (self._root / name).stat()
+                found.append((name, status.st_mtime_ns, status.st_size))
+        return found
 
 
 def _know_again(connection: duckdb.DuckDBPyConnection, registry: pd.DataFrame | None) -> None:

@@ -101,11 +101,11 @@ class StreamService:
                     batch = self._poll()
                     if batch is not None:
                         self._answer(batch, stop)
-                    elif until_idle:
+                    elif until_idle and not self._source.behind():
                         break
                     else:
                         stop.wait(self._settings.streaming.poll.total_seconds())
-                self._save()
+                self._attempt("checkpoint", self._save)
             finally:
                 self._source.close()
             self._beat(stopped=True)
@@ -116,11 +116,10 @@ class StreamService:
         """Go on where the last process of this data folder ended, or start afresh."""
         positions = self._checkpoint.load(self._engine, self._source.name)
         if positions is None:
-            history = read_usual_vibration(self._settings.published_dir)
-            if history is not None:
-                self._engine.know_vibration(history)
+            self._know_vibration()
         self._positions = dict(positions or {})
-        self._fleet.follow(self._engine, self._now())
+        self._status.newest_reading_at = self._engine.newest()
+        self._attempt("registry", lambda: self._fleet.follow(self._engine, self._now()))
         self._source.resume(positions)
         self._due = dict.fromkeys(("fleet", "beat"), 0.0) | {
             "save": self._in(self._settings.streaming.checkpoint_every)
@@ -131,12 +130,21 @@ class StreamService:
         if lost:
             self._engine.forget(lost)
             self._positions = {part: at for part, at in self._positions.items() if part not in lost}
-        return self._source.poll(self._engine.connection)
+        batch = self._source.poll(self._engine.connection)
+        if batch is not None and self._positions and not batch.positions.keys() <= self._positions.keys():
+            self._know_vibration()  # of the devices that come with a new part
+        return batch
+
+    def _know_vibration(self) -> None:
+        """What the features know stands in for the devices whose history is not here."""
+        history = read_usual_vibration(self._settings.published_dir)
+        if history is not None:
+            self._engine.know_vibration(history)
 
     def _answer(self, batch: Batch, stop: threading.Event) -> None:
         """Take a batch in; store what it shows, however long that takes, unless it was stored before."""
         began = time.perf_counter()
-        changes = take_delivered(self._engine, batch.deliveries)
+        changes = take_delivered(self._engine, batch)
         if not batch.answered:
             self._bury(batch)
             while not self._attempt("store", lambda: self._store(batch, changes)):
@@ -147,6 +155,7 @@ class StreamService:
                     )
                 self._look_after(save=False)  # the state is ahead of what is stored
             self._count(changes)
+        self._status.newest_reading_at = self._engine.newest() or self._status.newest_reading_at
         self._positions |= batch.positions
         self.metrics.batch_seconds.observe(time.perf_counter() - began)
 
@@ -177,8 +186,6 @@ class StreamService:
         self._status.readings += changes.readings
         self._status.too_late += changes.too_late
         self._status.alerts += len(changes.new)
-        newest = max((t for t in (changes.newest, self._status.newest_reading_at) if t), default=None)
-        self._status.newest_reading_at = newest
 
     def _look_after(self, *, save: bool = True) -> None:
         """What is to be done every now and then, whatever comes in."""
@@ -276,11 +283,13 @@ class StreamService:
 
     def _deliver(self, ended: threading.Event) -> None:
         settings = self._settings.notifications.model_copy(update={"budget": _DELIVERY_BUDGET})
-        sender = sender_of(settings)
-
-        def deliver() -> None:
-            deliver_due(self._operations, sender, settings, self._now)
-
         while not ended.is_set():
-            self._attempt("delivery", deliver)
+            try:
+                deliver_due(self._operations, sender_of(settings), settings, self._now)
+            except Exception as error:  # whatever it is, the next message must not wait for a restart
+                if self._problems.get("delivery") != str(error):
+                    _LOG.exception("delivery")
+                self._problems["delivery"] = str(error)
+            else:
+                self._problems.pop("delivery", None)
             ended.wait(_DELIVERY_PAUSE)

@@ -79,10 +79,13 @@ def store_changes(
     earliest = min([*(o.at for o in new), *(o.at for o in withdrawn)])
     devices = {device for device, _ in problems}
     known = _known_onsets(connection, devices, earliest - settings.alerts.dedup)
-    alerts = _alerts_of(connection, devices, earliest - settings.alerts.dedup)
+    alerts: dict[str, dict[str, dict[str, Any]]] = defaultdict(dict)
+    for alert_id, row in _alerts_of(connection, devices, earliest - settings.alerts.dedup).items():
+        alerts[row["device_id"]][alert_id] = row
     outcome = _Outcome(now)
     for problem in problems:
-        _settle(problem, found[problem], gone[problem], known[problem], alerts, sites, settings, outcome)
+        own = alerts[problem[0]]
+        _settle(problem, found[problem], gone[problem], known[problem], own, sites, settings, outcome)
     outcome.write(connection)
     return outcome.news
 
@@ -103,12 +106,11 @@ def _settle(
     standing = (known.standing.keys() - gone) | {o.at for o in found}
     before = max((at for at, is_told in known.standing.items() if is_told and at < first), default=None)
     verdicts = told([at for at in standing if at >= first], before, settings.alerts)
-    freed = [
-        alerts[alert_id]
+    freed = {
+        at: alerts[alert_id]
         for at, was_told in known.standing.items()
         if was_told and not verdicts.get(at, at < first) and (alert_id := alert_id_of(device, rule, at)) in alerts
-    ]
-    heir = next((row for row in freed if row["status"] in ACTIVE_STATUSES), None)
+    }
     onsets = {o.at: o for o in found}
     last_told = before
     for at in sorted(verdicts):
@@ -122,16 +124,20 @@ def _settle(
             row = alert_of(
                 onsets[at],
                 sites.get(device, UNKNOWN_SITE),
-                _first_detected(onsets[at], alerts.values()),
+                _first_detected(onsets[at], alerts),
                 None if verdicts[at] else last_told,
                 outcome.now,
                 settings,
             )
-            if verdicts[at] and heir is not None:
-                row |= {name: heir[name] for name in _WORK}
-            outcome.add(row, announce=verdicts[at] and not freed)
+            # It comes in the place of one that was told before, if that was about the same failure.
+            before_it = [gone_at for gone_at in freed if verdicts[at] and abs(gone_at - at) < settings.alerts.dedup]
+            predecessor = freed.pop(min(before_it)) if before_it else None
+            if predecessor is not None and predecessor["status"] in ACTIVE_STATUSES:
+                row |= {name: predecessor[name] for name in _WORK}
+            young = outcome.now - at <= settings.streaming.told_within
+            outcome.add(row, announce=verdicts[at] and predecessor is None and young)
             if not verdicts[at] and last_told is not None:
-                outcome.reopen(alerts.get(alert_id_of(device, rule, last_told)), at)
+                outcome.reopen(alerts.get(alert_id_of(device, rule, last_told)), at, settings)
         elif alert_id in alerts:
             outcome.change(
                 alerts[alert_id],
@@ -180,11 +186,19 @@ class _Outcome:
             del values["status"], values["resolved_at"]  # what a person closed stays closed by that person
         self._changed.append(row | values | {"from_status": row["status"], "event_note": note})
 
-    def reopen(self, row: dict[str, Any] | None, at: datetime) -> None:
+    def reopen(self, row: dict[str, Any] | None, at: datetime, settings: Settings) -> None:
         """Where the batch path took the alert for over, the failure is back and people are told again."""
         if row is None or row["suppressed"] or (row["status"], row["alert_type"]) != ("RESOLVED", "ANOMALY_RESOLVED"):
             return
-        back = {"status": "OPEN", "alert_type": "ANOMALY_SUSTAINED", "resolved_at": None, "suppressed": False}
+        back = {
+            "status": "OPEN",
+            "alert_type": "ANOMALY_SUSTAINED",
+            "resolved_at": None,
+            "suppressed": False,
+            "escalation_level": "L1",
+            "sla_deadline": self.now + settings.alerts.sla_critical,
+            "sla_breached": False,
+        }
         self.change(row, note=f"The failure is back at {at:%H:%M:%S} UTC", **back)
         row |= back
         self.news.append(row | {TOLD_AGAIN: at.isoformat()})
@@ -244,14 +258,13 @@ def _alerts_of(connection: Connection, devices: Collection[str], since: datetime
     return found
 
 
-def _first_detected(onset: Onset, alerts: Iterable[Mapping[str, Any]]) -> datetime:
+def _first_detected(onset: Onset, alerts: Mapping[str, Mapping[str, Any]]) -> datetime:
     """When an anomaly of the same sensor was first seen, by whatever path, if it is not over yet; else the onset."""
     sensor = RULES[onset.rule].sensor
     earlier: list[datetime] = [
         alert["first_detected_at"]
-        for alert in alerts
-        if alert["device_id"] == onset.device_id
-        and alert["status"] in ACTIVE_STATUSES
+        for alert in alerts.values()
+        if alert["status"] in ACTIVE_STATUSES
         and alert["top_contributors"]
         and sensor in sensors_of(alert["top_contributors"][0])
     ]

@@ -14,7 +14,7 @@ from fridge_assets.notifications.message import Channel, Message
 from fridge_assets.notifications.outbox import enqueue
 from fridge_assets.notifications.watch import changed
 from fridge_assets.settings import Settings
-from fridge_assets.stores.operations import device_alerts, watched_states
+from fridge_assets.stores.operations import device_alerts, outbox, watched_states
 from fridge_assets.streaming.onsets import SOURCE
 from fridge_assets.streaming.store import TOLD_AGAIN
 
@@ -37,7 +37,7 @@ def announce(connection: Connection, alerts: Sequence[Mapping[str, Any]], now: d
     """
     if not alerts:
         return
-    count = _recent(connection, now, settings)
+    count = max(_recent(connection, now, settings), _said(connection, now, settings) + len(alerts))
     if count <= settings.streaming.storm_alerts and not _is_storm(connection):
         enqueue(connection, [_single(alert, now) for alert in alerts], now)
     elif changed(connection, SUBJECT, _STORM, now):
@@ -89,6 +89,21 @@ def _is_storm(connection: Connection) -> bool:
 
 def _recent(connection: Connection, now: datetime, settings: Settings) -> int:
     return _told_since(connection, now - settings.streaming.storm_span)
+
+
+def _said(connection: Connection, now: datetime, settings: Settings) -> int:
+    """Messages about single alerts within the span; alerts that are told again are among them."""
+    columns = outbox.c
+    query = (
+        sa.select(sa.func.count())
+        .select_from(outbox)
+        .where(
+            columns.created_at > now - settings.streaming.storm_span,
+            columns.channel == _CHANNEL,
+            columns.key.startswith("alert/"),
+        )
+    )
+    return connection.scalar(query) or 0
 
 
 def _told_since(connection: Connection, moment: datetime) -> int:

@@ -86,7 +86,7 @@ def fill(folder: Path) -> None:
         end = start + timedelta(minutes=1)
         path = landing_file(folder / "landing", start, end)
         write_readings(arrivals.between(start, end), path)
-        os.utime(path, (START.timestamp() + minute, START.timestamp() + minute))
+        os.utime(path, (NOW.timestamp() + minute, NOW.timestamp() + minute))
 
 
 def settings_of(folder: Path, batch_bytes: int) -> Settings:

@@ -69,14 +69,14 @@ def test_without_an_hour_of_history_there_is_no_vibration_spike() -> None:
 
 
 def test_the_features_know_the_usual_vibration_of_a_new_stream(engine: Engine) -> None:
-    hours = [START - timedelta(hours=n) for n in range(1, 6)]
+    hours = [START - timedelta(hours=n) for n in (2, 3)]
     engine.know_vibration(
         pa.table(
             {
-                "device_id": ["d1"] * 5,
+                "device_id": ["d1"] * 2,
                 "window_start": pa.array(hours, pa.timestamp("us", tz="UTC")),
-                "mean": [3.0] * 5,
-                "readings": [60] * 5,
+                "mean": [3.0] * 2,
+                "readings": [60] * 2,
             }
         )
     )
@@ -187,6 +187,16 @@ def test_thresholds_count_from_the_moment_that_they_are_set(engine: Engine) -> N
     )
     changes = take(engine, [*healthy(15), *(replace(row, device_id="d2") for row in healthy(15))])
     assert [(o.device_id, o.at, o.threshold) for o in changes.new] == [("d1", START + 10 * MINUTE, 11.0)]
+
+
+def test_before_a_higher_threshold_was_set_the_default_counts(engine: Engine) -> None:
+    since = microseconds(START - datetime(1970, 1, 1, tzinfo=START.tzinfo)) + microseconds(10 * MINUTE)
+    pieces = {"device_id": ["d1"], "rule": ["compressor_overload"], "since": [since], "value": [50.0]}
+    engine.know_thresholds(pd.DataFrame({**pieces, "until": pd.array([None], dtype="Int64")}))
+    changes = take(
+        engine, with_values(healthy(15), 5, "current_compressor", [45.0, 12.0, 12.0, 12.0, 12.0, 12.0, 45.0])
+    )
+    assert [o.at for o in changes.new] == [START + 5 * MINUTE]
 
 
 def test_what_another_process_owns_now_is_forgotten(engine: Engine) -> None:

@@ -19,7 +19,7 @@ from pydantic import SecretStr
 from fridge_assets.errors import FridgeError
 from fridge_assets.settings import NotificationSettings, ReadingSettings, Settings, StreamingSettings
 from fridge_assets.stores.landing import Landing
-from fridge_assets.stores.operations import Operations, device_alerts, stream_files, stream_status
+from fridge_assets.stores.operations import Operations, device_alerts, outbox, stream_files, stream_status
 from fridge_assets.streaming.checkpoint import Checkpoint
 from fridge_assets.streaming.engine import Engine
 from fridge_assets.streaming.metrics import StatusServer, StreamMetrics
@@ -107,7 +107,7 @@ def test_an_acute_failure_reaches_slack_while_slack_fails_at_first(quick: Settin
         )
         write_registry(quick, "d1,cold store")
         with streaming(quick.model_copy(update={"notifications": told})):
-            land(quick, [Row(START, current_compressor=45.0)], "a.parquet")
+            land(quick, [Row(datetime.now(UTC) - MINUTE, current_compressor=45.0)], "a.parquet")
             until(lambda: slack.posts)
     (post,) = slack.posts
     assert post.channel == "#fridge-on-call"
@@ -213,6 +213,48 @@ def test_a_graceful_end_saves_the_state_and_the_next_process_goes_on(quick: Sett
         stopped = dict(connection.execute(sa.select(stream_status.c.instance, stream_status.c.stopped_at)).all())
     assert stopped.keys() == {"test", "second"}
     assert all(stopped.values())
+
+
+def test_a_registry_that_is_still_being_written_loses_no_reading(quick: Settings) -> None:
+    write_registry(quick, "d1,s1,", "d2,s1,")
+    with streaming(quick):
+        land(quick, [Row(START)], "a.parquet")
+        until(lambda: taken(quick) == 1)
+        write_registry(quick, "d1,s1,")
+        write_registry(quick, "d1,s1,", "d2,s1,", "d3,s1,")
+        time.sleep(1)
+        land(quick, [Row(START, device, current_compressor=45.0) for device in ("d2", "d3")], "b.parquet")
+        until(lambda: len(alerts(quick)) == 2)
+
+
+def test_history_that_is_delivered_is_stored_and_told_to_nobody(quick: Settings) -> None:
+    with streaming(quick):
+        land(quick, [Row(START, current_compressor=45.0)], "a.parquet")
+        until(lambda: alerts(quick))
+    with Operations(quick.operations_database).read() as connection:
+        assert connection.scalar(sa.select(sa.func.count()).select_from(outbox)) == 0
+
+
+def test_a_clock_that_is_ahead_is_not_believed_beyond_the_arrival_of_its_file(quick: Settings) -> None:
+    ahead, right = datetime.now(UTC) + timedelta(hours=20), datetime.now(UTC)
+    quick.landing_dir.mkdir(parents=True)
+    header = "device_id,timestamp,current_compressor\n"
+    with streaming(quick):
+        (quick.landing_dir / "a.csv").write_text(f"{header}d1,{ahead.isoformat()},12\n")
+        until(lambda: taken(quick) == 1)
+        (quick.landing_dir / "b.csv").write_text(f"{header}d1,{right.isoformat()},45\n")
+        until(lambda: alerts(quick))
+
+
+def test_a_checkpoint_that_cannot_be_written_is_a_problem_and_no_end(quick: Settings) -> None:
+    often = quick.model_copy(
+        update={"streaming": quick.streaming.model_copy(update={"checkpoint_every": timedelta(milliseconds=50)})}
+    )
+    (quick.streaming_dir / "checkpoint.duckdb" / "in the way").mkdir(parents=True)
+    with streaming(often) as service:
+        until(lambda: "checkpoint" in service.problems())
+        land(quick, [Row(START, current_compressor=45.0)], "a.parquet")
+        until(lambda: alerts(quick))
 
 
 def test_a_second_stream_on_one_folder_is_refused(quick: Settings) -> None:

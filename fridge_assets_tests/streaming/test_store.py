@@ -114,6 +114,28 @@ def test_an_earlier_onset_makes_the_one_after_it_a_repeat(operations: Operations
     assert len(titles(operations)) == 1, "people know already"
 
 
+def test_a_failure_hours_later_is_told_although_another_onset_moves(operations: Operations, settings: Settings) -> None:
+    store(operations, settings, [overload(NOW)])
+    with operations.transaction() as connection:
+        connection.execute(sa.update(device_alerts).values(status="ACKNOWLEDGED"))
+    earlier, later = NOW - timedelta(minutes=2), NOW + timedelta(hours=5)
+    store(operations, settings, [overload(earlier), overload(later)], gone=[NOW], now=later)
+    assert alert_at(operations, earlier)["status"] == "ACKNOWLEDGED"
+    assert alert_at(operations, later)["status"] == "OPEN"
+    assert len(titles(operations)) == 2
+
+
+def test_many_failures_that_return_at_once_are_a_storm(operations: Operations, settings: Settings) -> None:
+    calm = settings.model_copy(update={"streaming": StreamingSettings(storm_alerts=3)})
+    for number in range(6):
+        store(operations, calm, [overload(NOW, f"a{number}")], now=NOW + number * timedelta(minutes=10))
+    with operations.transaction() as connection:
+        connection.execute(sa.update(device_alerts).values(status="RESOLVED", alert_type="ANOMALY_RESOLVED"))
+    later = NOW + timedelta(hours=2)
+    store(operations, calm, [overload(later, f"a{number}") for number in range(6)], now=later)
+    assert titles(operations)[6:] == ["Storm of acute alerts: 6 in 5 min"]
+
+
 def test_what_a_person_closed_stays_closed(operations: Operations, settings: Settings) -> None:
     store(operations, settings, [overload(NOW)])
     with operations.transaction() as connection:
@@ -134,6 +156,7 @@ def test_a_failure_that_returns_after_the_models_took_it_for_over_is_told_again(
     later = NOW + timedelta(hours=2)
     store(operations, settings, [overload(later)], now=later)
     assert (alert_at(operations, NOW)["status"], alert_at(operations, NOW)["resolved_at"]) == ("OPEN", None)
+    assert alert_at(operations, NOW)["sla_deadline"] == later + timedelta(minutes=30)
     assert alert_at(operations, later)["suppressed"]
     assert len(titles(operations)) == 2
 

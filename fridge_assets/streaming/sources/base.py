@@ -21,12 +21,14 @@ class Batch:
         answered: what they show was stored before; they only bring the state up to date.
         deliveries: ``source_file`` of ``staged`` → the part of the source, in the order of delivery.
         refused: why a delivery could not be read at all, by name.
+        received: when a delivery came, by name; no reading in it is younger than that.
     """
 
     positions: Positions
     answered: bool
     deliveries: Mapping[str, str]
     refused: Mapping[str, str] = field(default_factory=dict)
+    received: Mapping[str, datetime] = field(default_factory=dict)
 
 
 class Source(Protocol):

@@ -3,9 +3,9 @@
 import logging
 import time
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 import duckdb
 import sqlalchemy as sa
@@ -68,7 +68,7 @@ class LandingSource:
         if not rows:
             self._pass_over_history()
             return
-        newest = max(row["modified_at"] for row in rows)
+        newest = _newest(row["modified_at"] for row in rows) or datetime.now(UTC)
         there = {file.name: file for file in self._landing.files()}
         for row in rows:
             needed = (
@@ -100,6 +100,7 @@ class LandingSource:
             answered=answered,
             deliveries={n.file.name: PART for n in self._batch if not n.reason},
             refused={n.file.name: n.reason for n in self._batch if n.reason},
+            received={n.file.name: n.file.modified_at for n in self._batch},
         )
 
     def record(self, connection: Connection, batch: Batch, now: datetime) -> None:
@@ -133,7 +134,7 @@ class LandingSource:
     def _pass_over_history(self) -> None:
         """At the first start: what landed long before the newest file is history."""
         files = self._landing.files()
-        newest = max((file.modified_at for file in files), default=None)
+        newest = _newest(file.modified_at for file in files)
         if newest is None:
             return
         old = [f for f in files if f.modified_at < newest - self._settings.streaming.warm_up]
@@ -183,7 +184,7 @@ class LandingSource:
 
     def _may_become_readable(self, file: LandingFile, refused: dict[str, str]) -> bool:
         """Whether a file that cannot be read is young enough to be still growing; it is then looked at again."""
-        if file.name not in refused or _age(file) >= self._settings.readings.settle:
+        if file.name not in refused or not timedelta(0) <= _age(file) < self._settings.readings.settle:
             return False
         self._taken.discard(file.name)
         self._waiting[file.name] = (file, time.monotonic())
@@ -196,6 +197,12 @@ class LandingSource:
     @property
     def _most_bytes(self) -> int:
         return self._settings.streaming.batch_bytes
+
+
+def _newest(moments: Iterable[datetime]) -> datetime | None:
+    """The newest of the moments that have been: a file that claims to come from the future makes no other one old."""
+    now = datetime.now(UTC)
+    return max((moment for moment in moments if moment <= now), default=None)
 
 
 def _age(file: LandingFile) -> timedelta:
