@@ -262,11 +262,13 @@ SELECT device_no, coalesce(any_value(newest), min(ts)) - {self._lateness} AS wat
   greatest(max(clock), any_value(newest)) - {self._lateness} AS watermark,
   greatest(max(clock), any_value(newest)) AS newest, min(ts) AS first_new
 FROM accepted GROUP BY device_no""")
-        first = self._one("SELECT coalesce(min(ts), 0) FROM accepted WHERE ts <= newest")
+        # What is younger than everything before cannot be known; of a clock that runs ahead nobody can tell.
+        old = "ts <= newest OR ts > clock"
+        first = self._one(f"SELECT coalesce(min(ts), 0) FROM accepted WHERE {old}")
         self.connection.execute(f"""
 CREATE OR REPLACE TEMP TABLE known AS
 SELECT * EXCLUDE (vibration_usual) FROM recent
-SEMI JOIN (SELECT device_no, ts FROM accepted WHERE ts <= newest) USING (device_no, ts)
+SEMI JOIN (SELECT device_no, ts FROM accepted WHERE {old}) USING (device_no, ts)
 WHERE ts >= {first};
 CREATE OR REPLACE TEMP TABLE moments AS
 SELECT device_no, ts, max(current_compressor) AS current_compressor, max(vibration_compressor) AS vibration_compressor,

@@ -172,6 +172,13 @@ def test_a_repeated_reading_brings_nothing_new(engine: Engine) -> None:
     assert (again.readings, again.repeated, again.new, again.withdrawn) == (5, 5, [], [])
 
 
+def test_a_repeated_reading_of_a_clock_that_is_ahead_brings_nothing_new(engine: Engine) -> None:
+    row = Row(START + timedelta(hours=3), arrived=START)
+    take(engine, [row])
+    assert take(engine, [row]).repeated == 1
+    assert engine.rows()["recent"] == 1
+
+
 def test_thresholds_count_from_the_moment_that_they_are_set(engine: Engine) -> None:
     since = microseconds(START - datetime(1970, 1, 1, tzinfo=START.tzinfo)) + microseconds(10 * MINUTE)
     engine.know_thresholds(

@@ -18,6 +18,8 @@ from pydantic import SecretStr
 
 from fridge_assets.errors import FridgeError
 from fridge_assets.settings import NotificationSettings, ReadingSettings, Settings, StreamingSettings
+from fridge_assets.simulation import Fleet, simulate_registry, write_fleet
+from fridge_assets.simulation.faults import FaultShare
 from fridge_assets.stores.landing import Landing
 from fridge_assets.stores.operations import Operations, device_alerts, outbox, stream_files, stream_status
 from fridge_assets.streaming.checkpoint import Checkpoint
@@ -29,6 +31,7 @@ from fridge_assets_tests.notifications.slack_server import BROKEN_BEFORE, TOKEN,
 from fridge_assets_tests.streaming.landing_rows import land
 from fridge_assets_tests.streaming.reading_rows import MINUTE, START, Row
 
+ACUTE = ("compressor_overload", "vibration_spike", "rapid_pressure_loss", "total_cooling_loss")
 SOON = 20.0
 """Seconds after which what has not happened never will."""
 
@@ -112,6 +115,24 @@ def test_an_acute_failure_reaches_slack_while_slack_fails_at_first(quick: Settin
     (post,) = slack.posts
     assert post.channel == "#fridge-on-call"
     assert post.text.startswith("CRITICAL: d1 in cold store: Compressor overload")
+
+
+def test_every_acute_fault_of_the_simulator_reaches_slack_within_two_minutes(quick: Settings) -> None:
+    end = START + timedelta(hours=3)
+    faults = [FaultShare(fault, 0.05) for fault in ACUTE]
+    fleet = Fleet(simulate_registry(60, 9), 9, START, end, faults)
+    ever = quick.streaming.model_copy(update={"told_within": timedelta(days=36_500)})
+    with SlackServer() as slack:
+        told = NotificationSettings(token=SecretStr(TOKEN), api_url=slack.url, pause_between=timedelta(0))
+        with streaming(quick.model_copy(update={"notifications": told, "streaming": ever})):
+            root = quick.root
+            began = time.monotonic()
+            write_fleet(fleet, quick.landing_dir, root / "device_registry.csv", root / "truth.parquet")
+            faulty = set(fleet.ground_truth["device_id"])
+            until(lambda: {post.text.split()[1] for post in slack.posts} >= faulty)
+            assert time.monotonic() - began < 120
+    assert len(faulty) == 12
+    assert {post.text.split()[1] for post in slack.posts} == faulty
 
 
 def test_a_threshold_edited_in_the_registry_acts_without_a_restart_and_the_state_is_kept(quick: Settings) -> None:
