@@ -341,7 +341,7 @@ class StreamingSettings(Group):
     )
     threads: int = Field(2, ge=1, description="DuckDB threads of the stream")
     memory_limit: str = Field("4GB", description="DuckDB memory of the stream; 100,000 devices need about 3 GB")
-    poll: timedelta = Field(timedelta(milliseconds=250), description="pause between two looks for new readings")
+    poll: timedelta = Field(timedelta(milliseconds=100), description="pause between two looks for new readings")
     batch_bytes: int = Field(
         32_000_000, gt=0, description="landing files are taken in batches of about this many bytes"
     )

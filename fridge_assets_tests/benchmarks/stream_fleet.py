@@ -20,8 +20,8 @@ from fridge_assets_tests.benchmarks.hourly import CONSOLE
 START = datetime(2026, 3, 2, 12, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
 _DAY = timedelta(hours=24)
-_BUCKET = timedelta(minutes=15)
-_READINGS_PER_BUCKET = 15
+_HOUR = timedelta(hours=1)
+_READINGS_PER_HOUR = 60
 
 
 def land_history(settings: Settings, arrivals: Arrivals, minutes: int) -> int:
@@ -44,12 +44,13 @@ def land_history(settings: Settings, arrivals: Arrivals, minutes: int) -> int:
 def publish_day_of_vibration(settings: Settings, fleet: Fleet) -> Path:
     """Publish what the stream knows of vibration after a day, so that this part of its state is full from the start.
 
-    Every quarter of an hour of the day before the fleet begins has, for each device, the mean of its first minutes.
+    As the product publishes it: every hour of the day before the fleet begins has, for each device, the mean of its
+    first minutes.
     """
     measured = fleet.readings(fleet.start, fleet.start + 5 * MINUTE)
     means = measured.group_by("device_id").aggregate([("vibration_compressor", "mean")])
     devices, count = means["device_id"].combine_chunks(), len(means)
-    quarters = [fleet.start - _DAY + n * _BUCKET for n in range(_DAY // _BUCKET)]
+    hours = [fleet.start - _DAY + n * _HOUR for n in range(_DAY // _HOUR)]
     path = settings.published_dir / FILE
     path.parent.mkdir(parents=True, exist_ok=True)
     schema = pa.schema(
@@ -61,12 +62,12 @@ def publish_day_of_vibration(settings: Settings, fleet: Fleet) -> Path:
         ]
     )
     with pq.ParquetWriter(path, schema, compression="zstd") as writer:
-        for quarter in quarters:
+        for hour in hours:
             columns = [
                 devices,
-                pa.array([quarter] * count, schema.field("window_start").type),
+                pa.array([hour] * count, schema.field("window_start").type),
                 means["vibration_compressor_mean"].combine_chunks(),
-                pa.array([_READINGS_PER_BUCKET] * count),
+                pa.array([_READINGS_PER_HOUR] * count),
             ]
             writer.write_table(pa.table(columns, schema=schema))
     return path
