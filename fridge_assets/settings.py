@@ -114,6 +114,9 @@ class TrainingSettings(Group):
     min_completeness: float = Field(0.7, ge=0, le=1)
     min_readings: int = Field(10, ge=1, description="readings in a window")
     max_flagged_readings: int = Field(5, ge=0, description="readings with a quality flag in a window")
+    after_maintenance: timedelta = Field(
+        timedelta(hours=48), description="windows this soon after maintenance are left out"
+    )
     max_self_cleaning: float = Field(0.10, ge=0, le=0.10, description="at most this share is dropped as contaminated")
     seed: int = 20240615
 
@@ -212,10 +215,46 @@ class AlertSettings(Group):
         10, ge=0, description="new alerts of one severity that are told one by one; of more a list is made"
     )
     listed_alerts: int = Field(20, ge=1, description="alerts, or sites, that such a list names")
+    site_devices: int = Field(
+        5, ge=2, description="so many devices of a site that alert together are told as one site-wide message"
+    )
+    site_share: float = Field(0.30, gt=0, le=1, description="if they are at least this share of its active devices")
+    site_span: timedelta = Field(timedelta(minutes=30), description="and alert within this span")
+    alert_budget: int = Field(
+        144, ge=1, description="alerts of MEDIUM or higher that one operator can look into in a day (one in 10 minutes)"
+    )
+    operators: int = Field(1, ge=1, description="people who look into alerts, all shifts of a day together")
     sla_critical: timedelta = timedelta(minutes=30)
     sla_high: timedelta = timedelta(hours=2)
     sla_medium: timedelta = timedelta(hours=4)
     sla_low: timedelta = timedelta(hours=24)
+
+
+class WorkOrderSettings(Group):
+    """Handing work to the maintenance system (SPEC 6)."""
+
+    webhook_url: str = Field(
+        "", description="where work orders are posted as JSON; empty: one file each in work_orders/ of the data folder"
+    )
+    webhook_token: SecretStr = Field(SecretStr(""), description="sent as bearer token; empty for none")
+    timeout: timedelta = Field(timedelta(seconds=10), gt=timedelta(0), description="how long the webhook may take")
+    budget: timedelta = Field(timedelta(seconds=20), description="one delivery starts no further order after this long")
+    first_retry: timedelta = Field(
+        timedelta(seconds=10), gt=timedelta(0), description="wait after the first failure in a row of an order"
+    )
+    retry_factor: float = Field(2.0, ge=1, description="every further failure in a row waits this many times longer")
+    max_retry: timedelta = Field(timedelta(minutes=10), description="but never longer than this")
+
+
+class QualitySettings(Group):
+    """What the labels say of the alerts (SPEC 6)."""
+
+    span: timedelta = Field(timedelta(days=30), description="alerts told within this span are judged")
+    min_labels: int = Field(20, ge=1, description="on fewer labels nothing is advised")
+    max_false_positives: float = Field(
+        0.25, gt=0, lt=1, description="share of false positives from which another threshold is advised"
+    )
+    threshold_step: float = Field(0.01, gt=0, lt=1, description="advised thresholds are multiples of this")
 
 
 class CanarySettings(Group):
@@ -555,6 +594,8 @@ class Settings(BaseSettings):
     autoencoder: AutoencoderSettings = AutoencoderSettings()
     dbscan: DbscanSettings = DbscanSettings()
     alerts: AlertSettings = AlertSettings()
+    work_orders: WorkOrderSettings = WorkOrderSettings()
+    quality: QualitySettings = QualitySettings()
     canary: CanarySettings = CanarySettings()
     monitoring: MonitoringSettings = MonitoringSettings()
     staleness: StalenessSettings = StalenessSettings()
@@ -613,6 +654,11 @@ class Settings(BaseSettings):
     def streaming_dir(self) -> Path:
         """Checkpoint and dead letters of the stream."""
         return self.root / "streaming"
+
+    @property
+    def work_orders_dir(self) -> Path:
+        """Work orders as files, where no webhook takes them."""
+        return self.root / "work_orders"
 
     @property
     def models_dir(self) -> Path:

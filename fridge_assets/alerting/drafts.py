@@ -8,8 +8,15 @@ from fridge_assets.alerting.severity import BELOW_ALL, name_of
 from fridge_assets.alerting.sla import sla_deadline
 from fridge_assets.settings import AlertSettings
 
-_STORED = ("severity_rank", "status", "alert_type", "first_detected_at", "alert_created_at", "note")
-_TAKEN_OVER = ("status", "sla_deadline", "sla_breached", "escalation_level", "ontology_action_id")
+_STORED = ("severity_rank", "status", "alert_type", "first_detected_at", "alert_created_at", "note", "revision")
+_TAKEN_OVER = (
+    "status",
+    "sla_deadline",
+    "sla_breached",
+    "escalation_level",
+    "next_escalation_at",
+    "ontology_action_id",
+)
 
 
 def select_news(evidence: pd.DataFrame, known: pd.DataFrame) -> pd.DataFrame:
@@ -54,13 +61,16 @@ def assign_work(
     drafts: pd.DataFrame, known: pd.DataFrame, now: pd.Timestamp, settings: AlertSettings, note: str
 ) -> pd.DataFrame:
     """Add severity, status, deadline, escalation and ``note``, and take over the work that goes on without a rise."""
+    deadline = sla_deadline(now, drafts["severity_rank"], settings)
     work = drafts.assign(
         severity=name_of(drafts["severity_rank"]),
         status=drafts["suppressed"].map({True: "RESOLVED", False: "OPEN"}).astype("object"),
         resolved_at=pd.Series(now, index=drafts.index).astype(TIMESTAMP).where(drafts["suppressed"]),
         alert_created_at=drafts["stored_alert_created_at"].astype(TIMESTAMP).fillna(now),
         # From now, also for a stored row that has become more severe: nobody could act on that before.
-        sla_deadline=sla_deadline(now, drafts["severity_rank"], settings),
+        sla_deadline=deadline,
+        next_escalation_at=deadline.where(~drafts["suppressed"]),
+        suppressed_because=_reasons(drafts),
         sla_breached=False,
         escalation_level="L1",
         ontology_action_id=pd.Series(None, index=drafts.index, dtype="object"),
@@ -73,10 +83,24 @@ def assign_work(
     for column in _TAKEN_OVER if len(takers) else ():
         work[column] = work[column].astype("object")
         work.loc[takers, column] = look_up(work.loc[takers, "problem"], before[column]).astype("object")
-    return work.assign(from_status=work["stored_status"], event_note=_reasons(work, settings))
+    action = pd.Series("detect", index=work.index, dtype="object").mask(work.index.isin(takers), "continue")
+    return work.assign(
+        from_status=work["stored_status"],
+        revision=work["stored_revision"].fillna(0).astype("int64") + 1,
+        action=action.mask(work["stored"], "raise").mask(work["suppressed"], "suppress"),
+        event_note=_notes(work, settings),
+    )
 
 
-def _reasons(work: pd.DataFrame, settings: AlertSettings) -> list[str]:
+def _reasons(drafts: pd.DataFrame) -> pd.Series:
+    """Why each draft is kept for audit; null where it is told."""
+    reason = pd.Series("repeat", index=drafts.index, dtype="object").mask(
+        drafts["stream_alert"].notna(), "told_by_stream"
+    )
+    return reason.where(drafts["suppressed"], None)
+
+
+def _notes(work: pd.DataFrame, settings: AlertSettings) -> list[str]:
     repeat = f"Repeat within {settings.dedup.total_seconds() / 3600:g} h, kept for audit"
     rows = zip(work["suppressed"], work["stream_alert"], work["alert_type"], work["severity"], strict=True)
     return [

@@ -55,7 +55,7 @@ class GeneratedAlerts:
     Args:
         new: DEVICE_ALERTS rows to insert.
         updated: DEVICE_ALERTS rows that replace stored ones by id.
-        events: ALERT_EVENTS rows, one for each row of ``new`` and of ``updated``.
+        events: ALERT_EVENTS rows, one for each row of ``new``, one or more for each of ``updated``.
     """
 
     new: pd.DataFrame
@@ -99,29 +99,55 @@ def generate_alerts(
     if len(windows) > 1:
         raise ValueError(f"scores are of {len(windows)} windows; alerts are made of one window")
     moment = pd.Timestamp(now).tz_convert("UTC").as_unit("us")
-    known = _understand(known_alerts)
+    book = _Book(_understand(known_alerts), source, moment)
 
-    judged = judge_streaming(scores, known, moment, settings, source)
-    known = _replace(known, judged)
-    drafts = select_news(gather_evidence(scores, source, settings), known)
-    drafts = suppress_repeats(drafts, known, moment, settings)
-    reopened = reopen_returned(drafts, known, moment)
-    known = _replace(known, reopened)
-    drafts = leave_to_stream(drafts, known)
-    drafts = relate(drafts, known)
-    drafts = assign_work(drafts, known, moment, settings, provenance)
+    book.change(judge_streaming(scores, book.known, moment, settings, source))
+    drafts = select_news(gather_evidence(scores, source, settings), book.known)
+    drafts = suppress_repeats(drafts, book.known, moment, settings)
+    book.change(reopen_returned(drafts, book.known, moment, settings))
+    drafts = leave_to_stream(drafts, book.known)
+    drafts = relate(drafts, book.known)
+    drafts = assign_work(drafts, book.known, moment, settings, provenance)
     drafts = _locate(drafts, registry)
     drafts = describe(drafts, features, typical)
-    superseded = close_superseded(drafts, known, moment)
-    recovered = close_recovered(scores, previous_scores, known, moment, settings.resolve_after_windows, source)
+    book.change(close_superseded(drafts, book.known, moment))
+    book.change(close_recovered(scores, previous_scores, book.known, moment, settings.resolve_after_windows, source))
+    return book.with_drafts(drafts)
 
-    new, raised = drafts[~drafts["stored"]], drafts[drafts["stored"]]
-    changes = (raised, judged, reopened, superseded, recovered)
-    return GeneratedAlerts(
-        new=conform([new], DEVICE_ALERTS),
-        updated=conform(changes, DEVICE_ALERTS),
-        events=conform([events_of(frame, source, moment) for frame in (new, *changes)], ALERT_EVENTS),
-    )
+
+class _Book:
+    """The known alerts as one step after another changes them, and the events of these changes."""
+
+    def __init__(self, known: pd.DataFrame, actor: str, now: pd.Timestamp) -> None:
+        self.known = known
+        self._actor = actor
+        self._now = now
+        self._changed: set[str] = set()
+        self._events: list[pd.DataFrame] = []
+
+    def change(self, changed: pd.DataFrame) -> None:
+        """Take over changed rows of ``known`` that have ``from_status``, ``action`` and ``event_note``."""
+        if changed.empty:
+            return
+        still_open = changed["status"] == "OPEN"
+        changed = changed.assign(
+            revision=changed["revision"] + 1, next_escalation_at=changed["next_escalation_at"].where(still_open)
+        )
+        before = self.known.loc[changed.index]
+        self._events.append(events_of(changed, before, self._actor, self._now))
+        self._changed |= set(changed["alert_id"])
+        self.known = pd.concat([self.known.drop(changed.index), changed[self.known.columns]]).sort_index()
+
+    def with_drafts(self, drafts: pd.DataFrame) -> GeneratedAlerts:
+        """Everything that is to be stored: new drafts, and changed alerts, those that became more severe included."""
+        new, raised = drafts[~drafts["stored"]], drafts[drafts["stored"]]
+        events = [*self._events, *(events_of(rows, self.known, self._actor, self._now) for rows in (new, raised))]
+        changed = self.known[self.known["alert_id"].isin(self._changed - set(raised["alert_id"]))]
+        return GeneratedAlerts(
+            new=conform([new], DEVICE_ALERTS),
+            updated=conform([raised, changed], DEVICE_ALERTS),
+            events=conform(events, ALERT_EVENTS),
+        )
 
 
 def _understand(alerts: pd.DataFrame) -> pd.DataFrame:
@@ -131,12 +157,6 @@ def _understand(alerts: pd.DataFrame) -> pd.DataFrame:
         suppressed=alerts["suppressed"].astype(bool),
         problem=problems(alerts),
     ).reset_index(drop=True)
-
-
-def _replace(known: pd.DataFrame, changed: pd.DataFrame) -> pd.DataFrame:
-    if changed.empty:
-        return known
-    return pd.concat([known.drop(changed.index), changed[known.columns]]).sort_index()
 
 
 def _locate(drafts: pd.DataFrame, registry: pd.DataFrame) -> pd.DataFrame:

@@ -1,7 +1,7 @@
 """What new evidence means for the alerts that are already stored.
 
 Each function returns the stored alerts it changes, as they are to be from now on, with the columns
-``from_status`` and ``event_note`` that their events need.
+``from_status``, ``action`` and ``event_note`` that their events need.
 """
 
 import pandas as pd
@@ -9,6 +9,7 @@ import pandas as pd
 from fridge_assets.alerting.dedup import told_in_span
 from fridge_assets.alerting.evidence import FALLBACK, STREAMING
 from fridge_assets.alerting.frames import TIMESTAMP, look_up
+from fridge_assets.alerting.sla import sla_deadline
 from fridge_assets.settings import AlertSettings
 
 
@@ -33,7 +34,7 @@ def judge_streaming(
     acute = known[known["source"] == STREAMING]
     open_alerts = acute[acute["active"] & ~acute["suppressed"]]
     if source == FALLBACK or open_alerts.empty or scores.empty:
-        return open_alerts.iloc[:0].assign(from_status=None, event_note=None)
+        return open_alerts.iloc[:0]
     verdicts = _verdicts(scores, open_alerts, _last_onset_window(acute))
     over = verdicts["quiet"].eq(True) & verdicts["later"].eq(True)
     confirmed = (verdicts["highest"] > settings.high_score) & (open_alerts["alert_type"] != "ANOMALY_SUSTAINED")
@@ -47,6 +48,7 @@ def judge_streaming(
     notes = zip(judged["note"], said, over, strict=True)
     return judged.assign(
         from_status=judged["status"],
+        action=over.map({True: "recover", False: "sustain"}),
         status=judged["status"].mask(over, "RESOLVED"),
         active=~over,
         alert_type=over.map({True: "ANOMALY_RESOLVED", False: "ANOMALY_SUSTAINED"}).astype("object"),
@@ -78,11 +80,13 @@ def _verdicts(scores: pd.DataFrame, open_alerts: pd.DataFrame, last_onset: pd.Se
     return by_alert.reindex(open_alerts["alert_id"]).set_axis(open_alerts.index)
 
 
-def reopen_returned(drafts: pd.DataFrame, known: pd.DataFrame, now: pd.Timestamp) -> pd.DataFrame:
+def reopen_returned(
+    drafts: pd.DataFrame, known: pd.DataFrame, now: pd.Timestamp, settings: AlertSettings
+) -> pd.DataFrame:
     """Alerts that recovery had closed and whose problem is back within its deduplication span.
 
     The repeat itself stays suppressed, so without this a device would be anomalous with nothing open. What a
-    person closed stays closed.
+    person closed stays closed. People have their time again, since the old deadline passed while all was well.
     """
     repeats = set(drafts.loc[drafts["suppressed"], "problem"]) - set(known.loc[known["active"], "problem"])
     newest = (
@@ -92,8 +96,14 @@ def reopen_returned(drafts: pd.DataFrame, known: pd.DataFrame, now: pd.Timestamp
     )
     recovered = (newest["status"] == "RESOLVED") & (newest["alert_type"] == "ANOMALY_RESOLVED")
     back = newest[recovered & newest["problem"].isin(repeats)]
+    deadline = sla_deadline(now, back["severity_rank"], settings)
     return back.assign(
         from_status=back["status"],
+        action="reopen",
+        sla_deadline=deadline,
+        next_escalation_at=deadline,
+        sla_breached=False,
+        escalation_level="L1",
         status="OPEN",
         active=True,
         alert_type="ANOMALY_SUSTAINED",
@@ -110,6 +120,7 @@ def close_superseded(drafts: pd.DataFrame, known: pd.DataFrame, now: pd.Timestam
     old = known[replaced & (known["source"] != STREAMING)]
     return old.assign(
         from_status=old["status"],
+        action="supersede",
         status="RESOLVED",
         resolved_at=now,
         event_note=[f"Continued by alert {alert_id}" for alert_id in successor[old.index]],
@@ -151,6 +162,7 @@ def close_recovered(
     over = known[known["active"] & known["device_id"].isin(recovered) & closable]
     return over.assign(
         from_status=over["status"],
+        action="recover",
         status="RESOLVED",
         alert_type="ANOMALY_RESOLVED",
         resolved_at=now,

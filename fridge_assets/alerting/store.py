@@ -99,9 +99,9 @@ def alerts_by_id_prefix(connection: Connection, prefix: str) -> pd.DataFrame:
 
 
 def events_of_alerts(connection: Connection, alert_ids: Collection[str]) -> pd.DataFrame:
-    """ALERT_EVENTS rows of ``alert_ids``, oldest first."""
+    """ALERT_EVENTS rows of ``alert_ids``, those of each in their order."""
     columns = alert_events.c
-    query = sa.select(alert_events).where(columns.alert_id.in_(alert_ids)).order_by(columns.occurred_at)
+    query = sa.select(alert_events).where(columns.alert_id.in_(alert_ids)).order_by(columns.alert_id, columns.revision)
     rows = connection.execute(query).all()
     return conform([pd.DataFrame(rows, columns=list(ALERT_EVENTS.column_names))], ALERT_EVENTS)
 

@@ -8,13 +8,16 @@ from fridge_assets.contracts.device_alerts import ALERT_EVENTS, DEVICE_ALERTS
 from fridge_assets.contracts.device_features import DEVICE_FEATURES, MODEL_FEATURES
 from fridge_assets.contracts.device_registry import DEVICE_REGISTRY
 from fridge_assets.contracts.device_status import DEVICE_STATUS
+from fridge_assets.contracts.label_events import LABEL_EVENTS
 from fridge_assets.contracts.model_monitoring import MODEL_MONITORING
 from fridge_assets.contracts.model_scores import MODEL_SCORES
 from fridge_assets.contracts.quarantined_readings import QUARANTINED_READINGS
 from fridge_assets.contracts.rules_based_fallback import RULES_BASED_FALLBACK
 from fridge_assets.contracts.sensor_readings import SENSOR_READINGS, SENSORS
+from fridge_assets.contracts.silences import SILENCES
 from fridge_assets.contracts.site_status import SITE_STATUS
 from fridge_assets.contracts.withheld_scores import WITHHELD_SCORES
+from fridge_assets.contracts.work_orders import WORK_ORDERS
 
 __all__ = [
     "ALERT_EVENTS",
@@ -25,6 +28,7 @@ __all__ = [
     "DEVICE_FEATURES",
     "DEVICE_REGISTRY",
     "DEVICE_STATUS",
+    "LABEL_EVENTS",
     "MODEL_FEATURES",
     "MODEL_MONITORING",
     "MODEL_SCORES",
@@ -32,8 +36,10 @@ __all__ = [
     "RULES_BASED_FALLBACK",
     "SENSORS",
     "SENSOR_READINGS",
+    "SILENCES",
     "SITE_STATUS",
     "WITHHELD_SCORES",
+    "WORK_ORDERS",
     "Column",
     "Contract",
 ]

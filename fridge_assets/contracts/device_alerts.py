@@ -9,6 +9,29 @@ ALERT_STATUSES = ("OPEN", "ACKNOWLEDGED", "IN_PROGRESS", "RESOLVED", "FALSE_POSI
 ACTIVE_STATUSES = ("OPEN", "ACKNOWLEDGED", "IN_PROGRESS")
 ESCALATION_LEVELS = ("L1", "L2", "L3")
 ALERT_SOURCES = ("models", "streaming", "rules_fallback")
+SUPPRESSION_REASONS = ("repeat", "told_by_stream", "maintenance", "silence", "withdrawn")
+"""Why an alert was stored and nobody told: what the audit shows."""
+ALERT_ACTIONS = (
+    "detect",
+    "continue",
+    "suppress",
+    "raise",
+    "tell",
+    "sustain",
+    "reopen",
+    "supersede",
+    "recover",
+    "withdraw",
+    "breach",
+    "acknowledge",
+    "start",
+    "maintain",
+    "escalate",
+    "resolve",
+    "false_positive",
+    "confirm",
+)
+"""What can happen to an alert; :mod:`fridge_assets.alerting.lifecycle` says when."""
 
 DEVICE_ALERTS = Contract(
     name="device_alerts",
@@ -29,21 +52,24 @@ DEVICE_ALERTS = Contract(
         Column(
             "suppressed",
             "boolean",
-            "repeat within the deduplication span: stored, not notified",
+            "stored for audit, nobody is told",
             nullable=False,
         ),
+        Column("suppressed_because", "text", "why nobody is told; null when people are", allowed=SUPPRESSION_REASONS),
         Column("ontology_action_id", "text", "work order made from it"),
         Column("status", "text", "where it stands", nullable=False, allowed=ALERT_STATUSES),
         Column("resolved_at", "timestamp", "when it was resolved"),
         Column("escalation_level", "text", "who is responsible", nullable=False, allowed=ESCALATION_LEVELS),
         Column("sla_deadline", "timestamp", "to be acted on by", nullable=False),
-        Column("sla_breached", "boolean", "still open past its deadline", nullable=False),
+        Column("sla_breached", "boolean", "nobody had taken it by its deadline", nullable=False),
+        Column("next_escalation_at", "timestamp", "when it goes up a level if nobody takes it; null when it does not"),
         Column("score_ids", "text_list", "score rows behind it", nullable=False),
         Column("source", "text", "what raised it", nullable=False, allowed=ALERT_SOURCES),
         Column("models_flagging", "integer", "distinct families that flagged", nullable=False, minimum=0),
         Column("window_end", "timestamp", "end of the window it is about", nullable=False),
         Column("dedup_until", "timestamp", "end of the span in which repeats are suppressed", nullable=False),
         Column("note", "text", "anything else a reader should know", nullable=False),
+        Column("revision", "integer", "number of its newest event", nullable=False, minimum=1),
     ),
     key=("alert_id",),
 )
@@ -52,13 +78,16 @@ ALERT_EVENTS = Contract(
     name="alert_events",
     description="One immutable change of one alert.",
     columns=(
-        Column("event_id", "text", "UUIDv5 of alert, time, statuses and note", nullable=False),
+        Column("event_id", "text", "UUIDv5 of alert and revision", nullable=False),
         Column("alert_id", "text", "alert", nullable=False),
+        Column("revision", "integer", "1 for an alert's first event, then one more each", nullable=False, minimum=1),
         Column("occurred_at", "timestamp", "when", nullable=False),
         Column("actor", "text", "who", nullable=False),
+        Column("action", "text", "what happened", nullable=False, allowed=ALERT_ACTIONS),
         Column("from_status", "text", "before; null for a new alert", allowed=ALERT_STATUSES),
         Column("to_status", "text", "after", nullable=False, allowed=ALERT_STATUSES),
         Column("note", "text", "why", nullable=False),
+        Column("changes", "text", "columns of the alert that it set, with their values, as JSON", nullable=False),
     ),
     key=("event_id",),
 )

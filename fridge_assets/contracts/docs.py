@@ -18,6 +18,9 @@ DATASETS: tuple[contracts.Contract, ...] = (
     contracts.RULES_BASED_FALLBACK,
     contracts.DEVICE_ALERTS,
     contracts.ALERT_EVENTS,
+    contracts.LABEL_EVENTS,
+    contracts.WORK_ORDERS,
+    contracts.SILENCES,
     contracts.DEVICE_STATUS,
     contracts.SITE_STATUS,
 )

@@ -7,7 +7,15 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Dialect
 from sqlalchemy.types import TypeDecorator
 
-from fridge_assets.contracts import ALERT_EVENTS, DEVICE_ALERTS, Column, Contract
+from fridge_assets.contracts import (
+    ALERT_EVENTS,
+    DEVICE_ALERTS,
+    LABEL_EVENTS,
+    SILENCES,
+    WORK_ORDERS,
+    Column,
+    Contract,
+)
 from fridge_assets.errors import FridgeError
 
 
@@ -76,6 +84,8 @@ device_alerts = sa.Table(
     sa.Index(None, "window_end"),
     sa.Index(None, "status"),
     sa.Index(None, "alert_created_at"),
+    sa.Index(None, "next_escalation_at"),
+    sa.Index(None, "site_id", "alert_created_at"),
 )
 
 alert_events = sa.Table(
@@ -85,8 +95,44 @@ alert_events = sa.Table(
         _column(column, ALERT_EVENTS, "device_alerts.alert_id" if column.name == "alert_id" else None)
         for column in ALERT_EVENTS.columns
     ),
-    sa.Index(None, "alert_id", "occurred_at"),
+    sa.Index(None, "alert_id", "revision", unique=True),
+    sa.Index(None, "occurred_at"),
 )
+
+label_events = sa.Table(
+    LABEL_EVENTS.name,
+    metadata,
+    *(_column(column, LABEL_EVENTS) for column in LABEL_EVENTS.columns),
+    sa.Index(None, "alert_id"),
+    sa.Index(None, "labelled_at"),
+)
+
+work_orders = sa.Table(
+    WORK_ORDERS.name,
+    metadata,
+    *(_column(column, WORK_ORDERS) for column in WORK_ORDERS.columns),
+    sa.Index(None, "alert_id"),
+    sa.Index(None, "device_id"),
+    sa.Index(None, "status"),
+)
+
+silences = sa.Table(
+    SILENCES.name,
+    metadata,
+    *(_column(column, SILENCES) for column in SILENCES.columns),
+    sa.Index(None, "ends_at"),
+)
+
+site_incidents = sa.Table(
+    "site_incidents",
+    metadata,
+    sa.Column("site_id", sa.Text(), primary_key=True),
+    sa.Column("started_at", UtcTimestamp(), primary_key=True),
+    sa.Column("last_alert_at", UtcTimestamp(), nullable=False),
+    sa.Column("severity", sa.Text(), nullable=False),
+    sa.Column("devices", sa.BigInteger(), nullable=False),
+)
+"""Times in which so many devices of a site alerted together that people are told of the site, not of each device."""
 
 ingest_ledger = sa.Table(
     "ingest_ledger",
@@ -149,6 +195,15 @@ outbox = sa.Table(
     sa.Index(None, "status", "channel", "number"),
 )
 """What people are told (SPEC 7): ``pending``, ``sent``, or ``summarised`` by another message."""
+
+outbox_subjects = sa.Table(
+    "outbox_subjects",
+    metadata,
+    sa.Column("message_id", sa.Text(), primary_key=True),
+    sa.Column("subject", sa.Text(), primary_key=True),
+    sa.Index(None, "subject"),
+)
+"""Which alerts a message is about, by id."""
 
 outbox_channels = sa.Table(
     "outbox_channels",

@@ -74,18 +74,21 @@ def alert_of(
         "first_detected_at": first_detected_at,
         "alert_created_at": now,
         "suppressed": last_told is not None,
+        "suppressed_because": None if last_told is None else "repeat",
         "ontology_action_id": None,
         "status": "OPEN" if last_told is None else "RESOLVED",
         "resolved_at": None if last_told is None else now,
         "escalation_level": "L1",
         "sla_deadline": now + settings.alerts.sla_critical,
         "sla_breached": False,
+        "next_escalation_at": now + settings.alerts.sla_critical if last_told is None else None,
         "score_ids": [],
         "source": SOURCE,
         "models_flagging": 0,
         "window_end": window_end,
         "dedup_until": (last_told or onset.at) + settings.alerts.dedup,
         "note": f"Seen in the readings by the rule {onset.rule}",
+        "revision": 1,
     }
 
 

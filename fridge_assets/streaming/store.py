@@ -26,7 +26,14 @@ from fridge_assets.streaming.rules import RULES
 _PIECE = 500
 """Devices or alerts that one query names."""
 
-_WORK = ("status", "escalation_level", "ontology_action_id", "sla_deadline", "sla_breached")
+_WORK = (
+    "status",
+    "escalation_level",
+    "ontology_action_id",
+    "sla_deadline",
+    "sla_breached",
+    "next_escalation_at",
+)
 """What an alert takes over from the one in whose place it comes."""
 
 TOLD_AGAIN = "told_again"
@@ -138,27 +145,16 @@ def _settle(
             outcome.add(row, announce=verdicts[at] and predecessor is None and young)
             if not verdicts[at] and last_told is not None:
                 outcome.reopen(alerts.get(alert_id_of(device, rule, last_told)), at, settings)
+        elif alert_id in alerts and verdicts[at]:
+            outcome.tell(alerts[alert_id])
         elif alert_id in alerts:
-            outcome.change(
-                alerts[alert_id],
-                suppressed=not verdicts[at],
-                status="OPEN" if verdicts[at] else "RESOLVED",
-                resolved_at=None if verdicts[at] else outcome.now,
-                alert_type="ANOMALY_DETECTED",
-                note="Late readings have shown it after all" if verdicts[at] else _repeat_note(settings),
-            )
+            outcome.close(alerts[alert_id], "suppress", "repeat", _repeat_note(settings), "ANOMALY_DETECTED")
     for at in sorted(gone):
         alert_id = alert_id_of(device, rule, at)
         outcome.onsets.append(_row(alert_id, problem, at, stands=False, is_told=False))
         if alert_id in alerts:
-            outcome.change(
-                alerts[alert_id],
-                suppressed=True,
-                status="RESOLVED",
-                resolved_at=outcome.now,
-                alert_type="ANOMALY_RESOLVED",
-                note="Withdrawn: readings that came late show that it did not begin then",
-            )
+            said = "Withdrawn: readings that came late show that it did not begin then"
+            outcome.close(alerts[alert_id], "withdraw", "withdrawn", said, "ANOMALY_RESOLVED")
 
 
 def _repeat_note(settings: Settings) -> str:
@@ -174,34 +170,56 @@ class _Outcome:
         self.news: list[dict[str, Any]] = []
         self._new: list[dict[str, Any]] = []
         self._changed: list[dict[str, Any]] = []
+        self._before: list[dict[str, Any]] = []
 
     def add(self, row: dict[str, Any], *, announce: bool) -> None:
         note = "Told as CRITICAL" if not row["suppressed"] else "Repeat, kept for audit"
-        self._new.append(row | {"from_status": None, "event_note": note})
+        taken_over = row["status"] in ACTIVE_STATUSES and row["status"] != "OPEN"
+        action = "suppress" if row["suppressed"] else "continue" if taken_over else "detect"
+        self._new.append(row | {"from_status": None, "action": action, "event_note": note})
         if announce:
             self.news.append(row)
 
-    def change(self, row: dict[str, Any], *, note: str, **values: object) -> None:
-        if values["status"] == "RESOLVED" and row["status"] not in ACTIVE_STATUSES:
-            del values["status"], values["resolved_at"]  # what a person closed stays closed by that person
-        self._changed.append(row | values | {"from_status": row["status"], "event_note": note})
+    def close(self, row: dict[str, Any], action: str, because: str, note: str, alert_type: str) -> None:
+        """Keep it for audit from now on; what a person closed stays closed by that person."""
+        closing = {"status": "RESOLVED", "resolved_at": self.now} if row["status"] in ACTIVE_STATUSES else {}
+        kept = {"suppressed": True, "suppressed_because": because, "alert_type": alert_type}
+        self._change(row, action, note, closing | kept | {"next_escalation_at": None})
+
+    def tell(self, row: dict[str, Any]) -> None:
+        """What was a repeat is none: late readings have shown it after all."""
+        told = {"suppressed": False, "suppressed_because": None, "status": "OPEN", "resolved_at": None}
+        closed_by_person = row["status"] != "RESOLVED"
+        self._change(
+            row,
+            "raise" if closed_by_person else "tell",
+            "Late readings have shown it after all",
+            told | {"alert_type": "ANOMALY_DETECTED", "next_escalation_at": row["sla_deadline"]},
+        )
 
     def reopen(self, row: dict[str, Any] | None, at: datetime, settings: Settings) -> None:
         """Where the batch path took the alert for over, the failure is back and people are told again."""
         if row is None or row["suppressed"] or (row["status"], row["alert_type"]) != ("RESOLVED", "ANOMALY_RESOLVED"):
             return
+        deadline = self.now + settings.alerts.sla_critical
         back = {
             "status": "OPEN",
             "alert_type": "ANOMALY_SUSTAINED",
             "resolved_at": None,
             "suppressed": False,
             "escalation_level": "L1",
-            "sla_deadline": self.now + settings.alerts.sla_critical,
+            "sla_deadline": deadline,
             "sla_breached": False,
+            "next_escalation_at": deadline,
         }
-        self.change(row, note=f"The failure is back at {at:%H:%M:%S} UTC", **back)
-        row |= back
+        self._change(row, "reopen", f"The failure is back at {at:%H:%M:%S} UTC", back)
         self.news.append(row | {TOLD_AGAIN: at.isoformat()})
+
+    def _change(self, row: dict[str, Any], action: str, note: str, values: Mapping[str, object]) -> None:
+        before = dict(row)
+        row |= {**values, "revision": row["revision"] + 1}
+        self._changed.append(row | {"from_status": before["status"], "action": action, "event_note": note})
+        self._before.append(before)
 
     def write(self, connection: Connection) -> None:
         insert_missing(connection, stream_onsets, self.onsets)
@@ -215,8 +233,9 @@ class _Outcome:
             connection.execute(statement, updates)
         moment = pd.Timestamp(self.now)
         frames = [pd.DataFrame(rows) for rows in (self._new, self._changed)]
-        events = [events_of(frame, SOURCE, moment) for frame in frames if len(frame)]
         new, changed = (conform([frame], DEVICE_ALERTS) for frame in frames)
+        before = conform([pd.DataFrame(self._before)], DEVICE_ALERTS)
+        events = [events_of(frame, before, SOURCE, moment) for frame in frames if len(frame)]
         apply(connection, GeneratedAlerts(new, changed, conform(events, ALERT_EVENTS)))
 
 

@@ -5,6 +5,9 @@ from datetime import datetime, timedelta
 
 import pandas as pd
 
+from fridge_assets.alerting.actions import ActionRequest, acted_on
+from fridge_assets.alerting.events import events_of
+from fridge_assets.alerting.frames import conform
 from fridge_assets.alerting.generate import GeneratedAlerts, generate_alerts
 from fridge_assets.contracts import ALERT_EVENTS, DEVICE_ALERTS, MODEL_SCORES
 from fridge_assets.identity import deterministic_id
@@ -13,6 +16,13 @@ from fridge_assets.settings import AlertSettings
 EPOCH = pd.Timestamp("2026-06-01T00:00:00Z")
 SETTINGS = AlertSettings()
 FOREST, BASELINE = "isolation_forest_v2", "statistical_baseline_v1"
+ACTIONS = {
+    "ACKNOWLEDGED": "acknowledge",
+    "IN_PROGRESS": "start",
+    "RESOLVED": "resolve",
+    "FALSE_POSITIVE": "false_positive",
+}
+"""What leads to a status."""
 LOW_SIDE, SUPERHEAT = "pressure_low_mean", "superheat_mean"
 
 
@@ -109,21 +119,14 @@ class Fleet:
             self.events = pd.concat(events, ignore_index=True)
 
     def person_sets(self, alert_id: str, status: str, now: datetime) -> None:
-        """A person changes the status of an alert."""
-        row = self.alerts["alert_id"] == alert_id
-        before = self.alerts.loc[row, "status"].item()
-        self.alerts.loc[row, "status"] = status
-        event = (
-            deterministic_id(alert_id, now, status),
-            alert_id,
-            pd.Timestamp(now),
-            "ann",
-            before,
-            status,
-            "",
+        """Ann brings an alert to a status."""
+        action = ACTIONS[status]
+        alert = self.alerts[self.alerts["alert_id"] == alert_id]
+        changed = acted_on(alert, action, ActionRequest("ann", now))
+        events = events_of(changed, alert, "ann", now)
+        self.apply(
+            GeneratedAlerts(DEVICE_ALERTS.empty(), conform([changed], DEVICE_ALERTS), conform([events], ALERT_EVENTS))
         )
-        added = ALERT_EVENTS.to_arrow(pd.DataFrame([event], columns=list(ALERT_EVENTS.column_names))).to_pandas()
-        self.events = pd.concat([self.events, added], ignore_index=True)
 
     @property
     def active(self) -> pd.DataFrame:

@@ -47,6 +47,7 @@ def test_new_anomaly_becomes_one_open_alert_with_everything_an_operator_needs(fl
     ]
     assert pd.isna(alert.pop("resolved_at"))
     assert pd.isna(alert.pop("ontology_action_id"))
+    assert pd.isna(alert.pop("suppressed_because"))
     now = pd.Timestamp(run_time(10))
     assert alert == {
         "alert_id": deterministic_id("d1", "2026-06-01T10:00:00+00:00", "models"),
@@ -63,14 +64,16 @@ def test_new_anomaly_becomes_one_open_alert_with_everything_an_operator_needs(fl
         "escalation_level": "L1",
         "sla_deadline": now + timedelta(hours=2),
         "sla_breached": False,
+        "next_escalation_at": now + timedelta(hours=2),
         "source": "models",
         "models_flagging": 2,
         "window_end": window(10),
         "dedup_until": now + timedelta(hours=4),
         "note": "",
+        "revision": 1,
     }
     event = generated.events.iloc[0]
-    assert (event["actor"], event["to_status"]) == ("models", "OPEN")
+    assert (event["actor"], event["action"], event["to_status"]) == ("models", "detect", "OPEN")
     assert pd.isna(event["from_status"])
     assert event["occurred_at"] == now
 

@@ -63,8 +63,9 @@ def test_invariants_of_alerting(
         every_flag_has_an_alert_and_open_work(fleet, rows, hour, closed_by_people)
         recovered_devices_have_no_work(fleet, history, hour)
         for when, status in actions:
-            if when == hour and len(fleet.active):
-                chosen = fleet.active.iloc[0]
+            open_alerts = fleet.active[fleet.active["status"] == "OPEN"]
+            if when == hour and len(open_alerts):
+                chosen = open_alerts.iloc[0]
                 fleet.person_sets(chosen["alert_id"], status, run_time(hour + 0.5))
                 if status == "RESOLVED":
                     closed_by_people.add(f"{chosen['device_id']} {chosen['top_contributors'][0]}")
