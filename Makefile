@@ -4,7 +4,7 @@ BIN := .venv/bin
 DATA ?= data/demo
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test ui lint format docs scenario-staleness scenario-stream-kills bench bench-hourly bench-quality bench-canary bench-models bench-stream
+.PHONY: help demo test ui lint format docs scenario-staleness scenario-stream-kills bench bench-hourly bench-quality bench-canary bench-models bench-stream bench-week bench-alerts
 
 help: ## what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 22
@@ -47,13 +47,16 @@ format: .venv/installed ## put the code in shape
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-bench: bench-hourly bench-quality bench-canary bench-models bench-stream ## every benchmark
+bench: bench-hourly bench-quality bench-week bench-canary bench-models bench-stream bench-alerts ## every benchmark
 
 bench-hourly: .venv/installed ## one hourly cycle of 100,000 devices, beside pandas
 	$(BIN)/python -m fridge_assets_tests.benchmarks.hourly
 
 bench-quality: .venv/installed ## what is found, how early, how often in vain: 1,000 devices, 96 hours
 	$(BIN)/python -m fridge_assets_tests.benchmarks.quality
+
+bench-week: .venv/installed ## seven days of 2,000 devices with every fault, as people live through them: half an hour
+	$(BIN)/python -m fridge_assets_tests.benchmarks.week
 
 bench-canary: .venv/installed ## what the canary says of equal and of bad candidates: 20,000 devices
 	$(BIN)/python -m fridge_assets_tests.benchmarks.canary
@@ -67,3 +70,6 @@ bench-models: .venv/installed ## the four models: a daily cycle of 100,000 devic
 
 bench-stream: .venv/installed-bench ## the stream: readings a second, seconds to an alert, beside Bytewax
 	$(BIN)/python -m fridge_assets_tests.benchmarks.stream
+
+bench-alerts: .venv/installed ## 10,000 new alerts in one run, and `alerts list` from 1,000,000 of them
+	$(BIN)/python -m fridge_assets_tests.benchmarks.alerts

@@ -2,18 +2,21 @@
 
 import dagster as dg
 
-from fridge_assets.alerting.assets import device_alerts
+from fridge_assets.alerting.assets import alert_quality, device_alerts, label_events
+from fridge_assets.automation.alert_actions import ALERT_ACTION_JOBS
 from fridge_assets.automation.decisions import DECISION_JOBS
 from fridge_assets.automation.freshness import with_freshness
 from fridge_assets.automation.jobs import JOBS
 from fridge_assets.automation.retention import RETENTION
 from fridge_assets.automation.schedules import SCHEDULES
 from fridge_assets.automation.sensors import SENSORS
+from fridge_assets.automation.silences import SILENCE_JOBS
+from fridge_assets.automation.status import RECONCILE, refresh_status_job
 from fridge_assets.canary.assets import canary_comparison
 from fridge_assets.clock import Clock
 from fridge_assets.deployment.store import Deployments
 from fridge_assets.features.assets import device_features
-from fridge_assets.fleet.assets import fleet_status
+from fridge_assets.fleet.assets import agrees_with_alerts, fleet_status
 from fridge_assets.models.assets import MODEL_ASSETS
 from fridge_assets.models.lifecycle import ModelLifecycle
 from fridge_assets.models.registry import ModelRegistry
@@ -47,14 +50,17 @@ def build_definitions(settings: Settings) -> dg.Definitions:
             acute_thresholds,
             streaming_alerts,
             device_alerts,
+            label_events,
             fleet_status,
             model_monitoring,
+            alert_quality,
         ],
         settings.staleness,
     )
     return dg.Definitions(
         assets=assets,
-        jobs=[*JOBS, *DECISION_JOBS, RETENTION],
+        asset_checks=[agrees_with_alerts],
+        jobs=[*JOBS, *ALERT_ACTION_JOBS, *DECISION_JOBS, *SILENCE_JOBS, RETENTION, RECONCILE, refresh_status_job],
         schedules=SCHEDULES,
         sensors=SENSORS,
         resources={

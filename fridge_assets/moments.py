@@ -1,11 +1,14 @@
 """Moments and durations as people type and read them."""
 
+import re
 from datetime import UTC, datetime, timedelta
 
 from fridge_assets.errors import FridgeError
 
 LATEST = "latest"
 """In place of a moment: just after the newest reading there is."""
+
+_SPAN = re.compile(r"(?:(?P<days>\d{1,5})d)?(?:(?P<hours>\d{1,5})h)?(?:(?P<minutes>\d{1,5})m)?")
 
 
 def parse_moment(text: str, what: str) -> datetime:
@@ -23,6 +26,24 @@ def parse_moment(text: str, what: str) -> datetime:
     except ValueError as error:
         raise FridgeError(f"{what} is {text!r}, not a moment", "Give ISO 8601 such as 2026-01-31T13:45:00Z.") from error
     return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+
+
+def parse_span(text: str, what: str) -> timedelta:
+    """The duration that ``text`` names.
+
+    Args:
+        text: whole numbers of days, hours and minutes, in this order: ``3d``, ``2h``, ``90m`` or
+            ``1h30m``.
+        what: how the error message calls it.
+
+    Raises:
+        FridgeError: it is not a duration, or has no length.
+    """
+    parts = _SPAN.fullmatch(text)
+    span = timedelta(**{unit: int(number) for unit, number in parts.groupdict("0").items()}) if parts else None
+    if not span:
+        raise FridgeError(f"{what} is {text!r}, not a span of time", "Give days, hours and minutes as 3d, 2h or 90m.")
+    return span
 
 
 def spoken(duration: timedelta) -> str:

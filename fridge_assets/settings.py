@@ -224,10 +224,18 @@ class AlertSettings(Group):
         144, ge=1, description="alerts of MEDIUM or higher that one operator can look into in a day (one in 10 minutes)"
     )
     operators: int = Field(1, ge=1, description="people who look into alerts, all shifts of a day together")
+    longest_silence: timedelta = Field(
+        timedelta(days=30), gt=timedelta(0), description="nobody hears of a device or site for no longer than this"
+    )
     sla_critical: timedelta = timedelta(minutes=30)
     sla_high: timedelta = timedelta(hours=2)
     sla_medium: timedelta = timedelta(hours=4)
     sla_low: timedelta = timedelta(hours=24)
+
+    @property
+    def daily_budget(self) -> int:
+        """Alerts of MEDIUM or higher that all operators together can look into in a day."""
+        return self.alert_budget * self.operators
 
 
 class WorkOrderSettings(Group):
@@ -244,6 +252,9 @@ class WorkOrderSettings(Group):
     )
     retry_factor: float = Field(2.0, ge=1, description="every further failure in a row waits this many times longer")
     max_retry: timedelta = Field(timedelta(minutes=10), description="but never longer than this")
+    long_wait: timedelta = Field(
+        timedelta(minutes=15), description="`doctor` warns of orders that have waited longer than this"
+    )
 
 
 class QualitySettings(Group):
@@ -476,6 +487,12 @@ class FleetSettings(Group):
     offline_after: timedelta = Field(timedelta(hours=1), description="no reading for this long and a device is offline")
     trend_span: timedelta = Field(timedelta(hours=24), description="span of anomaly_trend and of the daily means")
     trend_slope: float = Field(0.10, gt=0, description="change of the score over the span that counts as a trend")
+    reconciled_alerts: int = Field(
+        5000, ge=1, description="open alerts, the newest first, that the daily check holds against their events"
+    )
+    mismatch_error: float = Field(
+        0.01, gt=0, le=1, description="share of rows that disagree with the alerts from which the check is an error"
+    )
 
 
 class SlackChannels(Group):

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from fridge_assets.errors import FridgeError
-from fridge_assets.moments import parse_moment, spoken
+from fridge_assets.moments import parse_moment, parse_span, spoken
 
 MOMENT = datetime(2026, 1, 31, 13, 45, tzinfo=UTC)
 
@@ -21,6 +21,25 @@ def test_a_moment_may_be_written_in_any_zone_and_without_one_it_is_utc(text: str
 def test_what_is_no_moment_is_refused_by_the_name_that_the_user_knows() -> None:
     with pytest.raises(FridgeError, match=r"^--since is 'noon', not a moment\. Give ISO 8601"):
         parse_moment("noon", "--since")
+
+
+@pytest.mark.parametrize(
+    ("text", "span"),
+    [
+        ("2h", timedelta(hours=2)),
+        ("90m", timedelta(minutes=90)),
+        ("3d", timedelta(days=3)),
+        ("1d2h30m", timedelta(days=1, hours=2, minutes=30)),
+    ],
+)
+def test_a_span_is_days_hours_and_minutes(text: str, span: timedelta) -> None:
+    assert parse_span(text, "--for") == span
+
+
+@pytest.mark.parametrize("text", ["", "2", "h", "2 h", "-2h", "2s", "1.5h", "0m", "2hours", "1h1h", "99999999999d"])
+def test_what_is_no_span_is_refused_by_the_name_that_the_user_knows(text: str) -> None:
+    with pytest.raises(FridgeError, match=r"^--for is .*, not a span of time\. Give days, hours and minutes as 3d"):
+        parse_span(text, "--for")
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ from typing import Final
 
 import pandas as pd
 
+from fridge_assets.alerting.frames import TIMESTAMP
 from fridge_assets.alerting.lifecycle import IllegalTransition, status_after
 from fridge_assets.contracts.device_alerts import ESCALATION_LEVELS
 
@@ -50,10 +51,14 @@ def acted_on(alert: pd.DataFrame, action: str, request: ActionRequest) -> pd.Dat
         from_status=before, action=action, event_note=request.note, status=after, revision=alert["revision"] + 1
     )
     if action == "escalate":
-        return changed.assign(escalation_level=_next_level(str(alert["escalation_level"].iloc[0])))
+        level = _next_level(str(alert["escalation_level"].iloc[0]))
+        # A deadline that is still to come is watched at any level; after it there is nothing left above the highest.
+        ends = alert["sla_breached"].astype(bool) & (level == ESCALATION_LEVELS[-1])
+        next_at = alert["next_escalation_at"]
+        return changed.assign(escalation_level=level, next_escalation_at=next_at.where(~ends))
     if after in ("RESOLVED", "FALSE_POSITIVE"):
         changed["resolved_at"] = alert["resolved_at"].fillna(pd.Timestamp(request.at).as_unit("us"))
-    return changed.assign(next_escalation_at=pd.Series(pd.NaT, index=alert.index, dtype="datetime64[us, UTC]"))
+    return changed.assign(next_escalation_at=pd.Series(pd.NaT, index=alert.index, dtype=TIMESTAMP))
 
 
 def _next_level(level: str) -> str:

@@ -1,6 +1,6 @@
 """Who is told about which alert, and in which words (SPEC 6, 7)."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -8,18 +8,38 @@ import pandas as pd
 
 from fridge_assets.alerting.evidence import STREAMING
 from fridge_assets.alerting.generate import GeneratedAlerts
+from fridge_assets.alerting.sites import CHANNELS
 from fridge_assets.notifications.message import Channel, Message
 from fridge_assets.settings import AlertSettings
 
-_CHANNELS: dict[str, Channel] = {"CRITICAL": "on_call", "HIGH": "operations"}
-"""Severities that people are told about one by one; LOW is for the dashboard only."""
+_ONE_BY_ONE = ("CRITICAL", "HIGH")
+"""Severities that people are told about one by one."""
 _DIGEST = "MEDIUM"
 
 
+def worth_telling(generated: GeneratedAlerts, window_end: datetime) -> pd.DataFrame:
+    """DEVICE_ALERTS rows that are news: new and more severe ones; not repeats, nor older alerts that are opened again.
+
+    Args:
+        generated: what one run of alerting stored.
+        window_end: the window that it was about.
+    """
+    updated = generated.updated
+    # Of streaming alerts the stream itself has told; what the scores say of them is for the dashboard.
+    raised = updated[(updated["window_end"] == pd.Timestamp(window_end)) & (updated["source"] != STREAMING)]
+    fresh = pd.concat([generated.new, raised])
+    return fresh[~fresh["suppressed"].astype(bool) & (fresh["status"] != "RESOLVED")]
+
+
 def announcements(
-    generated: GeneratedAlerts, window_end: datetime, run_id: str, now: datetime, settings: AlertSettings
+    generated: GeneratedAlerts,
+    window_end: datetime,
+    run_id: str,
+    now: datetime,
+    settings: AlertSettings,
+    told_otherwise: Collection[str] = (),
 ) -> list[Message]:
-    """What is said about new and more severe alerts; repeats are not told, nor older alerts that are opened again.
+    """What is said about alerts that are news.
 
     Of many alerts of one severity one message is made, so that no channel floods. MEDIUM alerts come as one digest by
     site.
@@ -30,14 +50,13 @@ def announcements(
         run_id: Dagster run that did; empty for none.
         now: when it did.
         settings: how many messages one run sends one by one, and how many alerts a list names.
+        told_otherwise: ids of alerts that a message about their site stands for.
     """
-    updated = generated.updated
-    # Of streaming alerts the stream itself has told; what the scores say of them is for the dashboard.
-    raised = updated[(updated["window_end"] == pd.Timestamp(window_end)) & (updated["source"] != STREAMING)]
-    fresh = pd.concat([generated.new, raised])
-    told = fresh[~fresh["suppressed"].astype(bool) & (fresh["status"] != "RESOLVED")]
+    fresh = worth_telling(generated, window_end)
+    told = fresh[~fresh["alert_id"].isin(list(told_otherwise))]
     messages: list[Message] = []
-    for severity, channel in _CHANNELS.items():
+    for severity in _ONE_BY_ONE:
+        channel = CHANNELS[severity]
         own = told[told["severity"] == severity].sort_values(["anomaly_score", "device_id"], ascending=[False, True])
         if 0 < len(own) <= settings.single_messages:
             messages += [single_message(alert, channel, run_id, now) for _, alert in own.iterrows()]
@@ -72,6 +91,7 @@ def single_message(
         ),
         occurred_at=now,
         run_id=run_id,
+        about=(str(alert["alert_id"]),),
     )
 
 
@@ -84,9 +104,10 @@ def _listed(
         channel=channel,
         kind="anomaly",
         title=f"{len(alerts)} new {severity} alerts in {sites} site{'s' if sites > 1 else ''}",
-        lines=tuple(_lines(alerts, settings.listed_alerts)),
+        lines=tuple(listed_lines(alerts, settings.listed_alerts)),
         occurred_at=now,
         run_id=run_id,
+        about=tuple(alerts["alert_id"]),
     )
 
 
@@ -97,17 +118,19 @@ def _digest(alerts: pd.DataFrame, run_id: str, now: datetime, settings: AlertSet
     rest = [f"and {len(named) - len(shown)} more sites"] if len(named) > len(shown) else []
     return Message(
         key=f"digest/{_latest(alerts)}/{alerts['alert_id'].min()}",
-        channel="site_digest",
+        channel=CHANNELS[_DIGEST],
         kind="anomaly",
         title=f"{len(alerts)} new {_DIGEST} alert{'s' if len(alerts) > 1 else ''} in {len(by_site)} site"
         f"{'s' if len(by_site) > 1 else ''}",
         lines=(*shown, *rest, "`fridge-assets alerts list --min-severity MEDIUM`"),
         occurred_at=now,
         run_id=run_id,
+        about=tuple(alerts["alert_id"]),
     )
 
 
-def _lines(alerts: pd.DataFrame, most: int) -> Iterator[str]:
+def listed_lines(alerts: pd.DataFrame, most: int) -> Iterator[str]:
+    """The first ``most`` of many alerts of one severity, one a line, and how to see the others."""
     for _, alert in alerts.head(most).iterrows():
         yield f"{alert['device_id']} in {alert['site_id']}: {alert['title']}"
     if len(alerts) > most:

@@ -1,11 +1,15 @@
-"""Asset of the alerts."""
+"""Assets of the alerts: the alerts themselves, and how many of them were real failures."""
 
 from collections.abc import Iterator
+from datetime import datetime
 
 import dagster as dg
 import pandas as pd
 
+from fridge_assets.alerting.budget import alert_load
 from fridge_assets.alerting.evidence import FALLBACK
+from fridge_assets.alerting.quality_plots import precision_picture
+from fridge_assets.alerting.quality_store import assess_alerts, commit_quality
 from fridge_assets.alerting.run import AlertReport, raise_alerts
 from fridge_assets.asset_results import (
     AssetEvent,
@@ -15,17 +19,31 @@ from fridge_assets.asset_results import (
     counts_table,
     guarded,
     observed,
+    picture,
     table,
 )
 from fridge_assets.clock import Clock
-from fridge_assets.contracts import DEVICE_ALERTS, MODEL_SCORES, RULES_BASED_FALLBACK
+from fridge_assets.contracts import ALERT_QUALITY, DEVICE_ALERTS, LABEL_EVENTS, MODEL_SCORES, RULES_BASED_FALLBACK
 from fridge_assets.deployment.store import Deployments
-from fridge_assets.fleet.registry import effective_registry, with_cohort
+from fridge_assets.errors import FridgeError
+from fridge_assets.fleet.registry import active_devices, effective_registry, with_cohort
 from fridge_assets.settings import Settings
 from fridge_assets.stores.operations import Operations
 from fridge_assets.stores.warehouse import Warehouse
 
+BUDGET_CHECK = "within_alert_budget"
+THRESHOLDS_CHECK = "thresholds_hold"
+
 _TOP_ALERTS = 20
+
+label_events = dg.AssetSpec(
+    LABEL_EVENTS.name,
+    group_name="alerts",
+    kinds={"sqlite"},
+    owners=["team:operations"],
+    description=f"{LABEL_EVENTS.description[:-1]}, stored with what people do (`fridge-assets alerts resolve`).",
+    metadata=column_schema(LABEL_EVENTS),
+)
 
 
 @dg.asset(
@@ -36,7 +54,14 @@ _TOP_ALERTS = 20
     owners=["team:operations"],
     description=DEVICE_ALERTS.description,
     metadata=column_schema(DEVICE_ALERTS),
-    check_specs=[contract_check_spec(DEVICE_ALERTS)],
+    check_specs=[
+        contract_check_spec(DEVICE_ALERTS),
+        dg.AssetCheckSpec(
+            BUDGET_CHECK,
+            asset=DEVICE_ALERTS.name,
+            description="Operators can look into all alerts of MEDIUM or higher of the last 24 hours.",
+        ),
+    ],
     pool="alerts",
 )
 def device_alerts(
@@ -64,14 +89,91 @@ def device_alerts(
             context.log.warning(f"The models' scores are {report.tier}: alerts come from the rules.")
         if report.window_end is None:
             context.log.warning("There is no recent window that anybody judged, so there is nothing to alert on.")
-        result = _result(report)
+        within_budget = _within_budget(operations, len(active_devices(registry)), clock.now(), settings)
+        result = _result(report, within_budget)
         current = report.tier == "fresh" or report.source == FALLBACK
         yield result if report.news and current else observed(context, result)
 
     yield from guarded(work, {DEVICE_ALERTS.name: DEVICE_ALERTS.name})
 
 
-def _result(report: AlertReport) -> dg.MaterializeResult[None]:
+@dg.asset(
+    name=ALERT_QUALITY.name,
+    deps=[DEVICE_ALERTS.name, LABEL_EVENTS.name, MODEL_SCORES.name],
+    group_name="monitoring",
+    kinds={"duckdb", "python"},
+    owners=["team:ml"],
+    description=ALERT_QUALITY.description,
+    metadata=column_schema(ALERT_QUALITY),
+    check_specs=[
+        contract_check_spec(ALERT_QUALITY),
+        dg.AssetCheckSpec(
+            THRESHOLDS_CHECK,
+            asset=ALERT_QUALITY.name,
+            description="No threshold lets through more false positives than its limit, as far as the labels say.",
+        ),
+    ],
+    pool="monitoring",
+)
+def alert_quality(
+    settings: dg.ResourceParam[Settings],
+    warehouse: Warehouse,
+    operations: dg.ResourceParam[Operations],
+    clock: Clock,
+) -> Iterator[AssetEvent]:
+    """Say how many alerts were real failures, by what raised them, and which threshold to change."""
+
+    def work() -> Iterator[AssetEvent]:
+        rows = assess_alerts(warehouse, operations, clock.now(), settings)
+        commit_quality(warehouse, rows)
+        yield _assessed(rows, settings)
+
+    yield from guarded(work, {ALERT_QUALITY.name: ALERT_QUALITY.name})
+
+
+def _assessed(rows: pd.DataFrame, settings: Settings) -> dg.MaterializeResult[None]:
+    advice = rows.loc[rows["advice"] != "", "advice"].tolist()
+    return dg.MaterializeResult(
+        metadata={
+            "dagster/row_count": len(rows),
+            "alerts": table(rows.drop(columns=["computed_at", "window_from", "window_to"])),
+            "advice": dg.MetadataValue.md("\n".join(f"- {said}" for said in advice) or "none"),
+            "precision": picture(precision_picture(rows, settings.quality.max_false_positives), "precision"),
+        },
+        check_results=[
+            contract_kept(len(rows), ALERT_QUALITY.name),
+            dg.AssetCheckResult(
+                passed=not advice,
+                asset_key=ALERT_QUALITY.name,
+                check_name=THRESHOLDS_CHECK,
+                severity=dg.AssetCheckSeverity.WARN,
+                description="; ".join(advice) or None,
+            ),
+        ],
+    )
+
+
+def _within_budget(operations: Operations, devices: int, now: datetime, settings: Settings) -> dg.AssetCheckResult:
+    """Whether there are more alerts than people can look into; what cannot be counted does not undo a publication."""
+    try:
+        with operations.read() as connection:
+            load = alert_load(connection, devices, now, settings)
+    except FridgeError as error:
+        passed, said, figures = False, str(error), dict[str, float]()
+    else:
+        passed, said = load.within, load.sentence
+        figures = {"told in 24 h": load.observed, "expected a day": load.expected, "budget": load.budget}
+    return dg.AssetCheckResult(
+        passed=passed,
+        asset_key=DEVICE_ALERTS.name,
+        check_name=BUDGET_CHECK,
+        severity=dg.AssetCheckSeverity.WARN,
+        description=said,
+        metadata=figures,
+    )
+
+
+def _result(report: AlertReport, within_budget: dg.AssetCheckResult) -> dg.MaterializeResult[None]:
     new = report.generated.new
     told = new[~new["suppressed"].astype(bool)]
     return dg.MaterializeResult(
@@ -86,7 +188,7 @@ def _result(report: AlertReport) -> dg.MaterializeResult[None]:
             "severities": counts_table(told["severity"].value_counts().to_dict(), "severity"),
             "top alerts": table(_top(told)),
         },
-        check_results=[contract_kept(len(new), DEVICE_ALERTS.name)],
+        check_results=[contract_kept(len(new), DEVICE_ALERTS.name), within_budget],
     )
 
 

@@ -5,6 +5,7 @@ import pandas as pd
 from fridge_assets.alerting.evidence import STREAMING
 from fridge_assets.alerting.frames import TIMESTAMP, look_up
 from fridge_assets.alerting.severity import BELOW_ALL
+from fridge_assets.alerting.silences import held
 from fridge_assets.contracts.device_features import sensors_of
 from fridge_assets.settings import AlertSettings
 
@@ -30,6 +31,29 @@ def suppress_repeats(
         suppressed=drafts["severity_rank"] <= told_rank,
         dedup_until=span_end.fillna(now + settings.dedup),
     )
+
+
+def hold_silenced(drafts: pd.DataFrame, known: pd.DataFrame, silences: pd.DataFrame, now: pd.Timestamp) -> pd.DataFrame:
+    """Suppress those of ``drafts`` whose window a silence of the device or its site overlaps, whatever their severity.
+
+    What daily models alone say, of an earlier window, is held by what silenced that one too. A stored row that was told
+    before the silence stays as it is: its draft is left out.
+
+    Returns:
+        Drafts with ``held_because`` (kind of the silence, null where none holds) and ``held_note`` (which it is).
+    """
+    spans = drafts[["device_id", "site_id"]].assign(held_from=drafts["window_start"], held_to=drafts["window_end"])
+    by = held(spans, silences)
+    carried = drafts.index[~drafts["of_window"]]
+    if len(carried):
+        length, end = drafts["window_end"] - drafts["window_start"], drafts["carried_from"]
+        by = by.fillna(held(spans.assign(held_from=end - length, held_to=end).loc[carried], silences))
+    silenced = by["held_because"].notna()
+    told_before = set(known.loc[~known["suppressed"], "alert_id"])
+    marked = drafts.assign(
+        **by, suppressed=drafts["suppressed"] | silenced, dedup_until=drafts["dedup_until"].mask(silenced, now)
+    )
+    return marked[~(silenced & drafts["alert_id"].isin(told_before))].reset_index(drop=True)
 
 
 def leave_to_stream(drafts: pd.DataFrame, known: pd.DataFrame) -> pd.DataFrame:

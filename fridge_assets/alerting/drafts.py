@@ -7,15 +7,24 @@ from fridge_assets.alerting.frames import TIMESTAMP, look_up
 from fridge_assets.alerting.severity import BELOW_ALL, name_of
 from fridge_assets.alerting.sla import sla_deadline
 from fridge_assets.settings import AlertSettings
+from fridge_assets.work_orders.rules import orders_for
 
-_STORED = ("severity_rank", "status", "alert_type", "first_detected_at", "alert_created_at", "note", "revision")
+_STORED = (
+    "severity_rank",
+    "status",
+    "alert_type",
+    "first_detected_at",
+    "alert_created_at",
+    "ontology_action_id",
+    "note",
+    "revision",
+)
 _TAKEN_OVER = (
     "status",
     "sla_deadline",
     "sla_breached",
     "escalation_level",
     "next_escalation_at",
-    "ontology_action_id",
 )
 
 
@@ -60,7 +69,10 @@ def relate(drafts: pd.DataFrame, known: pd.DataFrame) -> pd.DataFrame:
 def assign_work(
     drafts: pd.DataFrame, known: pd.DataFrame, now: pd.Timestamp, settings: AlertSettings, note: str
 ) -> pd.DataFrame:
-    """Add severity, status, deadline, escalation and ``note``, and take over the work that goes on without a rise."""
+    """Add severity, status, deadline, escalation, work order and ``note``.
+
+    Work that goes on without a rise is taken over; its order also where severity rises.
+    """
     deadline = sla_deadline(now, drafts["severity_rank"], settings)
     work = drafts.assign(
         severity=name_of(drafts["severity_rank"]),
@@ -73,7 +85,6 @@ def assign_work(
         suppressed_because=_reasons(drafts),
         sla_breached=False,
         escalation_level="L1",
-        ontology_action_id=pd.Series(None, index=drafts.index, dtype="object"),
         note=drafts["stored_note"].astype("object").fillna(note),
     )
     mine = known["active"] & (known["source"] != STREAMING) & ~known["alert_id"].isin(drafts["alert_id"])
@@ -83,8 +94,11 @@ def assign_work(
     for column in _TAKEN_OVER if len(takers) else ():
         work[column] = work[column].astype("object")
         work.loc[takers, column] = look_up(work.loc[takers, "problem"], before[column]).astype("object")
+    continued = look_up(work["problem"], before["ontology_action_id"]).astype("object").where(~work["suppressed"])
+    own = work["stored_ontology_action_id"].astype("object")
     action = pd.Series("detect", index=work.index, dtype="object").mask(work.index.isin(takers), "continue")
     return work.assign(
+        ontology_action_id=orders_for(work, own.where(own.notna(), continued)),
         from_status=work["stored_status"],
         revision=work["stored_revision"].fillna(0).astype("int64") + 1,
         action=action.mask(work["stored"], "raise").mask(work["suppressed"], "suppress"),
@@ -97,19 +111,22 @@ def _reasons(drafts: pd.DataFrame) -> pd.Series:
     reason = pd.Series("repeat", index=drafts.index, dtype="object").mask(
         drafts["stream_alert"].notna(), "told_by_stream"
     )
-    return reason.where(drafts["suppressed"], None)
+    return drafts["held_because"].fillna(reason).where(drafts["suppressed"], None)
 
 
 def _notes(work: pd.DataFrame, settings: AlertSettings) -> list[str]:
     repeat = f"Repeat within {settings.dedup.total_seconds() / 3600:g} h, kept for audit"
-    rows = zip(work["suppressed"], work["stream_alert"], work["alert_type"], work["severity"], strict=True)
+    columns = ("suppressed", "held_note", "stream_alert", "alert_type", "severity")
+    rows = zip(*(work[name] for name in columns), strict=True)
     return [
-        f"The stream told of it as alert {streamed}, kept for audit: {severity}"
+        held
+        if pd.notna(held)
+        else f"The stream told of it as alert {streamed}, kept for audit: {severity}"
         if suppressed and pd.notna(streamed)
         else f"{repeat}: {severity}"
         if suppressed
         else f"Severity rose to {severity}"
         if alert_type == "ANOMALY_ESCALATED"
         else f"Told as {severity}"
-        for suppressed, streamed, alert_type, severity in rows
+        for suppressed, held, streamed, alert_type, severity in rows
     ]

@@ -26,8 +26,8 @@ def gather_evidence(scores: pd.DataFrame, source: str, settings: AlertSettings) 
         ``device_id``, ``window_start``, ``window_end``; of the flagging model with the highest score
         ``model_id``, ``anomaly_score`` and ``top_contributors``; ``score_ids`` of all flagged rows, strongest
         first; ``models_flagging`` and ``models_scored`` in distinct families; ``carried_from``: window
-        of the latest daily model among the flagging ones, null when all are of this window; ``severity_rank``;
-        ``alert_id``; ``source``; ``problem``.
+        of the latest daily model among the flagging ones, null when all are of this window; ``of_window``: whether any
+        of them is; ``severity_rank``; ``alert_id``; ``source``; ``problem``.
     """
     flagged = scores[scores["anomaly_flag"].astype(bool)]
     flagged = flagged.sort_values(["device_id", "anomaly_score", "model_id"], ascending=[True, False, True])
@@ -37,6 +37,7 @@ def gather_evidence(scores: pd.DataFrame, source: str, settings: AlertSettings) 
     ]
     evidence["score_ids"] = by_device["score_id"].agg(list)
     evidence["carried_from"] = by_device["carried_from"].max()
+    evidence["of_window"] = flagged["carried_from"].isna().groupby(flagged["device_id"]).any()
     evidence["models_flagging"] = _families(flagged)
     evidence["models_scored"] = _families(scores[scores["device_id"].isin(evidence.index)])
     evidence["severity_rank"] = (

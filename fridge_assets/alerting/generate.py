@@ -6,7 +6,7 @@ A *problem* is a device and its dominant contributor. These rules keep "open ale
 - A problem has at most one active alert. It is told again when its deduplication span is over or its
   severity rises, and the new alert then closes the older one. Without a rise the work goes on: the new alert
   takes over status, escalation level, work order and SLA deadline, so that a long anomaly cannot outrun its
-  deadline. A rise in severity starts afresh: open, L1, a deadline of its own.
+  deadline. A rise in severity starts afresh, but for the work order: open, L1, a deadline of its own.
 - A repeat within the span is an audit row: suppressed, stored as RESOLVED, never work for anybody. The alert
   it repeats stays active; where recovery had closed that one, it is opened again. What a person closed stays
   closed.
@@ -14,6 +14,8 @@ A *problem* is a device and its dominant contributor. These rules keep "open ale
   ANOMALY_RESOLVED.
 - The same window again changes nothing, unless more models make it more severe: its row is then updated in
   place.
+- What happens during a silence or maintenance window of the device or its site is an audit row too, however severe. It
+  neither starts a span nor changes any other alert: one that was told before stays as it is.
 - Every insertion and every change is an event.
 
 Alerts of the stream live beside these, and have repeats and spans of their own (SPEC 5):
@@ -32,7 +34,7 @@ from datetime import datetime
 
 import pandas as pd
 
-from fridge_assets.alerting.dedup import leave_to_stream, suppress_repeats
+from fridge_assets.alerting.dedup import hold_silenced, leave_to_stream, suppress_repeats
 from fridge_assets.alerting.drafts import assign_work, relate, select_news
 from fridge_assets.alerting.events import events_of
 from fridge_assets.alerting.evidence import gather_evidence, problems
@@ -70,6 +72,7 @@ def generate_alerts(
     registry: pd.DataFrame,
     features: pd.DataFrame,
     typical: pd.DataFrame,
+    silences: pd.DataFrame,
     now: datetime,
     settings: AlertSettings,
     source: str = "models",
@@ -87,6 +90,7 @@ def generate_alerts(
         registry: ``device_id`` and ``site_id`` of the fleet.
         features: DEVICE_FEATURES rows of this window.
         typical: ``device_id`` and what its features usually are.
+        silences: SILENCES rows that overlap this window, or the ones that ``carried_from`` names.
         now: when this happens, timezone-aware.
         settings: severity limits, deduplication span, SLA spans.
         source: what raises the alerts.
@@ -102,13 +106,13 @@ def generate_alerts(
     book = _Book(_understand(known_alerts), source, moment)
 
     book.change(judge_streaming(scores, book.known, moment, settings, source))
-    drafts = select_news(gather_evidence(scores, source, settings), book.known)
+    drafts = _locate(select_news(gather_evidence(scores, source, settings), book.known), registry)
     drafts = suppress_repeats(drafts, book.known, moment, settings)
-    book.change(reopen_returned(drafts, book.known, moment, settings))
+    drafts = hold_silenced(drafts, book.known, silences, moment)
+    book.change(reopen_returned(drafts[drafts["held_because"].isna()], book.known, moment, settings))
     drafts = leave_to_stream(drafts, book.known)
     drafts = relate(drafts, book.known)
     drafts = assign_work(drafts, book.known, moment, settings, provenance)
-    drafts = _locate(drafts, registry)
     drafts = describe(drafts, features, typical)
     book.change(close_superseded(drafts, book.known, moment))
     book.change(close_recovered(scores, previous_scores, book.known, moment, settings.resolve_after_windows, source))

@@ -1,6 +1,6 @@
 """What alert generation reads from the warehouse: the latest scores, what came before, and what is usual."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -109,18 +109,34 @@ def _with_features(
             "SELECT f.* FROM device_features f SEMI JOIN devices USING (device_id) WHERE window_end = $window",
             {"window": window_end},
         )
-        typical = _typical(connection, window_end, settings.features.window)
+        typical = usual_values(connection, window_end, settings.features.window)
     return AlertInputs(scores, previous, features, typical)
 
 
-def _typical(connection: duckdb.DuckDBPyConnection, window_end: datetime, window: timedelta) -> pd.DataFrame:
-    """Of each of ``devices`` its median at this time of day; else of its last day, hourly; else its cohort's."""
+def usual_values(
+    connection: duckdb.DuckDBPyConnection,
+    window_end: datetime,
+    window: timedelta,
+    features: Sequence[str] = MODEL_FEATURES,
+) -> pd.DataFrame:
+    """Of each device its median at this time of day; else of its last day, hourly; else its cohort's.
+
+    Args:
+        connection: an open warehouse connection in which ``devices`` (``device_id``, ``cohort``) and ``registry`` (the
+            same of the whole fleet) are registered.
+        window_end: the window whose time of day counts.
+        window: its length.
+        features: of which features.
+
+    Returns:
+        ``device_id`` and ``features``, one row per row of ``devices``.
+    """
     around = range(-(_USUAL_AROUND // window), _USUAL_AROUND // window + 1)
     same_time = [window_end - timedelta(days=day) + n * window for day in range(1, _USUAL_DAYS + 1) for n in around]
     hour = max(timedelta(hours=1) // window, 1) * window  # window ends are multiples of the window
     last_day = [window_end - n * hour for n in range(1, timedelta(days=1) // hour + 1)]
-    medians = ", ".join(f"median(f.{name}) AS {name}" for name in MODEL_FEATURES)
-    first = ", ".join(f"coalesce(own.{name}, lately.{name}, peers.{name}) AS {name}" for name in MODEL_FEATURES)
+    medians = ", ".join(f"median(f.{name}) AS {name}" for name in features)
+    first = ", ".join(f"coalesce(own.{name}, lately.{name}, peers.{name}) AS {name}" for name in features)
     return query(
         connection,
         f"""

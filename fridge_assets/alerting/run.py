@@ -7,10 +7,13 @@ from datetime import datetime
 import duckdb
 import pandas as pd
 
-from fridge_assets.alerting.announce import announcements
+from fridge_assets.alerting.announce import announcements, worth_telling
+from fridge_assets.alerting.deadlines import advance_deadlines
 from fridge_assets.alerting.evidence import FALLBACK, STREAMING
 from fridge_assets.alerting.generate import GeneratedAlerts, generate_alerts
 from fridge_assets.alerting.inputs import AlertInputs, read_alert_inputs, read_fallback_inputs
+from fridge_assets.alerting.silences import silences_between
+from fridge_assets.alerting.sites import site_sizes, tell_sites
 from fridge_assets.alerting.store import apply, known_alerts
 from fridge_assets.contracts import ALERT_EVENTS, DEVICE_ALERTS
 from fridge_assets.contracts.validation import enforce
@@ -28,7 +31,7 @@ from fridge_assets.stores.warehouse import Warehouse
 _MODELS = "models"
 _SUBJECT = "alerts"
 _ATTEMPTS = 5
-"""How often alerts are made again because somebody changed one meanwhile."""
+"""How often alerts are made again because somebody changed one, or a silence, meanwhile."""
 
 
 @dataclass(frozen=True)
@@ -80,6 +83,9 @@ def raise_alerts(
         ContractViolation: an alert breaks its contract; nothing was stored.
         FridgeError: somebody else went on changing alerts; nothing was stored.
     """
+    with operations.transaction() as connection:
+        # An alert that this run closes has missed its deadline all the same, if it is over.
+        advance_deadlines(connection, now, settings.alerts, wall_time or now)
     with warehouse.read() as connection:
         since = serving_since(newest_scores(connection, now, settings), paused)
         tier = tier_of(since, now, settings.staleness)
@@ -89,11 +95,13 @@ def raise_alerts(
         nothing = GeneratedAlerts(DEVICE_ALERTS.empty(), DEVICE_ALERTS.empty(), ALERT_EVENTS.empty())
         return AlertReport(source, None, tier, nothing, news=False)
     window_end, inputs = found
-    provenance = _provenance(source, tier, since)
+    provenance, sizes = _provenance(source, tier, since), site_sizes(registry)
+    span = (_first_window_end(inputs.scores, window_end) - settings.features.window, window_end)
     for _ in range(_ATTEMPTS):
         # Nobody else can write while a transaction is open, so nothing is computed in it.
         with operations.read() as connection:
             known = known_alerts(connection, now - settings.alerts.dedup, window_end)
+            silences = silences_between(connection, *span)
         generated = generate_alerts(
             inputs.scores,
             inputs.previous_scores,
@@ -101,18 +109,23 @@ def raise_alerts(
             registry,
             inputs.features,
             inputs.typical,
+            silences,
             now,
             settings.alerts,
             source,
             provenance,
         )
         enforce(DEVICE_ALERTS, generated.new)
-        messages = announcements(generated, window_end, run_id, now, settings.alerts)
+        fresh = worth_telling(generated, window_end)
         with operations.transaction() as connection:
             if _differ(known, known_alerts(connection, now - settings.alerts.dedup, window_end)):
                 continue
+            if not silences.equals(silences_between(connection, *span)):
+                continue
             apply(connection, generated)
-            enqueue(connection, messages, wall_time or now)
+            sites = tell_sites(connection, fresh, sizes, run_id, now, settings.alerts)
+            single = announcements(generated, window_end, run_id, now, settings.alerts, sites.alert_ids)
+            enqueue(connection, [*sites.messages, *single], wall_time or now)
             made_of = f"{source}, scores of {since}, window {window_end.isoformat()}"
             news = changed(connection, _SUBJECT, made_of, now) is not None
         return AlertReport(source, window_end, tier, generated, news)
@@ -129,6 +142,12 @@ def _differ(before: pd.DataFrame, after: pd.DataFrame) -> bool:
     lists = [column.name for column in DEVICE_ALERTS.columns if column.holds_lists]
     ordered = [frame.drop(columns=lists).sort_values("alert_id", ignore_index=True) for frame in (before, after)]
     return not ordered[0].equals(ordered[1])
+
+
+def _first_window_end(scores: pd.DataFrame, window_end: datetime) -> datetime:
+    """End of the earliest window that ``scores`` are of: daily models may have scored an earlier one."""
+    carried = scores["carried_from"].min()
+    return window_end if pd.isna(carried) else carried.to_pydatetime()
 
 
 def _provenance(source: str, tier: Tier, since: datetime | None) -> str:

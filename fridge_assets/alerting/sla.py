@@ -1,17 +1,30 @@
 """By when an alert must be acted on, and what happens when nobody does (SPEC 6)."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
+from typing import Any, Final
 
 import pandas as pd
 
-from fridge_assets.alerting.frames import TIMESTAMP
+from fridge_assets.alerting.frames import TIMESTAMP, conform
 from fridge_assets.alerting.severity import CRITICAL, HIGH, LOW, MEDIUM, rank_of
-from fridge_assets.contracts.device_alerts import ESCALATION_LEVELS
+from fridge_assets.contracts import DEVICE_ALERTS
+from fridge_assets.contracts.device_alerts import ESCALATION_LEVELS, SEVERITIES
+from fridge_assets.notifications.message import Channel
 from fridge_assets.settings import AlertSettings
 
 _HIGHEST = ESCALATION_LEVELS[-1]
 _NEXT_LEVEL = dict(zip(ESCALATION_LEVELS, (*ESCALATION_LEVELS[1:], _HIGHEST), strict=True))
+_LADDER: Final[tuple[Channel | None, ...]] = (None, "site_digest", "operations", "on_call", "everyone")
+"""Whom the severities are told to at first, from the least severe; each level is one channel further."""
+_ADVANCED = ("escalation_level", "sla_breached", "next_escalation_at", "revision")
+"""Columns of an alert that a step sets."""
+
+
+def channel_of(severity: str, level: str) -> Channel | None:
+    """Who is told about an alert at an escalation level; None for nobody: it is for the dashboard only."""
+    place = SEVERITIES.index(severity) + ESCALATION_LEVELS.index(level)
+    return _LADDER[min(place, len(_LADDER) - 1)]
 
 
 def sla_spans(settings: AlertSettings) -> dict[int, timedelta]:
@@ -50,6 +63,33 @@ def escalations(alerts: pd.DataFrame, now: datetime, settings: AlertSettings) ->
             return
         alerts = _step(late, settings)
         yield alerts
+
+
+def as_of(alerts: pd.DataFrame, now: datetime, settings: AlertSettings) -> pd.DataFrame:
+    """The alerts as they truly stand at ``now``, whether or not anybody has looked at their deadlines lately.
+
+    Args:
+        alerts: DEVICE_ALERTS rows as they are stored, with a unique index.
+        now: the moment of the look.
+        settings: spans of the severities.
+
+    Returns:
+        The same rows in the same order.
+    """
+    current = alerts.copy()
+    for step in escalations(alerts, now, settings):
+        for name in _ADVANCED:
+            current.loc[step.index, name] = step[name]
+    return current
+
+
+def advanced_rows(
+    rows: Sequence[Mapping[str, Any]], now: datetime, settings: AlertSettings
+) -> dict[str, dict[str, Any]]:
+    """Alert id → what :func:`as_of` makes of the columns that a step sets, for rows as the store returns them."""
+    current = as_of(conform([pd.DataFrame(rows)], DEVICE_ALERTS), now, settings)
+    values = DEVICE_ALERTS.to_arrow(current).select(["alert_id", *_ADVANCED]).to_pylist()
+    return {row.pop("alert_id"): row for row in values}
 
 
 def _step(late: pd.DataFrame, settings: AlertSettings) -> pd.DataFrame:

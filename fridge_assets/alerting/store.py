@@ -1,7 +1,6 @@
 """Alerts in the operations store: writing what was generated, and what operators ask (SPEC 1.7, 6)."""
 
 from collections.abc import Collection
-from dataclasses import dataclass
 from datetime import datetime
 
 import pandas as pd
@@ -10,41 +9,20 @@ from sqlalchemy.engine import Connection
 
 from fridge_assets.alerting.frames import conform
 from fridge_assets.alerting.generate import GeneratedAlerts
+from fridge_assets.alerting.listing import SEVERITY_RANK, AlertFilter, selection
 from fridge_assets.contracts import ALERT_EVENTS, DEVICE_ALERTS
-from fridge_assets.contracts.device_alerts import ACTIVE_STATUSES, SEVERITIES
-from fridge_assets.stores.operations import alert_events, device_alerts, insert_missing
+from fridge_assets.contracts.device_alerts import SEVERITIES
+from fridge_assets.stores.operations import alert_events, device_alerts, insert_missing, is_active, status_due
+from fridge_assets.work_orders.store import follow
 
-_RANK = sa.case({name: rank for rank, name in enumerate(SEVERITIES)}, value=device_alerts.c.severity)
-_ACTIVE = device_alerts.c.status.in_(ACTIVE_STATUSES)
-_OPEN_WORK = sa.and_(_ACTIVE, device_alerts.c.suppressed.is_(sa.false()))
+_OPEN_WORK = sa.and_(is_active, device_alerts.c.suppressed.is_(sa.false()))
 _FIXED = ("alert_id", "device_id", "site_id", "source", "window_end", "alert_created_at")
 """Columns that never change; leaving them out spares their indexes."""
 _UPDATED = [name for name in DEVICE_ALERTS.column_names if name not in _FIXED]
 
 
-@dataclass(frozen=True)
-class AlertFilter:
-    """Which alerts to list.
-
-    Args:
-        active_only: leave out resolved alerts and false positives.
-        min_severity: leave out alerts below this severity.
-        device_id: of this device only.
-        site_id: of this site only.
-        include_suppressed: with the repeats that are kept for audit.
-        limit: at most this many, newest window first.
-    """
-
-    active_only: bool = True
-    min_severity: str = SEVERITIES[0]
-    device_id: str | None = None
-    site_id: str | None = None
-    include_suppressed: bool = False
-    limit: int = 100
-
-
 def apply(connection: Connection, generated: GeneratedAlerts) -> None:
-    """Store ``generated`` in the transaction of ``connection``; a new row that is there is left alone."""
+    """Store ``generated`` with its work orders in the transaction of ``connection``; a new row that is there stays."""
     insert_missing(connection, device_alerts, DEVICE_ALERTS.to_arrow(generated.new).to_pylist())
     updated = DEVICE_ALERTS.to_arrow(generated.updated).select(["alert_id", *_UPDATED]).to_pylist()
     if updated:
@@ -55,6 +33,15 @@ def apply(connection: Connection, generated: GeneratedAlerts) -> None:
         )
         connection.execute(statement, [{"key": row.pop("alert_id"), **row} for row in updated])
     insert_missing(connection, alert_events, ALERT_EVENTS.to_arrow(generated.events).to_pylist())
+    devices = {
+        alert: device
+        for frame in (generated.new, generated.updated)
+        for alert, device in zip(frame["alert_id"], frame["device_id"], strict=True)
+    }
+    happened = zip(generated.events["event_id"], generated.events["alert_id"], strict=True)
+    due = [{"event_id": event, "device_id": devices[alert]} for event, alert in happened]
+    insert_missing(connection, status_due, due)
+    follow(connection, pd.concat([generated.new, generated.updated]), generated.events)
 
 
 def known_alerts(connection: Connection, since: datetime, window_end: datetime) -> pd.DataFrame:
@@ -69,25 +56,31 @@ def known_alerts(connection: Connection, since: datetime, window_end: datetime) 
         DEVICE_ALERTS rows that are active, were created at ``since`` or later, or are about ``window_end``.
     """
     columns = device_alerts.c
-    relevant = sa.or_(_ACTIVE, columns.alert_created_at >= since, columns.window_end == window_end)
+    # One look at an index each: of conditions that are joined by OR, SQLite would take none of them from a partial one.
+    conditions = (is_active, columns.alert_created_at >= since, columns.window_end == window_end)
+    relevant = columns.alert_id.in_(sa.union(*(sa.select(columns.alert_id).where(one) for one in conditions)))
     return _alerts(connection, sa.select(device_alerts).where(relevant).with_for_update())
+
+
+def overdue_alerts(connection: Connection, now: datetime) -> pd.DataFrame:
+    """DEVICE_ALERTS rows with a step that was due before ``now``, locked until the end of the transaction."""
+    # Only open alerts have a next step; with their status in the query SQLite would look through all that are open.
+    due = device_alerts.c.next_escalation_at
+    query = sa.select(device_alerts).where(due < now).order_by(due, device_alerts.c.alert_id)
+    return _alerts(connection, query.with_for_update())
+
+
+def told_alerts(connection: Connection, since: datetime) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """DEVICE_ALERTS rows that were created at ``since`` or later and told, and the ALERT_EVENTS rows of these."""
+    columns = device_alerts.c
+    told = sa.and_(columns.alert_created_at >= since, columns.suppressed.is_(sa.false()))
+    events = sa.select(alert_events).join(device_alerts).where(told)
+    return _alerts(connection, sa.select(device_alerts).where(told)), _events(connection, events)
 
 
 def list_alerts(connection: Connection, wanted: AlertFilter) -> pd.DataFrame:
     """DEVICE_ALERTS rows that pass the filter, newest window first, within a window the most severe first."""
-    columns = device_alerts.c
-    severities = SEVERITIES[SEVERITIES.index(wanted.min_severity) :]
-    query = sa.select(device_alerts).where(columns.severity.in_(severities))
-    if wanted.active_only:
-        query = query.where(_ACTIVE)
-    if not wanted.include_suppressed:
-        query = query.where(columns.suppressed.is_(sa.false()))
-    if wanted.device_id is not None:
-        query = query.where(columns.device_id == wanted.device_id)
-    if wanted.site_id is not None:
-        query = query.where(columns.site_id == wanted.site_id)
-    order = (columns.window_end.desc(), _RANK.desc(), columns.anomaly_score.desc(), columns.alert_id)
-    return _alerts(connection, query.order_by(*order).limit(wanted.limit))
+    return _alerts(connection, selection(wanted))
 
 
 def alerts_by_id_prefix(connection: Connection, prefix: str) -> pd.DataFrame:
@@ -102,8 +95,7 @@ def events_of_alerts(connection: Connection, alert_ids: Collection[str]) -> pd.D
     """ALERT_EVENTS rows of ``alert_ids``, those of each in their order."""
     columns = alert_events.c
     query = sa.select(alert_events).where(columns.alert_id.in_(alert_ids)).order_by(columns.alert_id, columns.revision)
-    rows = connection.execute(query).all()
-    return conform([pd.DataFrame(rows, columns=list(ALERT_EVENTS.column_names))], ALERT_EVENTS)
+    return _events(connection, query)
 
 
 def open_alert_summary(connection: Connection) -> pd.DataFrame:
@@ -113,7 +105,7 @@ def open_alert_summary(connection: Connection) -> pd.DataFrame:
         ``device_id``, ``open_alerts``, ``worst_severity``; one row per device with an active, told alert.
     """
     query = (
-        sa.select(device_alerts.c.device_id, sa.func.count(), sa.func.max(_RANK))
+        sa.select(device_alerts.c.device_id, sa.func.count(), sa.func.max(SEVERITY_RANK))
         .where(_OPEN_WORK)
         .group_by(device_alerts.c.device_id)
         .order_by(device_alerts.c.device_id)
@@ -125,3 +117,8 @@ def open_alert_summary(connection: Connection) -> pd.DataFrame:
 def _alerts(connection: Connection, query: sa.Select[tuple[object, ...]]) -> pd.DataFrame:
     rows = connection.execute(query).all()
     return conform([pd.DataFrame(rows, columns=list(DEVICE_ALERTS.column_names))], DEVICE_ALERTS)
+
+
+def _events(connection: Connection, query: sa.Select[tuple[object, ...]]) -> pd.DataFrame:
+    rows = connection.execute(query).all()
+    return conform([pd.DataFrame(rows, columns=list(ALERT_EVENTS.column_names))], ALERT_EVENTS)

@@ -7,6 +7,7 @@ from dagster._core.definitions.unresolved_asset_job_definition import Unresolved
 
 from fridge_assets.automation.fork_server import PRELOADED
 from fridge_assets.contracts import (
+    ALERT_QUALITY,
     CANARY_REPORTS,
     CANARY_SCORES,
     CLEAN_SENSOR_READINGS,
@@ -30,6 +31,9 @@ SOURCE_RUN_TAG = "fridge/scored_by"
 PUBLISHES_ITSELF_TAG = "fridge/publishes_itself"
 """Tag of a score run whose launcher starts the publication itself, so that no sensor does."""
 
+AGREES_WITH_ALERTS = dg.AssetCheckKey(dg.AssetKey(DEVICE_STATUS.name), "agrees_with_alerts")
+"""The check of the status that is made once a day, and not with every publication."""
+
 UP_TO_DATE_FEATURES = (CLEAN_SENSOR_READINGS.name, QUARANTINED_READINGS.name, DEVICE_FEATURES.name)
 """Assets that bring the features up to date, before scoring and before training."""
 
@@ -41,9 +45,9 @@ _SEPARATE_PROCESSES = dg.multiprocess_executor.configured(
 def _job(
     name: str, assets: Sequence[str], description: str, executor: dg.ExecutorDefinition = _SEPARATE_PROCESSES
 ) -> UnresolvedAssetJobDefinition:
-    return dg.define_asset_job(
-        name, selection=dg.AssetSelection.assets(*assets), description=description, executor_def=executor
-    )
+    # Contract checks belong to the step of their asset; those with a step of their own have jobs of their own.
+    selection = dg.AssetSelection.assets(*assets) - dg.AssetSelection.checks(AGREES_WITH_ALERTS)
+    return dg.define_asset_job(name, selection=selection, description=description, executor_def=executor)
 
 
 SCORE_HOURLY = _job(
@@ -90,6 +94,13 @@ MONITOR = _job(
     dg.in_process_executor,
 )
 
+ASSESS_ALERTS = _job(
+    "assess_alerts",
+    [ALERT_QUALITY.name],
+    "How many alerts were real failures, by what raised them, and which threshold to change; every week.",
+    dg.in_process_executor,
+)
+
 TRAIN = _job(
     "train",
     [*UP_TO_DATE_FEATURES, *(model_name(family) for family in FAMILIES)],
@@ -125,4 +136,4 @@ CANARY = _job(
 SCORE_JOBS = (SCORE_HOURLY, SCORE_DAILY, *SCORE_ONE.values())
 """Jobs whose end, however it comes, is followed by a publication."""
 
-JOBS = (*SCORE_JOBS, PUBLISH, FALLBACK, MONITOR, CANARY, TRAIN, TRAIN_WEEKLY, TRAIN_MONTHLY, LEARN_THRESHOLDS)
+JOBS = (*SCORE_JOBS, PUBLISH, FALLBACK, MONITOR, ASSESS_ALERTS, CANARY, TRAIN, TRAIN_WEEKLY, TRAIN_MONTHLY, LEARN_THRESHOLDS)

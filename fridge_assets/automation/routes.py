@@ -19,6 +19,8 @@ _OPERATIONS = frozenset(
         "fleet_status",
         DEVICE_STATUS.name,
         SITE_STATUS.name,
+        "refresh_changed_status",
+        "device_status_agrees_with_alerts",
         "retention",
         "publish",
         "fallback",

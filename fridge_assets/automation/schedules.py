@@ -4,6 +4,7 @@ import dagster as dg
 from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
 
 from fridge_assets.automation.jobs import (
+    ASSESS_ALERTS,
     CANARY,
     LEARN_THRESHOLDS,
     SCORE_DAILY,
@@ -12,6 +13,7 @@ from fridge_assets.automation.jobs import (
     TRAIN_WEEKLY,
 )
 from fridge_assets.automation.retention import RETENTION
+from fridge_assets.automation.status import RECONCILE
 from fridge_assets.canary.run import due_pairs
 from fridge_assets.models.lifecycle import ModelLifecycle
 from fridge_assets.settings import Settings
@@ -57,5 +59,7 @@ SCHEDULES = (
     _schedule(
         LEARN_THRESHOLDS, "30 4 * * *", "04:30 UTC, between two hourly runs: thresholds from the released baseline."
     ),
+    _schedule(ASSESS_ALERTS, "40 5 * * 1", "Mondays, between two hourly runs: what the labels say of the alerts."),
+    _schedule(RECONCILE, "40 3 * * *", "03:40 UTC, between two hourly runs: whether the status agrees with the alerts."),
     _schedule(RETENTION, "20 2 * * *", "02:20 UTC, between two hourly runs and before the daily one."),
 )

@@ -8,13 +8,16 @@ from typing import Any
 
 import dagster as dg
 
+from fridge_assets.automation.deadlines import watch_deadlines
 from fridge_assets.automation.ended_runs import EndedRuns
 from fridge_assets.automation.freshness import WATCHED
 from fridge_assets.automation.jobs import MONITOR, PUBLISH, PUBLISHES_ITSELF_TAG, SCORE_JOBS, SOURCE_RUN_TAG
 from fridge_assets.automation.outcomes import outcome_of
+from fridge_assets.automation.status import refresh_status_after_changes
 from fridge_assets.automation.stream_report import report_stream
 from fridge_assets.automation.switch import switch_to_fallback, voices
 from fridge_assets.automation.telling import freshness_states, tell_freshness, tell_run, tell_tier
+from fridge_assets.automation.work_orders import deliver_work_orders
 from fridge_assets.clock import Clock
 from fridge_assets.fleet.health import AUTOMATION, beat
 from fridge_assets.notifications.deliver import deliver_due
@@ -148,8 +151,11 @@ SENSORS = (
     switch_to_fallback,
     monitor_after_publication,
     report_stream,
+    refresh_status_after_changes,
+    watch_deadlines,
     tell_of_runs,
     tell_of_freshness,
     deliver_messages,
+    deliver_work_orders,
     pulse,
 )

@@ -18,15 +18,16 @@ _NAMES = ("mean score\ndifference", "shift of\nflagged share", "lost of the\nhig
 
 
 def canary_picture(report: CanaryReport, scores: CanaryInput) -> bytes:
-    """The two score distributions, and the metrics beside their noise as multiples of their limits, as a PNG.
+    """The score distributions, the metrics beside their noise as multiples of their limits, the alerts; as a PNG.
 
     Args:
         report: the comparison.
         scores: what was compared; only devices with two valid scores are drawn.
     """
-    figure_ = Figure(figsize=(10, 4), dpi=100)
-    _distributions(figure_.add_axes((0.075, 0.14, 0.40, 0.68)), scores)
-    _metrics(figure_.add_axes((0.60, 0.14, 0.38, 0.68)), report)
+    figure_ = Figure(figsize=(10, 4.3), dpi=100)
+    _distributions(figure_.add_axes((0.075, 0.20, 0.40, 0.63)), scores)
+    _metrics(figure_.add_axes((0.60, 0.20, 0.38, 0.63)), report)
+    figure_.text(0.5, 0.03, report.outlook, ha="center", fontsize=10, color=_LINE)
     versions = f"{report.candidate_version} beside {report.production_version}"
     figure_.suptitle(
         f"{report.family} {versions}, {report.window_end:%Y-%m-%d %H:%M} UTC: {report.verdict}", fontsize=12, y=0.975

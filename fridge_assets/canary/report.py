@@ -15,6 +15,11 @@ from fridge_assets.contracts.device_alerts import SEVERITIES
 from fridge_assets.identity import deterministic_id
 from fridge_assets.settings import AlertSettings, Settings
 
+_FLOODS = (
+    "The candidate predicts {:,.0f} alerts of MEDIUM or higher a day, beyond the budget of {:,}; production predicts "
+    "{:,.0f}."
+)
+
 _NAMES = {
     "score_difference": "mean score difference",
     "flagged_share": "shift of the flagged share",
@@ -36,6 +41,11 @@ class RoleOutlook:
     flagged: float
     alerts_per_day: Mapping[str, float]
 
+    @property
+    def weighty_per_day(self) -> float:
+        """Those of MEDIUM or higher, which somebody must look into."""
+        return sum(self.alerts_per_day[severity] for severity in SEVERITIES[SEVERITIES.index("MEDIUM") :])
+
 
 @dataclass(frozen=True)
 class CanaryReport:
@@ -55,6 +65,7 @@ class CanaryReport:
         candidate: what the candidate flags; None when an input was unusable.
         production: what production flags.
         created_at: when it was compared.
+        alert_budget: alerts of MEDIUM or higher that operators can look into in a day.
     """
 
     family: str
@@ -70,12 +81,20 @@ class CanaryReport:
     candidate: RoleOutlook | None
     production: RoleOutlook | None
     created_at: datetime
+    alert_budget: int
 
     @property
     def report_id(self) -> str:
         """The same for the same versions and window."""
         window = self.window_end.isoformat()
         return deterministic_id("canary", self.family, self.candidate_version, self.production_version, window)
+
+    @property
+    def outlook(self) -> str:
+        """Predicted alerts of both versions beside the budget, as a sentence; empty when an input was unusable."""
+        if self.candidate is None or self.production is None:
+            return ""
+        return outlook_sentence(self.candidate.weighty_per_day, self.production.weighty_per_day, self.alert_budget)
 
     def to_row(self) -> pd.DataFrame:
         """The report as one CANARY_REPORTS row."""
@@ -91,6 +110,7 @@ class CanaryReport:
             "entered_top": list(self.entered),
             "left_top": list(self.left),
             "created_at": pd.Timestamp(self.created_at),
+            "alert_budget": self.alert_budget,
         }
         for metric in self.metrics:
             row[metric.name], row[f"{metric.name}_noise"] = metric.value, metric.noise
@@ -104,11 +124,13 @@ class CanaryReport:
         return rows
 
     def markdown(self) -> str:
-        """The four metrics as a Markdown table."""
+        """The four metrics as a Markdown table, and the predicted alerts beside the budget."""
         lines = ["| metric | value | noise floor | limit | verdict |", "|---|---:|---:|---:|---|"]
         for metric in self.metrics:
             figures = " | ".join(figure(metric.name, x) for x in (metric.value, metric.noise, metric.limit))
             lines.append(f"| {_NAMES[metric.name]} | {figures} | {metric.verdict} |")
+        if self.outlook:
+            lines += ["", self.outlook]
         return "\n".join(lines)
 
 
@@ -123,7 +145,15 @@ def compare(scores: CanaryInput, settings: Settings) -> CanaryReport:
     thresholds = (scores.candidate_threshold, scores.production_threshold)
     metrics = judge(compared, *thresholds, settings.canary)
     verdict: Verdict = "block" if compared.refused else worst([metric.verdict for metric in metrics])
+    reason = _reason(compared, metrics, verdict)
     shown = not compared.refused and len(compared.devices) > 0
+    candidate = _outlook(compared.candidate, thresholds[0], scores.runs_per_day, settings) if shown else None
+    production = _outlook(compared.production, thresholds[1], scores.runs_per_day, settings) if shown else None
+    budget = settings.alerts.daily_budget
+    if candidate and production and not compared.missing and _floods(candidate, production, budget):
+        # Its metrics may all be within their limits: what is a small shift of scores may be many alerts.
+        verdict = worst([verdict, "review"])
+        reason = f"{reason} {_FLOODS.format(candidate.weighty_per_day, budget, production.weighty_per_day)}"
     entered, left = _turnover(compared, settings) if shown else ((), ())
     return CanaryReport(
         family=scores.family,
@@ -133,12 +163,13 @@ def compare(scores: CanaryInput, settings: Settings) -> CanaryReport:
         devices=len(compared.devices),
         metrics=metrics,
         verdict=verdict,
-        reason=_reason(compared, metrics, verdict),
+        reason=reason,
         entered=entered,
         left=left,
-        candidate=_outlook(compared.candidate, thresholds[0], scores.runs_per_day, settings) if shown else None,
-        production=_outlook(compared.production, thresholds[1], scores.runs_per_day, settings) if shown else None,
+        candidate=candidate,
+        production=production,
         created_at=scores.now,
+        alert_budget=budget,
     )
 
 
@@ -153,6 +184,18 @@ def figure(metric: str, value: float | None) -> str:
             return f"{value:.0%}"
         case _:
             return f"{value:.3g}"
+
+
+def outlook_sentence(candidate: float, production: float, budget: int) -> str:
+    """Predicted alerts of MEDIUM or higher a day of both versions beside what operators can look into."""
+    return (
+        f"MEDIUM or higher a day: {candidate:,.0f} by the candidate, {production:,.0f} by production; "
+        f"the budget is {budget:,}."
+    )
+
+
+def _floods(candidate: RoleOutlook, production: RoleOutlook, budget: int) -> bool:
+    return candidate.weighty_per_day > budget >= production.weighty_per_day
 
 
 def _reason(compared: Compared, metrics: tuple[MetricResult, ...], verdict: Verdict) -> str:

@@ -24,7 +24,7 @@ def commit_comparisons(warehouse: Warehouse, reports: pd.DataFrame, scores: pd.D
             connection.register("compared", contract.to_arrow(rows))
             key = ", ".join(contract.key)
             connection.execute(f"DELETE FROM {contract.name} WHERE ({key}) IN (SELECT {key} FROM compared)")
-            connection.execute(f"INSERT INTO {contract.name} SELECT * FROM compared")
+            connection.execute(f"INSERT INTO {contract.name} BY NAME SELECT * FROM compared")
             connection.unregister("compared")
 
 

@@ -22,6 +22,7 @@ class Dataset(StrEnum):
     MODEL_SCORES = "model_scores"
     WITHHELD_SCORES = "withheld_scores"
     MODEL_MONITORING = "model_monitoring"
+    ALERT_QUALITY = "alert_quality"
     CANARY_SCORES = "canary_scores"
     CANARY_REPORTS = "canary_reports"
     RULES_BASED_FALLBACK = "rules_based_fallback"

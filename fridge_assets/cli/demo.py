@@ -7,8 +7,6 @@ from itertools import chain
 from multiprocessing import get_context
 from typing import TYPE_CHECKING
 
-import pandas as pd
-
 from fridge_assets.cli.console import frame_records, progress, say, say_json, say_table, working
 from fridge_assets.cli.context import Workplace
 from fridge_assets.cli.simulate import last_full_hour
@@ -16,6 +14,8 @@ from fridge_assets.errors import FridgeError
 from fridge_assets.settings import Settings
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from fridge_assets.simulation import WrittenFleet
 
 DEVICES = 120
@@ -76,7 +76,7 @@ def run_demo(place: Workplace, as_json: bool) -> None:
     )
 
 
-def _simulate(place: Workplace, end: datetime, as_json: bool) -> pd.DataFrame:
+def _simulate(place: Workplace, end: datetime, as_json: bool) -> "pd.DataFrame":
     with (
         working(f"simulating {DEVICES} devices", as_json),
         ProcessPoolExecutor(max_workers=1, mp_context=get_context("spawn")) as pool,
@@ -100,7 +100,7 @@ def _simulate(place: Workplace, end: datetime, as_json: bool) -> pd.DataFrame:
     return truth
 
 
-def _write_fleet(settings: Settings, end: datetime) -> tuple["WrittenFleet", pd.DataFrame]:
+def _write_fleet(settings: Settings, end: datetime) -> "tuple[WrittenFleet, pd.DataFrame]":
     from fridge_assets.simulation import FaultTiming, Fleet, parse_fault_share, simulate_registry, write_fleet  # noqa: PLC0415
 
     faults = [parse_fault_share(text) for text in FAULTS]
@@ -112,8 +112,10 @@ def _write_fleet(settings: Settings, end: datetime) -> tuple["WrittenFleet", pd.
     return summary, fleet.ground_truth
 
 
-def _compare(place: Workplace, truth: pd.DataFrame) -> pd.DataFrame:
+def _compare(place: Workplace, truth: "pd.DataFrame") -> "pd.DataFrame":
     """One row per fault: when it began, and the first and worst alert its device got since."""
+    import pandas as pd  # noqa: PLC0415
+
     alerts = _told_alerts(place)
     rows = []
     for fault in truth.sort_values("onset").itertuples():
@@ -133,14 +135,15 @@ def _compare(place: Workplace, truth: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def _healthy_alerted(place: Workplace, truth: pd.DataFrame) -> int:
+def _healthy_alerted(place: Workplace, truth: "pd.DataFrame") -> int:
     alerts = _told_alerts(place)
     serious = alerts[alerts["severity"] != "LOW"]
     return int(serious.loc[~serious["device_id"].isin(truth["device_id"]), "device_id"].nunique())
 
 
-def _told_alerts(place: Workplace) -> pd.DataFrame:
-    from fridge_assets.alerting.store import AlertFilter, list_alerts  # noqa: PLC0415
+def _told_alerts(place: Workplace) -> "pd.DataFrame":
+    from fridge_assets.alerting.listing import AlertFilter  # noqa: PLC0415
+    from fridge_assets.alerting.store import list_alerts  # noqa: PLC0415
 
     with place.operations.read() as connection:
         return list_alerts(connection, AlertFilter(active_only=False, limit=100_000))

@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from fridge_assets.cli import (
+    alert_story,
     alerts,
     data,
     deploy,
@@ -18,9 +19,11 @@ from fridge_assets.cli import (
     models,
     retention,
     run,
+    silences,
     simulate,
     stream,
     thresholds,
+    work_orders,
 )
 from fridge_assets.cli.console import err
 from fridge_assets.cli.context import Workplace
@@ -56,10 +59,13 @@ for module in (simulate, data, run, inspect, health, retention):
     module.register(app)
 deploy.register_pause(app)
 app.add_typer(models.app, name="models")
+alert_story.register(alerts.app)
 app.add_typer(alerts.app, name="alerts")
+app.add_typer(silences.app, name="silences")
 app.add_typer(messages.app, name="messages")
 app.add_typer(stream.app, name="stream")
 app.add_typer(thresholds.app, name="thresholds")
+app.add_typer(work_orders.app, name="work-orders")
 
 
 def main() -> None:

@@ -1,15 +1,17 @@
 """`models`: which versions there are, what they are and how they compare (SPEC 3)."""
 
 from dataclasses import asdict
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
-import pandas as pd
 import typer
 
 from fridge_assets.cli import deploy
 from fridge_assets.cli.console import frame_records, moment, say, say_json, say_plain, say_table, working
 from fridge_assets.cli.context import Workplace
 from fridge_assets.cli.run import AsOf
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 app = typer.Typer(no_args_is_help=True, help="Model versions: what they are, how they compare, which one scores.")
 OneFamily = Annotated[str | None, typer.Argument(help="Only this family.")]
@@ -28,6 +30,8 @@ def list_versions(
     as_json: Json = False,
 ) -> None:
     """Every version, its stage, where it scores and what it was trained on."""
+    import pandas as pd  # noqa: PLC0415
+
     place: Workplace = context.obj
     known = place.models.registry.versions(family)
     states = {name: place.models.deployments.of(name) for name in {registered.family for registered in known}}
@@ -120,6 +124,8 @@ def history(
     as_json: Json = False,
 ) -> None:
     """Every decision about a version: who, when, from what, to what and why."""
+    import pandas as pd  # noqa: PLC0415
+
     place: Workplace = context.obj
     decisions = place.models.deployments.history(family)
     if as_json:
@@ -177,6 +183,8 @@ def canary(
         f"{newest['family']} {newest['candidate_version']} beside {newest['production_version']}", _metrics(newest)
     )
     say_table("Alerts a day, before agreement of families and deduplication", _outlook(newest))
+    if pd.notna(newest["alert_budget"]) and pd.notna(newest["candidate_medium_per_day"]):
+        say(_budget(newest))
     entered, left = (", ".join(newest[column]) or "none" for column in ("entered_top", "left_top"))
     say(f"entered the highest: {entered}; left: {left}")
     for name in dict.fromkeys(reports["family"]):
@@ -205,7 +213,9 @@ def scored(
     say_table(f"{device} was scored by", found)
 
 
-def _metrics(report: "pd.Series[Any]") -> pd.DataFrame:
+def _metrics(report: "pd.Series[Any]") -> "pd.DataFrame":
+    import pandas as pd  # noqa: PLC0415
+
     from fridge_assets.contracts.canary_reports import CANARY_METRICS  # noqa: PLC0415
 
     return pd.DataFrame(
@@ -219,7 +229,9 @@ def _metrics(report: "pd.Series[Any]") -> pd.DataFrame:
     )
 
 
-def _outlook(report: "pd.Series[Any]") -> pd.DataFrame:
+def _outlook(report: "pd.Series[Any]") -> "pd.DataFrame":
+    import pandas as pd  # noqa: PLC0415
+
     from fridge_assets.contracts.device_alerts import SEVERITIES  # noqa: PLC0415
 
     names = list(reversed(SEVERITIES))
@@ -229,6 +241,17 @@ def _outlook(report: "pd.Series[Any]") -> pd.DataFrame:
             for role in ("candidate", "production")
         ]
     )
+
+
+def _budget(report: "pd.Series[Any]") -> str:
+    from fridge_assets.canary.report import outlook_sentence  # noqa: PLC0415
+    from fridge_assets.contracts.device_alerts import SEVERITIES  # noqa: PLC0415
+
+    weighty = SEVERITIES[SEVERITIES.index("MEDIUM") :]
+    candidate, production = (
+        sum(report[f"{role}_{name.lower()}_per_day"] for name in weighty) for role in ("candidate", "production")
+    )
+    return outlook_sentence(candidate, production, int(report["alert_budget"]))
 
 
 deploy.register(app)

@@ -1,14 +1,16 @@
 """`thresholds`: which thresholds of the acute rules are in force, who set them, and what has changed (SPEC 5)."""
 
 from datetime import UTC, datetime
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
-import pandas as pd
 import typer
 
 from fridge_assets.cli.console import frame_records, moment, say, say_json, say_table
 from fridge_assets.cli.context import Workplace
 from fridge_assets.errors import FridgeError
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 app = typer.Typer(no_args_is_help=True, help="Thresholds of the acute rules, device by device.")
 Json = Annotated[bool, typer.Option("--json", help="Print as JSON.")]
@@ -64,12 +66,14 @@ def list_(
         say(f"Next: {place.command('thresholds show DEVICE')}")
 
 
-def _readable(words: pd.DataFrame) -> pd.DataFrame:
+def _readable(words: "pd.DataFrame") -> "pd.DataFrame":
+    import pandas as pd  # noqa: PLC0415
+
     values = ["taken back" if pd.isna(value) else f"{value:.3g}" for value in words["value"]]
     return words.assign(since=_since(words), value=values)
 
 
-def _since(frame: pd.DataFrame) -> list[str]:
+def _since(frame: "pd.DataFrame") -> list[str]:
     from fridge_assets.streaming.thresholds import BEGINNING  # noqa: PLC0415
 
     return [moment(since) if since > BEGINNING else "the beginning" for since in frame["since"]]

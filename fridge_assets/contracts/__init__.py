@@ -1,6 +1,7 @@
 """One contract a dataset: tables, validation, sample data and docs all come from it (SPEC 1)."""
 
 from fridge_assets.contracts._contract import Column, Contract
+from fridge_assets.contracts.alert_quality import ALERT_QUALITY
 from fridge_assets.contracts.canary_reports import CANARY_REPORTS
 from fridge_assets.contracts.canary_scores import CANARY_SCORES
 from fridge_assets.contracts.clean_sensor_readings import CLEAN_SENSOR_READINGS
@@ -21,6 +22,7 @@ from fridge_assets.contracts.work_orders import WORK_ORDERS
 
 __all__ = [
     "ALERT_EVENTS",
+    "ALERT_QUALITY",
     "CANARY_REPORTS",
     "CANARY_SCORES",
     "CLEAN_SENSOR_READINGS",

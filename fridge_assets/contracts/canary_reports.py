@@ -61,6 +61,13 @@ CANARY_REPORTS = Contract(
         *_alerts_of("candidate"),
         *_alerts_of("production"),
         Column("created_at", "timestamp", "when it was compared", nullable=False),
+        # The last one, as in data folders of earlier releases, where it was added to the table.
+        Column(
+            "alert_budget",
+            "integer",
+            "alerts of MEDIUM or higher that operators can look into in a day; null in reports of earlier releases",
+            minimum=1,
+        ),
     ),
     key=("report_id",),
 )

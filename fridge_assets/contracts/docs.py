@@ -19,6 +19,7 @@ DATASETS: tuple[contracts.Contract, ...] = (
     contracts.DEVICE_ALERTS,
     contracts.ALERT_EVENTS,
     contracts.LABEL_EVENTS,
+    contracts.ALERT_QUALITY,
     contracts.WORK_ORDERS,
     contracts.SILENCES,
     contracts.DEVICE_STATUS,

@@ -19,7 +19,12 @@ SILENCES = Contract(
         Column("device_id", "text", "device; null for a whole site"),
         Column("site_id", "text", "site; null for one device"),
         Column("starts_at", "timestamp", "first moment", nullable=False),
-        Column("ends_at", "timestamp", "first moment after it; moved forward when it is ended early", nullable=False),
+        Column(
+            "ends_at",
+            "timestamp",
+            "first moment after it; moved forward when it is ended early, to its start if it has not begun",
+            nullable=False,
+        ),
         Column("actor", "text", "who made it", nullable=False),
         Column("reason", "text", "why", nullable=False),
         Column("created_at", "timestamp", "when it was made", nullable=False),
@@ -27,5 +32,4 @@ SILENCES = Contract(
         Column("work_order_id", "text", "the work that it is for; null for none"),
     ),
     key=("silence_id",),
-    ordered=(("starts_at", "ends_at"),),
 )

@@ -1,6 +1,7 @@
 """What operators look at: the state of each site (SPEC 1.8)."""
 
 from fridge_assets.contracts._contract import Column, Contract
+from fridge_assets.contracts.device_alerts import SEVERITIES
 from fridge_assets.contracts.device_status import HEALTH
 
 SITE_STATUS = Contract(
@@ -20,6 +21,8 @@ SITE_STATUS = Contract(
             nullable=False,
             allowed=HEALTH,
         ),
+        Column("open_alerts", "integer", "alerts of its active devices not yet resolved", nullable=False, minimum=0),
+        Column("worst_severity", "text", "of the open alerts", allowed=SEVERITIES),
     ),
     key=("site_id",),
 )

@@ -20,6 +20,8 @@ from fridge_assets.stores.landing import Landing
 from fridge_assets.stores.operations import Operations
 from fridge_assets.stores.warehouse import Warehouse
 from fridge_assets.streaming.status import StreamState, look, statuses
+from fridge_assets.work_orders.deliver import waiting as waiting_orders
+from fridge_assets.work_orders.receivers import receiver_of
 
 Verdict = Literal["ok", "note", "broken"]
 
@@ -123,9 +125,30 @@ def examine(
             "see `fridge-assets messages list --status pending`, or send them with `fridge-assets messages deliver`",
         )
 
+    def work_orders() -> Finding:
+        return _work_orders(operations, settings)
+
     installed = ", ".join(f"{name} {version(name)}" for name in _LIBRARIES)
-    checks = (stores, registry, open_warehouse, open_operations, clock, released, freshness, stream, slack, messages)
+    checks = (
+        stores, registry, open_warehouse, open_operations, clock, released, freshness, stream, slack, messages,
+        work_orders,
+    )  # fmt: skip
     return [Finding("installation", "ok", installed), *(_tried(check) for check in checks)]
+
+
+def _work_orders(operations: Operations, settings: Settings) -> Finding:
+    receiver_of(settings)
+    left = waiting_orders(operations)
+    now = datetime.now(UTC)
+    if left.since is None or now - left.since <= settings.work_orders.long_wait:
+        return Finding("work orders", "ok", f"{left.orders:,} wait to be handed over")
+    why = f"; {left.reason}" if left.reason else ""
+    return Finding(
+        "work orders",
+        "note",
+        f"{left.orders:,} wait to be handed over, the oldest for {spoken(now - left.since)}{why}; "
+        "see `fridge-assets work-orders list`, or hand them over with `fridge-assets work-orders deliver`",
+    )
 
 
 def _tried(check: Callable[[], Finding]) -> Finding:

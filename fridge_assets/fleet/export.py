@@ -24,6 +24,7 @@ _TIME_COLUMNS = {
     "model_scores": "window_end",
     "withheld_scores": "window_end",
     "model_monitoring": "window_end",
+    "alert_quality": "computed_at",
     "canary_scores": "window_end",
     "canary_reports": "window_end",
     "rules_based_fallback": "window_end",

@@ -7,6 +7,7 @@ import duckdb
 import pandas as pd
 
 from fridge_assets.contracts import DEVICE_STATUS, SITE_STATUS
+from fridge_assets.contracts.device_alerts import SEVERITIES
 from fridge_assets.models.families import FAMILY_SQL, HOURLY_SQL, SPEAKING_SQL
 from fridge_assets.settings import Settings
 from fridge_assets.staleness.tiers import MODELS_SPEAK, tier_of
@@ -117,11 +118,7 @@ def device_status(
     status = registry
     for frame in (activity, scores, open_alerts):
         status = status.merge(frame, on="device_id", how="left")
-    tiers = {
-        moment: tier_of(moment.to_pydatetime(), now, settings.staleness)
-        for moment in status["scored_at"].dropna().unique()
-    }
-    status["score_status"] = status["scored_at"].map(tiers).astype("object").fillna("expired").astype("str")
+    status["score_status"] = _tiers(status["scored_at"], now, settings)
     expired = status["score_status"] == "expired"
     status["latest_anomaly_score"] = status["latest_anomaly_score"].where(~expired)
     source = pd.Series("models", index=status.index, dtype="str").mask(expired)
@@ -134,6 +131,43 @@ def device_status(
     return status[list(DEVICE_STATUS.column_names)].sort_values("device_id", ignore_index=True)
 
 
+def with_alerts(devices: pd.DataFrame, open_alerts: pd.DataFrame) -> pd.DataFrame:
+    """DEVICE_STATUS rows whose ``open_alerts`` and ``worst_severity`` are those of ``open_alerts``.
+
+    Args:
+        devices: DEVICE_STATUS rows.
+        open_alerts: ``device_id``, ``open_alerts`` and ``worst_severity`` of the devices with active alerts.
+    """
+    plain = devices.drop(columns=["open_alerts", "worst_severity"])
+    merged = plain.merge(open_alerts.astype({"device_id": "str", "worst_severity": "str"}), on="device_id", how="left")
+    return merged.assign(open_alerts=merged["open_alerts"].fillna(0).astype("int64"))[list(devices.columns)]
+
+
+def refreshed_status(
+    devices: pd.DataFrame, open_alerts: pd.DataFrame, now: datetime, settings: Settings
+) -> pd.DataFrame:
+    """DEVICE_STATUS rows brought up to date with the alerts between two runs, without a look at readings or scores.
+
+    What was sent and scored stays as it is; scores that have become too old meanwhile are shown as such. Whether a
+    device is offline is for the next run to say, which takes in what it sent.
+
+    Args:
+        devices: DEVICE_STATUS rows as they are stored.
+        open_alerts: as of :func:`with_alerts`.
+        now: the clock; ages are measured from it.
+        settings: staleness tiers.
+    """
+    status = with_alerts(devices, open_alerts)
+    status["score_status"] = _tiers(status["scored_at"], now, settings)
+    expired = status["score_status"] == "expired"
+    for shown in ("latest_anomaly_score", "anomaly_trend"):
+        status[shown] = status[shown].where(~expired)
+    status["score_source"] = status["score_source"].mask(expired & (status["score_source"] == "models"))
+    offline = status["health_status"] == "offline"
+    status["health_status"] = _health_of_alerts(status["worst_severity"]).mask(offline, "offline")
+    return status
+
+
 def site_status(devices: pd.DataFrame) -> pd.DataFrame:
     """SITE_STATUS rows, one per site with an active device.
 
@@ -142,9 +176,11 @@ def site_status(devices: pd.DataFrame) -> pd.DataFrame:
     """
     active = devices[devices["status"] == "active"]
     rank = {health: place for place, health in enumerate(_WORST_FIRST)}
-    grouped = active.assign(in_alert=active["open_alerts"] > 0, health_rank=active["health_status"].map(rank)).groupby(
-        "site_id", sort=True
-    )
+    grouped = active.assign(
+        in_alert=active["open_alerts"] > 0,
+        health_rank=active["health_status"].map(rank),
+        severity_rank=active["worst_severity"].map({name: place for place, name in enumerate(SEVERITIES)}),
+    ).groupby("site_id", sort=True)
     sites = grouped.agg(
         region=("region", "first"),
         device_count=("device_id", "size"),
@@ -152,9 +188,14 @@ def site_status(devices: pd.DataFrame) -> pd.DataFrame:
         mean_anomaly_score=("latest_anomaly_score", "mean"),
         max_anomaly_score=("latest_anomaly_score", "max"),
         health_rank=("health_rank", "min"),
+        open_alerts=("open_alerts", "sum"),
+        severity_rank=("severity_rank", "max"),
     ).reset_index()
+    sites["worst_severity"] = sites["severity_rank"].map(dict(enumerate(SEVERITIES))).astype("str")
     sites["health_status"] = sites["health_rank"].map(dict(enumerate(_WORST_FIRST))).astype("str")
-    return sites[list(SITE_STATUS.column_names)].astype({"device_count": "int64", "devices_in_alert": "int64"})
+    return sites[list(SITE_STATUS.column_names)].astype(
+        dict.fromkeys(("device_count", "devices_in_alert", "open_alerts"), "int64")
+    )
 
 
 def _trend(change: pd.Series, threshold: float) -> pd.Series:
@@ -162,7 +203,16 @@ def _trend(change: pd.Series, threshold: float) -> pd.Series:
     return trend.mask(change > threshold, "increasing").mask(change < -threshold, "decreasing").mask(change.isna())
 
 
+def _tiers(scored_at: pd.Series, now: datetime, settings: Settings) -> pd.Series:
+    tiers = {moment: tier_of(moment.to_pydatetime(), now, settings.staleness) for moment in scored_at.dropna().unique()}
+    return scored_at.map(tiers).astype("object").fillna("expired").astype("str")
+
+
+def _health_of_alerts(worst_severity: pd.Series) -> pd.Series:
+    return worst_severity.map(HEALTH_OF_SEVERITY).fillna("healthy").astype("str")
+
+
 def _health(status: pd.DataFrame, now: datetime, settings: Settings) -> pd.Series:
-    health = status["worst_severity"].map(HEALTH_OF_SEVERITY).fillna("healthy")
+    health = _health_of_alerts(status["worst_severity"])
     silent = status["last_reading_at"].isna() | (now - status["last_reading_at"] > settings.fleet.offline_after)
-    return health.mask(silent, "offline").astype("str")
+    return health.mask(silent, "offline")

@@ -4,20 +4,22 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import dagster as dg
+import pandas as pd
 
 from fridge_assets.asset_results import AssetEvent, guarded, picture
 from fridge_assets.clock import Clock
-from fridge_assets.contracts import DEVICE_FEATURES
+from fridge_assets.contracts import DEVICE_FEATURES, LABEL_EVENTS
 from fridge_assets.deployment.decide import Request
 from fridge_assets.deployment.state import Stage
 from fridge_assets.fleet.registry import effective_registry, with_cohort
-from fridge_assets.models.exclusions import flagged_windows
+from fridge_assets.models.exclusions import after_maintenance, confirmed_failures, flagged_windows, known_spans
 from fridge_assets.models.families import FAMILIES
 from fridge_assets.models.lifecycle import ModelLifecycle
 from fridge_assets.models.registry import RegisteredVersion
 from fridge_assets.models.selection import select_training_rows
 from fridge_assets.models.training import TrainedModel, train
 from fridge_assets.settings import Settings
+from fridge_assets.stores.operations import Operations
 from fridge_assets.stores.warehouse import Warehouse
 
 
@@ -31,7 +33,7 @@ def model_asset(family: str) -> dg.AssetsDefinition:
 
     @dg.asset(
         name=model_name(family),
-        deps=[DEVICE_FEATURES.name, "device_registry"],
+        deps=[DEVICE_FEATURES.name, "device_registry", LABEL_EVENTS.name],
         group_name="models",
         kinds={"python", "mlflow"},
         owners=["team:ml"],
@@ -42,21 +44,30 @@ def model_asset(family: str) -> dg.AssetsDefinition:
         context: dg.AssetExecutionContext,
         settings: dg.ResourceParam[Settings],
         warehouse: Warehouse,
+        operations: dg.ResourceParam[Operations],
         models: dg.ResourceParam[ModelLifecycle],
         clock: Clock,
     ) -> Iterator[AssetEvent]:
         def work() -> Iterator[AssetEvent]:
             now = clock.now()
             devices = with_cohort(effective_registry(settings.root, warehouse))
+            with operations.read() as store:
+                spans = known_spans(store, devices, now, settings)
             with warehouse.read() as connection:
-                flagged = flagged_windows(connection, family, now, settings)
-                rows = select_training_rows(connection, devices, now, settings, FAMILIES[family].view, flagged)
+                excluded = {
+                    "flagged before": flagged_windows(connection, family, spans, now, settings),
+                    "after maintenance": after_maintenance(connection, spans, now),
+                    "confirmed failures": confirmed_failures(connection, spans, now),
+                }
+                left_out = pd.concat(excluded.values())
+                rows = select_training_rows(connection, devices, now, settings, FAMILIES[family].view, left_out)
             trained = train(FAMILIES[family], rows, settings, now)
             request = Request(f"Dagster run {context.run.run_id[:8]}", clock.wall_time(), "first version of the family")
             registered = models.introduce(trained, request)
             stage = models.deployments.of(family).stage_of(registered.version)
             card = models.registry.card(registered)
-            yield _result(registered, stage, trained, len(flagged), card)
+            counts = {f"left out: {reason}": len(windows) for reason, windows in excluded.items()}
+            yield _result(registered, stage, trained, counts, card)
 
         yield from guarded(work, {})
 
@@ -67,7 +78,7 @@ MODEL_ASSETS: tuple[dg.AssetsDefinition, ...] = tuple(model_asset(family) for fa
 
 
 def _result(
-    registered: RegisteredVersion, stage: Stage, trained: TrainedModel, flagged: int, card: Path
+    registered: RegisteredVersion, stage: Stage, trained: TrainedModel, left_out: dict[str, int], card: Path
 ) -> dg.MaterializeResult[None]:
     metadata = trained.version.metadata
     record = metadata.training
@@ -78,7 +89,7 @@ def _result(
             "features": len(metadata.features),
             "training rows": record.rows,
             "training devices": record.devices,
-            "left out as flagged before": flagged,
+            **left_out,
             "dropped as contaminated": record.self_cleaned,
             "training data": f"{record.window_from:%Y-%m-%d %H:%M} … {record.window_to:%Y-%m-%d %H:%M} UTC",
             "training data hash": record.hash,

@@ -1,45 +1,142 @@
-"""Windows that a model must not learn from, because the version before called them anomalous (SPEC 2.1)."""
+"""Windows that a model must not learn from: flagged before, after work on the device, in a known failure (SPEC 2.1)."""
 
+from collections.abc import Iterator
 from datetime import datetime
 
 import duckdb
 import pandas as pd
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
 
 from fridge_assets.models.families import FAMILY_SQL
 from fridge_assets.settings import Settings
-from fridge_assets.stores.frames import query
+from fridge_assets.stores.frames import query, registered
+from fridge_assets.stores.operations import alert_events, device_alerts, label_events, silences
+
+_Span = tuple[str, datetime, datetime, str]
+"""Device, first and last moment, and what it was."""
+
+_WORK, _FAILURE, _HEALTHY = "work", "failure", "healthy"
+_TIMES = {"since": "datetime64[us, UTC]", "until": "datetime64[us, UTC]"}
+_TOUCHES = "f.device_id = s.device_id AND f.window_end >= s.since AND f.window_start < s.until"
+
+
+def known_spans(connection: Connection, devices: pd.DataFrame, now: datetime, settings: Settings) -> pd.DataFrame:
+    """What people know of the devices' past.
+
+    Args:
+        connection: of the operations store.
+        devices: ``device_id`` and ``site_id``; maintenance of a site is work on each of its devices.
+        now: what is not over yet lasts until then.
+        settings: ``training.after_maintenance``.
+
+    Returns:
+        ``device_id``, ``since``, ``until`` and ``what``: ``work``, from its start until a device runs as ever again,
+        ``failure`` or ``healthy``, as a person labelled what was flagged.
+    """
+    spans = [*_maintenance(connection, devices, settings), *_work(connection, now, settings), *_labels(connection, now)]
+    return pd.DataFrame(spans, columns=["device_id", "since", "until", "what"]).astype({"device_id": "str", **_TIMES})
+
+
+def after_maintenance(connection: duckdb.DuckDBPyConnection, spans: pd.DataFrame, now: datetime) -> pd.DataFrame:
+    """``device_id`` and ``window_end`` of the windows during and soon after work on the device.
+
+    Args:
+        connection: an open warehouse connection.
+        spans: of :func:`known_spans`.
+        now: windows that end later are not looked at.
+    """
+    return _windows_in(connection, spans[spans["what"] == _WORK], now)
+
+
+def confirmed_failures(connection: duckdb.DuckDBPyConnection, spans: pd.DataFrame, now: datetime) -> pd.DataFrame:
+    """The same of the windows in which a failure was real, as a person says."""
+    return _windows_in(connection, spans[spans["what"] == _FAILURE], now)
 
 
 def flagged_windows(
-    connection: duckdb.DuckDBPyConnection, family: str, now: datetime, settings: Settings
+    connection: duckdb.DuckDBPyConnection, family: str, spans: pd.DataFrame, now: datetime, settings: Settings
 ) -> pd.DataFrame:
     """``device_id`` and ``window_end`` that ``family`` flagged within the training history, strangest first.
 
     They are at most ``training.max_self_cleaning`` of what it scored: where it flags more, the fleet has changed,
-    and a model that left all of that out would never learn it.
+    and a model that left all of that out would never learn it. What people call a false positive is healthy, and is
+    learned from.
 
     Args:
         connection: an open warehouse connection.
         family: model family.
+        spans: of :func:`known_spans`.
         now: windows that end later are not looked at.
         settings: group ``training``.
     """
-    return query(
-        connection,
-        f"""
+    with registered(connection, healthy_spans=spans[spans["what"] == _HEALTHY]):
+        return query(
+            connection,
+            f"""
 WITH scored AS (
-  SELECT device_id, window_end, anomaly_score, anomaly_flag FROM model_scores
+  SELECT device_id, window_start, window_end, anomaly_score, anomaly_flag FROM model_scores
   WHERE {FAMILY_SQL} = $family AND window_end > $since AND window_end <= $now
 )
-SELECT device_id, window_end FROM scored WHERE anomaly_flag
+SELECT device_id, window_end FROM scored f
+WHERE anomaly_flag AND NOT EXISTS (FROM healthy_spans s WHERE {_TOUCHES})
 QUALIFY row_number() OVER (ORDER BY anomaly_score DESC, device_id, window_end)
   <= $share * (SELECT count(*) FROM scored)
 ORDER BY anomaly_score DESC, device_id, window_end
 """,
-        {
-            "family": family,
-            "since": now - settings.training.history,
-            "now": now,
-            "share": settings.training.max_self_cleaning,
-        },
+            {
+                "family": family,
+                "since": now - settings.training.history,
+                "now": now,
+                "share": settings.training.max_self_cleaning,
+            },
+        )
+
+
+def _windows_in(connection: duckdb.DuckDBPyConnection, spans: pd.DataFrame, now: datetime) -> pd.DataFrame:
+    with registered(connection, excluded_spans=spans):
+        return query(
+            connection,
+            f"SELECT DISTINCT f.device_id, f.window_end FROM device_features f JOIN excluded_spans s ON {_TOUCHES} "
+            "WHERE f.window_end <= $now ORDER BY f.device_id, f.window_end",
+            {"now": now},
+        )
+
+
+def _maintenance(connection: Connection, devices: pd.DataFrame, settings: Settings) -> Iterator[_Span]:
+    """Planned work: windows of maintenance that were not taken back."""
+    columns = silences.c
+    at_site = devices.groupby("site_id")["device_id"].agg(list)
+    planned = sa.and_(columns.kind == "maintenance", columns.starts_at < columns.ends_at)
+    for row in connection.execute(sa.select(silences).where(planned)):
+        touched = at_site.get(row.site_id, []) if row.device_id is None else [row.device_id]
+        for device in touched:
+            yield device, row.starts_at, row.ends_at + settings.training.after_maintenance, _WORK
+
+
+def _work(connection: Connection, now: datetime, settings: Settings) -> Iterator[_Span]:
+    """Work that began with an alert, or went on with the one that took its place."""
+    events, alerts = alert_events.c, device_alerts.c
+    began = (
+        sa.select(alerts.device_id, sa.func.min(events.occurred_at).label("began"), alerts.resolved_at)
+        .join_from(alert_events, device_alerts)
+        .where(events.to_status == "IN_PROGRESS")
+        .group_by(alerts.alert_id, alerts.device_id, alerts.resolved_at)
     )
+    for row in connection.execute(began):
+        yield row.device_id, row.began, (row.resolved_at or now) + settings.training.after_maintenance, _WORK
+
+
+def _labels(connection: Connection, now: datetime) -> Iterator[_Span]:
+    """What the newest label of each alert says of its time."""
+    labels, alerts = label_events.c, device_alerts.c
+    newest = sa.select(labels.alert_id, sa.func.max(labels.revision).label("revision")).group_by(labels.alert_id)
+    last = newest.subquery()
+    said = (
+        sa.select(labels.device_id, labels.first_detected_at, labels.label, alerts.resolved_at)
+        .join_from(label_events, last, sa.and_(labels.alert_id == last.c.alert_id, labels.revision == last.c.revision))
+        .join(device_alerts, alerts.alert_id == labels.alert_id)
+    )
+    for row in connection.execute(said):
+        what = _FAILURE if row.label == "confirmed" else _HEALTHY
+        yield row.device_id, row.first_detected_at, row.resolved_at or now, what

@@ -8,7 +8,16 @@ from fridge_assets.identity import deterministic_id
 
 Channel = Literal["operations", "on_call", "site_digest", "data_platform", "ml", "everyone"]
 Kind = Literal[
-    "anomaly", "run_failure", "freshness", "data_quality", "fallback", "model", "recovery", "automation", "summary"
+    "anomaly",
+    "deadline",
+    "run_failure",
+    "freshness",
+    "data_quality",
+    "fallback",
+    "model",
+    "recovery",
+    "automation",
+    "summary",
 ]
 """What a message is about; ``summary`` is the outbox's own: many old messages in one."""
 
@@ -31,6 +40,7 @@ class Message:
         lines: the text, in Slack's markup or none.
         occurred_at: when what it is about happened, timezone-aware.
         run_id: the Dagster run that it is about or comes from; empty for none.
+        about: ids of the alerts that it stands for.
     """
 
     key: str
@@ -40,6 +50,7 @@ class Message:
     lines: tuple[str, ...]
     occurred_at: datetime
     run_id: str = ""
+    about: tuple[str, ...] = ()
 
     @property
     def message_id(self) -> str:

@@ -1,6 +1,6 @@
 """Messages in the operations store: putting them in, and what people ask about them (SPEC 7)."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from fridge_assets.notifications.message import Channel, Kind, Message, Status
-from fridge_assets.stores.operations import insert_missing, outbox
+from fridge_assets.stores.operations import insert_missing, outbox, outbox_subjects
 
 _NUMBERING_LOCK = 7_308_611_291
 """PostgreSQL advisory lock that lets one transaction number messages at a time."""
@@ -93,6 +93,14 @@ def enqueue(connection: Connection, messages: Iterable[Message], created_at: dat
         connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_NUMBERING_LOCK)))
     first = (connection.scalar(sa.select(sa.func.max(outbox.c.number))) or 0) + 1
     insert_missing(connection, outbox, [_row(m, first + n, created_at) for n, m in enumerate(wanted)])
+    for message in wanted:
+        also_about(connection, message.message_id, message.about)
+
+
+def also_about(connection: Connection, message_id: str, alert_ids: Collection[str]) -> None:
+    """Let a message stand for these alerts, too; nobody is told of them otherwise."""
+    rows = [{"message_id": message_id, "subject": alert_id} for alert_id in alert_ids]
+    insert_missing(connection, outbox_subjects, rows)
 
 
 def put(connection: Connection, message: Message, number: int, created_at: datetime) -> None:
@@ -117,6 +125,13 @@ def messages_by_id_prefix(connection: Connection, prefix: str) -> list[StoredMes
     """Messages whose id begins with ``prefix``, newest first."""
     begins = outbox.c.message_id.startswith(prefix, autoescape=True)
     return stored_messages(connection, sa.select(outbox).where(begins).order_by(outbox.c.number.desc()))
+
+
+def messages_about(connection: Connection, alert_id: str) -> list[StoredMessage]:
+    """Messages that stand for an alert, in the order of their delivery."""
+    own = sa.select(outbox_subjects.c.message_id).where(outbox_subjects.c.subject == alert_id)
+    query = sa.select(outbox).where(outbox.c.message_id.in_(own)).order_by(outbox.c.number, outbox.c.created_at)
+    return stored_messages(connection, query)
 
 
 def oldest_pending(connection: Connection) -> StoredMessage | None:

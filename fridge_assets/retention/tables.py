@@ -8,7 +8,17 @@ import sqlalchemy as sa
 from fridge_assets.contracts.device_alerts import ACTIVE_STATUSES
 from fridge_assets.retention.policies import WAREHOUSE_TABLES
 from fridge_assets.retention.report import Sweep, Swept
-from fridge_assets.stores.operations import alert_events, device_alerts, outbox, stream_onsets, stream_status
+from fridge_assets.stores.operations import (
+    alert_events,
+    device_alerts,
+    outbox,
+    outbox_subjects,
+    silences,
+    site_incidents,
+    stream_onsets,
+    stream_status,
+    work_orders,
+)
 
 PIECE = timedelta(days=1)
 """Span of a warehouse table that one transaction removes; the nightly sweep finds about that much."""
@@ -49,7 +59,7 @@ def _remove_piece(connection: duckdb.DuckDBPyConnection, table: str, column: str
 
 
 def sweep_alerts(sweep: Sweep, swept: Swept) -> None:
-    """Remove alerts that were closed long ago, each together with its events; open alerts stay."""
+    """Remove alerts that were closed long ago, each together with its events and work order; open alerts stay."""
     columns = device_alerts.c
     closed = sa.func.coalesce(columns.resolved_at, columns.alert_created_at)
     old = sa.and_(columns.status.not_in(ACTIVE_STATUSES), closed < sweep.data_now - swept.kept_for)
@@ -60,6 +70,7 @@ def sweep_alerts(sweep: Sweep, swept: Swept) -> None:
         with sweep.operations.transaction() as connection:
             ids = connection.scalars(sa.select(columns.alert_id).where(old).limit(ROWS)).all()
             connection.execute(sa.delete(alert_events).where(alert_events.c.alert_id.in_(ids)))
+            connection.execute(sa.delete(work_orders).where(work_orders.c.alert_id.in_(ids)))
             connection.execute(sa.delete(device_alerts).where(columns.alert_id.in_(ids)))
         swept.rows += len(ids)
         if len(ids) < ROWS:
@@ -67,7 +78,7 @@ def sweep_alerts(sweep: Sweep, swept: Swept) -> None:
 
 
 def sweep_messages(sweep: Sweep, swept: Swept) -> None:
-    """Remove messages that were sent, or that a summary stands for; pending ones stay."""
+    """Remove messages that were sent, or that a summary stands for, with what they are about; pending ones stay."""
     columns = outbox.c
     old = sa.and_(columns.status != "pending", columns.created_at < sweep.now - swept.kept_for)
     if sweep.dry:
@@ -76,6 +87,7 @@ def sweep_messages(sweep: Sweep, swept: Swept) -> None:
     while True:
         with sweep.operations.transaction() as connection:
             ids = connection.scalars(sa.select(columns.message_id).where(old).limit(ROWS)).all()
+            connection.execute(sa.delete(outbox_subjects).where(outbox_subjects.c.message_id.in_(ids)))
             connection.execute(sa.delete(outbox).where(columns.message_id.in_(ids)))
         swept.rows += len(ids)
         if len(ids) < ROWS:
@@ -87,6 +99,16 @@ def sweep_onsets(sweep: Sweep, swept: Swept) -> None:
     gone = stream_onsets.c.alert_id.not_in(sa.select(device_alerts.c.alert_id))
     old = sa.and_(stream_onsets.c.onset < sweep.data_now - swept.kept_for, gone)
     _sweep_at_once(sweep, swept, stream_onsets, old)
+
+
+def sweep_incidents(sweep: Sweep, swept: Swept) -> None:
+    """Remove incidents of sites that are long over."""
+    _sweep_at_once(sweep, swept, site_incidents, site_incidents.c.last_alert_at < sweep.data_now - swept.kept_for)
+
+
+def sweep_silences(sweep: Sweep, swept: Swept) -> None:
+    """Remove silences that are long over."""
+    _sweep_at_once(sweep, swept, silences, silences.c.ends_at < sweep.data_now - swept.kept_for)
 
 
 def sweep_streams(sweep: Sweep, swept: Swept) -> None:

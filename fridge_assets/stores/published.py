@@ -1,8 +1,10 @@
 """Snapshots for other programs: Parquet files replaced by atomic rename, readable at any moment."""
 
+from contextlib import suppress
 from pathlib import Path
 
 import pandas as pd
+import pyarrow as pa
 import pyarrow.parquet as pq
 
 from fridge_assets.contracts import Contract
@@ -29,6 +31,15 @@ class Published:
         with atomic_write(path) as temporary:
             pq.write_table(contract.to_arrow(frame), temporary)
         return path
+
+    def bring_up_to_date(self, contract: Contract, frame: pd.DataFrame) -> bool:
+        """:meth:`replace` the snapshot unless it holds just these rows; returns whether it was replaced."""
+        rows = contract.to_arrow(frame)
+        with suppress(FileNotFoundError, pa.ArrowInvalid), self.path(contract).open("rb") as file:
+            if pq.read_table(file).equals(rows):
+                return False
+        self.replace(contract, frame)
+        return True
 
     def read(self, contract: Contract) -> pd.DataFrame | None:
         """The snapshot of ``contract``, or None before the first publication."""

@@ -13,6 +13,7 @@ from dagster_duckdb import DuckDBResource
 from pydantic import Field
 
 from fridge_assets.contracts import (
+    ALERT_QUALITY,
     CANARY_REPORTS,
     CANARY_SCORES,
     CLEAN_SENSOR_READINGS,
@@ -47,6 +48,7 @@ SCHEMA: tuple[str, ...] = (
             CANARY_REPORTS,
             WITHHELD_SCORES,
             MODEL_MONITORING,
+            ALERT_QUALITY,
             RULES_BASED_FALLBACK,
             DEVICE_STATUS,
             SITE_STATUS,
@@ -79,6 +81,11 @@ SCHEMA: tuple[str, ...] = (
     "ALTER TABLE score_runs ADD COLUMN IF NOT EXISTS committed_at TIMESTAMPTZ",
     # How long the scoring took, for its throughput; data folders of earlier releases lack the column.
     "ALTER TABLE score_runs ADD COLUMN IF NOT EXISTS seconds DOUBLE",
+    # What the alerts of a site come to, which earlier releases left to the status of its devices.
+    "ALTER TABLE site_status ADD COLUMN IF NOT EXISTS open_alerts BIGINT DEFAULT 0",
+    "ALTER TABLE site_status ADD COLUMN IF NOT EXISTS worst_severity VARCHAR",
+    # What the predicted alerts of a comparison are held against; reports of earlier releases lack it.
+    "ALTER TABLE canary_reports ADD COLUMN IF NOT EXISTS alert_budget BIGINT",
 )
 """Every table of the warehouse except the per-model score tables, which scoring creates from their contract."""
 
@@ -221,6 +228,36 @@ def replace_all(connection: duckdb.DuckDBPyConnection, contract: Contract, rows:
     connection.execute(f"DELETE FROM {contract.name}")
     connection.execute(f"INSERT INTO {contract.name} SELECT {', '.join(contract.column_names)} FROM replacement")
     connection.unregister("replacement")
+
+
+def store_changed(
+    connection: duckdb.DuckDBPyConnection, contract: Contract, rows: pa.Table, *, whole: bool = True
+) -> int:
+    """Write those of ``rows`` that differ from what is stored, inside the open transaction.
+
+    Args:
+        connection: of the transaction.
+        contract: the dataset.
+        rows: rows of ``contract``, one for each key.
+        whole: whether ``rows`` are all there are, so that others are removed.
+
+    Returns:
+        Number of rows that were written or removed.
+    """
+    columns, key = ", ".join(contract.column_names), ", ".join(contract.key)
+    connection.register("given", rows)
+    gone = 0
+    if whole:
+        deleted = connection.execute(f"DELETE FROM {contract.name} WHERE ({key}) NOT IN (SELECT ({key}) FROM given)")
+        gone = deleted.fetchall()[0][0]
+    connection.execute(
+        f"CREATE TEMP TABLE changed AS SELECT {columns} FROM given EXCEPT SELECT {columns} FROM {contract.name}"
+    )
+    connection.execute(f"DELETE FROM {contract.name} WHERE ({key}) IN (SELECT ({key}) FROM changed)")
+    written = connection.execute(f"INSERT INTO {contract.name} ({columns}) SELECT {columns} FROM changed").fetchall()
+    connection.execute("DROP TABLE changed")
+    connection.unregister("given")
+    return int(gone + written[0][0])
 
 
 def _bring_up_to_date(connection: duckdb.DuckDBPyConnection) -> None:

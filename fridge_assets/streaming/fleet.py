@@ -7,6 +7,7 @@ from pathlib import Path
 import duckdb
 import pandas as pd
 
+from fridge_assets.alerting.sites import site_sizes
 from fridge_assets.fleet.registry import REGISTRY_FILES, read_registry
 from fridge_assets.readings.staging import know_devices
 from fridge_assets.stores.operations import Operations
@@ -24,6 +25,7 @@ class FleetKnowledge:
 
     def __init__(self, root: Path, operations: Operations) -> None:
         self.sites: dict[str, str] = {}
+        self.site_sizes: dict[str, int] = {}
         self._root = root
         self._operations = operations
         self._seen: list[tuple[str, int, int]] | None = None
@@ -55,6 +57,7 @@ class FleetKnowledge:
         note_registry(self._operations, registry, now)
         _know_again(engine.connection, registry)
         self.sites = {} if registry is None else dict(zip(registry["device_id"], registry["site_id"], strict=True))
+        self.site_sizes = {} if registry is None else site_sizes(registry)
         self._seen = seen
         self.follow(engine, now)
 

@@ -10,6 +10,7 @@ from fridge_assets.identity import deterministic_id
 from fridge_assets.settings import AlertSettings, Settings
 from fridge_assets.streaming.engine import Onset
 from fridge_assets.streaming.rules import COOLING_LOSS, OVERLOAD, PRESSURE_LOSS, RULES, VIBRATION
+from fridge_assets.work_orders.rules import order_id_of
 
 SOURCE = "streaming"
 """Source of the alerts that the stream raises."""
@@ -47,6 +48,7 @@ def alert_of(
     last_told: datetime | None,
     now: datetime,
     settings: Settings,
+    held_because: str | None = None,
 ) -> dict[str, Any]:
     """The DEVICE_ALERTS row of an onset.
 
@@ -57,11 +59,14 @@ def alert_of(
         last_told: the onset that this one repeats; None when it is told itself.
         now: the actual time.
         settings: window, deadline and span of deduplication.
+        held_because: kind of the silence that it falls into; it then starts no span. None without one.
     """
+    because = held_because or (None if last_told is None else "repeat")
     rule, window = RULES[onset.rule], settings.features.window
+    alert_id = alert_id_of(onset.device_id, onset.rule, onset.at)
     window_end = onset.at - (onset.at - _midnight(onset.at)) % window + window
     return {
-        "alert_id": alert_id_of(onset.device_id, onset.rule, onset.at),
+        "alert_id": alert_id,
         "device_id": onset.device_id,
         "site_id": site_id,
         "alert_type": "ANOMALY_DETECTED" if first_detected_at == onset.at else "ANOMALY_SUSTAINED",
@@ -73,20 +78,20 @@ def alert_of(
         "top_contributors": [rule.contributor],
         "first_detected_at": first_detected_at,
         "alert_created_at": now,
-        "suppressed": last_told is not None,
-        "suppressed_because": None if last_told is None else "repeat",
-        "ontology_action_id": None,
-        "status": "OPEN" if last_told is None else "RESOLVED",
-        "resolved_at": None if last_told is None else now,
+        "suppressed": because is not None,
+        "suppressed_because": because,
+        "ontology_action_id": order_id_of(alert_id) if because is None else None,
+        "status": "OPEN" if because is None else "RESOLVED",
+        "resolved_at": None if because is None else now,
         "escalation_level": "L1",
         "sla_deadline": now + settings.alerts.sla_critical,
         "sla_breached": False,
-        "next_escalation_at": now + settings.alerts.sla_critical if last_told is None else None,
+        "next_escalation_at": now + settings.alerts.sla_critical if because is None else None,
         "score_ids": [],
         "source": SOURCE,
         "models_flagging": 0,
         "window_end": window_end,
-        "dedup_until": (last_told or onset.at) + settings.alerts.dedup,
+        "dedup_until": onset.at if held_because else (last_told or onset.at) + settings.alerts.dedup,
         "note": f"Seen in the readings by the rule {onset.rule}",
         "revision": 1,
     }

@@ -1,6 +1,7 @@
 """The streaming process: reads, judges, stores and tells, with nothing of Dagster (SPEC 5).
 
-One thread does all of that, one delivers messages, one answers ``/healthz`` and ``/metrics``.
+One thread does all of that, one delivers messages, one hands work orders over, one answers ``/healthz`` and
+``/metrics``.
 """
 
 import logging
@@ -10,6 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 
+from fridge_assets.alerting.deadlines import advance_deadlines
 from fridge_assets.errors import FridgeError
 from fridge_assets.features.usual_vibration import read_usual_vibration
 from fridge_assets.notifications.deliver import deliver_due
@@ -27,6 +29,8 @@ from fridge_assets.streaming.sources.base import Batch, Source
 from fridge_assets.streaming.status import StreamStatus, beat
 from fridge_assets.streaming.store import store_changes
 from fridge_assets.streaming.storm import announce, settle
+from fridge_assets.work_orders.deliver import deliver_orders, waiting
+from fridge_assets.work_orders.receivers import receiver_of
 
 _LOG = logging.getLogger(__name__)
 
@@ -34,6 +38,8 @@ _RETRY = 1.0
 """Seconds between two attempts to store what a batch has shown."""
 _DELIVERY_PAUSE = 1.0
 """Seconds between two looks into the outbox."""
+_DEADLINES_EVERY = 30.0
+"""Seconds between two looks at the deadlines of alerts."""
 _DELIVERY_BUDGET = timedelta(seconds=2)
 """So soon a delivery notices that the process is to end."""
 
@@ -162,8 +168,11 @@ class StreamService:
     def _store(self, batch: Batch, changes: Changes) -> None:
         now = self._now()
         with self._operations.transaction() as connection:
+            if changes.new or changes.withdrawn:
+                # An alert that is closed now has missed its deadline all the same, if it is over.
+                advance_deadlines(connection, now, self._settings.alerts, now)
             told = store_changes(connection, changes.new, changes.withdrawn, self._fleet.sites, now, self._settings)
-            announce(connection, told, now, self._settings)
+            announce(connection, told, self._fleet.site_sizes, now, self._settings)
             self._source.record(connection, batch, now)
 
     def _bury(self, batch: Batch) -> None:
@@ -271,25 +280,59 @@ class StreamService:
 
     @contextmanager
     def _delivering(self) -> Iterator[None]:
-        """Deliver messages meanwhile, so that people are told when Dagster is down."""
+        """Watch deadlines and deliver messages meanwhile, so that people are told when Dagster is down.
+
+        Work orders have a thread of their own: a maintenance system that hangs keeps no message from people.
+        """
         ended = threading.Event()
-        thread = threading.Thread(target=self._deliver, args=(ended,), name="delivery", daemon=True)
-        thread.start()
+        patience = {
+            threading.Thread(target=self._deliver, args=(ended,), name="delivery", daemon=True): "notifications",
+            threading.Thread(target=self._hand_over, args=(ended,), name="work orders", daemon=True): "work_orders",
+        }
+        for thread in patience:
+            thread.start()
         try:
             yield
         finally:
             ended.set()
-            thread.join(self._settings.notifications.timeout.total_seconds())
+            for thread, group in patience.items():
+                thread.join(getattr(self._settings, group).timeout.total_seconds())
 
     def _deliver(self, ended: threading.Event) -> None:
         settings = self._settings.notifications.model_copy(update={"budget": _DELIVERY_BUDGET})
+        look_at = time.monotonic()
         while not ended.is_set():
-            try:
-                deliver_due(self._operations, sender_of(settings), settings, self._now)
-            except Exception as error:  # whatever it is, the next message must not wait for a restart
-                if self._problems.get("delivery") != str(error):
-                    _LOG.exception("delivery")
-                self._problems["delivery"] = str(error)
-            else:
-                self._problems.pop("delivery", None)
+            if time.monotonic() >= look_at:
+                self._survive("deadlines", self._watch_deadlines)
+                look_at = time.monotonic() + _DEADLINES_EVERY
+            self._survive("delivery", lambda: deliver_due(self._operations, sender_of(settings), settings, self._now))
             ended.wait(_DELIVERY_PAUSE)
+
+    def _hand_over(self, ended: threading.Event) -> None:
+        while not ended.is_set():
+            self._survive("work orders", self._deliver_orders)
+            ended.wait(_DELIVERY_PAUSE)
+
+    def _deliver_orders(self) -> None:
+        settings = self._settings.work_orders.model_copy(update={"budget": _DELIVERY_BUDGET})
+        deliver_orders(self._operations, receiver_of(self._settings), settings, self._now)
+        left = waiting(self._operations)
+        if left.reason:
+            # Without a number, so that each new order is not logged as a new problem.
+            raise FridgeError(f"work orders wait: {left.reason}", "They are tried again by themselves.")
+
+    def _watch_deadlines(self) -> None:
+        now = self._now()
+        with self._operations.transaction() as connection:
+            advance_deadlines(connection, now, self._settings.alerts, now)
+
+    def _survive(self, what: str, action: Callable[[], object]) -> None:
+        """Do ``action``; whatever fails is a problem that ``/healthz`` shows, and the next time is not far."""
+        try:
+            action()
+        except Exception as error:  # whatever it is, the next message must not wait for a restart
+            if self._problems.get(what) != str(error):
+                _LOG.exception(what)
+            self._problems[what] = str(error)
+        else:
+            self._problems.pop(what, None)

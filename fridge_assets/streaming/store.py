@@ -3,7 +3,7 @@
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import pandas as pd
@@ -13,15 +13,18 @@ from sqlalchemy.engine import Connection
 from fridge_assets.alerting.events import events_of
 from fridge_assets.alerting.frames import conform
 from fridge_assets.alerting.generate import UNKNOWN_SITE, GeneratedAlerts
+from fridge_assets.alerting.silences import held, silences_between
 from fridge_assets.alerting.store import apply
 from fridge_assets.contracts import ALERT_EVENTS, DEVICE_ALERTS
 from fridge_assets.contracts.device_alerts import ACTIVE_STATUSES
 from fridge_assets.contracts.device_features import sensors_of
+from fridge_assets.contracts.silences import SILENCE_KINDS
 from fridge_assets.settings import Settings
 from fridge_assets.stores.operations import device_alerts, insert_missing, stream_onsets
 from fridge_assets.streaming.engine import Onset, OnsetKey
 from fridge_assets.streaming.onsets import SOURCE, alert_id_of, alert_of, told
 from fridge_assets.streaming.rules import RULES
+from fridge_assets.work_orders.rules import order_id_of
 
 _PIECE = 500
 """Devices or alerts that one query names."""
@@ -42,6 +45,14 @@ TOLD_AGAIN = "told_again"
 _Problem = tuple[str, str]
 """A device and a rule."""
 
+_Held = Mapping[OnsetKey, tuple[str, str]]
+"""Onset → kind of the silence that it falls into, and which silence that is."""
+
+_TOLD = (None, None)
+"""In place of a silence."""
+
+_MOMENT = timedelta(microseconds=1)
+
 
 @dataclass
 class _Known:
@@ -61,7 +72,9 @@ def store_changes(
 ) -> list[dict[str, Any]]:
     """Store what a batch has shown, and decide which onsets are told and which are repeats.
 
-    The outcome depends on the set of onsets that stand alone, not on the order in which they were found.
+    The outcome depends on the set of onsets that stand alone, not on the order in which they were found. An onset that
+    falls into a silence of its device or site is told to nobody, and is no part of anything else: it starts no span and
+    opens nothing again. A silence that is made or ended later changes nothing about an onset that is stored.
 
     Args:
         connection: of the transaction that also notes how far the source was taken.
@@ -89,10 +102,11 @@ def store_changes(
     alerts: dict[str, dict[str, dict[str, Any]]] = defaultdict(dict)
     for alert_id, row in _alerts_of(connection, devices, earliest - settings.alerts.dedup).items():
         alerts[row["device_id"]][alert_id] = row
+    held_by = _held(connection, new, sites)
     outcome = _Outcome(now)
     for problem in problems:
         own = alerts[problem[0]]
-        _settle(problem, found[problem], gone[problem], known[problem], own, sites, settings, outcome)
+        _settle(problem, found[problem], gone[problem], known[problem], own, sites, held_by, settings, outcome)
     outcome.write(connection)
     return outcome.news
 
@@ -104,6 +118,7 @@ def _settle(
     known: _Known,
     alerts: Mapping[str, dict[str, Any]],
     sites: Mapping[str, str],
+    held_by: _Held,
     settings: Settings,
     outcome: "_Outcome",
 ) -> None:
@@ -112,7 +127,9 @@ def _settle(
     first = min([*(o.at for o in found), *gone])
     standing = (known.standing.keys() - gone) | {o.at for o in found}
     before = max((at for at, is_told in known.standing.items() if is_told and at < first), default=None)
-    verdicts = told([at for at in standing if at >= first], before, settings.alerts)
+    silent = {at for at in standing if _is_held(OnsetKey(device, rule, at), known, alerts, held_by)}
+    verdicts = told([at for at in standing - silent if at >= first], before, settings.alerts)
+    verdicts |= dict.fromkeys([at for at in silent if at >= first], False)
     freed = {
         at: alerts[alert_id]
         for at, was_told in known.standing.items()
@@ -126,15 +143,17 @@ def _settle(
         if not is_new and known.standing.get(at) == verdicts[at]:
             continue
         alert_id = alert_id_of(device, rule, at)
+        held_because, held_note = held_by.get(OnsetKey(device, rule, at), _TOLD) if at in silent else _TOLD
         outcome.onsets.append(_row(alert_id, problem, at, stands=True, is_told=verdicts[at]))
         if is_new and at not in known.stored:
             row = alert_of(
                 onsets[at],
                 sites.get(device, UNKNOWN_SITE),
                 _first_detected(onsets[at], alerts),
-                None if verdicts[at] else last_told,
+                None if verdicts[at] or held_because else last_told,
                 outcome.now,
                 settings,
+                held_because,
             )
             # It comes in the place of one that was told before, if that was about the same failure.
             before_it = [gone_at for gone_at in freed if verdicts[at] and abs(gone_at - at) < settings.alerts.dedup]
@@ -142,13 +161,14 @@ def _settle(
             if predecessor is not None and predecessor["status"] in ACTIVE_STATUSES:
                 row |= {name: predecessor[name] for name in _WORK}
             young = outcome.now - at <= settings.streaming.told_within
-            outcome.add(row, announce=verdicts[at] and predecessor is None and young)
-            if not verdicts[at] and last_told is not None:
+            outcome.add(row, announce=verdicts[at] and predecessor is None and young, held_note=held_note)
+            if not verdicts[at] and not held_because and last_told is not None:
                 outcome.reopen(alerts.get(alert_id_of(device, rule, last_told)), at, settings)
         elif alert_id in alerts and verdicts[at]:
             outcome.tell(alerts[alert_id])
         elif alert_id in alerts:
-            outcome.close(alerts[alert_id], "suppress", "repeat", _repeat_note(settings), "ANOMALY_DETECTED")
+            because, note = held_because or "repeat", held_note or _repeat_note(settings)
+            outcome.close(alerts[alert_id], "suppress", because, note, "ANOMALY_DETECTED")
     for at in sorted(gone):
         alert_id = alert_id_of(device, rule, at)
         outcome.onsets.append(_row(alert_id, problem, at, stands=False, is_told=False))
@@ -172,8 +192,8 @@ class _Outcome:
         self._changed: list[dict[str, Any]] = []
         self._before: list[dict[str, Any]] = []
 
-    def add(self, row: dict[str, Any], *, announce: bool) -> None:
-        note = "Told as CRITICAL" if not row["suppressed"] else "Repeat, kept for audit"
+    def add(self, row: dict[str, Any], *, announce: bool, held_note: str | None) -> None:
+        note = "Told as CRITICAL" if not row["suppressed"] else held_note or "Repeat, kept for audit"
         taken_over = row["status"] in ACTIVE_STATUSES and row["status"] != "OPEN"
         action = "suppress" if row["suppressed"] else "continue" if taken_over else "detect"
         self._new.append(row | {"from_status": None, "action": action, "event_note": note})
@@ -189,6 +209,7 @@ class _Outcome:
     def tell(self, row: dict[str, Any]) -> None:
         """What was a repeat is none: late readings have shown it after all."""
         told = {"suppressed": False, "suppressed_because": None, "status": "OPEN", "resolved_at": None}
+        told["ontology_action_id"] = row["ontology_action_id"] or order_id_of(row["alert_id"])
         closed_by_person = row["status"] != "RESOLVED"
         self._change(
             row,
@@ -249,6 +270,33 @@ def _row(alert_id: str, problem: _Problem, onset: datetime, *, stands: bool, is_
         "stands": stands,
         "told": is_told,
     }
+
+
+def _held(connection: Connection, new: Sequence[Onset], sites: Mapping[str, str]) -> _Held:
+    """Those of ``new`` that fall into a silence of their device or site."""
+    if not new:
+        return {}
+    moments = [onset.at for onset in new]
+    silences = silences_between(connection, min(moments), max(moments) + _MOMENT)
+    if silences.empty:
+        return {}
+    spans = pd.DataFrame(
+        [(o.device_id, sites.get(o.device_id, UNKNOWN_SITE), o.at, o.at + _MOMENT) for o in new],
+        columns=["device_id", "site_id", "held_from", "held_to"],
+    )
+    by = held(spans, silences).dropna()
+    return {
+        OnsetKey(new[place].device_id, new[place].rule, new[place].at): (because, note)
+        for place, because, note in zip(by.index, by["held_because"], by["held_note"], strict=True)
+    }
+
+
+def _is_held(key: OnsetKey, known: _Known, alerts: Mapping[str, Mapping[str, Any]], held_by: _Held) -> bool:
+    """Whether an onset that stands is held; of one that stood before its alert says so."""
+    if key.at not in known.standing:
+        return key in held_by
+    alert = alerts.get(alert_id_of(key.device_id, key.rule, key.at))
+    return alert is not None and alert["suppressed_because"] in SILENCE_KINDS
 
 
 def _known_onsets(connection: Connection, devices: Collection[str], since: datetime) -> dict[_Problem, _Known]:

@@ -5,16 +5,18 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
+import pandas as pd
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from fridge_assets.alerting.announce import single_message
+from fridge_assets.alerting.sites import SITE_KEY, tell_sites
 from fridge_assets.moments import spoken
 from fridge_assets.notifications.message import Channel, Message
-from fridge_assets.notifications.outbox import enqueue
+from fridge_assets.notifications.outbox import also_about, enqueue
 from fridge_assets.notifications.watch import changed
 from fridge_assets.settings import Settings
-from fridge_assets.stores.operations import device_alerts, outbox, watched_states
+from fridge_assets.stores.operations import device_alerts, outbox, outbox_subjects, watched_states
 from fridge_assets.streaming.onsets import SOURCE
 from fridge_assets.streaming.store import TOLD_AGAIN
 
@@ -23,37 +25,52 @@ _CHANNEL: Channel = "on_call"
 _STORM, _CALM = "storm", "calm"
 
 
-def announce(connection: Connection, alerts: Sequence[Mapping[str, Any]], now: datetime, settings: Settings) -> None:
+def announce(
+    connection: Connection,
+    alerts: Sequence[Mapping[str, Any]],
+    sizes: Mapping[str, int],
+    now: datetime,
+    settings: Settings,
+) -> None:
     """Store what is said about new acute alerts, in the transaction that stores the alerts themselves.
 
-    More of them within ``storm_span`` than ``storm_alerts`` are a storm: one message says so when it begins, and none
-    about a single alert until it is over.
+    Alerts that are told as an incident of their site come first and make no storm. More of the others within
+    ``storm_span`` than ``storm_alerts`` are a storm: one message says so when it begins, and none about a single alert
+    until it is over.
 
     Args:
         connection: of the transaction in which ``alerts`` were stored.
         alerts: DEVICE_ALERTS rows to tell of.
+        sizes: site → number of its active devices.
         now: the actual time.
-        settings: what makes a storm.
+        settings: what makes an incident of a site, and a storm.
     """
+    if not alerts:
+        return
+    sites = tell_sites(connection, pd.DataFrame(alerts), sizes, "", now, settings.alerts)
+    enqueue(connection, sites.messages, now)
+    alerts = [alert for alert in alerts if alert["alert_id"] not in sites.alert_ids]
     if not alerts:
         return
     count = max(_recent(connection, now, settings), _said(connection, now, settings) + len(alerts))
     if count <= settings.streaming.storm_alerts and not _is_storm(connection):
         enqueue(connection, [_single(alert, now) for alert in alerts], now)
-    elif changed(connection, SUBJECT, _STORM, now):
-        sites = {alert["site_id"] for alert in alerts}
-        message = Message(
-            key=f"{SUBJECT}/{now.isoformat()}",
-            channel=_CHANNEL,
-            kind="anomaly",
+        return
+    ids = tuple(str(alert["alert_id"]) for alert in alerts)
+    if changed(connection, SUBJECT, _STORM, now) is None:
+        also_about(connection, _beginning(_since(connection)).message_id, ids)
+    else:
+        names = sorted({alert["site_id"] for alert in alerts})
+        message = replace(
+            _beginning(now),
             title=f"Storm of acute alerts: {count} in {spoken(settings.streaming.storm_span)}",
             lines=(
-                f"The newest {len(alerts)} are in {len(sites)} site{'s' if len(sites) > 1 else ''}: "
-                f"{', '.join(sorted(sites)[: settings.alerts.listed_alerts])}.",
+                f"The newest {len(alerts)} are in {len(names)} site{'s' if len(names) > 1 else ''}: "
+                f"{', '.join(names[: settings.alerts.listed_alerts])}.",
                 "Every alert is stored; until the storm is over none is told by itself.",
                 "`fridge-assets alerts list --min-severity CRITICAL`",
             ),
-            occurred_at=now,
+            about=ids,
         )
         enqueue(connection, [message], now)
 
@@ -77,6 +94,16 @@ def settle(connection: Connection, now: datetime, settings: Settings) -> None:
     enqueue(connection, [message], now)
 
 
+def _beginning(since: datetime) -> Message:
+    return Message(f"{SUBJECT}/{since.isoformat()}", _CHANNEL, "anomaly", "", (), since)
+
+
+def _since(connection: Connection) -> datetime:
+    query = sa.select(watched_states.c.since).where(watched_states.c.subject == SUBJECT)
+    since: datetime = connection.execute(query).scalar_one()
+    return since
+
+
 def _single(alert: Mapping[str, Any], now: datetime) -> Message:
     message = single_message(alert, _CHANNEL, "", now)
     return replace(message, key=f"{message.key}/{alert[TOLD_AGAIN]}") if TOLD_AGAIN in alert else message
@@ -88,7 +115,13 @@ def _is_storm(connection: Connection) -> bool:
 
 
 def _recent(connection: Connection, now: datetime, settings: Settings) -> int:
-    return _told_since(connection, now - settings.streaming.storm_span)
+    """Acute alerts of the span, those left out that people were told of as an incident of their site."""
+    of_site = (
+        sa.select(outbox_subjects.c.message_id)
+        .join(outbox, outbox.c.message_id == outbox_subjects.c.message_id)
+        .where(outbox_subjects.c.subject == device_alerts.c.alert_id, outbox.c.key.startswith(SITE_KEY))
+    )
+    return _told_since(connection, now - settings.streaming.storm_span, ~of_site.exists())
 
 
 def _said(connection: Connection, now: datetime, settings: Settings) -> int:
@@ -106,11 +139,12 @@ def _said(connection: Connection, now: datetime, settings: Settings) -> int:
     return connection.scalar(query) or 0
 
 
-def _told_since(connection: Connection, moment: datetime) -> int:
+def _told_since(connection: Connection, moment: datetime, *conditions: sa.ColumnElement[bool]) -> int:
     columns = device_alerts.c
     query = (
         sa.select(sa.func.count())
         .select_from(device_alerts)
         .where(columns.alert_created_at > moment, columns.source == SOURCE, columns.suppressed.is_(sa.false()))
+        .where(*conditions)
     )
     return connection.scalar(query) or 0

@@ -9,7 +9,8 @@ from fridge_assets.alerting.actions import ActionRequest, acted_on
 from fridge_assets.alerting.events import events_of
 from fridge_assets.alerting.frames import conform
 from fridge_assets.alerting.generate import GeneratedAlerts, generate_alerts
-from fridge_assets.contracts import ALERT_EVENTS, DEVICE_ALERTS, MODEL_SCORES
+from fridge_assets.alerting.sla import escalations
+from fridge_assets.contracts import ALERT_EVENTS, DEVICE_ALERTS, MODEL_SCORES, SILENCES
 from fridge_assets.identity import deterministic_id
 from fridge_assets.settings import AlertSettings
 
@@ -74,6 +75,7 @@ class Fleet:
         self.settings = settings
         self.alerts = DEVICE_ALERTS.empty()
         self.events = ALERT_EVENTS.empty()
+        self.silences = SILENCES.empty()
         self.history = pd.DataFrame(
             {"device_id": [], "window_end": pd.Series([], dtype="datetime64[us, UTC]"), "flagged": []}
         )
@@ -90,6 +92,7 @@ class Fleet:
             registry=pd.DataFrame({"device_id": ["d1", "d2", "d3"], "site_id": ["s1", "s1", "s2"]}),
             features=pd.DataFrame({"device_id": ["d1"], LOW_SIDE: [141.0], SUPERHEAT: [15.0]}),
             typical=pd.DataFrame({"device_id": ["d1"], LOW_SIDE: [196.0], SUPERHEAT: [8.0]}),
+            silences=self.silences,
             now=moment,
             settings=self.settings,
             source=source,
@@ -120,13 +123,23 @@ class Fleet:
 
     def person_sets(self, alert_id: str, status: str, now: datetime) -> None:
         """Ann brings an alert to a status."""
-        action = ACTIONS[status]
+        self.person(alert_id, ACTIONS[status], now)
+
+    def person(self, alert_id: str, action: str, now: datetime) -> None:
+        """Ann does something about an alert; what is due by then is recorded before it."""
+        self.watch(now)
         alert = self.alerts[self.alerts["alert_id"] == alert_id]
-        changed = acted_on(alert, action, ActionRequest("ann", now))
-        events = events_of(changed, alert, "ann", now)
-        self.apply(
-            GeneratedAlerts(DEVICE_ALERTS.empty(), conform([changed], DEVICE_ALERTS), conform([events], ALERT_EVENTS))
-        )
+        self._change(acted_on(alert, action, ActionRequest("ann", now)), "ann", now)
+
+    def watch(self, now: datetime) -> None:
+        """Somebody looks at the deadlines."""
+        for step in escalations(self.alerts, now, self.settings):
+            self._change(step, "sla", now)
+
+    def _change(self, changed: pd.DataFrame, actor: str, now: datetime) -> None:
+        before = self.alerts[self.alerts["alert_id"].isin(changed["alert_id"])]
+        events = conform([events_of(changed, before, actor, now)], ALERT_EVENTS)
+        self.apply(GeneratedAlerts(DEVICE_ALERTS.empty(), conform([changed], DEVICE_ALERTS), events))
 
     @property
     def active(self) -> pd.DataFrame:

@@ -6,9 +6,10 @@ import pandas as pd
 import pytest
 
 from fridge_assets.alerting.generate import generate_alerts
-from fridge_assets.contracts import ALERT_EVENTS, DEVICE_ALERTS
+from fridge_assets.contracts import ALERT_EVENTS, DEVICE_ALERTS, SILENCES
 from fridge_assets.identity import deterministic_id
 from fridge_assets.settings import AlertSettings
+from fridge_assets.work_orders.rules import order_id_of
 from fridge_assets_tests.alerting.fleet import (
     BASELINE,
     FOREST,
@@ -46,7 +47,7 @@ def test_new_anomaly_becomes_one_open_alert_with_everything_an_operator_needs(fl
         deterministic_id("d1", 10, BASELINE),
     ]
     assert pd.isna(alert.pop("resolved_at"))
-    assert pd.isna(alert.pop("ontology_action_id"))
+    assert alert.pop("ontology_action_id") == order_id_of(str(alert["alert_id"])), "HIGH asks for work"
     assert pd.isna(alert.pop("suppressed_because"))
     now = pd.Timestamp(run_time(10))
     assert alert == {
@@ -124,6 +125,7 @@ def test_scores_of_two_windows_are_refused() -> None:
             registry=empty,
             features=empty,
             typical=empty,
+            silences=SILENCES.empty(),
             now=run_time(1),
             settings=AlertSettings(),
         )

@@ -21,10 +21,11 @@ MODELS = {f"{family}_model" for family in FAMILIES}
 EDGES: dict[str, set[str]] = {
     "sensor_readings": set(),
     "device_registry": set(),
+    "label_events": set(),
     "clean_sensor_readings": {"sensor_readings", "device_registry"},
     "quarantined_readings": {"sensor_readings", "device_registry"},
     "device_features": {"clean_sensor_readings"},
-    **{f"{family}_model": {"device_features", "device_registry"} for family in FAMILIES},
+    **{f"{family}_model": {"device_features", "device_registry", "label_events"} for family in FAMILIES},
     **{f"{family}_scores": {"device_features", "device_registry", f"{family}_model"} for family in FAMILIES},
     "model_scores": SCORES,
     "canary_scores": {"device_features", "device_registry", *MODELS},
@@ -34,12 +35,13 @@ EDGES: dict[str, set[str]] = {
     "acute_thresholds": {"statistical_baseline_model", "device_registry"},
     "streaming_alerts": {"sensor_readings", "device_registry", "acute_thresholds"},
     "device_alerts": {"model_scores", "rules_based_fallback", "streaming_alerts", "device_registry"},
+    "alert_quality": {"device_alerts", "label_events", "model_scores"},
     "device_status": {"device_alerts"},
     "site_status": {"device_alerts"},
 }
 """Asset → what it is made of."""
 
-EXTERNAL = {"sensor_readings", "device_registry", "streaming_alerts"}
+EXTERNAL = {"sensor_readings", "device_registry", "streaming_alerts", "label_events"}
 ONE_HOUR, TWO_HOURS, FOUR_HOURS, A_DAY, A_DAY_LATE = (timedelta(hours=hours) for hours in (1, 2, 4, 25, 26))
 FRESHNESS: dict[str, tuple[timedelta, timedelta]] = {
     **dict.fromkeys({"device_features", "model_scores", "device_alerts", *HOURLY_SCORES}, (ONE_HOUR, TWO_HOURS)),
@@ -117,6 +119,7 @@ def test_each_job_scores_or_publishes_and_never_both(graph: dg.Definitions) -> N
     assert _assets_of(graph, "monitor") == {"model_monitoring"}
     alerting = published - {"model_scores"}
     assert _assets_of(graph, "fallback") == features | {"rules_based_fallback"} | alerting
+    assert _assets_of(graph, "assess_alerts") == {"alert_quality"}
     assert _assets_of(graph, "canary") == {"canary_scores", "canary_reports"}
     for family in FAMILIES:
         assert _assets_of(graph, f"score_{family}") == {f"{family}_scores"}

@@ -6,14 +6,19 @@ from pathlib import Path
 
 import dagster as dg
 import pytest
+import sqlalchemy as sa
 from dagster._core.definitions.schedule_definition import ScheduleExecutionData
 
+from fridge_assets.alerting.store import apply
 from fridge_assets.automation.instance import open_instance
 from fridge_assets.automation.jobs import PUBLISHES_ITSELF_TAG, SCORE_JOBS, SOURCE_RUN_TAG
 from fridge_assets.automation.launch import clock_config
 from fridge_assets.definitions import build_definitions
 from fridge_assets.deployment import decide
 from fridge_assets.deployment.decide import Proof, Request
+from fridge_assets.stores.operations import device_alerts
+from fridge_assets_tests.alerting.fleet import Fleet as AlertFleet
+from fridge_assets_tests.alerting.fleet import score
 from fridge_assets_tests.scenarios.small_fleet import Place, cycle_time, graph_of, put_back, settings_of
 
 AS_OF = cycle_time(7)
@@ -25,13 +30,14 @@ SCHEDULES = {
     "train_monthly_schedule": ("train_monthly", "20 5 1 * *"),
     "canary_schedule": ("canary", "10 * * * *"),
     "learn_thresholds_schedule": ("learn_thresholds", "30 4 * * *"),
+    "reconcile_status_schedule": ("reconcile_status", "40 3 * * *"),
     "retention_schedule": ("retention", "20 2 * * *"),
 }
 """Schedule → its job, and when it is due in UTC."""
 PUBLISHING = {f"publish_after_{outcome}" for outcome in ENDINGS}
 SENSORS = PUBLISHING | {
     "switch_to_fallback", "monitor_after_publication", "report_stream", "tell_of_runs", "tell_of_freshness",
-    "deliver_messages", "pulse",
+    "deliver_messages", "deliver_work_orders", "pulse", "watch_deadlines", "refresh_status_after_changes",
 }  # fmt: skip
 
 
@@ -144,6 +150,19 @@ def test_the_canary_runs_only_while_there_is_something_to_compare(
     requests = due(repository, instance, place, "canary_schedule").run_requests
     assert requests is not None
     assert len(requests) == 1
+
+
+def test_the_daemon_escalates_what_nobody_took_once(
+    repository: dg.RepositoryDefinition, instance: dg.DagsterInstance, folder: Path
+) -> None:
+    operations = Place(settings_of(folder)).operations
+    with operations.transaction() as connection:
+        apply(connection, AlertFleet().run(score("d1", 0, 0.97)))
+    assert tick(repository, instance, "watch_deadlines", "-")[1] == "escalated 1 alerts"
+    assert tick(repository, instance, "watch_deadlines", "-")[1] == "escalated 0 alerts"
+    with operations.read() as connection:
+        (alert,) = connection.execute(sa.select(device_alerts)).mappings()
+    assert (alert["escalation_level"], alert["sla_breached"]) == ("L3", True)
 
 
 @pytest.mark.parametrize("outcome", ENDINGS)

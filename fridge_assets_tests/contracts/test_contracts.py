@@ -27,7 +27,7 @@ def test_every_dataset_of_the_specification_has_a_contract() -> None:
         "device_registry", "sensor_readings", "clean_sensor_readings", "quarantined_readings", "device_features",
         "model_scores", "canary_scores", "canary_reports", "device_alerts", "alert_events", "device_status",
         "site_status", "model_monitoring", "withheld_scores", "rules_based_fallback",
-        "label_events", "work_orders", "silences",
+        "label_events", "work_orders", "silences", "alert_quality",
     }  # fmt: skip
 
 

@@ -3,6 +3,9 @@
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
+from pathlib import Path
+from random import Random
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
@@ -11,6 +14,7 @@ from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
+from fridge_assets.alerting.silences import Silence, add_silence, end_silence
 from fridge_assets.settings import AlertSettings, Settings, StreamingSettings
 from fridge_assets.stores.operations import Operations, alert_events, device_alerts, outbox, stream_onsets
 from fridge_assets.streaming.engine import Onset, OnsetKey
@@ -36,8 +40,16 @@ def store(
     with operations.transaction() as connection:
         withdrawn = [OnsetKey("d1", "compressor_overload", at) for at in gone]
         news = store_changes(connection, new, withdrawn, SITES, now, settings)
-        announce(connection, news, now, settings)
+        announce(connection, news, {}, now, settings)
     return news
+
+
+def silenced(operations: Operations, start: datetime, end: datetime, site: str | None = None) -> str:
+    """Ann works on d1, or on a site, meanwhile; the id of the silence."""
+    made = Silence("maintenance", None if site else "d1", site, start, end, "ann", "new compressor", start)
+    with operations.transaction() as connection:
+        add_silence(connection, made, AlertSettings())
+    return made.silence_id
 
 
 def alerts(operations: Operations) -> list[Mapping[str, Any]]:
@@ -220,3 +232,94 @@ def test_the_stored_outcome_does_not_depend_on_the_order_of_discovery(
         stored = {row.onset: row.told for row in connection.execute(sa.select(stream_onsets))}
     assert stored == expected
     assert {at: not alert_at(operations, at)["suppressed"] for at in moments} == expected
+
+
+# --- silences
+
+
+@pytest.mark.parametrize("site", [None, "s1"])
+def test_an_acute_alert_during_maintenance_is_kept_for_audit_and_told_to_nobody(
+    operations: Operations, settings: Settings, site: str | None
+) -> None:
+    silenced(operations, NOW, NOW + timedelta(hours=1), site)
+    within, after = NOW + timedelta(minutes=5), NOW + timedelta(hours=1)
+    assert store(operations, settings, [overload(within)], now=after) == []
+    held = alert_at(operations, within)
+    assert (held["suppressed_because"], held["status"], held["next_escalation_at"]) == ("maintenance", "RESOLVED", None)
+    assert titles(operations) == []
+    with operations.read() as connection:
+        assert connection.scalar(sa.select(alert_events.c.note)) == (
+            "Held by maintenance of ann until 2026-03-01 13:00 UTC: new compressor"
+        )
+        assert connection.scalar(sa.select(stream_onsets.c.told)) is False
+    store(operations, settings, [overload(after)], now=after)
+    assert (alert_at(operations, after)["suppressed"], len(titles(operations))) == (False, 1), "no span has begun"
+
+
+def test_what_is_held_opens_nothing_again(operations: Operations, settings: Settings) -> None:
+    store(operations, settings, [overload(NOW)])
+    with operations.transaction() as connection:
+        connection.execute(sa.update(device_alerts).values(status="RESOLVED", alert_type="ANOMALY_RESOLVED"))
+    later = NOW + timedelta(hours=2)
+    silenced(operations, later, later + timedelta(hours=1))
+    store(operations, settings, [overload(later)], now=later)
+    assert alert_at(operations, NOW)["status"] == "RESOLVED"
+    assert alert_at(operations, later)["suppressed_because"] == "maintenance"
+
+
+def test_a_silence_of_later_changes_nothing_about_what_was_told_or_held(
+    operations: Operations, settings: Settings
+) -> None:
+    first, second = NOW + timedelta(minutes=10), NOW + timedelta(minutes=20)
+    store(operations, settings, [overload(first)])
+    silence = silenced(operations, NOW, NOW + timedelta(hours=1))
+    store(operations, settings, [overload(second)])
+    with operations.transaction() as connection:
+        end_silence(connection, silence, "ann", first)
+    earlier = NOW - timedelta(minutes=1)
+    store(operations, settings, [overload(earlier), overload(second)])
+    assert [alert_at(operations, at)["suppressed_because"] for at in (earlier, first, second)] == [
+        None, "repeat", "maintenance",
+    ]  # fmt: skip
+
+
+def test_a_held_onset_that_comes_back_after_it_was_withdrawn_is_held(
+    operations: Operations, settings: Settings
+) -> None:
+    silenced(operations, NOW, NOW + timedelta(hours=1))
+    store(operations, settings, [overload(NOW)])
+    store(operations, settings, gone=[NOW])
+    assert alert_at(operations, NOW)["suppressed_because"] == "withdrawn"
+    store(operations, settings, [overload(NOW)])
+    assert alert_at(operations, NOW)["suppressed_because"] == "maintenance"
+    assert titles(operations) == []
+
+
+# Every example has a data folder of its own, which takes a moment to make.
+@hypothesis_settings(max_examples=6, deadline=None, derandomize=True, database=None)
+@given(
+    offsets=st.lists(st.integers(0, 900), unique=True, min_size=1, max_size=12),
+    spans=st.lists(st.tuples(st.integers(0, 900), st.integers(1, 300), st.booleans()), max_size=3),
+    order=st.randoms(use_true_random=False),
+)
+def test_what_is_told_and_held_does_not_depend_on_batches(
+    offsets: list[int], spans: list[tuple[int, int, bool]], order: Random
+) -> None:
+    moments = [NOW + timedelta(minutes=n) for n in offsets]
+    held = {NOW + timedelta(minutes=n) for n in offsets if any(s <= n < s + length for s, length, _ in spans)}
+    verdicts = told([at for at in moments if at not in held], None, AlertSettings())
+    expected = {at: "maintenance" if at in held else None if verdicts[at] else "repeat" for at in moments}
+    with TemporaryDirectory() as folder:
+        settings = Settings(data_dir=Path(folder))
+        operations = Operations(settings.operations_database)
+        for start, length, whole_site in spans:
+            begin = NOW + timedelta(minutes=start)
+            silenced(operations, begin, begin + timedelta(minutes=length), "s1" if whole_site else None)
+        order.shuffle(moments)
+        stray = NOW + timedelta(minutes=order.randint(0, 900), seconds=30)
+        store(operations, settings, [overload(stray)])
+        for batch in (moments[first : first + 3] for first in range(0, len(moments), 3)):
+            store(operations, settings, [overload(at) for at in batch])
+            store(operations, settings, [overload(batch[0])])  # a restarted stream reads the last batch again
+        store(operations, settings, gone=[stray])
+        assert {at: alert_at(operations, at)["suppressed_because"] for at in moments} == expected

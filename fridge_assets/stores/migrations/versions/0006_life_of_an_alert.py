@@ -40,19 +40,26 @@ def upgrade() -> None:
     op.add_column("alert_events", sa.Column("changes", sa.Text(), nullable=False, server_default="{}"))
     _number_events()
     _keep_states()
-    for table, column in (
-        ("device_alerts", "revision"),
-        ("alert_events", "revision"),
-        ("alert_events", "action"),
-        ("alert_events", "changes"),
-    ):
-        with op.batch_alter_table(table) as batch:
-            batch.alter_column(column, server_default=None)
+    if op.get_bind().dialect.name != "sqlite":
+        # SQLite would have to make the table anew, and refuses to drop one that events refer to.
+        for table, column in (
+            ("device_alerts", "revision"),
+            ("alert_events", "revision"),
+            ("alert_events", "action"),
+            ("alert_events", "changes"),
+        ):
+            op.alter_column(table, column, server_default=None)
     op.drop_index("ix_alert_events_alert_id_occurred_at", "alert_events")
     op.create_index("ix_alert_events_alert_id_revision", "alert_events", ["alert_id", "revision"], unique=True)
     op.create_index("ix_alert_events_occurred_at", "alert_events", ["occurred_at"])
     op.create_index("ix_device_alerts_next_escalation_at", "device_alerts", ["next_escalation_at"])
     op.create_index("ix_device_alerts_site_id_alert_created_at", "device_alerts", ["site_id", "alert_created_at"])
+    op.drop_index("ix_device_alerts_status", "device_alerts")
+    active = sa.text("status IN ('OPEN', 'ACKNOWLEDGED', 'IN_PROGRESS')")
+    for first in ("window_end", "device_id"):
+        columns = [first, "severity", "suppressed", "status"]
+        name = f"ix_device_alerts_active_by_{first}"
+        op.create_index(name, "device_alerts", columns, sqlite_where=active, postgresql_where=active)
     _create_tables(moment)
 
 
@@ -113,6 +120,12 @@ def _pieces(rows: list[dict[str, object]]) -> Iterator[list[dict[str, object]]]:
 
 def _create_tables(moment: sa.DateTime) -> None:
     op.create_table(
+        "status_due",
+        sa.Column("event_id", sa.Text(), nullable=False),
+        sa.Column("device_id", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("event_id", name="pk_status_due"),
+    )
+    op.create_table(
         "label_events",
         sa.Column("label_id", sa.Text(), nullable=False),
         sa.Column("alert_id", sa.Text(), nullable=False),
@@ -161,6 +174,14 @@ def _create_tables(moment: sa.DateTime) -> None:
     )
     for column in ("alert_id", "device_id", "status"):
         op.create_index(f"ix_work_orders_{column}", "work_orders", [column])
+    undelivered = sa.text("delivered_revision < revision")
+    op.create_index(
+        "ix_work_orders_undelivered",
+        "work_orders",
+        ["next_attempt_at"],
+        sqlite_where=undelivered,
+        postgresql_where=undelivered,
+    )
     op.create_table(
         "silences",
         sa.Column("silence_id", sa.Text(), nullable=False),

@@ -1,0 +1,200 @@
+"""Silences and maintenance windows: spans in which alerts of a device or site are kept for audit (SPEC 6).
+
+A span is [starts_at, ends_at): its last moment does not belong to it, and one that is ended before it begins is empty
+and holds nothing. It holds every severity, also a rise, and starts no deduplication span, so that a device that is
+still anomalous after it is told in the next run. An alert that was told before it stays as it is.
+"""
+
+from dataclasses import asdict, dataclass
+from datetime import datetime
+
+import pandas as pd
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from fridge_assets.alerting.frames import conform
+from fridge_assets.contracts import SILENCES
+from fridge_assets.contracts.silences import SILENCE_KINDS
+from fridge_assets.errors import FridgeError
+from fridge_assets.identity import deterministic_id
+from fridge_assets.moments import spoken
+from fridge_assets.settings import AlertSettings
+from fridge_assets.stores.operations import insert_missing, silences
+
+
+@dataclass(frozen=True)
+class Silence:
+    """One span in which a device or a whole site raises nothing.
+
+    Args:
+        kind: ``maintenance``, of which models do not learn either, or ``silence``.
+        device_id: device; None for a whole site.
+        site_id: site; None for one device.
+        starts_at: first moment, timezone-aware.
+        ends_at: first moment after it.
+        actor: who made it.
+        reason: why.
+        created_at: when it was made.
+        ended_by: who ended it early; empty for nobody.
+        work_order_id: the work that it is for; None for none.
+    """
+
+    kind: str
+    device_id: str | None
+    site_id: str | None
+    starts_at: datetime
+    ends_at: datetime
+    actor: str
+    reason: str
+    created_at: datetime
+    ended_by: str = ""
+    work_order_id: str | None = None
+
+    @property
+    def scope(self) -> str:
+        """What it is about, such as ``site site-0003``."""
+        return f"device {self.device_id}" if self.site_id is None else f"site {self.site_id}"
+
+    @property
+    def silence_id(self) -> str:
+        """The same for the same scope, start, person and moment, always."""
+        return deterministic_id(self.scope, self.starts_at.isoformat(), self.actor, self.created_at.isoformat())
+
+
+def add_silence(connection: Connection, silence: Silence, settings: AlertSettings) -> None:
+    """Store a silence in the transaction of ``connection``; one that is there is left alone.
+
+    Raises:
+        FridgeError: it ends before it begins, is too long, says not why, or is of neither or both of a device and a
+            site.
+    """
+    _check(silence, settings)
+    insert_missing(connection, silences, [{"silence_id": silence.silence_id, **asdict(silence)}])
+
+
+def refuse_unknown(silence: Silence, registry: pd.DataFrame | None) -> None:
+    """Refuse a silence of a device or site that is not in the registry.
+
+    Args:
+        silence: the silence.
+        registry: ``device_id`` and ``site_id``; None where there is no registry, and every name may be right.
+
+    Raises:
+        FridgeError: it is not there.
+    """
+    if registry is None:
+        return
+    for what, name in (("device", silence.device_id), ("site", silence.site_id)):
+        if name is not None and name not in set(registry[f"{what}_id"]):
+            raise FridgeError(f"there is no {what} {name!r} in the device registry", "Look for its name in there.")
+
+
+def end_silence(connection: Connection, silence_id: str, actor: str, at: datetime) -> Silence:
+    """End a silence early; one that has not begun is taken back: it ends where it would have begun.
+
+    Args:
+        connection: of a transaction.
+        silence_id: its id, or the beginning of it.
+        actor: who ends it.
+        at: when.
+
+    Returns:
+        The silence as it is now.
+
+    Raises:
+        FridgeError: there is no such silence, or more than one, or it is over.
+    """
+    columns = silences.c
+    query = sa.select(silences).where(columns.silence_id.startswith(silence_id, autoescape=True)).with_for_update()
+    found = connection.execute(query).mappings().all()
+    if len(found) != 1:
+        problem = f"{len(found)} silences begin" if found else "no silence begins"
+        raise FridgeError(
+            f"{problem} with {silence_id!r}", "See `fridge-assets silences list --all` and give more of the id."
+        )
+    before = dict(found[0])
+    identity = before.pop("silence_id")
+    if before["ends_at"] <= at or before["starts_at"] == before["ends_at"]:
+        raise FridgeError(
+            f"the silence {identity} is over since {before['ends_at']:%Y-%m-%d %H:%M} UTC",
+            "There is nothing to end; see `fridge-assets silences list`.",
+        )
+    change = {"ends_at": max(before["starts_at"], at), "ended_by": actor}
+    connection.execute(sa.update(silences).where(columns.silence_id == identity).values(change))
+    return Silence(**(before | change))
+
+
+def silences_between(connection: Connection, start: datetime, end: datetime) -> pd.DataFrame:
+    """SILENCES rows that hold some moment of [``start``, ``end``), by id."""
+    columns = silences.c
+    overlapping = sa.and_(columns.starts_at < end, columns.ends_at > start, columns.starts_at < columns.ends_at)
+    return _frame(connection, sa.select(silences).where(overlapping).order_by(columns.silence_id))
+
+
+def list_silences(connection: Connection, over_at: datetime | None = None) -> pd.DataFrame:
+    """SILENCES rows, the one that ends last first.
+
+    Args:
+        connection: an open connection.
+        over_at: leave out those that are over at this moment, or were taken back; None for all.
+    """
+    columns = silences.c
+    query = sa.select(silences).order_by(columns.ends_at.desc(), columns.silence_id)
+    if over_at is not None:
+        query = query.where(columns.ends_at > over_at, columns.starts_at < columns.ends_at)
+    return _frame(connection, query)
+
+
+def held(spans: pd.DataFrame, known: pd.DataFrame) -> pd.DataFrame:
+    """Which spans of devices a silence of the device or its site overlaps; of several the one that ends last counts.
+
+    Args:
+        spans: ``device_id``, ``site_id``, ``held_from`` and ``held_to`` (exclusive), with a unique index.
+        known: SILENCES rows.
+
+    Returns:
+        ``held_because`` (the kind) and ``held_note`` (which silence, for the event) by the index of ``spans``, null
+        where nothing holds.
+    """
+    rows = spans[["device_id", "site_id", "held_from", "held_to"]].assign(row=spans.index)
+    real = known[known["starts_at"] < known["ends_at"]]
+    scopes = [
+        rows.merge(real[real[scope].notna()].drop(columns=other), on=scope)
+        for scope, other in (("device_id", "site_id"), ("site_id", "device_id"))
+    ]
+    pairs = pd.concat(scopes)
+    pairs = pairs[(pairs["held_from"] < pairs["ends_at"]) & (pairs["held_to"] > pairs["starts_at"])]
+    last = pairs.sort_values(["ends_at", "silence_id"]).drop_duplicates("row", keep="last").set_index("row")
+    notes = [
+        f"Held by {kind} of {actor} until {end:%Y-%m-%d %H:%M} UTC: {reason}"
+        for kind, actor, end, reason in zip(last["kind"], last["actor"], last["ends_at"], last["reason"], strict=True)
+    ]
+    found = pd.DataFrame({"held_because": last["kind"], "held_note": notes}, index=last.index, dtype="object")
+    return found.reindex(spans.index)
+
+
+def _check(silence: Silence, settings: AlertSettings) -> None:
+    length = silence.ends_at - silence.starts_at
+    if (silence.device_id is None) == (silence.site_id is None):
+        which = "neither" if silence.device_id is None else "both"
+        raise FridgeError(f"a silence is of {which} a device and a site", "Name one of them.")
+    if silence.kind not in SILENCE_KINDS:
+        raise FridgeError(f"there is no kind of silence {silence.kind}", f"Choose one of {', '.join(SILENCE_KINDS)}.")
+    if silence.ends_at <= silence.starts_at:
+        raise FridgeError(
+            f"a silence from {silence.starts_at:%Y-%m-%d %H:%M} to {silence.ends_at:%Y-%m-%d %H:%M} UTC ends before it "
+            "begins",
+            "Name a later end.",
+        )
+    if length > settings.longest_silence:
+        raise FridgeError(
+            f"a silence of {spoken(length)} is longer than {spoken(settings.longest_silence)}",
+            "Make a shorter one; when it ends, make a new one if it is still needed.",
+        )
+    if not silence.reason.strip():
+        raise FridgeError("a silence without a reason", "Say why; the audit shows it.")
+
+
+def _frame(connection: Connection, query: sa.Select[tuple[object, ...]]) -> pd.DataFrame:
+    rows = connection.execute(query).all()
+    return conform([pd.DataFrame(rows, columns=list(SILENCES.column_names))], SILENCES)

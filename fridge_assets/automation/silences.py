@@ -1,0 +1,100 @@
+"""Silences and maintenance windows as jobs, so that they can be made in the UI: the same as `silences` (SPEC 6)."""
+
+from datetime import timedelta
+
+import dagster as dg
+from pydantic import Field
+
+from fridge_assets.alerting.silences import Silence, add_silence, end_silence, refuse_unknown
+from fridge_assets.clock import Clock
+from fridge_assets.contracts import DEVICE_ALERTS
+from fridge_assets.errors import FridgeError
+from fridge_assets.fleet.registry import read_registry
+from fridge_assets.moments import parse_moment
+from fridge_assets.settings import Settings
+from fridge_assets.stores.operations import Operations
+
+
+class SilenceConfig(dg.Config):
+    """What is silenced, when and why."""
+
+    device: str = Field("", description="The device; empty for a whole site")
+    site: str = Field("", description="The site; empty for one device")
+    starts_at: str = Field("", description="When it begins, ISO 8601; empty for now")
+    hours: float = Field(2.0, gt=0, description="How long it lasts")
+    reason: str = Field(description="Why; the audit shows it")
+    kind: str = Field("maintenance", description="maintenance, of which models do not learn either, or silence")
+    by: str = Field("", description="Who makes it; empty for the Dagster run")
+
+
+class EndConfig(dg.Config):
+    """Which silence ends."""
+
+    silence: str = Field(description="Silence id, or its beginning")
+    by: str = Field("", description="Who ends it; empty for the Dagster run")
+
+
+_ADD = "Let a device or a site raise nothing for a while: its alerts are kept for audit."
+_END = "End a silence now; one that has not begun is taken back."
+
+
+@dg.op(name="take_add_silence", description=_ADD)
+def _add(
+    context: dg.OpExecutionContext,
+    config: SilenceConfig,
+    settings: dg.ResourceParam[Settings],
+    operations: dg.ResourceParam[Operations],
+) -> None:
+    now = Clock.wall_time()
+    try:
+        begins = parse_moment(config.starts_at, "starts_at") if config.starts_at else now
+        silence = Silence(
+            kind=config.kind,
+            device_id=config.device or None,
+            site_id=config.site or None,
+            starts_at=begins,
+            ends_at=begins + timedelta(hours=config.hours),
+            actor=_actor(context, config.by),
+            reason=config.reason.strip(),
+            created_at=now,
+        )
+        refuse_unknown(silence, read_registry(settings.root))
+        with operations.transaction() as connection:
+            add_silence(connection, silence, settings.alerts)
+    except FridgeError as error:
+        raise dg.Failure(str(error), allow_retries=False) from error
+    _note(context, silence)
+
+
+@dg.op(name="take_end_silence", description=_END)
+def _end(context: dg.OpExecutionContext, config: EndConfig, operations: dg.ResourceParam[Operations]) -> None:
+    try:
+        with operations.transaction() as connection:
+            ended = end_silence(connection, config.silence, _actor(context, config.by), Clock.wall_time())
+    except FridgeError as error:
+        raise dg.Failure(str(error), allow_retries=False) from error
+    _note(context, ended)
+
+
+def _actor(context: dg.OpExecutionContext, by: str) -> str:
+    return by or f"Dagster run {context.run_id[:8]}"
+
+
+def _note(context: dg.OpExecutionContext, silence: Silence) -> None:
+    said = f"{silence.kind} of {silence.scope} by {silence.actor} until {silence.ends_at.isoformat()}: {silence.reason}"
+    context.log_event(
+        dg.AssetObservation(DEVICE_ALERTS.name, description=said, metadata={"silence": silence.silence_id})
+    )
+
+
+@dg.job(name="add_silence", description=_ADD, executor_def=dg.in_process_executor)
+def _add_job() -> None:
+    _add()
+
+
+@dg.job(name="end_silence", description=_END, executor_def=dg.in_process_executor)
+def _end_job() -> None:
+    _end()
+
+
+SILENCE_JOBS = (_add_job, _end_job)

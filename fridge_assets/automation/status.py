@@ -1,0 +1,83 @@
+"""Status between two hourly runs: it follows when people, the stream or deadlines change an alert (SPEC 1.8)."""
+
+import dagster as dg
+
+from fridge_assets.automation.jobs import AGREES_WITH_ALERTS, FALLBACK, PUBLISH
+from fridge_assets.clock import Clock
+from fridge_assets.errors import FridgeError
+from fridge_assets.fleet.refresh import is_due, refresh_status
+from fridge_assets.settings import Settings
+from fridge_assets.stores.operations import Operations
+from fridge_assets.stores.published import Published
+from fridge_assets.stores.warehouse import Warehouse
+
+_UNDER_WAY = [
+    dg.DagsterRunStatus.QUEUED,
+    dg.DagsterRunStatus.NOT_STARTED,
+    dg.DagsterRunStatus.STARTING,
+    dg.DagsterRunStatus.STARTED,
+    dg.DagsterRunStatus.CANCELING,
+]
+
+
+@dg.op(
+    name="refresh_changed_status",
+    pool="fleet_status",
+    description="Brings the status of devices whose alerts changed, and of their sites, up to date.",
+)
+def refresh(
+    context: dg.OpExecutionContext,
+    settings: dg.ResourceParam[Settings],
+    warehouse: Warehouse,
+    operations: dg.ResourceParam[Operations],
+    published: dg.ResourceParam[Published],
+    clock: Clock,
+) -> None:
+    """Refresh and note it as an observation: scores do not become any fresher by it."""
+    try:
+        done = refresh_status(warehouse, operations, published, clock.now(), settings)
+    except FridgeError as error:
+        raise dg.Failure(str(error), allow_retries=False) from error
+    for name, changed in done.changed.items():
+        metadata = {"changed": changed, "devices whose alerts changed": done.devices}
+        context.log_event(dg.AssetObservation(name, metadata=metadata))
+
+
+@dg.job(
+    name="refresh_status",
+    description="Open alerts and health of devices whose alerts changed between two runs, and of their sites.",
+    executor_def=dg.in_process_executor,
+)
+def refresh_status_job() -> None:
+    """One step."""
+    refresh()
+
+
+RECONCILE = dg.define_asset_job(
+    "reconcile_status",
+    selection=dg.AssetSelection.checks(AGREES_WITH_ALERTS),
+    description="Whether device and site status, what is published of them, and the events agree with the alerts.",
+    executor_def=dg.in_process_executor,
+)
+
+
+@dg.sensor(
+    name="refresh_status_after_changes",
+    job_name=refresh_status_job.name,
+    minimum_interval_seconds=60,
+    default_status=dg.DefaultSensorStatus.RUNNING,
+    description="Starts `refresh_status` when alerts have changed since the status was made; a run that makes all of "
+    "it anew comes first.",
+)
+def refresh_status_after_changes(
+    context: dg.SensorEvaluationContext, operations: dg.ResourceParam[Operations]
+) -> dg.RunRequest | dg.SkipReason:
+    """One look at the operations store."""
+    with operations.read() as connection:
+        due = is_due(connection)
+    if not due:
+        return dg.SkipReason("no alert has changed since the status was made")
+    for job in (PUBLISH.name, FALLBACK.name, refresh_status_job.name):
+        if context.instance.get_run_records(dg.RunsFilter(job_name=job, statuses=_UNDER_WAY), limit=1):
+            return dg.SkipReason(f"a run of {job} is under way")
+    return dg.RunRequest()

@@ -1,0 +1,180 @@
+"""Runs of alerting that are killed, run twice at once, or meet a clock that jumps (SPEC 6)."""
+
+import multiprocessing
+import os
+import shutil
+import signal
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+import sqlalchemy as sa
+
+from fridge_assets.alerting.deadlines import advance_deadlines
+from fridge_assets.alerting.events import LIFE, add_up
+from fridge_assets.settings import Settings
+from fridge_assets.stores.operations import Operations, alert_events, device_alerts
+from fridge_assets.stores.warehouse import Warehouse
+from fridge_assets_tests.staleness.given import MINUTE, NOON
+from fridge_assets_tests.staleness.test_fallback import HOUR, Shop
+
+_FORK = multiprocessing.get_context("fork")
+_OF_THE_RUN = ("created_at",)
+_MOST_STATEMENTS = 200
+
+DEVICES = ("d1", "d2", "d3", "d4", "d5", "d6")
+RUN_AT = NOON + 5 * HOUR + 3 * MINUTE
+"""One run that does everything: repeats, tells, escalates, supersedes, resolves, and finds a deadline passed."""
+
+
+def shop_in(folder: Path) -> Shop:
+    settings = Settings(data_dir=folder)
+    return Shop(Warehouse.from_settings(settings), Operations(settings.operations_database), settings)
+
+
+@pytest.fixture(scope="module")
+def before(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A data folder whose next run has much to do; its scores are there and its alerts are not made."""
+    shop = shop_in(tmp_path_factory.mktemp("before"))
+    shop.by_models(NOON, {"d1": 0.8, "d2": 0.8, "d3": 0.1, "d4": 0.1, "d5": 0.99, "d6": 0.1})
+    shop.by_models(NOON + 3 * HOUR, {"d1": 0.8, "d2": 0.1, "d3": 0.8, "d4": 0.8, "d5": 0.99, "d6": 0.1})
+    shop.by_models(NOON + 4 * HOUR, {"d1": 0.8, "d2": 0.8, "d3": 0.8, "d4": 0.1, "d5": 0.99, "d6": 0.1})
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Shop, "alert", lambda *_: None)
+        shop.by_models(NOON + 5 * HOUR, {"d1": 0.8, "d2": 0.97, "d3": 0.8, "d4": 0.1, "d5": 0.99, "d6": 0.97})
+    return shop.settings.root
+
+
+@pytest.fixture(scope="module")
+def expected(before: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[str]]:
+    """What a run leaves that nobody disturbs."""
+    shop = copy_of(before, tmp_path_factory.mktemp("expected") / "data")
+    shop.alert(RUN_AT, *DEVICES)
+    return contents(shop.operations)
+
+
+def copy_of(folder: Path, to: Path) -> Shop:
+    shutil.copytree(folder, to)
+    return shop_in(to)
+
+
+def contents(operations: Operations) -> dict[str, list[str]]:
+    """Every row of every table, without what differs from run to run."""
+    found = {}
+    with operations.read() as connection:
+        for name in sa.inspect(connection).get_table_names():
+            table = sa.Table(name, sa.MetaData(), autoload_with=connection)
+            columns = [column for column in table.columns if column.name not in _OF_THE_RUN]
+            found[name] = sorted(map(repr, connection.execute(sa.select(*columns)).all()))
+    return found
+
+
+def die_at(step: int) -> None:
+    """Kill this process just before its ``step``-th statement, or commit, on the operations store."""
+    left = iter(range(step))
+
+    def count(*_: Any) -> None:
+        if next(left, None) is None:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    for event in ("before_cursor_execute", "commit"):
+        sa.event.listen(sa.engine.Engine, event, count)
+
+
+def run_and_die(folder: Path, step: int) -> None:
+    die_at(step)
+    shop_in(folder).alert(RUN_AT, *DEVICES)
+
+
+def killed_runs(folder: Path, tmp_path: Path) -> Iterator[tuple[int, Shop]]:
+    """A copy of the folder for every step at which the run was killed, until a run got through."""
+    for step in range(_MOST_STATEMENTS):
+        shop = copy_of(folder, tmp_path / f"killed-{step}")
+        process = _FORK.Process(target=run_and_die, args=(shop.settings.root, step))
+        process.start()
+        process.join(60)
+        if process.exitcode == 0:
+            return
+        assert process.exitcode == -signal.SIGKILL
+        yield step, shop
+    raise AssertionError(f"the run has more than {_MOST_STATEMENTS} statements")
+
+
+def test_the_run_does_everything_that_a_run_can_do(expected: dict[str, list[str]]) -> None:
+    said = " ".join(expected["alert_events"])
+    for action in ("detect", "suppress", "supersede", "recover", "breach"):
+        assert f"'{action}'" in said
+    assert "ANOMALY_ESCALATED" in " ".join(expected["device_alerts"])
+
+
+def test_killed_between_any_two_statements_and_run_again_it_leaves_what_an_undisturbed_run_leaves(
+    before: Path, expected: dict[str, list[str]], tmp_path: Path
+) -> None:
+    untouched = contents(shop_in(before).operations)
+    late = copy_of(before, tmp_path / "late")
+    with late.operations.transaction() as connection:
+        advance_deadlines(connection, RUN_AT, late.settings.alerts, RUN_AT)
+    whole = (untouched, contents(late.operations), expected)
+    steps = 0
+    for step, shop in killed_runs(before, tmp_path):
+        assert contents(shop.operations) in whole, step
+        shop.alert(RUN_AT, *DEVICES)
+        assert contents(shop.operations) == expected, step
+        shutil.rmtree(shop.settings.root)
+        steps += 1
+    assert steps >= 8
+
+
+def publish(folder: Path, barrier: Any) -> None:
+    shop = shop_in(folder)
+    barrier.wait()
+    shop.alert(RUN_AT, *DEVICES)
+
+
+def test_two_publishers_at_once_leave_what_one_leaves(
+    before: Path, expected: dict[str, list[str]], tmp_path: Path
+) -> None:
+    for attempt in range(3):
+        shop = copy_of(before, tmp_path / f"shared-{attempt}")
+        barrier = _FORK.Barrier(2)
+        processes = [_FORK.Process(target=publish, args=(shop.settings.root, barrier)) for _ in range(2)]
+        for process in processes:
+            process.start()
+        for process in processes:
+            process.join(60)
+        assert [process.exitcode for process in processes] == [0, 0]
+        assert contents(shop.operations) == expected
+
+
+@pytest.mark.parametrize("jump", [-HOUR, HOUR], ids=["back", "forth and back"])
+def test_a_clock_that_jumps_by_an_hour_tells_nothing_twice_and_loses_nothing(
+    before: Path, expected: dict[str, list[str]], tmp_path: Path, jump: timedelta
+) -> None:
+    shop = copy_of(before, tmp_path / "jumped")
+    moments: list[datetime] = [RUN_AT, RUN_AT + jump, RUN_AT]
+    for moment in moments if jump < timedelta(0) else moments[1:]:
+        shop.alert(moment, *DEVICES)
+    with shop.operations.read() as connection:
+        alerts = pd.read_sql(device_alerts.select(), connection)
+        events = pd.read_sql(alert_events.select(), connection)
+    assert len(alerts) == len(expected["device_alerts"])
+    told = alerts[~alerts["suppressed"].astype(bool)]
+    keys = [f"{row.device_id} {row.severity} {row.window_end}" for row in told.itertuples()]
+    assert len(set(keys)) == len(keys)
+    stored_equals_events(shop.operations, events)
+
+
+def stored_equals_events(operations: Operations, events: pd.DataFrame) -> None:
+    """The events of every alert add up to its row."""
+    with operations.read() as connection:
+        rows = connection.execute(sa.select(device_alerts)).mappings().all()
+    added_up = add_up(events).set_index("alert_id")
+    assert set(added_up.index) == {row["alert_id"] for row in rows}
+    for row in rows:
+        state = added_up.loc[row["alert_id"]]
+        for name in ("revision", *LIFE):
+            stored, told = row[name], state[name]
+            assert (pd.isna(told) and stored is None) or stored == told, f"{row['alert_id']} {name}"

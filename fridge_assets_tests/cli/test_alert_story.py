@@ -1,0 +1,133 @@
+"""The story of an alert as it is printed, and the charts in it (SPEC 6, 9)."""
+
+import json
+from datetime import UTC, datetime, timedelta
+
+import pytest
+import sqlalchemy as sa
+
+from fridge_assets.cli.charts import bars, cells
+from fridge_assets.settings import Settings
+from fridge_assets.stores.operations import Operations, device_alerts, insert_missing, threshold_history, work_orders
+from fridge_assets.stores.warehouse import Warehouse
+from fridge_assets_tests.alerting.test_sites import Stream
+from fridge_assets_tests.alerting.test_trace import work_order_of
+from fridge_assets_tests.cli.typed import typed
+from fridge_assets_tests.staleness.given import NOON, store_features
+from fridge_assets_tests.staleness.test_fallback import Shop
+
+MINUTE = timedelta(minutes=1)
+START = datetime(2026, 6, 1, 12, tzinfo=UTC)
+
+
+def spread(minutes: list[int], values: list[float | None], width: int, length: int) -> list[float | None]:
+    return cells([START + m * MINUTE for m in minutes], values, START, START + length * MINUTE, width)
+
+
+# --- charts
+
+
+def test_values_stand_where_their_time_is_and_gaps_stay_open() -> None:
+    assert spread([0, 1, 2, 5], [1.0, 2.0, None, 3.0], 6, 6) == [1.0, 2.0, None, None, None, 3.0]
+
+
+def test_of_several_values_in_a_column_the_most_unusual_stays_visible() -> None:
+    assert spread([0, 1, 2, 3], [5.0, 5.0, 90.0, 5.0], 2, 4) == [5.0, 90.0]
+    assert spread([0, 1, 2, 3], [5.0, 5.0, 5.0, -90.0], 2, 4) == [5.0, -90.0]
+
+
+def test_rare_values_are_wide_and_those_outside_are_left_out() -> None:
+    assert spread([-10, 0, 10, 20], [9.0, 1.0, 2.0, 9.0], 6, 19) == [1.0, 1.0, 1.0, 2.0, 2.0, 2.0]
+    assert spread([0], [None], 3, 10) == [None, None, None]
+    assert spread([10], [4.0], 2, 10) == [None, 4.0], "the right edge belongs to the last column"
+
+
+def test_bars_reach_from_the_lowest_to_the_highest_value() -> None:
+    assert bars([0.0, 7.0, None, 3.0]) == ["▁█ ▄"]
+    assert bars([0.0, 15.0, 8.0], height=2) == [" █▁", "▁██"]
+    assert bars([2.0, 2.0]) == ["▄▄"]
+    assert bars([None]) == [" "]
+
+
+# --- the command
+
+
+@pytest.fixture
+def shop(warehouse: Warehouse, operations: Operations, settings: Settings) -> Shop:
+    return Shop(warehouse, operations, settings)
+
+
+def shown(settings: Settings, *more: str) -> str:
+    code, said, error = typed(settings.root, "alerts", "show", *more)
+    assert (code, error) == (0, "")
+    return said
+
+
+def only_id(operations: Operations) -> str:
+    with operations.read() as connection:
+        return str(connection.execute(sa.select(device_alerts.c.alert_id)).scalar_one())
+
+
+def test_the_story_of_a_models_alert(shop: Shop) -> None:
+    store_features(shop.warehouse, {"d1": {}})
+    shop.by_models(NOON, {"d1": 0.97})
+    said = shown(shop.settings, only_id(shop.operations)[:8])
+    assert said.startswith("CRITICAL: Low-side pressure")
+    assert "Strongest contributors" in said
+    assert "low-side pressure mean, kPa" in said
+    assert "isolation_forest_v1" in said
+    assert "Told as CRITICAL" in said
+    assert "on_call" in said
+    assert "There are no readings of d1 up to 2026-06-01 12:00 UTC" in said
+
+
+def test_the_story_for_programs_is_one_document(shop: Shop) -> None:
+    shop.settings.root.mkdir()
+    (shop.settings.root / "device_registry.csv").write_text("device_id,site_id\nd1,s1\n")
+    for window_end in (NOON - timedelta(days=1), NOON):
+        store_features(shop.warehouse, {"d1": {}}, window_end)
+    shop.by_models(NOON, {"d1": 0.97})
+    document = json.loads(shown(shop.settings, only_id(shop.operations), "--json"))
+    assert document["severity"] == "CRITICAL"
+    assert [event["action"] for event in document["events"]] == ["detect"]
+    assert [(score["model_id"], score["behind"]) for score in document["scores"]] == [("isolation_forest_v1", True)]
+    assert [message["channel"] for message in document["messages"]] == ["on_call"]
+    assert document["windows"][0]["pressure_low_mean"] == 200.0
+    assert document["usual"] == {"pressure_low_mean": 200.0}
+    assert [document[part] for part in ("labels", "silences", "previous", "threshold")] == [[]] * 4
+    assert [order["alert_id"] for order in document["work_order"]] == [document["alert_id"]]
+
+
+def test_an_alert_of_the_stream_names_its_rule_and_whose_threshold_was_in_force(shop: Shop) -> None:
+    word = {"device_id": "d1", "rule": "compressor_overload", "origin": "registry", "detail": "device registry"}
+    with shop.operations.transaction() as connection:
+        later = {"since": NOON + MINUTE, "value": 44.0}
+        insert_missing(
+            connection, threshold_history, [word | {"since": NOON - 60 * MINUTE, "value": 41.5}, word | later]
+        )
+    (alert_id,) = Stream(shop.operations, shop.settings).raises(["d1"], NOON)
+    said = shown(shop.settings, alert_id)
+    assert "Rule compressor_overload: the threshold in force was 41.5, by registry since 2026-06-01 11:00 UTC" in said
+    (threshold,) = json.loads(shown(shop.settings, alert_id, "--json"))["threshold"]
+    assert (threshold["value"], threshold["origin"]) == (41.5, "registry")
+
+
+def test_what_people_wrote_is_shown_with_its_brackets(shop: Shop) -> None:
+    (alert_id,) = Stream(shop.operations, shop.settings).raises(["d1"], NOON)
+    with shop.operations.transaction() as connection:
+        connection.execute(sa.update(device_alerts).values(title="[/odd] [bold]title"))
+    assert shown(shop.settings, alert_id).startswith("CRITICAL: [/odd] [bold]title")
+
+
+def test_a_held_alert_says_why_nobody_was_told(shop: Shop) -> None:
+    (alert_id,) = Stream(shop.operations, shop.settings).raises(
+        ["d1"], NOON, suppressed=True, suppressed_because="maintenance", status="RESOLVED"
+    )
+    assert "not told: maintenance was under way" in shown(shop.settings, alert_id)
+
+
+def test_the_work_order_stands_with_its_status(shop: Shop) -> None:
+    (alert_id,) = Stream(shop.operations, shop.settings).raises(["d1"], NOON, ontology_action_id="order-1")
+    with shop.operations.transaction() as connection:
+        insert_missing(connection, work_orders, [work_order_of("order-1", "done")])
+    assert "work order order-1: done, urgent" in shown(shop.settings, alert_id)
