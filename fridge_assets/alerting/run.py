@@ -1,6 +1,6 @@
 """From the latest published scores to stored alerts, and from the rules while the scores are too old (SPEC 4, 6)."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -14,7 +14,7 @@ from fridge_assets.alerting.generate import GeneratedAlerts, generate_alerts
 from fridge_assets.alerting.inputs import AlertInputs, read_alert_inputs, read_fallback_inputs
 from fridge_assets.alerting.silences import silences_between
 from fridge_assets.alerting.sites import site_sizes, tell_sites
-from fridge_assets.alerting.store import apply, known_alerts
+from fridge_assets.alerting.store import apply, known_alerts, known_revisions
 from fridge_assets.contracts import ALERT_EVENTS, DEVICE_ALERTS
 from fridge_assets.contracts.validation import enforce
 from fridge_assets.errors import FridgeError
@@ -118,7 +118,7 @@ def raise_alerts(
         enforce(DEVICE_ALERTS, generated.new)
         fresh = worth_telling(generated, window_end)
         with operations.transaction() as connection:
-            if _differ(known, known_alerts(connection, now - settings.alerts.dedup, window_end)):
+            if _differ(known, known_revisions(connection, now - settings.alerts.dedup, window_end)):
                 continue
             if not silences.equals(silences_between(connection, *span)):
                 continue
@@ -136,12 +136,12 @@ def raise_alerts(
     )
 
 
-def _differ(before: pd.DataFrame, after: pd.DataFrame) -> bool:
+def _differ(known: pd.DataFrame, stored: Mapping[str, tuple[int, str]]) -> bool:
+    """Whether somebody changed an alert since ``known`` was read, or stored one."""
+    before = dict(zip(known["alert_id"], known["revision"], strict=True))
     # In a storm the stream adds alerts all the time: those that it added meanwhile are left to the next run.
-    after = after[after["alert_id"].isin(before["alert_id"]) | (after["source"] != STREAMING)]
-    lists = [column.name for column in DEVICE_ALERTS.columns if column.holds_lists]
-    ordered = [frame.drop(columns=lists).sort_values("alert_id", ignore_index=True) for frame in (before, after)]
-    return not ordered[0].equals(ordered[1])
+    counts = {name: revision for name, (revision, source) in stored.items() if name in before or source != STREAMING}
+    return counts != before
 
 
 def _first_window_end(scores: pd.DataFrame, window_end: datetime) -> datetime:

@@ -55,11 +55,21 @@ def known_alerts(connection: Connection, since: datetime, window_end: datetime) 
     Returns:
         DEVICE_ALERTS rows that are active, were created at ``since`` or later, or are about ``window_end``.
     """
+    return _alerts(connection, sa.select(device_alerts).where(_relevant(since, window_end)).with_for_update())
+
+
+def known_revisions(connection: Connection, since: datetime, window_end: datetime) -> dict[str, tuple[int, str]]:
+    """Alert → revision and source of the rows that :func:`known_alerts` gives, locked as there."""
+    columns = device_alerts.c
+    query = sa.select(columns.alert_id, columns.revision, columns.source).where(_relevant(since, window_end))
+    return {name: (revision, source) for name, revision, source in connection.execute(query.with_for_update())}
+
+
+def _relevant(since: datetime, window_end: datetime) -> sa.ColumnElement[bool]:
     columns = device_alerts.c
     # One look at an index each: of conditions that are joined by OR, SQLite would take none of them from a partial one.
     conditions = (is_active, columns.alert_created_at >= since, columns.window_end == window_end)
-    relevant = columns.alert_id.in_(sa.union(*(sa.select(columns.alert_id).where(one) for one in conditions)))
-    return _alerts(connection, sa.select(device_alerts).where(relevant).with_for_update())
+    return columns.alert_id.in_(sa.union(*(sa.select(columns.alert_id).where(one) for one in conditions)))
 
 
 def overdue_alerts(connection: Connection, now: datetime) -> pd.DataFrame:

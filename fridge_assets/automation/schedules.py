@@ -60,6 +60,8 @@ SCHEDULES = (
         LEARN_THRESHOLDS, "30 4 * * *", "04:30 UTC, between two hourly runs: thresholds from the released baseline."
     ),
     _schedule(ASSESS_ALERTS, "40 5 * * 1", "Mondays, between two hourly runs: what the labels say of the alerts."),
-    _schedule(RECONCILE, "40 3 * * *", "03:40 UTC, between two hourly runs: whether the status agrees with the alerts."),
+    _schedule(
+        RECONCILE, "40 3 * * *", "03:40 UTC, between two hourly runs: whether the status agrees with the alerts."
+    ),
     _schedule(RETENTION, "20 2 * * *", "02:20 UTC, between two hourly runs and before the daily one."),
 )

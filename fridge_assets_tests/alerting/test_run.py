@@ -33,7 +33,7 @@ def shop(warehouse: Warehouse, settings: Settings) -> Shop:
 
 def person_sets(shop: Shop, status: str) -> None:
     with shop.operations.transaction() as connection:
-        connection.execute(sa.update(device_alerts).values(status=status))
+        connection.execute(sa.update(device_alerts).values(status=status, revision=device_alerts.c.revision + 1))
 
 
 def the_stream_raises(shop: Shop, device: str, at: datetime) -> None:

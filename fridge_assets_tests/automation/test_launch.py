@@ -59,7 +59,12 @@ def test_a_run_that_fails_before_its_first_step_says_why(
     graph = fridge_assets.definitions.defs
     resources = dict(graph.resources or {})
     clock = StoppedClock(warehouse=resources["warehouse"], settings=resources["settings"])
-    stopped = dg.Definitions(assets=graph.assets, jobs=graph.jobs, resources={**resources, "clock": clock})
+    stopped = dg.Definitions(
+        assets=graph.assets,
+        asset_checks=graph.asset_checks,
+        jobs=graph.jobs,
+        resources={**resources, "clock": clock},
+    )
     monkeypatch.setattr(fridge_assets.definitions, "defs", stopped)
     forget_loaded_jobs()
     outcome = run_job(instance, "publish", {}, in_process=True)

@@ -28,6 +28,7 @@ SCHEDULES = {
     "score_daily_schedule": ("score_daily", "0 3 * * *"),
     "train_weekly_schedule": ("train_weekly", "20 4 * * 1"),
     "train_monthly_schedule": ("train_monthly", "20 5 1 * *"),
+    "assess_alerts_schedule": ("assess_alerts", "40 5 * * 1"),
     "canary_schedule": ("canary", "10 * * * *"),
     "learn_thresholds_schedule": ("learn_thresholds", "30 4 * * *"),
     "reconcile_status_schedule": ("reconcile_status", "40 3 * * *"),
@@ -60,10 +61,16 @@ def repository(folder: Path) -> dg.RepositoryDefinition:
 
 
 def tick(
-    repository: dg.RepositoryDefinition, instance: dg.DagsterInstance, sensor: str, cursor: str | None
+    repository: dg.RepositoryDefinition,
+    instance: dg.DagsterInstance,
+    sensor: str,
+    cursor: str | None,
+    resources: dict[str, object] | None = None,
 ) -> tuple[list[dg.RunRequest], str, str]:
     """Evaluate a sensor once: its run requests, why it skipped, and its cursor afterwards."""
-    with dg.build_sensor_context(instance=instance, cursor=cursor, repository_def=repository) as context:
+    with dg.build_sensor_context(
+        instance=instance, cursor=cursor, repository_def=repository, resources=resources
+    ) as context:
         data = repository.get_sensor_def(sensor).evaluate_tick(context)
     assert data.cursor is not None
     return list(data.run_requests or []), data.skip_message or "", data.cursor
@@ -156,10 +163,11 @@ def test_the_daemon_escalates_what_nobody_took_once(
     repository: dg.RepositoryDefinition, instance: dg.DagsterInstance, folder: Path
 ) -> None:
     operations = Place(settings_of(folder)).operations
+    resources: dict[str, object] = {"settings": settings_of(folder), "operations": operations}
     with operations.transaction() as connection:
         apply(connection, AlertFleet().run(score("d1", 0, 0.97)))
-    assert tick(repository, instance, "watch_deadlines", "-")[1] == "escalated 1 alerts"
-    assert tick(repository, instance, "watch_deadlines", "-")[1] == "escalated 0 alerts"
+    said = [tick(repository, instance, "watch_deadlines", "-", resources)[1] for _ in range(2)]
+    assert said == ["escalated 1 alerts", "escalated 0 alerts"]
     with operations.read() as connection:
         (alert,) = connection.execute(sa.select(device_alerts)).mappings()
     assert (alert["escalation_level"], alert["sla_breached"]) == ("L3", True)

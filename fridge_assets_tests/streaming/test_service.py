@@ -120,7 +120,9 @@ def test_an_acute_failure_reaches_slack_while_slack_fails_at_first(quick: Settin
 def test_every_acute_fault_of_the_simulator_reaches_slack_within_two_minutes(quick: Settings) -> None:
     end = START + timedelta(hours=3)
     faults = [FaultShare(fault, 0.05) for fault in ACUTE]
-    fleet = Fleet(simulate_registry(60, 9), 9, START, end, faults)
+    registry = simulate_registry(60, 9)
+    registry["site_id"] = "store of " + registry["device_id"]  # many at one site would be one message
+    fleet = Fleet(registry, 9, START, end, faults)
     ever = quick.streaming.model_copy(update={"told_within": timedelta(days=36_500)})
     with SlackServer() as slack:
         told = NotificationSettings(token=SecretStr(TOKEN), api_url=slack.url, pause_between=timedelta(0))
