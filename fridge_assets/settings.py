@@ -203,11 +203,11 @@ class DbscanSettings(Group):
 class AlertSettings(Group):
     """From scores to alerts (SPEC 6)."""
 
-    critical_score: float = 0.95
-    high_score: float = 0.85
-    medium_score: float = 0.70
-    high_families: int = 2
-    medium_families: int = 2
+    critical_score: float = Field(0.95, description="a score above this is CRITICAL")
+    high_score: float = Field(0.85, description="a score above this is HIGH if enough families agree")
+    medium_score: float = Field(0.70, description="a score above this is MEDIUM")
+    high_families: int = Field(2, description="flagging families that HIGH needs")
+    medium_families: int = Field(2, description="flagging families that make MEDIUM whatever their scores")
     high_conditions: int = Field(2, ge=1, description="conditions of the fallback that make HIGH of MEDIUM")
     dedup: timedelta = Field(timedelta(hours=4), description="fixed from the first alert, not sliding")
     resolve_after_windows: int = Field(2, ge=1, description="windows in a row without a flag that resolve an alert")
@@ -227,10 +227,10 @@ class AlertSettings(Group):
     longest_silence: timedelta = Field(
         timedelta(days=30), gt=timedelta(0), description="nobody hears of a device or site for no longer than this"
     )
-    sla_critical: timedelta = timedelta(minutes=30)
-    sla_high: timedelta = timedelta(hours=2)
-    sla_medium: timedelta = timedelta(hours=4)
-    sla_low: timedelta = timedelta(hours=24)
+    sla_critical: timedelta = Field(timedelta(minutes=30), description="a CRITICAL alert is taken within this")
+    sla_high: timedelta = Field(timedelta(hours=2), description="a HIGH alert is taken within this")
+    sla_medium: timedelta = Field(timedelta(hours=4), description="a MEDIUM alert is taken within this")
+    sla_low: timedelta = Field(timedelta(hours=24), description="a LOW alert is taken within this")
 
     @property
     def daily_budget(self) -> int:

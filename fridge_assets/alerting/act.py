@@ -21,7 +21,7 @@ from fridge_assets.alerting.generate import GeneratedAlerts
 from fridge_assets.alerting.labels import LABEL_OF, label_of, store_labels
 from fridge_assets.alerting.lifecycle import IllegalTransition
 from fridge_assets.alerting.listing import AlertFilter
-from fridge_assets.alerting.silences import Silence, add_silence
+from fridge_assets.alerting.silences import Silence, add_silence, end_silences_of
 from fridge_assets.alerting.sla import channel_of
 from fridge_assets.alerting.store import apply, events_of_alerts, list_alerts
 from fridge_assets.contracts import ALERT_EVENTS, DEVICE_ALERTS
@@ -32,6 +32,8 @@ from fridge_assets.settings import AlertSettings
 from fridge_assets.stores.operations import Operations, device_alerts
 from fridge_assets.work_orders.store import ensure_order
 
+_SHORTEST = 4
+"""Fewer characters are no id: an empty variable in a script must not act on anything."""
 _SHORT = 8
 """Characters of an alert id that people see."""
 
@@ -87,9 +89,17 @@ def act(
         raise ValueError(f"{action} with the schedule {schedule}: maintain has one, nothing else does")
     if not request.actor.strip():
         raise FridgeError("an action on an alert without a name", "Say who acts with --by.")
+    if schedule is not None and schedule[1] <= request.at:
+        raise FridgeError(
+            f"maintenance that ended at {schedule[1]:%Y-%m-%d %H:%M} UTC cannot be scheduled any more",
+            "Name a later --from, or a longer --for.",
+        )
     with operations.transaction() as connection:
-        advance_deadlines(connection, request.at, settings, request.at)
-        before = _locked(connection, find_alert(connection, alert_id))
+        identity = find_alert(connection, alert_id)
+        # In a transaction of its own: who changes alerts locks them before the outbox, and here it is the other way.
+        advance_deadlines(connection, request.at, settings, request.at, identity)
+    with operations.transaction() as connection:
+        before = _locked(connection, identity)
         events = events_of_alerts(connection, before["alert_id"].tolist())
         _check_revision(before, events, request.expected_revision)
         _check_told(connection, before)
@@ -108,8 +118,10 @@ def find_alert(connection: Connection, beginning: str) -> str:
     """The id of the alert that ``beginning`` means.
 
     Raises:
-        FridgeError: no alert's id begins with it, or more than one.
+        FridgeError: no alert's id begins with it, or more than one, or it is too short to be meant.
     """
+    if len(beginning) < _SHORTEST:
+        raise FridgeError(f"{beginning!r} is too short for an alert", f"Give {_SHORTEST} characters of its id or more.")
     name = device_alerts.c.alert_id
     # Ids are hexadecimal, so that those with a beginning lie between it and "g" after it, which an index can use.
     near = sa.and_(name >= beginning, name < f"{beginning}g", name.startswith(beginning, autoescape=True))
@@ -150,8 +162,7 @@ def _check_told(connection: Connection, alert: pd.DataFrame) -> None:
     told = list_alerts(connection, AlertFilter(device_id=device))
     same = told[problems(told) == problems(alert).iloc[0]]["alert_id"]
     raise FridgeError(
-        f"alert {row['alert_id'][:_SHORT]} is kept for audit only ({row['suppressed_because'].replace('_', ' ')}): "
-        "nobody was told of it",
+        f"alert {row['alert_id'][:_SHORT]} is kept for audit only ({row['suppressed_because'].replace('_', ' ')})",
         f"Act on alert {same.iloc[0][:_SHORT]} instead, which is about the same."
         if len(same)
         else f"See what is open with `fridge-assets alerts list --device {device}`.",
@@ -178,6 +189,7 @@ def _scheduled(
     """Make the maintenance known to those who work and to those who watch; the id of its work order."""
     row = alert.iloc[0]
     order = ensure_order(connection, row, request.actor, request.at, scheduled=schedule)
+    end_silences_of(connection, order, request.actor, request.at)  # another date takes the place of the one before
     silence = Silence(
         kind="maintenance",
         device_id=str(row["device_id"]),
@@ -211,6 +223,9 @@ def _stored(connection: Connection, before: pd.DataFrame, after: pd.DataFrame, r
 
 
 def _follow(connection: Connection, alert: pd.DataFrame, action: str, request: ActionRequest) -> None:
+    row = alert.iloc[0]
+    if action in ("resolve", "false_positive") and row["ontology_action_id"] is not None:
+        end_silences_of(connection, str(row["ontology_action_id"]), request.actor, request.at)
     if action in LABEL_OF:
         store_labels(connection, label_of(alert, action, request.actor, request.at, request.note))
     if action == "escalate":

@@ -20,12 +20,33 @@ from fridge_assets.contracts import ALERT_EVENTS, DEVICE_ALERTS
 from fridge_assets.notifications.message import Channel, Message
 from fridge_assets.notifications.outbox import enqueue
 from fridge_assets.settings import AlertSettings
+from fridge_assets.stores.operations import Operations
 
 _ACTOR = "sla"
+_PIECE = 1000
+"""Alerts of one transaction, so that nobody waits for many."""
+
+
+def watch_deadlines(operations: Operations, now: datetime, settings: AlertSettings, wall_time: datetime) -> int:
+    """Advance whatever is due, piece by piece, each in a transaction of its own; returns how many alerts changed.
+
+    Call it before a transaction that changes alerts: one that is closed then has missed its deadline all the same.
+    """
+    done = 0
+    while True:
+        with operations.transaction() as connection:
+            changed = len(advance_deadlines(connection, now, settings, wall_time))
+        done += changed
+        if changed < _PIECE:
+            return done
 
 
 def advance_deadlines(
-    connection: Connection, now: datetime, settings: AlertSettings, wall_time: datetime
+    connection: Connection,
+    now: datetime,
+    settings: AlertSettings,
+    wall_time: datetime,
+    alert_id: str | None = None,
 ) -> pd.DataFrame:
     """Store what has become due of open alerts, and what is said about it, in the caller's transaction.
 
@@ -37,11 +58,12 @@ def advance_deadlines(
         now: the moment of the look; what is due at it exactly is still in time.
         settings: spans of the severities, how many messages are sent one by one.
         wall_time: the actual time, from which messages wait.
+        alert_id: look at this alert only; None for those that have been due for longest.
 
     Returns:
         DEVICE_ALERTS rows of the changed alerts, as they are now.
     """
-    before = overdue_alerts(connection, now)
+    before = overdue_alerts(connection, now, _PIECE, alert_id)
     if before.empty:
         return before
     steps, events, messages = [], [], list[Message]()

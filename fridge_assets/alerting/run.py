@@ -8,7 +8,7 @@ import duckdb
 import pandas as pd
 
 from fridge_assets.alerting.announce import announcements, worth_telling
-from fridge_assets.alerting.deadlines import advance_deadlines
+from fridge_assets.alerting.deadlines import watch_deadlines
 from fridge_assets.alerting.evidence import FALLBACK, STREAMING
 from fridge_assets.alerting.generate import GeneratedAlerts, generate_alerts
 from fridge_assets.alerting.inputs import AlertInputs, read_alert_inputs, read_fallback_inputs
@@ -83,9 +83,7 @@ def raise_alerts(
         ContractViolation: an alert breaks its contract; nothing was stored.
         FridgeError: somebody else went on changing alerts; nothing was stored.
     """
-    with operations.transaction() as connection:
-        # An alert that this run closes has missed its deadline all the same, if it is over.
-        advance_deadlines(connection, now, settings.alerts, wall_time or now)
+    watch_deadlines(operations, now, settings.alerts, wall_time or now)
     with warehouse.read() as connection:
         since = serving_since(newest_scores(connection, now, settings), paused)
         tier = tier_of(since, now, settings.staleness)

@@ -21,6 +21,9 @@ from fridge_assets.moments import spoken
 from fridge_assets.settings import AlertSettings
 from fridge_assets.stores.operations import insert_missing, silences
 
+_SHORTEST = 4
+"""Fewer characters are no id: an empty variable in a script must not end anything."""
+
 
 @dataclass(frozen=True)
 class Silence:
@@ -105,6 +108,10 @@ def end_silence(connection: Connection, silence_id: str, actor: str, at: datetim
         FridgeError: there is no such silence, or more than one, or it is over.
     """
     columns = silences.c
+    if len(silence_id) < _SHORTEST:
+        raise FridgeError(
+            f"{silence_id!r} is too short for a silence", f"Give {_SHORTEST} characters of its id or more."
+        )
     query = sa.select(silences).where(columns.silence_id.startswith(silence_id, autoescape=True)).with_for_update()
     found = connection.execute(query).mappings().all()
     if len(found) != 1:
@@ -122,6 +129,14 @@ def end_silence(connection: Connection, silence_id: str, actor: str, at: datetim
     change = {"ends_at": max(before["starts_at"], at), "ended_by": actor}
     connection.execute(sa.update(silences).where(columns.silence_id == identity).values(change))
     return Silence(**(before | change))
+
+
+def end_silences_of(connection: Connection, work_order_id: str, actor: str, at: datetime) -> None:
+    """End what is left of the maintenance windows of a work order, in the transaction of ``connection``."""
+    columns = silences.c
+    left = sa.and_(columns.work_order_id == work_order_id, columns.ends_at > at)
+    ends = sa.case((columns.starts_at > at, columns.starts_at), else_=at)
+    connection.execute(sa.update(silences).where(left).values(ends_at=ends, ended_by=actor))
 
 
 def silences_between(connection: Connection, start: datetime, end: datetime) -> pd.DataFrame:

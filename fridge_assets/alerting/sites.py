@@ -1,8 +1,9 @@
 """When a whole site is in trouble: one message about the site in place of one about each device (SPEC 6).
 
-An incident begins when so many devices of a site, and such a share of it, alert within ``site_span``. It runs until for
-that long no further alert is told there. While it runs nobody is told of a single device of the site; when the
-incident becomes more severe, people are told of the site again. What was told before stays told.
+An incident begins when so many devices of a site, and such a share of it, alert within ``site_span``. It runs for that
+long, fixed from its beginning. While it runs nobody is told of a single device of the site; when the incident becomes
+more severe, people are told of the site again. A site where it goes on has another incident, and is told again. What
+was told before stays told.
 """
 
 from collections.abc import Iterable, Mapping
@@ -130,8 +131,9 @@ def site_message(incident: Incident, alerts: pd.DataFrame, size: int, run_id: st
         lines=(
             f"Most often: {titles.index[0]} ({titles.iloc[0]} of {len(alerts)} alerts). "
             f"First seen {'between ' if last > first else ''}{since} UTC.",
-            "Look for a common cause: power, ambient, network. Until it is over none of these devices is told by "
-            f"itself. `fridge-assets alerts list --site {site}`",
+            "Look for a common cause: power, ambient, network. For "
+            f"{spoken(settings.site_span)} from its beginning no device of the site is told by itself. "
+            f"`fridge-assets alerts list --site {site}`",
         ),
         occurred_at=incident.last_alert_at,
         run_id=run_id,
@@ -203,7 +205,7 @@ def _running(
     for piece in _pieces(sites):
         query = (
             sa.select(site_incidents)
-            .where(columns.site_id.in_(piece), columns.last_alert_at >= now - settings.site_span)
+            .where(columns.site_id.in_(piece), columns.started_at > now - settings.site_span)
             .where(columns.started_at <= now)
             .order_by(columns.started_at)
         )

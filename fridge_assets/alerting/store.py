@@ -72,11 +72,13 @@ def _relevant(since: datetime, window_end: datetime) -> sa.ColumnElement[bool]:
     return columns.alert_id.in_(sa.union(*(sa.select(columns.alert_id).where(one) for one in conditions)))
 
 
-def overdue_alerts(connection: Connection, now: datetime) -> pd.DataFrame:
-    """DEVICE_ALERTS rows with a step that was due before ``now``, locked until the end of the transaction."""
+def overdue_alerts(connection: Connection, now: datetime, most: int, alert_id: str | None = None) -> pd.DataFrame:
+    """Up to ``most`` DEVICE_ALERTS rows with a step that was due before ``now``, locked; only one's if it is named."""
     # Only open alerts have a next step; with their status in the query SQLite would look through all that are open.
     due = device_alerts.c.next_escalation_at
-    query = sa.select(device_alerts).where(due < now).order_by(due, device_alerts.c.alert_id)
+    query = sa.select(device_alerts).where(due < now).order_by(due, device_alerts.c.alert_id).limit(most)
+    if alert_id is not None:
+        query = query.where(device_alerts.c.alert_id == alert_id)
     return _alerts(connection, query.with_for_update())
 
 
@@ -93,12 +95,9 @@ def list_alerts(connection: Connection, wanted: AlertFilter) -> pd.DataFrame:
     return _alerts(connection, selection(wanted))
 
 
-def alerts_by_id_prefix(connection: Connection, prefix: str) -> pd.DataFrame:
-    """DEVICE_ALERTS rows whose id begins with ``prefix``."""
-    return _alerts(
-        connection,
-        sa.select(device_alerts).where(device_alerts.c.alert_id.startswith(prefix, autoescape=True)),
-    )
+def alert_of(connection: Connection, alert_id: str) -> pd.DataFrame:
+    """The DEVICE_ALERTS row with this id, or none."""
+    return _alerts(connection, sa.select(device_alerts).where(device_alerts.c.alert_id == alert_id))
 
 
 def events_of_alerts(connection: Connection, alert_ids: Collection[str]) -> pd.DataFrame:

@@ -2,7 +2,7 @@
 
 import dagster as dg
 
-from fridge_assets.alerting.deadlines import advance_deadlines
+from fridge_assets.alerting import deadlines
 from fridge_assets.clock import Clock
 from fridge_assets.settings import Settings
 from fridge_assets.stores.operations import Operations
@@ -17,6 +17,5 @@ from fridge_assets.stores.operations import Operations
 def watch_deadlines(settings: dg.ResourceParam[Settings], operations: dg.ResourceParam[Operations]) -> dg.SkipReason:
     """Note what has become due."""
     now = Clock.wall_time()
-    with operations.transaction() as connection:
-        changed = advance_deadlines(connection, now, settings.alerts, now)
-    return dg.SkipReason(f"escalated {len(changed)} alerts")
+    changed = deadlines.watch_deadlines(operations, now, settings.alerts, now)
+    return dg.SkipReason(f"escalated {changed} alerts")

@@ -1,6 +1,5 @@
 """`alerts ack … escalate`: what people do with alerts, each one command (SPEC 6)."""
 
-import getpass
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Annotated, Any
@@ -9,7 +8,7 @@ import typer
 from rich.markup import escape
 
 from fridge_assets.cli.console import err, frame_records, moment, say, say_json
-from fridge_assets.cli.context import Workplace
+from fridge_assets.cli.context import Workplace, user_name
 from fridge_assets.errors import FridgeError
 from fridge_assets.moments import parse_moment, parse_span
 
@@ -141,7 +140,7 @@ def _act(
     if if_revision is not None and len(alerts) > 1:
         raise FridgeError(f"--if-revision {if_revision} with {len(alerts)} alerts", "Act on one alert at a time.")
     now = datetime.now(UTC)
-    actor = getpass.getuser() if by is None else by
+    actor = user_name() if by is None else by
     request = ActionRequest(actor, now, note.strip(), if_revision)
     schedule = None
     if maintenance is not None:

@@ -11,7 +11,6 @@ from rich.markup import escape
 from fridge_assets.cli.charts import Cells, bars, cells
 from fridge_assets.cli.console import frame_records, moment, out, say, say_json, say_plain, say_rows, say_table
 from fridge_assets.cli.context import Workplace
-from fridge_assets.errors import FridgeError
 
 if TYPE_CHECKING:  # pandas takes half of the time of a command that only lists
     import pandas as pd
@@ -41,16 +40,17 @@ def show(
     as_json: Annotated[bool, typer.Option("--json", help="Print as JSON.")] = False,
 ) -> None:
     """One alert: what was measured, what each model said, what people were told and what they did."""
-    from fridge_assets.alerting.store import alerts_by_id_prefix  # noqa: PLC0415
+    from fridge_assets.alerting.act import find_alert  # noqa: PLC0415
+    from fridge_assets.alerting.sla import as_of  # noqa: PLC0415
+    from fridge_assets.alerting.store import alert_of  # noqa: PLC0415
     from fridge_assets.alerting.trace import story  # noqa: PLC0415
 
     place: Workplace = context.obj
     with place.operations.read() as connection:
-        found = alerts_by_id_prefix(connection, alert)
-    if len(found) != 1:
-        problem = f"{len(found)} alerts begin with {alert!r}" if len(found) else f"no alert begins with {alert!r}"
-        raise FridgeError(problem, "See `fridge-assets alerts list --all` and give more of the id.")
-    told = story(place.warehouse, place.operations, found, place.settings, datetime.now(UTC))
+        found = alert_of(connection, find_alert(connection, alert))
+    now = datetime.now(UTC)
+    current = as_of(found, now, place.settings.alerts)
+    told = story(place.warehouse, place.operations, current, place.settings, now)
     threshold = _threshold(place, told)
     if as_json:
         say_json(_document(told, threshold))

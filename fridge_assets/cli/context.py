@@ -1,5 +1,6 @@
 """What every command needs: the settings of the data folder it works on, and its stores."""
 
+import getpass
 import os
 import shutil
 import sys
@@ -21,6 +22,18 @@ if TYPE_CHECKING:
     from fridge_assets.stores.landing import Landing
     from fridge_assets.stores.operations import Operations
     from fridge_assets.stores.warehouse import Warehouse
+
+
+def user_name() -> str:
+    """Who sits here, as the system knows.
+
+    Raises:
+        FridgeError: the system knows no name, as in some containers.
+    """
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError) as error:
+        raise FridgeError("this user has no name", "Set the variable USER, or say who acts with --by.") from error
 
 
 class Workplace:

@@ -1,6 +1,5 @@
 """`models stage … rollback`: decisions about versions, each one command, in effect from the next run on (SPEC 3)."""
 
-import getpass
 from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated
@@ -8,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from fridge_assets.cli.console import say, say_json
-from fridge_assets.cli.context import Workplace
+from fridge_assets.cli.context import Workplace, user_name
 
 if TYPE_CHECKING:
     from fridge_assets.deployment.decide import Request
@@ -110,7 +109,7 @@ def resume(context: typer.Context, family: Family, reason: Reason = "", as_json:
 def _request(reason: str) -> "Request":
     from fridge_assets.deployment.decide import Request  # noqa: PLC0415
 
-    return Request(getpass.getuser(), datetime.now(UTC), reason)
+    return Request(user_name(), datetime.now(UTC), reason)
 
 
 def _tell(place: Workplace, decision: "Decision", as_json: bool) -> None:

@@ -1,6 +1,5 @@
 """`silences`: spans in which a device or a site raises nothing, for work or for peace (SPEC 6)."""
 
-import getpass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated
 
@@ -8,7 +7,7 @@ import typer
 from rich.markup import escape
 
 from fridge_assets.cli.console import frame_records, moment, say, say_json, say_table
-from fridge_assets.cli.context import Workplace
+from fridge_assets.cli.context import Workplace, user_name
 from fridge_assets.moments import parse_moment, parse_span
 
 if TYPE_CHECKING:
@@ -53,7 +52,7 @@ def add(
     place: Workplace = context.obj
     now = datetime.now(UTC)
     starts_at = parse_moment(from_, "--from") if from_ else now
-    actor = by or getpass.getuser()
+    actor = user_name() if by is None else by
     made = Silence(kind, device, site, starts_at, starts_at + parse_span(for_, "--for"), actor, reason.strip(), now)
     refuse_unknown(made, read_registry(place.settings.root))
     with place.operations.transaction() as connection:
@@ -98,7 +97,7 @@ def end(
 
     place: Workplace = context.obj
     with place.operations.transaction() as connection:
-        ended = end_silence(connection, silence, by or getpass.getuser(), datetime.now(UTC))
+        ended = end_silence(connection, silence, user_name() if by is None else by, datetime.now(UTC))
     _tell(ended, as_json)
 
 

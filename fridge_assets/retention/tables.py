@@ -59,10 +59,12 @@ def _remove_piece(connection: duckdb.DuckDBPyConnection, table: str, column: str
 
 
 def sweep_alerts(sweep: Sweep, swept: Swept) -> None:
-    """Remove alerts that were closed long ago, each together with its events and work order; open alerts stay."""
+    """Remove alerts that were closed long ago, with events and work orders; an open alert, or order, stays."""
     columns = device_alerts.c
     closed = sa.func.coalesce(columns.resolved_at, columns.alert_created_at)
-    old = sa.and_(columns.status.not_in(ACTIVE_STATUSES), closed < sweep.data_now - swept.kept_for)
+    ordered = sa.select(work_orders.c.alert_id).where(work_orders.c.status == "open")
+    done = sa.and_(columns.status.not_in(ACTIVE_STATUSES), columns.alert_id.not_in(ordered))
+    old = sa.and_(done, closed < sweep.data_now - swept.kept_for)
     if sweep.dry:
         swept.rows = _count(sweep, device_alerts, old)
         return

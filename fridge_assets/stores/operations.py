@@ -83,6 +83,9 @@ _WAL_PAUSE = 0.01
 _MIGRATION_LOCK = 7_308_611_290
 """PostgreSQL advisory lock that lets one process migrate at a time."""
 
+_COLLISIONS = ("DeadlockDetected", "SerializationFailure", "LockNotAvailable")
+"""Errors of PostgreSQL's driver after which a second attempt helps."""
+
 _SQLITE_PROBLEMS: Mapping[int, tuple[str, str]] = {
     sqlite3.SQLITE_BUSY: (
         "is being written by another process for longer than {wait:g} s",
@@ -257,6 +260,11 @@ class Operations:
             problem, remedy = _SQLITE_PROBLEMS[code]
             problem = problem.format(wait=self._lock_wait)
             return FridgeError(f"The operations store {self._name} {problem}", remedy)
+        if type(error).__name__ in _COLLISIONS:
+            return FridgeError(
+                f"Somebody else changed the same rows of the operations store {self._name} at the same time",
+                "Nothing of this transaction was written; try again.",
+            )
         if type(error).__name__ == "OperationalError":
             return FridgeError(
                 f"The operations store {self._name} does not answer: {error}",

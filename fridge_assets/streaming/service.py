@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 
-from fridge_assets.alerting.deadlines import advance_deadlines
+from fridge_assets.alerting.deadlines import watch_deadlines
 from fridge_assets.errors import FridgeError
 from fridge_assets.features.usual_vibration import read_usual_vibration
 from fridge_assets.notifications.deliver import deliver_due
@@ -167,10 +167,9 @@ class StreamService:
 
     def _store(self, batch: Batch, changes: Changes) -> None:
         now = self._now()
+        if changes.new or changes.withdrawn:
+            watch_deadlines(self._operations, now, self._settings.alerts, now)
         with self._operations.transaction() as connection:
-            if changes.new or changes.withdrawn:
-                # An alert that is closed now has missed its deadline all the same, if it is over.
-                advance_deadlines(connection, now, self._settings.alerts, now)
             told = store_changes(connection, changes.new, changes.withdrawn, self._fleet.sites, now, self._settings)
             announce(connection, told, self._fleet.site_sizes, now, self._settings)
             self._source.record(connection, batch, now)
@@ -302,8 +301,7 @@ class StreamService:
         settings = self._settings.notifications.model_copy(update={"budget": _DELIVERY_BUDGET})
         look_at = time.monotonic()
         while not ended.is_set():
-            if time.monotonic() >= look_at:
-                self._survive("deadlines", self._watch_deadlines)
+            if time.monotonic() >= look_at and self._survive("deadlines", self._watch_deadlines):
                 look_at = time.monotonic() + _DEADLINES_EVERY
             self._survive("delivery", lambda: deliver_due(self._operations, sender_of(settings), settings, self._now))
             ended.wait(_DELIVERY_PAUSE)
@@ -323,16 +321,16 @@ class StreamService:
 
     def _watch_deadlines(self) -> None:
         now = self._now()
-        with self._operations.transaction() as connection:
-            advance_deadlines(connection, now, self._settings.alerts, now)
+        watch_deadlines(self._operations, now, self._settings.alerts, now)
 
-    def _survive(self, what: str, action: Callable[[], object]) -> None:
-        """Do ``action``; whatever fails is a problem that ``/healthz`` shows, and the next time is not far."""
+    def _survive(self, what: str, action: Callable[[], object]) -> bool:
+        """Do ``action`` and say whether it worked; whatever fails is a problem that ``/healthz`` shows, and the next time is not far."""
         try:
             action()
         except Exception as error:  # whatever it is, the next message must not wait for a restart
             if self._problems.get(what) != str(error):
                 _LOG.exception(what)
             self._problems[what] = str(error)
-        else:
-            self._problems.pop(what, None)
+            return False
+        self._problems.pop(what, None)
+        return True

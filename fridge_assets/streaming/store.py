@@ -158,10 +158,12 @@ def _settle(
             # It comes in the place of one that was told before, if that was about the same failure.
             before_it = [gone_at for gone_at in freed if verdicts[at] and abs(gone_at - at) < settings.alerts.dedup]
             predecessor = freed.pop(min(before_it)) if before_it else None
-            if predecessor is not None and predecessor["status"] in ACTIVE_STATUSES:
+            goes_on = predecessor is not None and predecessor["status"] in ACTIVE_STATUSES
+            if predecessor is not None and goes_on:
                 row |= {name: predecessor[name] for name in _WORK}
             young = outcome.now - at <= settings.streaming.told_within
-            outcome.add(row, announce=verdicts[at] and predecessor is None and young, held_note=held_note)
+            # Where the one before was closed, this is work again, and people must know.
+            outcome.add(row, announce=verdicts[at] and not goes_on and young, held_note=held_note)
             if not verdicts[at] and not held_because and last_told is not None:
                 outcome.reopen(alerts.get(alert_id_of(device, rule, last_told)), at, settings)
         elif alert_id in alerts and verdicts[at]:

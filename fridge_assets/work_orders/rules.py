@@ -159,7 +159,7 @@ def _ended(order: Row, change: Change) -> dict[str, Any]:
             return {"status": "cancelled", "reason": change.note}
         case _:
             # Whoever works on it, or is to come, is told and decides.
-            return {"reason": f"{change.note}; it stays open because somebody had taken it"}
+            return {"reason": f"{change.note}; somebody had taken it: `alerts confirm` or `false-positive` ends it"}
 
 
 def _of_alert(alert: Row, priority: str) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from fridge_assets.alerting.events import LIFE, add_up
 from fridge_assets.alerting.frames import conform
 from fridge_assets.alerting.labels import labels_of
 from fridge_assets.alerting.lifecycle import IllegalTransition
-from fridge_assets.alerting.store import alerts_by_id_prefix, apply, events_of_alerts
+from fridge_assets.alerting.store import alert_of, apply, events_of_alerts
 from fridge_assets.contracts import DEVICE_ALERTS
 from fridge_assets.errors import FridgeError
 from fridge_assets.stores.operations import (
@@ -78,7 +78,7 @@ def rows_of(operations: Operations, table: sa.Table) -> list[Mapping[str, Any]]:
 
 def stored(operations: Operations, alert: str) -> tuple[pd.DataFrame, pd.DataFrame]:
     with operations.read() as connection:
-        return alerts_by_id_prefix(connection, alert), events_of_alerts(connection, [alert])
+        return alert_of(connection, alert), events_of_alerts(connection, [alert])
 
 
 def test_an_action_is_stored_with_an_event_that_says_who_when_and_why(operations: Operations, alert: str) -> None:
@@ -111,9 +111,9 @@ def test_the_beginning_of_an_id_is_enough_where_no_other_has_it(operations: Oper
 @pytest.mark.parametrize(
     ("beginning", "said"),
     [
-        ("zzz", "no alert begins with 'zzz'. See `fridge-assets alerts list --all`"),
-        ("%", "no alert begins with '%'"),
-        ("", "several alerts begin with ''. See `fridge-assets alerts list --all` and give more of the id."),
+        ("zzzz", "no alert begins with 'zzzz'. See `fridge-assets alerts list --all`"),
+        ("%%%%", "no alert begins with '%%%%'"),
+        ("", "'' is too short for an alert. Give 4 characters of its id or more."),
     ],
 )
 def test_what_names_no_alert_or_several_is_refused(
@@ -136,7 +136,7 @@ def test_a_repeat_that_is_kept_for_audit_is_refused_and_names_the_alert_that_was
     with pytest.raises(FridgeError) as refusal:
         do(operations, repeat, "resolve")
     assert str(refusal.value) == (
-        f"alert {repeat[:8]} is kept for audit only (repeat): nobody was told of it. "
+        f"alert {repeat[:8]} is kept for audit only (repeat). "
         f"Act on alert {alert[:8]} instead, which is about the same."
     )
     do(operations, alert, "resolve")

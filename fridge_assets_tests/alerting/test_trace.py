@@ -10,7 +10,7 @@ import pytest
 import sqlalchemy as sa
 
 from fridge_assets.alerting.silences import Silence, add_silence
-from fridge_assets.alerting.store import alerts_by_id_prefix
+from fridge_assets.alerting.store import alert_of
 from fridge_assets.alerting.trace import Story, story
 from fridge_assets.contracts import CLEAN_SENSOR_READINGS, LABEL_EVENTS, MODEL_SCORES, WORK_ORDERS
 from fridge_assets.settings import Settings
@@ -33,8 +33,7 @@ def shop(warehouse: Warehouse, operations: Operations, settings: Settings) -> Sh
 def told(shop: Shop, alert_id: str = "", now: datetime = NOON + HOUR) -> Story:
     """The story of the one alert that there is, or of the one with this id."""
     with shop.operations.read() as connection:
-        alert = alerts_by_id_prefix(connection, alert_id)
-    assert len(alert) == 1
+        alert = alert_of(connection, alert_id or connection.scalars(sa.select(device_alerts.c.alert_id)).one())
     return story(shop.warehouse, shop.operations, alert, shop.settings, now)
 
 

@@ -7,7 +7,7 @@ import dagster as dg
 import pandas as pd
 import pytest
 
-from fridge_assets.alerting.store import alerts_by_id_prefix, apply, events_of_alerts
+from fridge_assets.alerting.store import alert_of, apply, events_of_alerts
 from fridge_assets.automation.alert_actions import ALERT_ACTION_JOBS
 from fridge_assets.definitions import build_definitions
 from fridge_assets.settings import Settings
@@ -67,7 +67,7 @@ def test_a_job_acts_and_says_so_on_the_alerts(
         result = run(settings, instance, name, alert=alert[:8], by="ann", note="because")
         assert result.success
     with operations.read() as connection:
-        assert alerts_by_id_prefix(connection, alert)["status"].tolist() == [status]
+        assert alert_of(connection, alert)["status"].tolist() == [status]
         last = events_of_alerts(connection, [alert]).iloc[-1]
     assert last[["actor", "action", "note"]].tolist() == ["ann", action, "because"]
     observed = result.get_asset_observation_events()[-1].asset_observation_data.asset_observation

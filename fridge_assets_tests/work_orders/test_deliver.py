@@ -209,6 +209,7 @@ def test_a_receiver_that_asks_to_be_left_alone_is_left_alone_with_every_order(
         ("soon", 10, 10),
         ("Mon, 01 Jan 2001 00:00:00 GMT", 10, 10),
     ],
+    ids=["in an hour", "for ever", "at once", "negative", "no time", "long ago"],
 )
 def test_what_a_receiver_asks_for_may_be_a_date_and_nonsense_is_ignored(
     header: str,

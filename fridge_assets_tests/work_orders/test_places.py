@@ -151,7 +151,8 @@ def test_an_order_goes_with_its_alert(settings: Settings) -> None:
     there = alert | {"alert_id": "there", "resolved_at": days(399), "alert_created_at": days(402)}
     with folder.operations.transaction() as connection:
         insert_missing(connection, device_alerts, [gone, there])
-    store(folder.operations, order_of("a", alert_id="gone"), order_of("b", alert_id="there"))
+    ended = {"status": "done"}
+    store(folder.operations, order_of("a", alert_id="gone", **ended), order_of("b", alert_id="there", **ended))
     assert folder.sweep()["device_alerts"].rows == 1
     with folder.operations.read() as connection:
         assert connection.scalars(sa.select(work_orders.c.work_order_id)).all() == ["b"]

@@ -63,7 +63,7 @@ def test_a_new_order_says_what_its_alert_says(severity: str, priority: str) -> N
     assert (made["title"], made["requested_by"], made["reason"]) == (alert()["title"], "models", "Told")
 
 
-CLOSED, TAKEN = {"status": "RESOLVED"}, "it stays open because somebody had taken it"
+CLOSED, TAKEN = {"status": "RESOLVED"}, "somebody had taken it: `alerts confirm` or `false-positive` ends it"
 RISEN = {"severity": "CRITICAL", "sla_deadline": NOON + HOUR}
 
 

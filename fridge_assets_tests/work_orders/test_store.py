@@ -177,7 +177,7 @@ def test_a_withdrawn_onset_leaves_the_order_to_whoever_has_taken_it(operations: 
     acts(operations, "start", AT + MINUTE)
     streams(operations, settings, gone=(AT,), now=AT + 2 * MINUTE)
     assert only(operations)["status"] == "open"
-    assert only(operations)["reason"].endswith("it stays open because somebody had taken it")
+    assert only(operations)["reason"].endswith("`alerts confirm` or `false-positive` ends it")
 
 
 def test_an_onset_in_the_place_of_another_takes_its_order_over(operations: Operations, settings: Settings) -> None:
