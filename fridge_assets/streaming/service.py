@@ -324,7 +324,7 @@ class StreamService:
         watch_deadlines(self._operations, now, self._settings.alerts, now)
 
     def _survive(self, what: str, action: Callable[[], object]) -> bool:
-        """Do ``action`` and say whether it worked; whatever fails is a problem that ``/healthz`` shows, and the next time is not far."""
+        """Do ``action`` and say whether it worked; whatever fails is a problem that ``/healthz`` shows meanwhile."""
         try:
             action()
         except Exception as error:  # whatever it is, the next message must not wait for a restart

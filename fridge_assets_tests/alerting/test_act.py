@@ -278,6 +278,34 @@ def test_maintenance_makes_a_work_order_and_a_window_in_which_the_device_raises_
     assert add_up(events)["ontology_action_id"].tolist() == [order["work_order_id"]]
 
 
+def windows(operations: Operations) -> list[tuple[datetime, datetime]]:
+    """Maintenance windows that hold anything."""
+    spans = [(row["starts_at"], row["ends_at"]) for row in rows_of(operations, silences)]
+    return sorted(span for span in spans if span[0] < span[1])
+
+
+def test_another_date_takes_the_place_of_the_one_before(operations: Operations, fleet: Fleet) -> None:
+    alert, second = id_of(fleet, "d2"), (run_time(30), run_time(32))
+    do(operations, alert, "maintain", schedule=(run_time(5), run_time(7)))
+    do(operations, alert, "maintain", schedule=second)
+    assert windows(operations) == [second]
+
+
+@pytest.mark.parametrize("action", ["resolve", "false_positive"])
+def test_a_maintenance_window_ends_with_the_work(operations: Operations, fleet: Fleet, action: str) -> None:
+    alert = id_of(fleet, "d2")
+    do(operations, alert, "maintain", schedule=(SOON, LATER + timedelta(hours=5)))
+    do(operations, alert, action, by="bob", at=LATER)
+    assert windows(operations) == [(SOON, LATER)]
+    assert [row["ended_by"] for row in rows_of(operations, silences)] == ["bob"]
+
+
+def test_maintenance_that_is_over_already_is_refused(operations: Operations, alert: str) -> None:
+    with pytest.raises(FridgeError, match=r"cannot be scheduled any more\. Name a later --from"):
+        do(operations, alert, "maintain", at=LATER, schedule=(SOON - timedelta(hours=2), SOON))
+    assert stored(operations, alert)[0]["status"].tolist() == ["OPEN"]
+
+
 def test_maintenance_that_ends_before_it_begins_stores_nothing(operations: Operations, fleet: Fleet) -> None:
     alert, before = id_of(fleet, "d2"), rows_of(operations, work_orders)
     with pytest.raises(FridgeError, match="ends before it begins"):
