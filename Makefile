@@ -55,7 +55,7 @@ bench-hourly: .venv/installed ## one hourly cycle of 100,000 devices, beside pan
 bench-quality: .venv/installed ## what is found, how early, how often in vain: 1,000 devices, 96 hours
 	$(BIN)/python -m fridge_assets_tests.benchmarks.quality
 
-bench-week: .venv/installed ## seven days of 2,000 devices with every fault, as people live through them: half an hour
+bench-week: .venv/installed ## seven days of 2,000 devices with every fault, as people live through them: 45 minutes
 	$(BIN)/python -m fridge_assets_tests.benchmarks.week
 
 bench-canary: .venv/installed ## what the canary says of equal and of bad candidates: 20,000 devices

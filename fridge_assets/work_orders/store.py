@@ -9,7 +9,7 @@ import pandas as pd
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from fridge_assets.contracts import DEVICE_ALERTS, WORK_ORDERS
+from fridge_assets.contracts import ALERT_EVENTS, DEVICE_ALERTS, WORK_ORDERS
 from fridge_assets.stores.operations import work_orders
 from fridge_assets.work_orders.rules import Change, Row, Schedule, dated, followed, leading, opened, order_id_of
 
@@ -33,10 +33,10 @@ def follow(connection: Connection, alerts: pd.DataFrame, events: pd.DataFrame) -
     asking = alerts[alerts["ontology_action_id"].notna()]
     if asking.empty:
         return
-    newest = events.sort_values("revision").drop_duplicates("alert_id", keep="last").set_index("alert_id")
+    newest = {event["alert_id"]: event for event in ALERT_EVENTS.to_arrow(events.sort_values("revision")).to_pylist()}
     changes: dict[str, list[Change]] = defaultdict(list)
     for alert in DEVICE_ALERTS.to_arrow(asking).to_pylist():
-        changes[alert["ontology_action_id"]].append(_change(alert, newest.loc[alert["alert_id"]]))
+        changes[alert["ontology_action_id"]].append(_change(alert, newest[alert["alert_id"]]))
     known = _locked(connection, changes)
     written: list[tuple[Row | None, Row, datetime]] = []
     for order_id, of_order in sorted(changes.items()):
@@ -101,10 +101,8 @@ def orders_by_id_prefix(connection: Connection, prefix: str) -> pd.DataFrame:
     return _frame(connection, sa.select(work_orders).where(begins).order_by(work_orders.c.work_order_id))
 
 
-def _change(alert: Row, event: "pd.Series[Any]") -> Change:
-    from_status = None if pd.isna(event["from_status"]) else str(event["from_status"])
-    at = event["occurred_at"].to_pydatetime()
-    return Change(alert, str(event["action"]), from_status, str(event["actor"]), str(event["note"]), at)
+def _change(alert: Row, event: Row) -> Change:
+    return Change(alert, event["action"], event["from_status"], event["actor"], event["note"], event["occurred_at"])
 
 
 def _locked(connection: Connection, order_ids: Collection[str]) -> dict[str, dict[str, Any]]:

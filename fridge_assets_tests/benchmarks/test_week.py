@@ -82,7 +82,7 @@ def test_precision_and_load_are_of_what_people_were_told(week: Week) -> None:
         ["MEDIUM", 4, 2],
     ]
     figures = summary(week)
-    assert (figures["gradual_recall"], figures["precision"]) == (0.5, 0.6)
+    assert (figures["gradual_recall"], figures["precision"], figures["urgent_precision"]) == (0.5, 0.6, 1.0)
     assert load(week)["told_per_device_day"] == pytest.approx(5 / 20)
     assert load(week)["suppressed_share"] == pytest.approx(1 / 7)
 
