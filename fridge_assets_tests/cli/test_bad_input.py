@@ -30,7 +30,7 @@ REFUSED = [
     (["replay", "--from", "noon", "--to", "2026-01-01"], "--from is 'noon', not a moment."),
     (["replay", "--from", "2026-01-02", "--to", "2026-01-01"], "--to 2026-01-01 lies before --from 2026-01-02. Swap"),
     (["status", "--as-of", "noon"], "--as-of is 'noon', not a moment."),
-    (["alerts", "show", "zzz"], "no alert begins with 'zzz'. See `fridge-assets alerts list --all`"),
+    (["alerts", "show", "zzzz"], "no alert begins with 'zzzz'. See `fridge-assets alerts list --all`"),
     (["alerts", "list", "--min-severity", "AWFUL"], "there is no severity AWFUL. Choose one of LOW, MEDIUM"),
     (["export", "model_scores", "--to", "scores.xlsx"], "scores.xlsx ends in .xlsx. Name a file that ends in"),
     (["export", "device_status", "--to", "s.csv", "--since", "2026-01-01"], "device_status shows the present"),

@@ -73,12 +73,12 @@ class Watchers:
         return self.heard()
 
     def heard(self) -> list[Told]:
-        """What was stored to be said since the last time."""
+        """What was stored to be said since the last time, but for alerts that nobody takes here: nobody is there to."""
         with self._place.operations.read() as connection:
             messages = reversed(list_messages(connection, OutboxFilter(limit=10_000)))
         new = [message for message in messages if message.message_id not in self._heard]
         self._heard.update(message.message_id for message in new)
-        return [(message.channel, message.kind, message.title) for message in new]
+        return [(message.channel, message.kind, message.title) for message in new if message.kind != "deadline"]
 
     def due(self, now: datetime) -> Counter[str]:
         """How many new runs of each job the switch asks for at ``now``; the daemon launches each key once."""
