@@ -2,6 +2,7 @@
 
 import re
 from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from fridge_assets.errors import FridgeError
 
@@ -44,6 +45,35 @@ def parse_span(text: str, what: str) -> timedelta:
     if not span:
         raise FridgeError(f"{what} is {text!r}, not a span of time", "Give days, hours and minutes as 3d, 2h or 90m.")
     return span
+
+
+def check_zone(name: str, what: str) -> str:
+    """``name`` as it is, once it is known to be a time zone; empty stands for the machine's.
+
+    Args:
+        name: IANA name such as ``Europe/Berlin``; empty for the machine's zone.
+        what: how the error message calls it.
+
+    Raises:
+        FridgeError: there is no such zone.
+    """
+    try:
+        if name:
+            ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError) as error:
+        remedy = "Give an IANA name such as Europe/Berlin or America/New_York."
+        raise FridgeError(f"{what} is {name!r}, not a time zone", remedy) from error
+    return name
+
+
+def in_zone(moment: datetime, zone: str) -> datetime:
+    """``moment`` on the clocks of a zone.
+
+    Args:
+        moment: timezone-aware.
+        zone: IANA name that :func:`check_zone` has taken; empty for the machine's zone.
+    """
+    return moment.astimezone(ZoneInfo(zone) if zone else None)
 
 
 def spoken(duration: timedelta) -> str:

@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, m
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from fridge_assets.errors import FridgeError
+from fridge_assets.moments import check_zone
 
 
 class Group(BaseModel):
@@ -590,6 +591,19 @@ class HealthSettings(Group):
     )
 
 
+class DisplaySettings(Group):
+    """How people are shown what is stored."""
+
+    timezone: str = Field(
+        "", description="IANA name of the zone, such as Europe/Berlin, that moments are shown in; empty: the machine's"
+    )
+
+    @field_validator("timezone")
+    @classmethod
+    def _known(cls, name: str) -> str:
+        return check_zone(name, "FRIDGE_DISPLAY__TIMEZONE")
+
+
 class Settings(BaseSettings):
     """All settings, and where everything is kept."""
 
@@ -622,6 +636,7 @@ class Settings(BaseSettings):
     kafka: KafkaSettings = KafkaSettings()
     fleet: FleetSettings = FleetSettings()
     notifications: NotificationSettings = NotificationSettings()
+    display: DisplaySettings = DisplaySettings()
     retention: RetentionSettings = RetentionSettings()
     health: HealthSettings = HealthSettings()
 
