@@ -6,8 +6,10 @@ from typing import Annotated
 
 import typer
 
-from fridge_assets.cli.console import frame_records, moment, say, say_json, say_table, working
-from fridge_assets.cli.context import Workplace
+from fridge_assets.cli.console import moment, say, say_json, styled, working
+from fridge_assets.cli.context import reading, starting
+from fridge_assets.cli.nulls import frame_records
+from fridge_assets.cli.tables import say_table
 from fridge_assets.errors import FridgeError
 from fridge_assets.moments import parse_moment
 
@@ -54,7 +56,7 @@ def ingest(
     from fridge_assets.readings.deliver import deliver  # noqa: PLC0415
     from fridge_assets.readings.interpretation import Interpretation  # noqa: PLC0415
 
-    place: Workplace = context.obj
+    place = starting(context)
     interpretation = Interpretation(_pairs(mapping, "--map"), _pairs(unit, "--unit"), timezone)
     registry = read_registry(place.settings.root)
     with working("reading", as_json):
@@ -71,7 +73,7 @@ def ingest(
         )
         say(f"  sensors present ({len(report.sensors)} of 14): {', '.join(report.sensors)}")
         for warning in report.warnings:
-            say(f"  [yellow]note[/yellow] {warning}")
+            say("  ", styled("note", "yellow"), f" {warning}")
         if not report.unusable_examples.empty:
             say_table(f"  {report.unusable:,} rows will be quarantined, for example", report.unusable_examples)
     say(f"Next: {place.command('train')} (the first time), then {place.command('run hourly --as-of latest')}")
@@ -86,7 +88,7 @@ def export(
     """Write a dataset to a Parquet or CSV file."""
     from fridge_assets.fleet.export import export_dataset  # noqa: PLC0415
 
-    place: Workplace = context.obj
+    place = reading(context)
     from_moment = parse_moment(since, "--since") if since else None
     rows = export_dataset(dataset.value, to, from_moment, place.warehouse, place.operations, place.settings)
     say(f"{rows:,} rows of {dataset.value} in {to}")

@@ -25,7 +25,7 @@ from fridge_assets.cli import (
     thresholds,
     work_orders,
 )
-from fridge_assets.cli.console import err
+from fridge_assets.cli.console import say_error
 from fridge_assets.cli.context import Workplace
 from fridge_assets.errors import FridgeError
 
@@ -94,5 +94,5 @@ def _run() -> int:
 
 
 def _failed(message: str) -> int:
-    err.print(f"[red]Error:[/red] {message}", soft_wrap=True)
+    say_error(message)
     return 1

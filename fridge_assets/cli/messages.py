@@ -6,8 +6,9 @@ from typing import Annotated
 
 import typer
 
-from fridge_assets.cli.console import moment, say, say_json, say_plain, say_table
-from fridge_assets.cli.context import Workplace
+from fridge_assets.cli.console import moment, say, say_json
+from fridge_assets.cli.context import changing, reading
+from fridge_assets.cli.tables import Wide, say_table
 from fridge_assets.errors import FridgeError
 from fridge_assets.notifications.message import SHORT_ID, Channel, Status
 
@@ -22,6 +23,7 @@ _COLUMNS = {
     "attempts": "attempts",
     "title": "title",
 }
+_SPARE = ("attempts", "kind", "status", "occurred_at")
 
 
 @app.command("list", epilog="Example: fridge-assets messages list --channel on_call --status pending")
@@ -30,6 +32,7 @@ def list_(
     channel: Annotated[Channel | None, typer.Option(help="Only to this channel.")] = None,
     status: Annotated[Status | None, typer.Option(help="Only with this status.")] = None,
     limit: Annotated[int, typer.Option(min=1, help="At most this many.")] = 50,
+    wide: Wide = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print as JSON.")] = False,
 ) -> None:
     """Messages, newest first."""
@@ -37,14 +40,15 @@ def list_(
 
     from fridge_assets.notifications.outbox import OutboxFilter, list_messages  # noqa: PLC0415
 
-    place: Workplace = context.obj
+    place = reading(context)
     with place.operations.read() as connection:
         found = [asdict(m) for m in list_messages(connection, OutboxFilter(channel, status, limit))]
     if as_json:
         say_json(found)
         return
     frame = pd.DataFrame(found, columns=list(_COLUMNS))
-    say_table("Messages", frame.assign(message_id=frame["message_id"].astype("str").str[:SHORT_ID]), _COLUMNS)
+    shown = frame.assign(message_id=frame["message_id"].astype("str").str[:SHORT_ID])
+    say_table("Messages", shown, _COLUMNS, spare=_SPARE, wide=wide)
     if found:
         say(f"Next: {place.command('messages show MESSAGE')}")
 
@@ -58,7 +62,7 @@ def show(
     """One message in full, and what became of it."""
     from fridge_assets.notifications.outbox import messages_by_id_prefix  # noqa: PLC0415
 
-    place: Workplace = context.obj
+    place = reading(context)
     with place.operations.read() as connection:
         found = messages_by_id_prefix(connection, message)
     if len(found) != 1:
@@ -69,14 +73,14 @@ def show(
         say_json(asdict(stored))
         return
     for line in (stored.title, *stored.lines):
-        say_plain(line)
-    say_plain(f"\nmessage {stored.message_id} to {stored.channel}: {stored.kind.replace('_', ' ')}, key {stored.key}")
-    say_plain(f"happened {moment(stored.occurred_at)}, stored {moment(stored.created_at)}")
-    say_plain(f"{stored.status}{_outcome(stored.sent_at, stored.sent_to, stored.summarised_by)}")
+        say(line)
+    say(f"\nmessage {stored.message_id} to {stored.channel}: {stored.kind.replace('_', ' ')}, key {stored.key}")
+    say(f"happened {moment(stored.occurred_at)}, stored {moment(stored.created_at)}")
+    say(f"{stored.status}{_outcome(stored.sent_at, stored.sent_to, stored.summarised_by)}")
     failed = f", the newest failed: {stored.last_error}" if stored.last_error else ""
-    say_plain(f"attempts {stored.attempts}{failed}")
+    say(f"attempts {stored.attempts}{failed}")
     if stored.run_id:
-        say_plain(f"run {stored.run_id}")
+        say(f"run {stored.run_id}")
 
 
 @app.command(epilog="Example: fridge-assets messages deliver")
@@ -89,7 +93,7 @@ def deliver(
     from fridge_assets.notifications.outbox import OutboxFilter, list_messages  # noqa: PLC0415
     from fridge_assets.notifications.senders import sender_of  # noqa: PLC0415
 
-    place: Workplace = context.obj
+    place = changing(context)
     settings = place.settings.notifications
     report = deliver_due(place.operations, sender_of(settings), settings, lambda: datetime.now(UTC))
     if as_json:

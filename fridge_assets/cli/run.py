@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from fridge_assets.cli.console import err, progress, say, say_json, working
-from fridge_assets.cli.context import Workplace
+from fridge_assets.cli.console import complain, progress, say, say_json, styled, working
+from fridge_assets.cli.context import Workplace, changing, starting
 from fridge_assets.errors import FridgeError
 from fridge_assets.moments import LATEST, parse_moment
 
@@ -55,7 +55,7 @@ def train(
     """Fit new versions on the features there are; the first version of a family is released."""
     from fridge_assets.automation.cycles import train_models  # noqa: PLC0415
 
-    place: Workplace = context.obj
+    place = changing(context, on_readings=True)
     with place.instance() as instance, working("training", as_json):
         outcome = train_models(instance, families, as_of)
     tell(place, [outcome], as_json)
@@ -64,13 +64,13 @@ def train(
 @run_app.command(epilog="Example: fridge-assets run hourly --as-of latest")
 def hourly(context: typer.Context, as_of: AsOf = "", as_json: Json = False) -> None:
     """Readings to features to scores of the hourly models, then alerts and status."""
-    _run_cycle(context.obj, as_of, as_json, every_model=False)
+    _run_cycle(changing(context, on_readings=True), as_of, as_json, every_model=False)
 
 
 @run_app.command(epilog="Example: fridge-assets run daily --as-of latest")
 def daily(context: typer.Context, as_of: AsOf = "", as_json: Json = False) -> None:
     """Readings to features to scores of all models, then alerts and status."""
-    _run_cycle(context.obj, as_of, as_json, every_model=True)
+    _run_cycle(changing(context, on_readings=True), as_of, as_json, every_model=True)
 
 
 @run_app.command(epilog="Example: fridge-assets run model isolation_forest --devices device-000007,device-000012")
@@ -85,7 +85,7 @@ def model(
     """One model on demand, for some devices or a past window if you like, then alerts and status."""
     from fridge_assets.automation.cycles import one_model_cycle  # noqa: PLC0415
 
-    place: Workplace = context.obj
+    place = changing(context, on_readings=True)
     chosen = [device.strip() for device in devices.split(",") if device.strip()]
     with place.instance() as instance, working("scoring", as_json):
         cycle = one_model_cycle(instance, family, chosen, window_end, as_of)
@@ -101,7 +101,7 @@ def replay(
     """The hourly cycle at every hour between two moments: a backtest over recorded data."""
     from fridge_assets.automation.cycles import replay_hours  # noqa: PLC0415
 
-    place: Workplace = context.obj
+    place = changing(context, on_readings=True)
     first, last = parse_moment(start, "--from"), parse_moment(end, "--to")
     if last < first:
         raise FridgeError(f"--to {end} lies before --from {start}", "Swap them.")
@@ -131,7 +131,7 @@ def demo(context: typer.Context, as_json: Json = False) -> None:
     """A small fleet with faults from raw readings to alerts: simulate, train, score its last hours, compare."""
     from fridge_assets.cli.demo import run_demo  # noqa: PLC0415
 
-    run_demo(context.obj, as_json)
+    run_demo(starting(context), as_json)
 
 
 def ui(
@@ -142,7 +142,7 @@ def ui(
     from fridge_assets.automation.environment import process_environment  # noqa: PLC0415
     from fridge_assets.automation.instance import prepare_dagster_home  # noqa: PLC0415
 
-    place: Workplace = context.obj
+    place = starting(context)
     prepare_dagster_home(place.settings)
     say(f"http://localhost:{port} shows {place.settings.root}; Ctrl-C ends it.")
     command = [sys.executable, "-m", "dagster", "dev", "-m", "fridge_assets.definitions", "-p", str(port)]
@@ -165,7 +165,7 @@ def tell(place: Workplace, outcomes: "list[RunOutcome]", as_json: bool) -> None:
     else:
         for outcome in outcomes:
             for asset, metadata in outcome.metadata.items():
-                say(f"[green]✓[/green] {asset}: {_summary(metadata)}")
+                say(styled("✓", "green"), f" {asset}: {_summary(metadata)}")
         for outcome in outcomes:
             _tell_failures(outcome.failures)
         if all(outcome.success for outcome in outcomes):
@@ -187,7 +187,7 @@ def _run_cycle(place: Workplace, as_of: str, as_json: bool, *, every_model: bool
 
 def _tell_failures(failures: dict[str, str]) -> None:
     for step, reason in failures.items():
-        err.print(f"[red]✗ {step}:[/red] {reason}", soft_wrap=True)
+        complain(styled(f"✗ {step}:", "red"), f" {reason}")
 
 
 def _summary(metadata: dict[str, Any]) -> str:

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from fridge_assets.cli.console import progress, say, say_json
-from fridge_assets.cli.context import Workplace
+from fridge_assets.cli.context import starting
 from fridge_assets.errors import FridgeError
 from fridge_assets.moments import parse_moment
 from fridge_assets.stores.files import writable_folder
@@ -38,7 +38,7 @@ def simulate(
     """Write a simulated fleet: registry, landing files and the ground truth of its faults."""
     from fridge_assets.simulation import Fleet, parse_fault_share, simulate_registry, write_fleet, write_live  # noqa: PLC0415
 
-    place: Workplace = context.obj
+    place = starting(context)
     settings = place.settings
     writable_folder(settings.root)
     until = parse_moment(end, "--end") if end else last_full_hour()

@@ -5,8 +5,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from fridge_assets.cli.console import frame_records, moment, say, say_json, say_table
-from fridge_assets.cli.context import Workplace
+from fridge_assets.cli.console import moment, say, say_json
+from fridge_assets.cli.context import reading
+from fridge_assets.cli.nulls import frame_records
+from fridge_assets.cli.tables import Wide, say_table
 from fridge_assets.errors import FridgeError
 
 if TYPE_CHECKING:
@@ -22,13 +24,14 @@ _WORDS = {"since": "since", "rule": "rule", "origin": "origin", "value": "thresh
 def show(
     context: typer.Context,
     device: Annotated[str, typer.Argument(help="Device id.")],
+    wide: Wide = False,
     as_json: Json = False,
 ) -> None:
     """The thresholds in force for one device, where they come from, and their history."""
     from fridge_assets.fleet.registry import effective_registry  # noqa: PLC0415
     from fridge_assets.streaming.thresholds import thresholds_of, words_about  # noqa: PLC0415
 
-    place: Workplace = context.obj
+    place = reading(context)
     with place.operations.read() as connection:
         words = words_about(connection, device)
         in_force = thresholds_of(connection, device, datetime.now(UTC))
@@ -42,26 +45,27 @@ def show(
         say_json({"device_id": device, "in_force": frame_records(in_force), "history": history})
         return
     shown = in_force.rename(columns={"value": "threshold"}).assign(since=_since(in_force))
-    say_table(f"Thresholds in force for {device}", shown)
-    say_table("History, newest first", _readable(words), _WORDS)
+    say_table(f"Thresholds in force for {device}", shown, wide=wide)
+    say_table("History, newest first", _readable(words), _WORDS, wide=wide)
 
 
 @app.command("list", epilog="Example: fridge-assets thresholds list --limit 20")
 def list_(
     context: typer.Context,
     limit: Annotated[int, typer.Option(min=1, help="At most this many.")] = 50,
+    wide: Wide = False,
     as_json: Json = False,
 ) -> None:
     """Changes of thresholds, newest first; what was said first of a device counts from the beginning and comes last."""
     from fridge_assets.streaming.thresholds import newest_words  # noqa: PLC0415
 
-    place: Workplace = context.obj
+    place = reading(context)
     with place.operations.read() as connection:
         words = newest_words(connection, limit)
     if as_json:
         say_json(frame_records(words))
         return
-    say_table("Changes of thresholds", _readable(words), {"device_id": "device", **_WORDS})
+    say_table("Changes of thresholds", _readable(words), {"device_id": "device", **_WORDS}, wide=wide)
     if not words.empty:
         say(f"Next: {place.command('thresholds show DEVICE')}")
 
