@@ -12,6 +12,7 @@ from fridge_assets.cli.console import moment, out, say, say_json, styled, time_o
 from fridge_assets.cli.context import Workplace, reading
 from fridge_assets.cli.nulls import frame_records
 from fridge_assets.cli.tables import Wide, say_rows, say_table
+from fridge_assets.identity import SHORT_ID
 
 if TYPE_CHECKING:  # pandas takes half of the time of a command that only lists
     import pandas as pd
@@ -23,7 +24,6 @@ _NARROWEST = 30
 _LABEL = 10
 """Room for the numbers beside a chart."""
 _HEIGHT = 5
-_ID_SHOWN = 8
 _PREVIOUS_SPARE = ("actor", "status", "first_detected_at", "severity")
 _WHY_NOT_TOLD = {
     "repeat": "not told: a repeat of what was told shortly before",
@@ -230,10 +230,10 @@ def _say_life(told: "Story", wide: bool) -> None:
         say_table("\nLabels", labels[["when", "actor", "label", "note"]], wide=wide)
     if len(told.silences):
         say_table("\nHeld by", told.silences[["kind", "starts_at", "ends_at", "actor", "reason"]], wide=wide)
-    messages = told.messages.assign(message=told.messages["message_id"].astype("str").str[:_ID_SHOWN])
+    messages = told.messages.assign(message=told.messages["message_id"].astype("str").str[:SHORT_ID])
     names = {"created_at": "when", "channel": "channel", "status": "status", "message": "message", "title": "title"}
     say_table("\nPeople were told", messages, names, spare=("status", "message"), wide=wide)
-    previous = told.previous.assign(alert=told.previous["alert_id"].astype("str").str[:_ID_SHOWN])
+    previous = told.previous.assign(alert=told.previous["alert_id"].astype("str").str[:SHORT_ID])
     names = {
         "alert": "alert",
         "first_detected_at": "since",

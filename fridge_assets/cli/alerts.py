@@ -11,6 +11,7 @@ from fridge_assets.cli.context import reading
 from fridge_assets.cli.nulls import frame_records
 from fridge_assets.cli.tables import Wide, say_rows, say_table
 from fridge_assets.cli.unknown import refuse_unknown_names
+from fridge_assets.identity import SHORT_ID
 from fridge_assets.moments import parse_moment
 from fridge_assets.names import unknown
 
@@ -44,7 +45,6 @@ _QUALITY = {
 }
 _QUALITY_SPARE = ("hit_rate", "told", "precision_low", "precision_high")
 Json = Annotated[bool, typer.Option("--json", help="Print as JSON.")]
-_ID_SHOWN = 8
 _SLA_SPAN = timedelta(days=30)
 """Alerts of this span are reported where no other is asked for."""
 
@@ -77,7 +77,7 @@ def list_(
         say_json(alerts)
         return
     shown = [
-        row | {"alert_id": row["alert_id"][:_ID_SHOWN], "late": "late" if row["sla_breached"] else ""} for row in alerts
+        row | {"alert_id": row["alert_id"][:SHORT_ID], "late": "late" if row["sla_breached"] else ""} for row in alerts
     ]
     say_rows("Alerts", shown, _COLUMNS, spare=_SPARE, wide=wide)
     if alerts:

@@ -9,6 +9,7 @@ from fridge_assets.cli.context import reading
 from fridge_assets.cli.nulls import frame_records
 from fridge_assets.cli.tables import Wide, say_table
 from fridge_assets.cli.unknown import refuse_unknown_names
+from fridge_assets.identity import SHORT_ID
 from fridge_assets.moments import parse_moment
 from fridge_assets.names import unknown
 
@@ -23,7 +24,6 @@ _COLUMNS = {
     "event_note": "why",
 }
 _SPARE = ("site_id", "severity", "window_end", "suppressed_because")
-_ID_SHOWN = 8
 
 
 def register(app: typer.Typer) -> None:
@@ -60,4 +60,4 @@ def audit(
         say_json({"counts": frame_records(counts), "alerts": frame_records(newest)})
         return
     say_table("Held, by reason", counts, _COUNTS)
-    say_table("Newest", newest.assign(alert_id=newest["alert_id"].str[:_ID_SHOWN]), _COLUMNS, spare=_SPARE, wide=wide)
+    say_table("Newest", newest.assign(alert_id=newest["alert_id"].str[:SHORT_ID]), _COLUMNS, spare=_SPARE, wide=wide)

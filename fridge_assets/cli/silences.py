@@ -9,6 +9,7 @@ from fridge_assets.cli.console import moment, say, say_json
 from fridge_assets.cli.context import changing, reading, user_name
 from fridge_assets.cli.nulls import frame_records
 from fridge_assets.cli.tables import Wide, say_table
+from fridge_assets.identity import SHORT_ID
 from fridge_assets.moments import parse_moment, parse_span
 
 if TYPE_CHECKING:
@@ -30,7 +31,6 @@ _COLUMNS = {
     "ended_by": "ended early by",
 }
 _SPARE = ("ended_by", "kind", "actor", "starts_at")
-_ID_SHOWN = 8
 
 
 @app.command(epilog="Example: fridge-assets silences add --device device-000042 --for 2h --reason 'new compressor'")
@@ -61,7 +61,7 @@ def add(
         add_silence(connection, made, place.settings.alerts)
     _tell(made, as_json)
     if not as_json:
-        say(f"Next: {place.command(f'silences end {made.silence_id[:_ID_SHOWN]}')}")
+        say(f"Next: {place.command(f'silences end {made.silence_id[:SHORT_ID]}')}")
 
 
 @app.command("list", epilog="Example: fridge-assets silences list --all")
@@ -82,7 +82,7 @@ def list_(
         return
     devices, sites = "device " + found["device_id"], "site " + found["site_id"]
     shown = found.assign(
-        silence_id=found["silence_id"].astype("str").str[:_ID_SHOWN],
+        silence_id=found["silence_id"].astype("str").str[:SHORT_ID],
         scope=devices.fillna(sites),
     )
     say_table("Silences", shown, _COLUMNS, spare=_SPARE, wide=wide)

@@ -11,6 +11,7 @@ from fridge_assets.cli.context import changing, reading
 from fridge_assets.cli.nulls import frame_records
 from fridge_assets.cli.tables import Wide, say_table
 from fridge_assets.errors import FridgeError
+from fridge_assets.identity import SHORT_ID
 
 app = typer.Typer(no_args_is_help=True, help="Work orders.")
 
@@ -27,7 +28,6 @@ _COLUMNS = {
     "title": "title",
 }
 _SPARE = ("scheduled_from", "handed_over", "site_id", "status", "due_at")
-_ID_SHOWN = 8
 
 
 @app.command("list", epilog="Example: fridge-assets work-orders list --status open")
@@ -49,7 +49,7 @@ def list_(
         return
     taken = orders["delivered_revision"] >= orders["revision"]
     shown = orders.assign(
-        work_order_id=orders["work_order_id"].astype("str").str[:_ID_SHOWN],
+        work_order_id=orders["work_order_id"].astype("str").str[:SHORT_ID],
         handed_over=taken.map({True: "yes", False: "waiting"}).astype("object"),
     )
     say_table("Work orders", shown, _COLUMNS, spare=_SPARE, wide=wide)
@@ -83,7 +83,7 @@ def show(
     say(f"asked for by {row['requested_by']} {moment(row['created_at'])}, due {moment(row['due_at'])}")
     if row["scheduled_from"]:
         say(f"scheduled for {moment(row['scheduled_from'])} to {moment(row['scheduled_to'])}")
-    say(f"for {place.command('alerts show ' + row['alert_id'][:_ID_SHOWN])}")
+    say(f"for {place.command('alerts show ' + row['alert_id'][:SHORT_ID])}")
     known_as = f", there called {row['external_reference']}" if row["external_reference"] else ""
     say(f"revision {row['revision']}, {_handed_over(row['delivered_revision'], row['delivered_to'])}{known_as}")
     if row["last_error"]:

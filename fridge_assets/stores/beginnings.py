@@ -6,12 +6,8 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
+from fridge_assets.identity import SHORT_ID, SHORTEST_ID
 from fridge_assets.names import UnknownName
-
-_SHORTEST = 4
-"""Fewer characters are no id: an empty variable in a script must not act on anything."""
-_SHOWN = 8
-"""Characters of an id that people see."""
 
 
 @dataclass(frozen=True)
@@ -36,10 +32,10 @@ def id_beginning_with(connection: Connection, ids: Ids, beginning: str) -> str:
         UnknownName: no id begins with it, the nearest is named then; or more than one does; or it is too short to be
             meant.
     """
-    if len(beginning) < _SHORTEST:
+    if len(beginning) < SHORTEST_ID:
         a = "an" if ids.what[0] in "aeiou" else "a"
         raise UnknownName(
-            f"{beginning!r} is too short for {a} {ids.what}", f"Give {_SHORTEST} characters of its id or more."
+            f"{beginning!r} is too short for {a} {ids.what}", f"Give {SHORTEST_ID} characters of its id or more."
         )
     found = _beginning_with(connection, ids, beginning)
     if len(found) == 1:
@@ -54,10 +50,10 @@ def id_beginning_with(connection: Connection, ids: Ids, beginning: str) -> str:
 
 def _nearest(connection: Connection, ids: Ids, beginning: str) -> str:
     """The first characters of an id that shares as many with ``beginning`` as any, empty if these are too few."""
-    for length in range(min(len(beginning) - 1, _SHOWN), _SHORTEST - 1, -1):
+    for length in range(min(len(beginning) - 1, SHORT_ID), SHORTEST_ID - 1, -1):
         near = _beginning_with(connection, ids, beginning[:length])
         if near:
-            return near[0][:_SHOWN]
+            return near[0][:SHORT_ID]
     return ""
 
 
