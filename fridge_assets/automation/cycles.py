@@ -8,9 +8,8 @@ import dagster as dg
 from fridge_assets.automation.jobs import CANARY, SCORE_DAILY, SCORE_HOURLY, SCORE_ONE, TRAIN, UP_TO_DATE_FEATURES
 from fridge_assets.automation.launch import clock_config, run_cycle, run_job
 from fridge_assets.automation.outcomes import CycleOutcome, RunOutcome
-from fridge_assets.errors import FridgeError
 from fridge_assets.models.assets import model_name
-from fridge_assets.models.families import FAMILIES
+from fridge_assets.models.families import FAMILIES, require_family
 from fridge_assets.moments import parse_moment
 from fridge_assets.scoring.score import scores_table
 
@@ -77,9 +76,3 @@ def replay_hours(instance: dg.DagsterInstance, moments: Sequence[datetime]) -> I
     """The hourly cycle at each of ``moments``, in this process, one outcome at a time."""
     for moment in moments:
         yield hourly_cycle(instance, moment, in_process=True)
-
-
-def require_family(family: str) -> None:
-    """Refuse a family that does not exist, naming those that do."""
-    if family not in FAMILIES:
-        raise FridgeError(f"there is no model family {family}", f"Choose one of {', '.join(FAMILIES)}.")

@@ -13,7 +13,17 @@ if TYPE_CHECKING:
     from fridge_assets.deployment.decide import Request
     from fridge_assets.deployment.state import Decision
 
-Family = Annotated[str, typer.Argument(help="Model family.")]
+
+def known_family(family: str | None) -> str | None:
+    """Refuse a family that does not exist before anything is opened."""
+    if family is not None:
+        from fridge_assets.models.families import require_family  # noqa: PLC0415
+
+        require_family(family)
+    return family
+
+
+Family = Annotated[str, typer.Argument(help="Model family.", callback=known_family)]
 Version = Annotated[str, typer.Argument(help="Semantic version, such as 1.1.0.")]
 Reason = Annotated[str, typer.Option(help="Why; the history keeps it.")]
 Json = Annotated[bool, typer.Option("--json", help="Print the decision as JSON.")]

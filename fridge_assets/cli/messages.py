@@ -61,15 +61,11 @@ def show(
     as_json: Annotated[bool, typer.Option("--json", help="Print as JSON.")] = False,
 ) -> None:
     """One message in full, and what became of it."""
-    from fridge_assets.notifications.outbox import messages_by_id_prefix  # noqa: PLC0415
+    from fridge_assets.notifications.outbox import find_message  # noqa: PLC0415
 
     place = reading(context)
     with place.operations.read() as connection:
-        found = messages_by_id_prefix(connection, message)
-    if len(found) != 1:
-        problem = f"{len(found)} messages begin with {message!r}" if found else f"no message begins with {message!r}"
-        raise FridgeError(problem, "See `fridge-assets messages list` and give more of the id.")
-    stored = found[0]
+        stored = find_message(connection, message)
     if as_json:
         say_json(asdict(stored))
         return

@@ -7,7 +7,7 @@ import typer
 
 from fridge_assets.cli import deploy
 from fridge_assets.cli.console import moment, say, say_json, styled, working
-from fridge_assets.cli.context import changing, reading
+from fridge_assets.cli.context import Workplace, changing, reading
 from fridge_assets.cli.nulls import frame_records
 from fridge_assets.cli.run import AsOf
 from fridge_assets.cli.tables import Wide, say_table
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 app = typer.Typer(no_args_is_help=True, help="Model versions: what they are, how they compare, which one scores.")
-OneFamily = Annotated[str | None, typer.Argument(help="Only this family.")]
+OneFamily = Annotated[str | None, typer.Argument(help="Only this family.", callback=deploy.known_family)]
 OneVersion = Annotated[str | None, typer.Argument(help="Semantic version; the one that scores when not given.")]
 Json = Annotated[bool, typer.Option("--json", help="Print as JSON.")]
 
@@ -164,7 +164,6 @@ def canary(
     as_json: Json = False,
 ) -> None:
     """How candidates compare with what scores now, and whether they may be promoted."""
-    from fridge_assets.canary.promotion import proof_of  # noqa: PLC0415
     from fridge_assets.canary.store import canary_reports  # noqa: PLC0415
 
     place = changing(context) if run else reading(context)
@@ -183,8 +182,8 @@ def canary(
         return
     columns = ["family", "candidate_version", "production_version", "window_end", "devices", "verdict", "reason"]
     say_table("Comparisons, newest first", reports[columns], spare=_COMPARISON_SPARE, wide=wide)
+    _say_candidates(place, family, reports)
     if reports.empty:
-        say(f"Stage a version first: {place.command('models stage FAMILY VERSION')}")
         return
     newest = reports.iloc[0]
     say_table(
@@ -195,12 +194,6 @@ def canary(
         say(_budget(newest))
     entered, left = (", ".join(newest[column]) or "none" for column in ("entered_top", "left_top"))
     say(f"entered the highest: {entered}; left: {left}")
-    for name in dict.fromkeys(reports["family"]):
-        candidate = place.models.deployments.of(name).candidate
-        if candidate:
-            proof = proof_of(place.models, place.warehouse, name, candidate, place.settings)
-            verdict = "may be promoted" if proof.passed else "may not be promoted yet"
-            say(f"{name} {candidate} {verdict}: {proof.said}")
 
 
 @app.command(epilog="Example: fridge-assets models scored device-000012 --at 2026-03-02T09:00Z")
@@ -220,6 +213,26 @@ def scored(
         say_json(frame_records(found))
         return
     say_table(f"{device} was scored by", found, spare=_SCORED_SPARE, wide=wide)
+
+
+def _say_candidates(place: Workplace, family: str | None, reports: "pd.DataFrame") -> None:
+    """Where each candidate stands at this moment, and what its next step is."""
+    from fridge_assets.canary.promotion import proof_of  # noqa: PLC0415
+    from fridge_assets.models.families import FAMILIES  # noqa: PLC0415
+
+    states = [place.models.deployments.of(name) for name in ([family] if family else FAMILIES)]
+    candidates = [(state.family, state.candidate) for state in states if state.candidate]
+    if not candidates:
+        say(f"No version is staged: {place.command('models stage FAMILY VERSION')}")
+    for name, candidate in candidates:
+        compared = ((reports["family"] == name) & (reports["candidate_version"] == candidate)).any()
+        if not compared:
+            run = place.command(f"models canary {name} --run --as-of latest")
+            say(f"{name} {candidate} is staged and was not compared yet: {run}")
+            continue
+        proof = proof_of(place.models, place.warehouse, name, candidate, place.settings)
+        verdict = "may be promoted" if proof.passed else "may not be promoted yet"
+        say(f"{name} {candidate} {verdict}: {proof.said}")
 
 
 def _metrics(report: "pd.Series[Any]") -> "pd.DataFrame":

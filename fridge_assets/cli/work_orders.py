@@ -64,15 +64,11 @@ def show(
     as_json: Annotated[bool, typer.Option("--json", help="Print as JSON.")] = False,
 ) -> None:
     """One work order in full, and whether it was handed over."""
-    from fridge_assets.work_orders.store import orders_by_id_prefix  # noqa: PLC0415
+    from fridge_assets.work_orders.store import find_order  # noqa: PLC0415
 
     place = reading(context)
     with place.operations.read() as connection:
-        found = orders_by_id_prefix(connection, order)
-    if len(found) != 1:
-        problem = f"{len(found)} orders begin with {order!r}" if len(found) else f"no order begins with {order!r}"
-        raise FridgeError(problem, "See `fridge-assets work-orders list` and give more of the id.")
-    (row,) = frame_records(found)
+        (row,) = frame_records(find_order(connection, order))
     if as_json:
         say_json(row)
         return
