@@ -49,19 +49,25 @@ def ingest(
         list[str] | None, typer.Option(help="COLUMN=UNIT, e.g. temperature_ambient=degF; repeatable.")
     ] = None,
     timezone: Annotated[str, typer.Option(help="Zone of timestamps that name none.")] = "UTC",
+    encoding: Annotated[
+        str, typer.Option(help="How text files are encoded, such as latin-1 or cp1252; UTF-8 when not given.")
+    ] = "",
     as_json: Annotated[bool, typer.Option("--json", help="Print the report as JSON.")] = False,
 ) -> None:
     """Bring readings into landing; the next run takes them from there."""
     from fridge_assets.fleet.registry import read_registry  # noqa: PLC0415
     from fridge_assets.readings.deliver import deliver  # noqa: PLC0415
+    from fridge_assets.readings.encoding import check_encoding  # noqa: PLC0415
     from fridge_assets.readings.interpretation import Interpretation  # noqa: PLC0415
 
     place = starting(context)
     interpretation = Interpretation(_pairs(mapping, "--map"), _pairs(unit, "--unit"), timezone)
+    chosen = check_encoding(encoding) if encoding else ""
     registry = read_registry(place.settings.root)
     with working("reading", as_json):
         reports = [
-            deliver(file, interpretation, place.landing, place.warehouse, registry, place.settings) for file in files
+            deliver(file, interpretation, place.landing, place.warehouse, registry, place.settings, encoding=chosen)
+            for file in files
         ]
     if as_json:
         say_json([{**vars(report), "unusable_examples": frame_records(report.unusable_examples)} for report in reports])
@@ -85,7 +91,11 @@ def export(
     to: Annotated[Path, typer.Option(help="File to write: .parquet or .csv.")],
     since: Annotated[str, typer.Option(help="Only rows from this moment on, ISO 8601.")] = "",
 ) -> None:
-    """Write a dataset to a Parquet or CSV file."""
+    """Write a dataset to a Parquet or CSV file.
+
+    In a CSV file, text that a spreadsheet would run as a formula (it begins with =, +, -, @, a tab or a line break) has
+    an apostrophe in front; numbers are numbers. Parquet keeps every text as it is.
+    """
     from fridge_assets.fleet.export import export_dataset  # noqa: PLC0415
 
     place = reading(context)

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from fridge_assets.contracts import ALERT_EVENTS, DEVICE_ALERTS, WORK_ORDERS
-from fridge_assets.stores.beginnings import id_beginning_with
+from fridge_assets.stores.beginnings import Ids, id_beginning_with
 from fridge_assets.stores.operations import work_orders
 from fridge_assets.work_orders.rules import Change, Row, Schedule, dated, followed, leading, opened, order_id_of
 
