@@ -43,7 +43,7 @@ _QUALITY = {
     "precision_high": "to",
     "hit_rate": "hit rate",
 }
-_QUALITY_SPARE = ("hit_rate", "told", "precision_low", "precision_high")
+_QUALITY_SPARE = ("hit_rate", "told", "precision_low", "precision_high", "confirmed")
 Json = Annotated[bool, typer.Option("--json", help="Print as JSON.")]
 _SLA_SPAN = timedelta(days=30)
 """Alerts of this span are reported where no other is asked for."""

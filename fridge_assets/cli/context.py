@@ -161,8 +161,7 @@ class Workplace:
         if self.access is Access.READ:
             raise FridgeError(
                 f"{self.settings.root} has no {what} yet",
-                f"Nothing has run there: begin with {self.command('train')}, then "
-                f"{self.command('run hourly --as-of latest')}.",
+                f"Nothing has run there: begin with {self.command('train')}.",
             )
 
     @cached_property

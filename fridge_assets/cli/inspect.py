@@ -10,7 +10,7 @@ from fridge_assets.cli.tables import Wide, say_table
 
 Json = Annotated[bool, typer.Option("--json", help="Print as JSON.")]
 
-_SCORES_SPARE = ("left_out", "flagged", "window_end", "scored_at")
+_SCORES_SPARE = ("left_out", "flagged", "window_end", "scored_at", "devices")
 _SIGNS = {"ok": styled("✓", "green"), "note": styled("!", "yellow"), "broken": styled("✗", "red")}
 
 _TIERS = {

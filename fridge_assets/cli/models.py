@@ -11,6 +11,7 @@ from fridge_assets.cli.context import Workplace, changing, reading
 from fridge_assets.cli.nulls import frame_records
 from fridge_assets.cli.run import AsOf
 from fridge_assets.cli.tables import Wide, say_table
+from fridge_assets.cli.unknown import refuse_unknown_names
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -22,7 +23,7 @@ Json = Annotated[bool, typer.Option("--json", help="Print as JSON.")]
 
 _VERSION_COLUMNS = ["family", "version", "stage", "scores", "trained_at", "rows", "training_hash"]
 _VERSION_SPARE = ("training_hash", "rows", "trained_at")
-_DECISION_SPARE = ("regions", "from", "who")
+_DECISION_SPARE = ("regions", "from", "who", "why")
 _COMPARISON_SPARE = ("production_version", "devices", "window_end")
 _SCORED_SPARE = ("released_by", "released_at", "scored_at", "flagged")
 _HASH_SHOWN = 12
@@ -205,10 +206,14 @@ def scored(
     as_json: Json = False,
 ) -> None:
     """Which version of each family scored a device at a moment, with what result, and who had released it."""
-    from fridge_assets.scoring.provenance import provenance  # noqa: PLC0415
+    from fridge_assets.scoring.provenance import NeverScored, provenance  # noqa: PLC0415
 
     place = reading(context)
-    found = provenance(place.warehouse, place.models.deployments, device, at)
+    try:
+        found = provenance(place.warehouse, place.models.deployments, device, at)
+    except NeverScored:
+        refuse_unknown_names(place, device)
+        raise
     if as_json:
         say_json(frame_records(found))
         return

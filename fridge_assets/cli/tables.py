@@ -1,8 +1,8 @@
 """Tables for people: as many columns as the terminal has room for, all of them in a file or a pipe."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import TYPE_CHECKING, Annotated, Any, Final
+from typing import TYPE_CHECKING, Annotated, Any, Final, NamedTuple
 
 import typer
 from rich.cells import cell_len
@@ -22,6 +22,8 @@ _NEVER_FOLDED: Final = 16
 """A column of at most this width, such as a moment or an id, is left out before it is folded."""
 _LEAST_FOLDED: Final = 20
 """A wider column is folded to this width before another one is left out."""
+_LONGEST_WORD: Final = 32
+"""Longer words are broken."""
 
 _unfolded = Screen(width=_UNFOLDED)
 
@@ -81,26 +83,19 @@ def _print_table(
         say(styled(title, "bold"), ": none")
         return
     cells = {name: [_cell(row[place]) for row in rows] for place, name in enumerate(columns)}
-    widths = {name: max(map(cell_len, (heading, *cells[name]))) for name, heading in columns.items()}
+    widths = {name: _Width.of((heading, *cells[name])) for name, heading in columns.items()}
     screen = out if out.is_terminal and not wide else _unfolded
     shown = _shown(widths, spare, screen.width)
-    fits = _least_width(shown, widths) <= screen.width
+    room = _divided({name: widths[name] for name in shown}, screen.width)
     dated = any(isinstance(value, datetime) for row in rows[:1] for value in row)
-    table = Table(
-        title=printable(f"{title}, times in {zone_name()}" if dated else title),
-        title_justify="left",
-        title_style="bold",
-        header_style="dim",
-        box=None,
-        pad_edge=False,
-        collapse_padding=True,
-    )
+    say(styled(f"{title}, times in {zone_name()}" if dated else title, "bold"))
+    table = Table(header_style="dim", box=None, pad_edge=False, collapse_padding=True)
     for name in shown:
         table.add_column(
             columns[name],
             justify="right" if name in numeric else "left",
             overflow="fold",
-            no_wrap=fits and widths[name] <= _NEVER_FOLDED,
+            width=room[name],
         )
     for row in zip(*(cells[name] for name in shown), strict=True):
         table.add_row(*row)
@@ -110,7 +105,23 @@ def _print_table(
         say(styled(f"Left out for want of room: {left_out}. All columns: --wide", "dim"))
 
 
-def _shown(widths: Mapping[str, int], spare: Sequence[str], room: int) -> list[str]:
+class _Width(NamedTuple):
+    """How wide a column is, and how narrow it may be folded."""
+
+    whole: int
+    least: int
+
+    @classmethod
+    def of(cls, texts: Sequence[str]) -> "_Width":
+        """Of a column with these cells; one that is folded breaks between words."""
+        whole = max(map(cell_len, texts))
+        if whole <= _NEVER_FOLDED:
+            return cls(whole, whole)
+        word = max(cell_len(word) for text in texts for word in text.split(" "))
+        return cls(whole, min(whole, max(_LEAST_FOLDED, min(word, _LONGEST_WORD))))
+
+
+def _shown(widths: Mapping[str, _Width], spare: Sequence[str], room: int) -> list[str]:
     """The columns for which there is room, those of ``spare`` left out in their order as far as it is needed."""
     shown = list(widths)
     for name in spare:
@@ -120,10 +131,25 @@ def _shown(widths: Mapping[str, int], spare: Sequence[str], room: int) -> list[s
     return shown
 
 
-def _least_width(names: Iterable[str], widths: Mapping[str, int]) -> int:
+def _divided(widths: Mapping[str, _Width], room: int) -> dict[str, int]:
+    """Width of each column: what it needs at least, and of what is left what it can use, the most modest first."""
+    given = {name: width.least for name, width in widths.items()}
+    left = room - _least_width(list(widths), widths)
+    while left < 0 and max(given.values()) > 1:  # not even the important columns have room: words are broken
+        widest = max(given, key=lambda name: given[name])
+        given[widest] -= 1
+        left += 1
+    wanting = sorted(widths, key=lambda name: widths[name].whole - widths[name].least)
+    for place, name in enumerate(wanting):
+        more = max(min(widths[name].whole - widths[name].least, left // (len(wanting) - place)), 0)
+        given[name] += more
+        left -= more
+    return given
+
+
+def _least_width(names: Sequence[str], widths: Mapping[str, _Width]) -> int:
     """Width of a table of these columns with wide ones folded and a blank between two."""
-    least = [widths[name] if widths[name] <= _NEVER_FOLDED else min(widths[name], _LEAST_FOLDED) for name in names]
-    return sum(least) + len(least) - 1
+    return sum(widths[name].least for name in names) + len(names) - 1
 
 
 def _cell(value: object) -> str:

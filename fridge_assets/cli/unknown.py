@@ -24,11 +24,15 @@ def refuse_unknown_names(place: Workplace, device: str | None = None, site: str 
     from fridge_assets.stores.operations import device_alerts  # noqa: PLC0415
 
     registry = read_registry(place.settings.root)
-    if registry is None:
+    if registry is None and place.settings.warehouse_file.exists():
         registry = effective_registry(place.settings.root, place.warehouse)
     for what, name in asked.items():
         column = f"{what}_id"
+        known = set() if registry is None else set(registry[column])
+        if name in known:
+            continue
         with place.operations.read() as connection:
-            alerted = connection.scalar(sa.select(sa.exists().where(device_alerts.c[column] == name)))
-        if not alerted and name not in set(registry[column]):
-            raise unknown(what, name, list(registry[column].unique()))
+            if connection.scalar(sa.select(sa.exists().where(device_alerts.c[column] == name))):
+                continue
+            known |= set(connection.scalars(sa.select(device_alerts.c[column]).distinct()))
+        raise unknown(what, name, sorted(known))

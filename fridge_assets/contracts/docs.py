@@ -32,9 +32,9 @@ _INTRODUCTION = """# Datasets
 
 Columns with a star identify a row. Times are UTC.
 
-`fridge-assets export DATASET --to FILE` writes one to Parquet or CSV. In a CSV file a text that begins with `=`, `+`, `-`, `@`, a tab or a
-line break, which a spreadsheet would run as a formula, has an apostrophe in front of it; numbers are numbers. Take Parquet where
-another program needs every text exactly as it is.
+`fridge-assets export DATASET --to FILE` writes one to Parquet or CSV. In a CSV file a text that begins with `=`, `+`,
+`-`, `@`, a tab or a line break, which a spreadsheet would run as a formula, has an apostrophe in front of it; numbers
+are numbers. Take Parquet where another program needs every text exactly as it is.
 
 """
 

@@ -1,11 +1,11 @@
-"""Text files that are not UTF-8: noticed before anything is read, and turned into UTF-8 where their encoding is named."""
+"""Text files that are not UTF-8: noticed before anything is read, turned into UTF-8 where their encoding is named."""
 
 import codecs
 import gzip
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import IO
+from typing import IO, cast
 
 from fridge_assets.errors import FridgeError
 
@@ -91,5 +91,5 @@ def _decoded(path: Path, encoding: str, *, whole: bool) -> Iterator[str]:
 
 
 def _opened(path: Path, mode: str) -> IO[bytes]:
-    opened: IO[bytes] = gzip.open(path, mode) if path.name.lower().endswith(".gz") else path.open(mode)  # type: ignore[assignment]
-    return opened
+    is_packed = path.name.lower().endswith(".gz")
+    return cast(IO[bytes], gzip.open(path, mode) if is_packed else path.open(mode))
