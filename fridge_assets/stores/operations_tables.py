@@ -104,7 +104,7 @@ sa.Index(
     *(
         device_alerts.c[name]
         for name in (
-            "suppressed", "sla_breached", "next_escalation_at", "severity", "sla_deadline", "status", "alert_id",
+            "sla_breached", "next_escalation_at", "severity", "sla_deadline", "suppressed", "status", "alert_id",
         )
     ),
     sqlite_where=is_active,

@@ -16,6 +16,7 @@ from fridge_assets_tests.scenarios.small_fleet import Place
 
 STEERING = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 HOSTILE = "\x1b[31mred\x1b[0m [bold]x[/bold] :fire: \x9b2J"
+MOST_IMPORTANT = {"alerts": ("alert", "severity", "device", "title"), "messages": ("message", "title")}
 TABLES = [
     ["alerts", "list"], ["messages", "list"], ["models", "list"], ["status"], ["alerts", "quality"],
     ["models", "history"],
@@ -51,7 +52,7 @@ def test_wide_and_piped_tables_have_every_column_and_fold_none(cycled_template: 
     heads = ["alert", "severity", "device", "site", "status", "level", "score", "since", "act by", "late", "title"]
     assert re.split(r"\s+", wide[1].strip().replace("act by", "act_by")) == [head.replace(" ", "_") for head in heads]
     assert [line.rstrip() for line in piped.splitlines()[1:]][:3] == [line.rstrip() for line in wide[1:4]]
-    code, alerts, _ = typed(cycled_template.root, "alerts", "list", "--json")
+    _, alerts, _ = typed(cycled_template.root, "alerts", "list", "--json")
     assert len(piped.splitlines()) == len(json.loads(alerts)) + 3, (
         "a line for each alert, title, heads and what is next"
     )
@@ -65,7 +66,7 @@ def test_a_reader_that_has_seen_enough_is_no_error(cycled_template: Place, words
 
 
 def test_what_a_command_has_to_do_is_done_although_nobody_reads(cycled: Place) -> None:
-    code, said, _ = typed(cycled.root, "alerts", "list", "--json")
+    _, said, _ = typed(cycled.root, "alerts", "list", "--json")
     ids = [alert["alert_id"] for alert in json.loads(said)][:2]
     assert into_closed_pipe(cycled.root, "alerts", "ack", *ids) == (0, "")
     _, said, _ = typed(cycled.root, "alerts", "list", "--json")

@@ -10,5 +10,5 @@ down_revision = "0006"
 def upgrade() -> None:
     """Create the index."""
     active = sa.text("status IN ('OPEN', 'ACKNOWLEDGED', 'IN_PROGRESS')")
-    columns = ["suppressed", "sla_breached", "next_escalation_at", "severity", "sla_deadline", "status", "alert_id"]
+    columns = ["sla_breached", "next_escalation_at", "severity", "sla_deadline", "suppressed", "status", "alert_id"]
     op.create_index("ix_device_alerts_urgency", "device_alerts", columns, sqlite_where=active, postgresql_where=active)
