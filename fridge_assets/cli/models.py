@@ -177,6 +177,10 @@ def canary(
         if not outcome.success:
             tell(place, [outcome], as_json)
             return
+        compared = outcome.metadata["canary_scores"]["compared"]
+        if not as_json:
+            too_old = "" if as_of else "; where the newest features are old, --as-of latest compares on them"
+            say(f"Compared on the newest window: {compared}{too_old if compared == 'nothing' else ''}.")
     reports = canary_reports(place.warehouse, family, limit=_LATEST_REPORTS)
     if as_json:
         say_json(frame_records(reports))

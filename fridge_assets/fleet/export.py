@@ -61,7 +61,8 @@ def export_dataset(
     """
     writers: dict[str, Callable[[pd.DataFrame, Path], None]] = {
         ".parquet": lambda rows, path: rows.to_parquet(path, index=False),
-        ".csv": lambda rows, path: _without_formulas(rows).to_csv(path, index=False),
+        # Lines end as RFC 4180 has it: the writer puts quotes only around the line breaks that it knows of.
+        ".csv": lambda rows, path: _without_formulas(rows).to_csv(path, index=False, lineterminator="\r\n"),
     }
     if to.suffix not in writers:
         raise FridgeError(f"{to} ends in {to.suffix or 'nothing'}", "Name a file that ends in .parquet or .csv.")

@@ -104,7 +104,7 @@ def test_file_without_a_usable_row_is_refused_and_landing_stays_as_it_was(
         (
             {"evapf": "temperature_evaporator"},
             {},
-            r"no column 'evapf' for --map\. Did you mean evap_f\? Its columns are",
+            r"no column 'evapf' for --map\. Did you mean evap_f\? Its",
         ),
         ({"EVAP_F": "temperature_evaporator"}, {}, r"no column 'EVAP_F' for --map\. Did you mean evap_f\?"),
         ({}, {"humidity": "%"}, r"no column 'humidity' for --unit\. Its columns are device_id, timestamp, evap_f"),
