@@ -144,9 +144,7 @@ class Workplace:
             FridgeError: nothing has landed and nothing was ingested.
         """
         settings = self.settings
-        landed = settings.landing_dir.is_dir() and any(
-            entry.is_file() and not entry.name.startswith((".", "_")) for entry in os.scandir(settings.landing_dir)
-        )
+        landed = any(not file.name.startswith((".", "_")) for file in settings.landing_dir.glob("*"))
         if not landed and not any(settings.warehouse_dir.glob("clean_sensor_readings/**/*.parquet")):
             raise FridgeError(
                 f"there are no readings in {settings.root}",
@@ -167,7 +165,12 @@ class Workplace:
     @cached_property
     def warehouse(self) -> "Warehouse":
         """The DuckDB warehouse."""
-        self._find(self.settings.warehouse_file, "warehouse")
+        if self.settings.operations_url or self.settings.operations_file.exists():
+            # The stream raises alerts before any run has made a warehouse, which is read as an empty one then.
+            if self.access is not Access.START:
+                self.require_folder()
+        else:
+            self._find(self.settings.warehouse_file, "warehouse")
         from fridge_assets.stores.warehouse import Warehouse  # noqa: PLC0415 (imports Dagster, which takes seconds)
 
         return Warehouse.from_settings(self.settings)

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Self
 
 from fridge_assets.errors import FridgeError
+from fridge_assets.stores.files import atomic_write
 
 
 @dataclass(frozen=True)
@@ -71,11 +72,13 @@ class Unfinished:
             self.plan = begun
 
     def begin(self) -> None:
-        """Note what is being written."""
-        self._file.parent.mkdir(parents=True, exist_ok=True)
-        temporary = self._file.with_suffix(".writing")
-        temporary.write_text(self.plan.to_json(), encoding="utf-8")
-        temporary.replace(self._file)
+        """Note what is being written.
+
+        Raises:
+            FolderNotWritable: the data folder cannot be written.
+        """
+        with atomic_write(self._file) as temporary:
+            temporary.write_text(self.plan.to_json(), encoding="utf-8")
 
     def end(self) -> None:
         """All of it is there."""

@@ -260,3 +260,10 @@ def test_file_that_is_no_database_is_named(warehouse: Warehouse, settings: Setti
     settings.warehouse_file.write_bytes(b"x" * 10_000)
     with pytest.raises(WarehouseUnavailable, match=rf"{settings.warehouse_file} cannot be used"), warehouse.read():
         pass
+
+
+def test_looking_at_a_warehouse_that_is_not_there_finds_empty_tables_and_creates_nothing(settings: Settings) -> None:
+    warehouse = Warehouse.from_settings(settings)
+    with warehouse.read() as connection:
+        assert connection.execute("SELECT count(*) FROM model_scores").fetchall() == [(0,)]
+    assert not settings.root.exists()
