@@ -25,6 +25,14 @@ class Screen(Console):
     def __init__(self, *, stderr: bool = False, width: int | None = None) -> None:
         super().__init__(stderr=stderr, width=width, highlight=False, markup=False, emoji=False)
 
+    def write(self, text: str) -> None:
+        """Write ``text`` without looking at it, for what may be long and is safe."""
+        try:
+            self.file.write(text)
+            self.file.flush()
+        except BrokenPipeError:
+            self.on_broken_pipe()
+
     def on_broken_pipe(self) -> None:
         """Print the rest to nowhere: a reader such as `head` has seen enough, and the command goes on to its end."""
         nowhere = os.open(os.devnull, os.O_WRONLY)
@@ -88,7 +96,7 @@ def say_error(error: object) -> None:
 
 def say_json(value: Any) -> None:
     """Print ``value`` as JSON for programs."""
-    out.print(json.dumps(value, indent=2, default=_plain), soft_wrap=True)
+    out.write(json.dumps(value, indent=2, default=_plain) + "\n")
 
 
 @contextmanager
