@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from fridge_assets.cli.console import moment, say, say_json, styled
-from fridge_assets.cli.context import Workplace, reading
+from fridge_assets.cli.context import Workplace, changing, reading
 from fridge_assets.errors import FridgeError
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ def health(
     as_json: Annotated[bool, typer.Option("--json", help="Print as JSON.")] = False,
 ) -> None:
     """Whether the daemon runs, its code loads, its store answers and the stream is not dead; exit code 1 when not."""
-    place = reading(context)
+    place = changing(context) if tell else reading(context)
     found = _look(place)
     deadline = time.monotonic() + wait
     while not found.green and time.monotonic() < deadline:
