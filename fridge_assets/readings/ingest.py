@@ -66,13 +66,13 @@ def ingest(
         ContractViolation: cleaned rows break their contract; that batch wrote nothing.
     """
     report = IngestReport()
-    _settle_interrupted(landing, warehouse, now)
+    settle_interrupted(landing, warehouse, now)
     for batch in _batches(_pending(landing, settings, now, report), settings.readings.batch_bytes):
         _ingest_batch(batch, landing, warehouse, registry, now, settings, report)
     return report
 
 
-def _settle_interrupted(landing: Landing, warehouse: Warehouse, now: datetime) -> None:
+def settle_interrupted(landing: Landing, warehouse: Warehouse, now: datetime) -> None:
     """Complete the ledger for batches that were committed just before a crash."""
     loading = [entry for entry in landing.ledger().values() if entry.status == "loading"]
     if not loading:

@@ -2,11 +2,14 @@
 
 import fcntl
 import os
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from fridge_assets.errors import FridgeError
+
+_TEMPORARY = re.compile(r"\..+\.(?P<process>\d+)\.tmp")
 
 
 class FolderNotWritable(FridgeError):
@@ -46,6 +49,12 @@ def atomic_write(path: Path) -> Iterator[Path]:
         raise _not_writable(path.parent, error.strerror or str(error)) from error
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def writer_of(path: Path) -> int | None:
+    """The process that made ``path`` as the temporary file of an :func:`atomic_write`; None for any other file."""
+    name = _TEMPORARY.fullmatch(path.name)
+    return int(name["process"]) if name else None
 
 
 def _not_writable(folder: Path, reason: str | None) -> FolderNotWritable:

@@ -3,7 +3,7 @@
 import os
 import shutil
 import time
-from collections.abc import Container, Iterable
+from collections.abc import Collection, Container, Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -130,6 +130,11 @@ class Landing:
             names = [value["file_name"] for value in values]
             connection.execute(delete(ingest_ledger).where(ingest_ledger.c.file_name.in_(names)))
             connection.execute(ingest_ledger.insert(), values)
+
+    def forget(self, names: Collection[str]) -> None:
+        """Take ``names`` out of the ledger, so that the next ingestion looks at these files as at new ones."""
+        with self._operations.transaction() as connection:
+            connection.execute(delete(ingest_ledger).where(ingest_ledger.c.file_name.in_(names)))
 
     def report(self) -> pd.DataFrame:
         """The ledger as a frame, newest first."""

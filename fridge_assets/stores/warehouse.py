@@ -149,7 +149,7 @@ class Warehouse(DuckDBResource):
         if not Path(self.database).exists():
             self._prepare()
         with self.get_connection(read_only=True) as connection:
-            if _schema_of(connection) == _SCHEMA_DIGEST:
+            if is_up_to_date(connection):
                 yield connection
                 return
         self._prepare()  # the file was written by an earlier release
@@ -262,11 +262,16 @@ def store_changed(
 
 def _bring_up_to_date(connection: duckdb.DuckDBPyConnection) -> None:
     """Create the tables and columns that the file lacks; one look when it lacks none."""
-    if _schema_of(connection) == _SCHEMA_DIGEST:
+    if is_up_to_date(connection):
         return
     for statement in SCHEMA:
         connection.execute(statement)
     connection.execute(f"CREATE OR REPLACE TABLE {_SCHEMA_TABLE} AS SELECT ? AS digest", [_SCHEMA_DIGEST])
+
+
+def is_up_to_date(connection: duckdb.DuckDBPyConnection) -> bool:
+    """Whether the file has all tables and columns of this release."""
+    return _schema_of(connection) == _SCHEMA_DIGEST
 
 
 def _schema_of(connection: duckdb.DuckDBPyConnection) -> str | None:

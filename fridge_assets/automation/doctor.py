@@ -1,0 +1,96 @@
+"""What `doctor` looks at in the Dagster instance of a data folder, and all checks together."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import dagster as dg
+
+from fridge_assets.automation.config import add_missing, missing_settings
+from fridge_assets.automation.instance import CONFIG_FILE, open_instance
+from fridge_assets.automation.lost_runs import end_lost_runs, lost_runs, unfinished_runs, unused_locks
+from fridge_assets.fleet.doctor import checks as of_folder
+from fridge_assets.fleet.doctor.check import Check, Remedy, State, broken, note, ok
+from fridge_assets.settings import Settings
+
+_SHOWN = 3
+
+
+def checks(settings: Settings) -> list[Check]:
+    """Every check of a data folder, in the order in which they are made."""
+    # Runs first: what a run that is going has not committed yet was not left behind.
+    return [*run_checks(settings), *of_folder.checks(settings, lambda: is_busy(settings))]
+
+
+def run_checks(settings: Settings) -> list[Check]:
+    """Settings of the Dagster instance, runs and launches of killed programs."""
+    return [
+        Check("dagster settings", lambda: _settings(settings)),
+        Check("lost runs", lambda: _lost_runs(settings)),
+        Check("launch locks", lambda: _locks(settings)),
+    ]
+
+
+def is_busy(settings: Settings) -> bool:
+    """Whether a run is going."""
+    with _opened(settings) as instance:
+        return instance is not None and len(unfinished_runs(instance)) > len(lost_runs(instance))
+
+
+@contextmanager
+def _opened(settings: Settings) -> Iterator[dg.DagsterInstance | None]:
+    """The instance; None where there was no run yet, since opening one would create it."""
+    if not (settings.dagster_home / CONFIG_FILE).exists() or not (settings.dagster_home / "history").is_dir():
+        yield None
+        return
+    with open_instance(settings) as instance:
+        yield instance
+
+
+def _settings(settings: Settings) -> State:
+    file = settings.dagster_home / CONFIG_FILE
+    if not file.exists():
+        return ok("none yet; the first run creates them")
+    lacking = missing_settings(file)
+    if not lacking:
+        return ok(f"{file} has all that this release ships")
+    return note(
+        f"{file} is older than this release and lacks {', '.join(lacking)}",
+        Remedy("adds them and leaves the rest as it is", lambda: add_missing(file)),
+    )
+
+
+def _lost_runs(settings: Settings) -> State:
+    with _opened(settings) as instance:
+        lost = lost_runs(instance) if instance else []
+    if not lost:
+        return ok("none: no run waits for a program that was killed")
+    return broken(
+        f"{_named([run.run_id for run in lost])} of a killed program still counts as going",
+        Remedy("ends it as failed; what it had committed stays", lambda: _with(settings, end_lost_runs)),
+    )
+
+
+def _locks(settings: Settings) -> State:
+    with _opened(settings) as instance:
+        left = unused_locks(instance) if instance else []
+    if not left:
+        return ok("none left behind")
+    return note(
+        f"{_named([path.name for path in left])} left behind by a killed program",
+        Remedy("removes it", lambda: _remove(left)),
+    )
+
+
+def _with(settings: Settings, work: Callable[[dg.DagsterInstance], object]) -> None:
+    with open_instance(settings) as instance:
+        work(instance)
+
+
+def _remove(paths: list[Path]) -> None:
+    for path in paths:
+        path.unlink(missing_ok=True)
+
+
+def _named(names: list[str]) -> str:
+    return ", ".join(names[:_SHOWN]) + (f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else "")
