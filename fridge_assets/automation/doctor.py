@@ -12,8 +12,12 @@ from fridge_assets.automation.lost_runs import end_lost_runs, lost_runs, unfinis
 from fridge_assets.fleet.doctor import checks as of_folder
 from fridge_assets.fleet.doctor.check import Check, Remedy, State, broken, note, ok
 from fridge_assets.settings import Settings
+from fridge_assets.stores.looking import damage_of
 
 _SHOWN = 3
+
+_DATABASES = ("history/runs.db", "history/runs/index.db", "schedules/schedules.db")
+"""What Dagster keeps in its home, unless its settings name a server."""
 
 
 def checks(settings: Settings) -> list[Check]:
@@ -24,17 +28,22 @@ def checks(settings: Settings) -> list[Check]:
 
 def run_checks(settings: Settings) -> list[Check]:
     """Settings of the Dagster instance, runs and launches of killed programs."""
+    usable = ("dagster settings", "dagster databases")
     return [
         Check("dagster settings", lambda: _settings(settings)),
-        Check("lost runs", lambda: _lost_runs(settings)),
-        Check("launch locks", lambda: _locks(settings)),
+        Check("dagster databases", lambda: _databases(settings.dagster_home)),
+        Check("lost runs", lambda: _lost_runs(settings), needs=usable),
+        Check("launch locks", lambda: _locks(settings), needs=usable),
     ]
 
 
 def is_busy(settings: Settings) -> bool:
-    """Whether a run is going."""
-    with _opened(settings) as instance:
-        return instance is not None and len(unfinished_runs(instance)) > len(lost_runs(instance))
+    """Whether a run is going; who cannot know is careful."""
+    try:
+        with _opened(settings) as instance:
+            return instance is not None and len(unfinished_runs(instance)) > len(lost_runs(instance))
+    except Exception:
+        return True
 
 
 @contextmanager
@@ -58,6 +67,19 @@ def _settings(settings: Settings) -> State:
         f"{file} is older than this release and lacks {', '.join(lacking)}",
         Remedy("adds them and leaves the rest as it is", lambda: add_missing(file)),
     )
+
+
+def _databases(home: Path) -> State:
+    # Not those of single runs: there are many, and each is about one run only.
+    files = [file for name in _DATABASES for file in (home / name,) if file.exists()]
+    damaged = {file: damage for file in files if (damage := damage_of(file))}
+    if damaged:
+        file, damage = next(iter(damaged.items()))
+        return broken(
+            f"{file} is damaged: {damage}; restore it from a backup, or move {home / 'history'} and "
+            f"{home / 'schedules'} away: what ran is forgotten, readings and alerts stay"
+        )
+    return ok(f"{len(files)} open")
 
 
 def _lost_runs(settings: Settings) -> State:

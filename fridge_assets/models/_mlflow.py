@@ -51,6 +51,6 @@ def open_client(uri: str) -> "MlflowClient":
 @contextmanager
 def one_process(models_dir: Path) -> Iterator[None]:
     """Hold the registry's lock: MLflow's migrations and SQLite do not take two writers at once."""
-    with (writable_folder(models_dir) / ".registry.lock").open("w") as file:
+    with (writable_folder(models_dir) / ".registry.lock").open("a") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         yield

@@ -55,11 +55,17 @@ def take_again(lost: Sequence[LostFile], landing: Landing, warehouse: Warehouse)
     batches = sorted({file.batch_id for file in lost})
     with warehouse.read() as connection:
         names = sorted(came_with(connection, lost))
+        written = "SELECT path FROM clean_reading_files WHERE list_contains(?, batch_id)"
+        paths = [
+            warehouse.clean_readings_folder() / path for (path,) in connection.execute(written, [batches]).fetchall()
+        ]
     # The ledger first: killed in between, the loss can still be seen, and this be done again.
     landing.forget(names)
     with warehouse.transaction() as connection:
         connection.execute("DELETE FROM clean_reading_files WHERE list_contains(?, batch_id)", [batches])
         forget_files(connection, names)
+    for path in paths:
+        path.unlink(missing_ok=True)
 
 
 def _damage(path: Path, rows: int) -> str:

@@ -2,20 +2,22 @@
 
 import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from functools import cached_property
 from pathlib import Path
 from urllib.parse import quote
 
 import duckdb
 import sqlalchemy as sa
-from sqlalchemy.engine import Connection, Engine
+from sqlalchemy.engine import Engine
 from sqlalchemy.pool import NullPool, StaticPool
 
 from fridge_assets.errors import FridgeError
 from fridge_assets.stores.migrations import HEAD
 from fridge_assets.stores.operations import Operations, metadata
 from fridge_assets.stores.warehouse import SCHEMA, Warehouse, is_up_to_date
+
+_DAMAGES_SHOWN = 3
 
 
 class StoreOutdated(FridgeError):
@@ -66,12 +68,6 @@ class ReadOnlyOperations(Operations):
         url = self._parsed_url
         return Path(url.database) if url.get_backend_name() == "sqlite" and url.database else None
 
-    @contextmanager
-    def unchecked(self) -> Iterator[Connection]:
-        """A connection whatever release wrote the tables."""
-        with self._clear_errors(), self._engine.connect() as connection:
-            yield connection
-
     @cached_property
     def _engine(self) -> Engine:
         if self.file is None:
@@ -92,6 +88,16 @@ def connect_read_only(file: Path) -> sqlite3.Connection:
     # Without a log nobody writes, and a reader need not create one.
     way = "mode=ro" if log.exists() and log.stat().st_size else "mode=ro&immutable=1"
     return sqlite3.connect(f"file:{quote(str(file))}?{way}", uri=True)
+
+
+def damage_of(file: Path) -> str:
+    """What SQLite finds wrong with its ``file``; empty for nothing."""
+    try:
+        with closing(connect_read_only(file)) as connection:
+            found = [str(row[0]) for row in connection.execute(f"PRAGMA quick_check({_DAMAGES_SHOWN})")]
+    except sqlite3.DatabaseError as error:
+        return str(error)
+    return "" if found == ["ok"] else "; ".join(found)
 
 
 def _outdated(name: str, more: str = "") -> StoreOutdated:

@@ -244,6 +244,8 @@ def test_doctor_names_what_is_broken_and_looks_at_everything_else(tmp_path: Path
 def test_doctor_of_a_damaged_operations_store_names_it(tmp_path: Path) -> None:
     folder = folder_at(tmp_path)
     (tmp_path / "operations.db").write_bytes(b"not a database" * 100)
-    assert any("is not a SQLite database" in f.detail for f in folder.findings().values() if f.verdict == "broken")
+    assert any(
+        "is damaged: file is not a database" in f.detail for f in folder.findings().values() if f.verdict == "broken"
+    )
     with pytest.raises(sqlite3.DatabaseError):
         sqlite3.connect(tmp_path / "operations.db").execute("SELECT 1 FROM x")

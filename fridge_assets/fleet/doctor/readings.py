@@ -9,7 +9,7 @@ from fridge_assets.fleet.doctor.check import FIX, Check, Remedy, State, broken, 
 from fridge_assets.readings.ingest import settle_interrupted
 from fridge_assets.readings.take_again import LostFile, came_with, lost_files, take_again
 from fridge_assets.settings import Settings
-from fridge_assets.stores.landing import SIDECAR_SUFFIX, Landing
+from fridge_assets.stores.landing import SIDECAR_SUFFIX, Landing, LedgerEntry
 from fridge_assets.stores.looking import ReadOnlyOperations, ReadOnlyWarehouse
 from fridge_assets.stores.operations import Operations
 from fridge_assets.stores.warehouse import Warehouse
@@ -31,7 +31,7 @@ def reading_checks(
         Check("readings", lambda: _readings(warehouse), needs=("warehouse",)),
         Check("landing files", lambda: _landing(landing), needs=("operations store",)),
         Check("interpretations", lambda: _interpretations(settings.landing_dir)),
-        Check("ingest ledger", lambda: _ledger(landing, to_write, is_busy), needs=both),
+        Check("ingest ledger", lambda: _ledger(warehouse, landing, to_write, is_busy), needs=both),
         Check("clean readings", lambda: _lost(warehouse, landing, to_write, is_busy), needs=both),
         Check("uncommitted readings", lambda: _uncommitted(warehouse, is_busy), needs=("warehouse",)),
     ]
@@ -92,21 +92,40 @@ def _interpretations(folder: Path) -> State:
     )
 
 
-def _ledger(landing: Landing, stores: Stores, is_busy: Callable[[], bool]) -> State:
-    loading = sorted(entry.file_name for entry in landing.ledger().values() if entry.status == "loading")
-    if not loading:
-        return ok("no ingestion was cut off")
+def _ledger(warehouse: ReadOnlyWarehouse, landing: Landing, stores: Stores, is_busy: Callable[[], bool]) -> State:
+    """Whether the ledger and the warehouse know the same landing files; one of them may come from a backup."""
+    ledger = landing.ledger()
+    there = {path.name for path in landing.folder.glob("[!._]*")}
+    with warehouse.read() as connection:
+        committed = {str(name) for (name,) in connection.execute("SELECT source_file FROM ingest_batches").fetchall()}
+    loading = {name for name, entry in ledger.items() if entry.status == "loading"}
+    unstored = {n for n, e in ledger.items() if e.status == "ingested" and e.rows and n in there and n not in committed}
+    unknown = (committed & there) - ledger.keys()
+    wrong = [
+        f"{len(names):,} {what}: {', '.join(sorted(names)[:_SHOWN])}{' …' if len(names) > _SHOWN else ''}"
+        for names, what in (
+            (loading, "files are marked as being ingested and nobody does"),
+            (unstored, "files are marked as ingested and the warehouse has nothing of them"),
+            (unknown, "files are in the warehouse and the ledger knows nothing of them"),
+        )
+        if names
+    ]
+    if not wrong:
+        return ok("agrees with the warehouse; no ingestion was cut off")
     if is_busy():
-        return ok(f"{len(loading):,} files are being ingested")
+        return ok("a run is going, which may be ingesting")
 
     def apply() -> None:
-        settle_interrupted(stores.landing, stores.warehouse, datetime.now(UTC))
-        stores.landing.forget([name for name, entry in stores.landing.ledger().items() if entry.status == "loading"])
+        now = datetime.now(UTC)
+        files = [file for file in stores.landing.files() if file.name in unknown]
+        stores.landing.record(LedgerEntry(f.name, f.size_bytes, f.modified_at, "loading", now) for f in files)
+        settle_interrupted(stores.landing, stores.warehouse, now)
+        left = {name for name, entry in stores.landing.ledger().items() if entry.status == "loading"}
+        stores.landing.forget(left | unstored)
 
-    named = ", ".join(loading[:_SHOWN]) + (" …" if len(loading) > _SHOWN else "")
-    return note(
-        f"{len(loading):,} files are marked as being ingested and nobody does: {named}",
-        Remedy("marks what was committed as ingested, and leaves the rest to the next ingestion", apply),
+    return broken(
+        "; ".join(wrong),
+        Remedy("marks as ingested what was committed, and leaves the rest to the next ingestion", apply),
     )
 
 

@@ -1,8 +1,10 @@
 """What people and other programs look at: scores, the stream, and the published snapshots."""
 
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 
 from fridge_assets.contracts import DEVICE_STATUS, SITE_STATUS
 from fridge_assets.fleet.doctor.check import Check, Remedy, State, Verdict, broken, note, ok
@@ -51,6 +53,10 @@ def _published(published: Published, warehouse: ReadOnlyWarehouse) -> State:
     with warehouse.read() as connection:
         for contract in (DEVICE_STATUS, SITE_STATUS):
             stored[contract] = query(connection, f"SELECT * FROM {contract.name} ORDER BY {contract.key[0]}")
+    others = [path for path in sorted(published.folder.glob("*.parquet")) if path not in map(published.path, stored)]
+    unreadable = [path.name for path in others if not _is_readable(path)]
+    if unreadable:
+        return broken(f"{', '.join(unreadable)} cannot be read; `fridge-assets run hourly` publishes it again")
     for contract, rows in stored.items():
         if not len(rows) and not published.path(contract).exists():
             continue
@@ -69,3 +75,11 @@ def _published(published: Published, warehouse: ReadOnlyWarehouse) -> State:
             published.bring_up_to_date(contract, rows)
 
     return broken("; ".join(wrong), Remedy("publishes them again", apply))
+
+
+def _is_readable(path: Path) -> bool:
+    try:
+        pq.read_metadata(path)
+    except (OSError, pa.ArrowException):
+        return False
+    return True

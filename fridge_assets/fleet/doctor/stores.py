@@ -1,20 +1,21 @@
 """The two databases: whether they open, whether they are whole, and of which release they are."""
 
 import sqlite3
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
 import duckdb
 import sqlalchemy as sa
 
-from fridge_assets.fleet.doctor.check import Check, Remedy, State, broken, note, ok
+from fridge_assets.fleet.doctor.check import FIX, Check, Remedy, State, broken, note, ok
 from fridge_assets.settings import Settings
-from fridge_assets.stores.looking import ReadOnlyOperations, ReadOnlyWarehouse, StoreOutdated, connect_read_only
+from fridge_assets.stores.looking import ReadOnlyOperations, ReadOnlyWarehouse, StoreOutdated, damage_of
 from fridge_assets.stores.operations import Operations
 from fridge_assets.stores.warehouse import Warehouse
 
-_PROBLEMS_SHOWN = 3
+_HEADERS = 3 * 4096
+"""Bytes at the beginning of a DuckDB file, before its blocks."""
 
 
 def store_checks(settings: Settings, warehouse: ReadOnlyWarehouse, operations: ReadOnlyOperations) -> list[Check]:
@@ -54,16 +55,19 @@ def _warehouse(warehouse: ReadOnlyWarehouse, to_write: Warehouse) -> State:
         return note(error.problem, Remedy("brings it up to date", lambda: _prepare(to_write)))
     if lacking:
         return broken(
-            f"{file} is cut off: {lacking:,} bytes are missing at its end; restore it from a backup, or move it away "
-            "to build a new one from the files in landing"
+            f"{file} is cut off: {lacking:,} bytes are missing at its end; restore it from a backup, or move it away: "
+            f"then {FIX} lets the next run build a new one from the files in landing"
         )
     return ok(f"opens; {rows:,} feature rows")
 
 
 def _cut_off(connection: duckdb.DuckDBPyConnection, file: Path) -> int:
-    """Bytes that the file should have and has not; blocks are only read, and missed, when somebody asks for them."""
-    size = connection.execute("SELECT block_size * total_blocks FROM pragma_database_size()").fetchall()[0][0]
-    return max(0, int(size) - file.stat().st_size)
+    """Bytes that the tables need and the file has not: blocks are missed only when somebody reads them."""
+    block_size = connection.execute("SELECT block_size FROM pragma_database_size()").fetchall()[0][0]
+    tables = [name for (name,) in connection.execute("SELECT table_name FROM duckdb_tables()").fetchall()]
+    last = "SELECT coalesce(max(block_id), -1) FROM pragma_storage_info(?) WHERE persistent"
+    blocks = 1 + max((connection.execute(last, [table]).fetchall()[0][0] for table in tables), default=-1)
+    return max(0, _HEADERS + blocks * int(block_size) - file.stat().st_size)
 
 
 def _prepare(warehouse: Warehouse) -> None:
@@ -75,9 +79,8 @@ def _operations(operations: ReadOnlyOperations, settings: Settings) -> State:
     if operations.file is not None:
         if not operations.file.exists():
             return ok("none yet; the first command creates it")
-        with operations.unchecked() as connection:
-            damage = [str(row[0]) for row in connection.exec_driver_sql("PRAGMA quick_check")]
-        if damage != ["ok"]:
+        damage = damage_of(operations.file)
+        if damage:
             return _damaged(operations.file, damage)
     try:
         operations.migrate()
@@ -90,19 +93,12 @@ def _operations(operations: ReadOnlyOperations, settings: Settings) -> State:
 def _registry(file: Path) -> State:
     if not file.exists():
         return ok("none yet; the first training creates it")
-    try:
-        with closing(connect_read_only(file)) as connection:
-            damage = [str(row[0]) for row in connection.execute("PRAGMA quick_check")]
-    except sqlite3.DatabaseError as error:
-        damage = [str(error)]
-    return _damaged(file, damage) if damage != ["ok"] else ok("opens")
+    damage = damage_of(file)
+    return _damaged(file, damage) if damage else ok("opens")
 
 
-def _damaged(file: Path, damage: Sequence[str]) -> State:
-    return broken(
-        f"{file} is damaged: {'; '.join(damage[:_PROBLEMS_SHOWN])}; restore it from a backup, or move it away to "
-        "start with an empty one"
-    )
+def _damaged(file: Path, damage: str) -> State:
+    return broken(f"{file} is damaged: {damage}; restore it from a backup, or move it away to start with an empty one")
 
 
 def _log_check(what: str, store: str, log: Path, fold: Callable[[], None]) -> Check:

@@ -1,0 +1,322 @@
+"""`doctor` on a data folder that was damaged: it names the damage, mends what can be mended, and nothing else."""
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+
+import dagster as dg
+import duckdb
+import pytest
+
+from fridge_assets.automation.doctor import checks
+from fridge_assets.automation.instance import open_instance
+from fridge_assets.automation.lost_runs import LAUNCH_TAG
+from fridge_assets.fleet.doctor.check import Finding, examine
+from fridge_assets.stores.landing import LedgerEntry
+from fridge_assets_tests.scenarios.contents import WALL_TIME, contents
+from fridge_assets_tests.scenarios.fixtures import FIRST_HOUR
+from fridge_assets_tests.scenarios.small_fleet import Place, put_back
+
+_DEAD = 2**22 + 1
+"""A process id above the highest that Linux gives."""
+
+
+@pytest.fixture(autouse=True)
+def _environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    put_back(monkeypatch)
+
+
+def findings(place: Place, *, fix: bool = False) -> dict[str, Finding]:
+    return {finding.what: finding for finding in examine(checks(place.settings), fix=fix)}
+
+
+def files(folder: Path) -> dict[str, str]:
+    """Every file of ``folder`` with a hash of what is in it, and every folder."""
+    return {
+        path.relative_to(folder).as_posix(): sha256(path.read_bytes()).hexdigest() if path.is_file() else "folder"
+        for path in folder.rglob("*")
+        # Memory that the readers of a database share, and no data.
+        if not path.name.endswith("-shm")
+    }
+
+
+@pytest.fixture(scope="module")
+def sound(cycled_template: Place) -> Mapping[str, Finding]:
+    """What doctor finds in a folder that nobody damaged."""
+    return findings(cycled_template)
+
+
+# --- the damages
+
+
+def a_clean_file(place: Place, number: int = 0) -> Path:
+    rows = place.query("SELECT path FROM clean_reading_files ORDER BY path")
+    return place.warehouse.clean_readings_folder() / str(rows[number][0])
+
+
+def a_landing_file(place: Place) -> Path:
+    return min(place.settings.landing_dir.glob("*.parquet"))
+
+
+def killed(code: str, *arguments: object) -> None:
+    """Run ``code`` in a process that ends as a killed one does: without closing anything."""
+    program = f"import os, sys\n{code}\nos._exit(9)"
+    assert subprocess.run([sys.executable, "-c", program, *map(str, arguments)], check=False).returncode == 9
+
+
+def leave_temporary_files(place: Place) -> None:
+    for folder in (place.settings.landing_dir, place.settings.published_dir, place.settings.models_dir / "training"):
+        (folder / f".x.parquet.{_DEAD}.tmp").write_bytes(b"half")
+    (place.settings.models_dir / ".new-abc").mkdir()
+    (place.settings.models_dir / ".new-abc" / "model.json").write_text("{")
+
+
+def leave_a_launch_lock(place: Place) -> None:
+    folder = place.settings.dagster_home / "launches"
+    folder.mkdir(exist_ok=True)
+    (folder / "abc.lock").touch()
+
+
+def leave_a_started_run(place: Place) -> None:
+    with open_instance(place.settings) as instance:
+        instance.add_run(
+            dg.DagsterRun("publish", run_id="lost-run", status=dg.DagsterRunStatus.STARTED, tags={LAUNCH_TAG: "gone"})
+        )
+
+
+def leave_an_uncommitted_file(place: Place) -> None:
+    committed = a_clean_file(place)
+    shutil.copy(committed, committed.with_name("0000-0.parquet"))
+
+
+def leave_a_loading_entry(place: Place) -> None:
+    committed = place.landing.ledger()[a_landing_file(place).name]
+    place.landing.record(
+        [
+            LedgerEntry(
+                committed.file_name,
+                committed.size_bytes,
+                committed.modified_at,
+                "loading",
+                committed.recorded_at,
+                "batch",
+            )
+        ]
+    )
+
+
+def lose_the_ledger_of_a_file(place: Place) -> None:
+    place.landing.forget([a_landing_file(place).name])
+
+
+def lose_a_clean_file(place: Place) -> None:
+    a_clean_file(place, -1).unlink()
+
+
+def cut_a_clean_file(place: Place) -> None:
+    os.truncate(a_clean_file(place, -1), 1000)
+
+
+def leave_an_interpretation(place: Place) -> None:
+    (place.settings.landing_dir / ".june.csv.reading.json").write_text("{}")
+
+
+def leave_a_log_of_the_warehouse(place: Place) -> None:
+    killed(
+        "import duckdb\nc = duckdb.connect(sys.argv[1])\nc.execute('CHECKPOINT')\n"
+        "c.execute(\"INSERT INTO repeated_events VALUES ('e', now())\")\nc.execute('DELETE FROM repeated_events')",
+        place.settings.warehouse_file,
+    )
+
+
+def leave_a_log_of_the_operations_store(place: Place) -> None:
+    killed(
+        "import sqlite3\nc = sqlite3.connect(sys.argv[1], isolation_level=None)\n"
+        "c.execute(\"INSERT INTO pulse VALUES ('x', '2026-01-01 00:00:00.000000')\")\nc.execute('DELETE FROM pulse')",
+        place.root / "operations.db",
+    )
+
+
+def take_the_warehouse_back_a_release(place: Place) -> None:
+    with duckdb.connect(str(place.settings.warehouse_file)) as connection:
+        connection.execute("ALTER TABLE score_runs DROP COLUMN seconds")
+        connection.execute("UPDATE warehouse_schema SET digest = 'of an earlier release'")
+
+
+def take_settings_out_of_dagster_yaml(place: Place) -> None:
+    file = place.settings.dagster_home / "dagster.yaml"
+    kept = [line for line in file.read_text().splitlines() if "max_runtime_seconds" not in line]
+    text = "\n".join(kept)
+    file.write_text(text[: text.index("retention:")].replace("max_concurrent_runs: 6", "max_concurrent_runs: 4"))
+
+
+def change_a_published_file(place: Place) -> None:
+    (place.settings.published_dir / "site_status.parquet").write_bytes(b"half a file")
+
+
+def publish_an_older_state(place: Place) -> None:
+    with place.warehouse.transaction() as connection:
+        connection.execute("UPDATE site_status SET open_alerts = open_alerts + 1")
+
+
+def change_a_model(place: Place) -> None:
+    next(place.artifact("isolation_forest", "model").iterdir()).write_bytes(b"x")
+
+
+def lose_a_model(place: Place) -> None:
+    shutil.rmtree(place.artifact("isolation_forest", "model").parents[2])
+
+
+def spoil_the_registry(place: Place) -> None:
+    (place.root / "device_registry.csv").write_text("device_id\nd1\n")
+
+
+def spoil_the_operations_store(place: Place) -> None:
+    (place.root / "operations.db").write_bytes(b"not a database" * 100)
+
+
+def spoil_pages_of_the_operations_store(place: Place) -> None:
+    with (place.root / "operations.db").open("r+b") as file:
+        file.seek(8192)
+        file.write(b"\xff" * 40_000)
+
+
+def spoil_the_warehouse(place: Place) -> None:
+    place.settings.warehouse_file.write_bytes(b"x" * 10_000)
+
+
+def cut_the_warehouse(place: Place) -> None:
+    os.truncate(place.settings.warehouse_file, place.settings.warehouse_file.stat().st_size - 300_000)
+
+
+def spoil_dagsters_runs(place: Place) -> None:
+    (place.settings.dagster_home / "history" / "runs.db").write_bytes(b"not a database" * 100)
+
+
+def spoil_dagsters_settings(place: Place) -> None:
+    (place.settings.dagster_home / "dagster.yaml").write_text("telemetry: [")
+
+
+@dataclass(frozen=True)
+class Damage:
+    """Something that a folder suffers.
+
+    Args:
+        what: the check that names it.
+        suffer: does it.
+        said: words of the finding.
+        touched: beginnings of the paths that mending may change besides what the damage itself had changed.
+        settled: whether the folder is as before once it is mended.
+    """
+
+    what: str
+    suffer: Callable[[Place], None]
+    said: str
+    touched: tuple[str, ...] = ()
+    settled: bool = True
+
+
+MENDED = [
+    Damage("temporary files", leave_temporary_files, "4 files, for example "),
+    Damage("launch locks", leave_a_launch_lock, "abc.lock left behind", touched=("dagster/launches",)),
+    Damage("lost runs", leave_a_started_run, "lost-run of a killed program", touched=("dagster/",)),
+    Damage("uncommitted readings", leave_an_uncommitted_file, "0000-0.parquet"),
+    Damage("ingest ledger", leave_a_loading_entry, "1 files are marked as being ingested", ("operations.db",)),
+    Damage("ingest ledger", lose_the_ledger_of_a_file, "the ledger knows nothing of them", ("operations.db",)),
+    Damage("clean readings", lose_a_clean_file, "is missing, with ", ("operations.db", "warehouse"), False),
+    Damage("clean readings", cut_a_clean_file, "is cut off", ("operations.db", "warehouse"), False),
+    Damage("interpretations", leave_an_interpretation, ".june.csv.reading.json without the landing file"),
+    Damage("warehouse log", leave_a_log_of_the_warehouse, "warehouse.duckdb.wal (", ("warehouse.duckdb",)),
+    Damage("operations log", leave_a_log_of_the_operations_store, "operations.db-wal (", ("operations.db",)),
+    Damage("warehouse", take_the_warehouse_back_a_release, "written by another release", ("warehouse.duckdb",)),
+    Damage("dagster settings", take_settings_out_of_dagster_yaml, "lacks run_monitoring.max_runtime_seconds, retention",
+           ("dagster/dagster.yaml",)),
+    Damage("published files", change_a_published_file, "site_status.parquet cannot be read"),
+    Damage("published files", publish_an_older_state, "differs from the warehouse in 2 rows", ("published/",), False),
+]  # fmt: skip
+
+NAMED = [
+    Damage("model isolation_forest", change_a_model, "differ from what was written in training"),
+    Damage("model isolation_forest", lose_a_model, "the files of 1.0.0 are gone"),
+    Damage("device registry", spoil_the_registry, "has no column site_id"),
+    Damage("operations store", spoil_the_operations_store, "is damaged: file is not a database"),
+    Damage("operations store", spoil_pages_of_the_operations_store, "is damaged: "),
+    Damage("warehouse", spoil_the_warehouse, "cannot be used"),
+    Damage("warehouse", cut_the_warehouse, "is cut off"),
+    Damage("dagster databases", spoil_dagsters_runs, "runs.db is damaged"),
+    Damage("dagster settings", spoil_dagsters_settings, "dagster.yaml cannot be read"),
+]
+
+
+def name_of(damage: Damage) -> str:
+    return damage.suffer.__name__
+
+
+# --- what doctor does about them
+
+
+@pytest.mark.parametrize("damage", MENDED, ids=name_of)
+def test_damage_is_named_and_mended_and_nothing_else_is_changed(
+    damage: Damage, cycled: Place, sound: Mapping[str, Finding]
+) -> None:
+    before = files(cycled.root)
+    damage.suffer(cycled)
+    damaged = files(cycled.root)
+    found = {finding.what: finding for finding in differing(findings(cycled), sound)}
+    named = found.pop(damage.what)
+    assert (named.verdict in ("note", "broken"), bool(named.remedy)) == (True, True)
+    assert damage.said in named.detail
+    assert all("not looked at" in other.detail for other in found.values())
+    assert files(cycled.root) == damaged, "a look changes nothing"
+    mended = differing(findings(cycled, fix=True), sound)
+    assert [(finding.what, finding.verdict) for finding in mended] == [(damage.what, "mended")]
+    after = files(cycled.root)
+    changed = {path for path in before.keys() | after.keys() if before.get(path) != after.get(path)}
+    suffered = {path for path in before.keys() | damaged.keys() if before.get(path) != damaged.get(path)}
+    assert {path for path in changed - suffered if not path.startswith(damage.touched)} == set()
+    if damage.settled:
+        assert changed <= {path for path in after if path.startswith(damage.touched)}
+    assert not differing(findings(cycled, fix=True), sound), "once is enough"
+
+
+@pytest.mark.parametrize("damage", NAMED, ids=name_of)
+def test_damage_that_only_people_can_mend_is_named_with_what_to_do_and_left_alone(
+    damage: Damage, cycled: Place, sound: Mapping[str, Finding]
+) -> None:
+    damage.suffer(cycled)
+    damaged = files(cycled.root)
+    found = {finding.what: finding for finding in differing(findings(cycled, fix=True), sound)}
+    assert (found[damage.what].verdict, found[damage.what].remedy) == ("broken", None)
+    assert damage.said in found[damage.what].detail
+    others = {finding.verdict for name, finding in found.items() if name != damage.what}
+    assert others <= {"note"}, "what cannot be looked at because of it is not broken itself"
+    assert files(cycled.root) == damaged
+
+
+@pytest.mark.parametrize("damage", [lose_a_clean_file, cut_a_clean_file])
+def test_readings_that_were_lost_come_again_with_the_next_run(
+    damage: Callable[[Place], None], cycled: Place, another_copy: Callable[[Place], Place]
+) -> None:
+    undisturbed = another_copy(cycled)
+    damage(cycled)
+    assert findings(cycled, fix=True)["clean readings"].verdict == "mended"
+    for place in (cycled, undisturbed):
+        place.deliver(FIRST_HOUR + 1)
+        assert place.run_hourly(FIRST_HOUR + 1).success
+    # Who brought what in which file; and means, whose last bit follows the order of the rows.
+    left_out = {"ingest_batches", "clean_reading_files", "device_features", "device_status", "device_status.parquet"}
+    here, there = (
+        {name: content for name, content in contents(place, WALL_TIME).items() if name not in left_out}
+        for place in (cycled, undisturbed)
+    )
+    assert here == there
+
+
+def differing(found: Mapping[str, Finding], sound: Mapping[str, Finding]) -> list[Finding]:
+    """Findings whose verdict is another than in a sound folder."""
+    return [finding for what, finding in found.items() if finding.verdict != sound[what].verdict]
