@@ -71,15 +71,15 @@ def run_job(
     with launch(instance) as launched:
 
         def execute() -> RunOutcome:
-            with dg.execute_job(
+            done = dg.execute_job(
                 reconstructable,
                 instance=instance,
                 run_config=config,
                 asset_selection=keys,
                 tags={**(tags or {}), **launched},
                 raise_on_error=False,
-            ) as result:
-                return outcome_of(job, result.run_id, result.all_events)
+            )
+            return outcome_of(job, done.run_id, done.all_events)
 
         return in_thread(execute)
 

@@ -6,7 +6,7 @@ was killed, whoever started it.
 
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -78,7 +78,8 @@ def launch(instance: dg.DagsterInstance) -> Iterator[dict[str, str]]:
 @contextmanager
 def execution(instance: dg.DagsterInstance, run: dg.DagsterRun) -> Iterator[None]:
     """This process executes the steps of ``run`` within the block, and gives back their pools at its end."""
-    with _launches(instance).hold(run.run_id):
+    held = nullcontext() if LAUNCH_TAG in run.tags else _launches(instance).hold(run.run_id)
+    with held:
         try:
             yield
         finally:
