@@ -1,7 +1,5 @@
 """The commands put together, and what happens when one fails."""
 
-import os
-import sys
 import traceback
 from pathlib import Path
 from typing import Annotated
@@ -28,6 +26,7 @@ from fridge_assets.cli import (
 from fridge_assets.cli.console import err
 from fridge_assets.cli.context import Workplace
 from fridge_assets.errors import FridgeError
+from fridge_assets.running.stopping import Stopped, asked_to_stop
 
 _PROGRAM = "fridge-assets"
 
@@ -68,31 +67,31 @@ app.add_typer(thresholds.app, name="thresholds")
 app.add_typer(work_orders.app, name="work-orders")
 
 
-def main() -> None:
-    """Run a command; an error we know is one line on standard error and exit code 1."""
-    code = _run()
-    sys.stdout.flush()
-    sys.stderr.flush()
-    # Leave without tearing the interpreter down: DuckDB's binding then prints pages about references that Dagster
-    # and torch still hold, which say nothing to a user.
-    os._exit(code)
-
-
-def _run() -> int:
+def run_typed() -> int:
+    """Run the command that was typed; its exit code."""
     try:
         app(prog_name=_PROGRAM)
     except SystemExit as leaving:
-        return leaving.code if isinstance(leaving.code, int) else 0
+        code = leaving.code if isinstance(leaving.code, int) else 0
     except FridgeError as error:
-        return _failed(str(error))
-    except KeyboardInterrupt:
-        return _failed("Interrupted; what was committed stays, run the same command again to go on.")
+        code = _failed(str(error))
+    except Stopped:
+        code = 1
     except BaseException:
-        traceback.print_exc()
-        return 1
-    return 0
+        if not asked_to_stop():
+            traceback.print_exc()
+        code = 1
+    stopped = asked_to_stop()
+    # A library may have made another error of it on the way, as DuckDB does of what comes up during a query.
+    return code if stopped is None else _stopped(stopped)
 
 
 def _failed(message: str) -> int:
-    err.print(f"[red]Error:[/red] {message}", soft_wrap=True)
+    if not asked_to_stop():
+        err.print(f"[red]Error:[/red] {message}", soft_wrap=True)
     return 1
+
+
+def _stopped(stopped: Stopped) -> int:
+    err.print(f"Stopped by {stopped}; what was committed stays, the same command goes on from there.", soft_wrap=True)
+    return stopped.exit_code
