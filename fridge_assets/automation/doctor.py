@@ -8,7 +8,14 @@ import dagster as dg
 
 from fridge_assets.automation.config import add_missing, missing_settings
 from fridge_assets.automation.instance import CONFIG_FILE, open_instance
-from fridge_assets.automation.lost_runs import end_lost_runs, lost_runs, unfinished_runs, unused_locks
+from fridge_assets.automation.lost_runs import (
+    end_lost_runs,
+    free_held_slots,
+    held_slots,
+    lost_runs,
+    unfinished_runs,
+    unused_locks,
+)
 from fridge_assets.fleet.doctor import checks as of_folder
 from fridge_assets.fleet.doctor.check import Check, Remedy, State, broken, note, ok
 from fridge_assets.settings import Settings
@@ -33,6 +40,7 @@ def run_checks(settings: Settings) -> list[Check]:
         Check("dagster settings", lambda: _settings(settings)),
         Check("dagster databases", lambda: _databases(settings.dagster_home)),
         Check("lost runs", lambda: _lost_runs(settings), needs=usable),
+        Check("held slots", lambda: _held_slots(settings), needs=usable),
         Check("launch locks", lambda: _locks(settings), needs=usable),
     ]
 
@@ -90,6 +98,17 @@ def _lost_runs(settings: Settings) -> State:
     return broken(
         f"{_named([run.run_id for run in lost])} of a killed program still counts as going",
         Remedy("ends it as failed; what it had committed stays", lambda: _with(settings, end_lost_runs)),
+    )
+
+
+def _held_slots(settings: Settings) -> State:
+    with _opened(settings) as instance:
+        held = held_slots(instance) if instance else []
+    if not held:
+        return ok("none: no pool waits for a run that has ended")
+    return broken(
+        f"{_named([str(slot) for slot in held])}; others wait for it in vain",
+        Remedy("frees it", lambda: _with(settings, free_held_slots)),
     )
 
 

@@ -22,6 +22,9 @@ from fridge_assets_tests.scenarios.contents import WALL_TIME, contents
 from fridge_assets_tests.scenarios.fixtures import FIRST_HOUR
 from fridge_assets_tests.scenarios.small_fleet import Place, put_back
 
+_ENDED = "00000000-0000-4000-8000-000000000000"
+"""A run that has ended."""
+
 _DEAD = 2**22 + 1
 """A process id above the highest that Linux gives."""
 
@@ -87,6 +90,16 @@ def leave_a_started_run(place: Place) -> None:
         instance.add_run(
             dg.DagsterRun("publish", run_id="lost-run", status=dg.DagsterRunStatus.STARTED, tags={LAUNCH_TAG: "gone"})
         )
+
+
+def leave_a_held_slot(place: Place) -> None:
+    with open_instance(place.settings) as instance:
+        instance.add_run(dg.DagsterRun("score_hourly", run_id=_ENDED, status=dg.DagsterRunStatus.FAILURE))
+        instance.event_log_storage.initialize_concurrency_limit_to_default("isolation_forest_scores")
+        claim = instance.event_log_storage.claim_concurrency_slot(
+            "isolation_forest_scores", _ENDED, "isolation_forest_scores"
+        )
+        assert claim.is_claimed
 
 
 def leave_an_uncommitted_file(place: Place) -> None:
@@ -225,6 +238,9 @@ MENDED = [
     Damage("temporary files", leave_temporary_files, "4 files, for example "),
     Damage("launch locks", leave_a_launch_lock, "abc.lock left behind", touched=("dagster/launches",)),
     Damage("lost runs", leave_a_started_run, "lost-run of a killed program", touched=("dagster/",)),
+    Damage("held slots", leave_a_held_slot,
+           f"isolation_forest_scores of score_hourly ({_ENDED}, failure) holds isolation_forest_scores",
+           touched=("dagster/",), settled=True),
     Damage("uncommitted readings", leave_an_uncommitted_file, "0000-0.parquet"),
     Damage("ingest ledger", leave_a_loading_entry, "1 files are marked as being ingested", ("operations.db",)),
     Damage("ingest ledger", lose_the_ledger_of_a_file, "the ledger knows nothing of them", ("operations.db",)),
