@@ -30,6 +30,15 @@ class WarehouseSettings(Group):
     )
 
 
+class DiskSettings(Group):
+    """Space on the disk of the data folder."""
+
+    reserve: int = Field(
+        100 * 2**20, ge=0, description="bytes that must be free for a run, an ingestion or a simulation to begin"
+    )
+    little: int = Field(5 * 2**30, ge=0, description="`doctor` warns when fewer bytes than this are free")
+
+
 class OperationsSettings(Group):
     """The database of alerts and other small mutable state."""
 
@@ -600,6 +609,7 @@ class Settings(BaseSettings):
     mlflow_uri: str = Field("", description="MLflow tracking and registry URI; empty means SQLite in the data folder")
 
     warehouse: WarehouseSettings = WarehouseSettings()
+    disk: DiskSettings = DiskSettings()
     operations: OperationsSettings = OperationsSettings()
     readings: ReadingSettings = ReadingSettings()
     features: FeatureSettings = FeatureSettings()

@@ -50,7 +50,11 @@ def sweep_landing(sweep: Sweep, swept: Swept) -> None:
     ledger = sweep.landing.ledger()
     for file in sweep.landing.files():
         entry = ledger.get(file.name)
-        if entry is not None and entry.status == "ingested" and max(entry.recorded_at, file.modified_at) < cutoff:
+        if (
+            entry is not None
+            and entry.status in ("ingested", "repeated")
+            and max(entry.recorded_at, file.modified_at) < cutoff
+        ):
             # The sidecar first: left alone, it would tell how to read the next file of that name.
             remove((file.sidecar, file.path), swept, sweep.dry)
 

@@ -9,12 +9,11 @@ from pathlib import Path
 
 from fridge_assets.fleet.doctor.check import Check, Remedy, State, broken, note, ok
 from fridge_assets.fleet.registry import read_registry
-from fridge_assets.settings import Settings
+from fridge_assets.settings import DiskSettings, Settings
+from fridge_assets.stores.disk import free_space, size_of
 from fridge_assets.stores.files import writer_of
 
 _LIBRARIES = ("dagster", "duckdb", "scikit-learn", "torch", "pandas", "great-expectations", "mlflow-skinny")
-_LITTLE_SPACE = 5 * 2**30
-_NO_SPACE = 2**28
 _STILL = timedelta(minutes=1)
 """A file that has not been touched for so long is not being written."""
 
@@ -34,20 +33,21 @@ def folder_checks(settings: Settings, is_busy: Callable[[], bool]) -> list[Check
     return [
         Check("installation", installation),
         Check("data folder", lambda: _folder(settings.root)),
-        Check("disk space", lambda: _space(settings.root)),
+        Check("disk space", lambda: space_state(free_space(settings.root), settings.root, settings.disk)),
         Check("access to files", lambda: _access(settings.root)),
         Check("temporary files", lambda: _temporary_files(settings, is_busy)),
         Check("device registry", registry),
     ]
 
 
-def space_state(free: int, place: Path) -> State:
+def space_state(free: int, place: Path, settings: DiskSettings) -> State:
     """What ``free`` bytes on the disk of ``place`` are worth."""
-    shown = f"{free / 2**30:,.1f} GiB free on the disk of {place}"
-    if free < _NO_SPACE:
-        return broken(f"{shown}: writing fails; free some, `fridge-assets retention` shows what takes the space")
-    if free < _LITTLE_SPACE:
-        return note(f"{shown}; free some, `fridge-assets retention` shows what takes the space")
+    shown = f"{size_of(free)} free on the disk of {place}"
+    way_out = "free some there, or move the data folder to a larger disk and name it with --data-dir"
+    if free < settings.reserve:
+        return broken(f"{shown}, and a run does not begin below {size_of(settings.reserve)}; {way_out}")
+    if free < settings.little:
+        return note(f"{shown}; {way_out}")
     return ok(shown)
 
 
@@ -59,11 +59,6 @@ def _folder(root: Path) -> State:
     if not os.access(root, os.R_OK | os.W_OK | os.X_OK):
         return broken(f"{root} is not writable for this user; give it write access, or name another folder")
     return ok(f"{root} is writable")
-
-
-def _space(root: Path) -> State:
-    there = next(folder for folder in (root, *root.parents) if folder.exists())
-    return space_state(shutil.disk_usage(there).free, there)
 
 
 def _access(root: Path) -> State:
