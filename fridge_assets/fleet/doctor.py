@@ -12,6 +12,7 @@ from fridge_assets.fleet.registry import read_registry
 from fridge_assets.models.families import FAMILIES
 from fridge_assets.models.lifecycle import ModelLifecycle
 from fridge_assets.moments import spoken
+from fridge_assets.notifications.check import check_channels
 from fridge_assets.notifications.outbox import counts, oldest_pending
 from fridge_assets.settings import Settings
 from fridge_assets.staleness.ages import newest_scores, serving_tier
@@ -99,16 +100,10 @@ def examine(
         return Finding("stream", _OF_STREAM[found.state], found.line)
 
     def slack() -> Finding:
-        if not settings.notifications.token.get_secret_value().strip():
-            detail = (
-                "no token, so messages go to the log and the outbox (`fridge-assets messages list`); "
-                "for Slack set FRIDGE_NOTIFICATIONS__TOKEN"
-            )
-            return Finding("slack", "ok", detail)
-        # Imported here because it brings Slack's client, which nobody without a token needs.
-        from fridge_assets.notifications.slack import SlackSender  # noqa: PLC0415
-
-        return Finding("slack", "ok", f"the token is that of {SlackSender(settings.notifications).check_token()}")
+        found = check_channels(settings)
+        broken, doubtful = [c for c in found if c.ok is False], [c for c in found if c.ok is None]
+        verdict: Verdict = "broken" if broken else "note" if doubtful else "ok"
+        return Finding("slack", verdict, "; ".join(f"{c.destination}: {c.detail}" for c in broken or doubtful or found))
 
     def messages() -> Finding:
         with operations.read() as connection:
