@@ -242,13 +242,15 @@ def _say_messages(told: "Story") -> None:
     """What was sent, when and where; then what waits, and what was not sent because it was no longer true."""
     messages = told.messages.assign(message=told.messages["message_id"].astype("str").str[:_ID_SHOWN])
     # As it was sent: it may say what happened while it waited.
-    messages["title"] = messages["said"].replace("", None).fillna(messages["title"])
-    where = {"channel": "channel", "destination": "by", "message": "message", "title": "title"}
+    said = messages["said"].fillna("")
+    messages["title"] = messages["title"].where(said == "", said)
+    messages["summary"] = messages["summarised_by"].astype("str").str[:_ID_SHOWN]
+    where, what = {"channel": "channel", "destination": "by"}, {"message": "message", "title": "title"}
     groups = (
-        ("sent", "\nPeople were told", {"ended_at": "when", **where}),
-        ("pending", "\nWaits to be told", {"created_at": "since", **where, "reason": "why"}),
-        ("summarised", "\nTold in a summary", {"ended_at": "when", **where, "summarised_by": "summary"}),
-        ("superseded", "\nNot told any more", {"ended_at": "when", **where, "reason": "why"}),
+        ("sent", "\nPeople were told", {"ended_at": "when", **where, **what}),
+        ("pending", "\nWaits to be told", {"created_at": "since", **where, **what, "reason": "why"}),
+        ("summarised", "\nTold in a summary", {"ended_at": "when", **where, "summary": "message", "title": "title"}),
+        ("superseded", "\nNot told any more", {"ended_at": "when", **where, **what, "reason": "why"}),
     )
     for status, heading, columns in groups:
         own = messages[messages["status"] == status]
