@@ -3,6 +3,7 @@
 import re
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
+from typing import Protocol
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from fridge_assets.errors import FridgeError
@@ -16,6 +17,8 @@ _LONGEST_PAUSE = timedelta(days=1)
 _WRITTEN = r"(?:\d{4}-\d\d-\d\d |\d{1,2} [A-Z][a-z]{2} \d{4} )?\d\d:\d\d"
 _IN_TEXT = re.compile(rf"\b(?P<first>{_WRITTEN})(?:(?P<between> and | to )(?P<second>{_WRITTEN}))? UTC\b")
 _DATES = ("%Y-%m-%d %H:%M", "%d %b %Y %H:%M")
+_MOST_DOUBLINGS = 64
+"""So many failures in a row wait the longest anyway; more would only overflow the power."""
 
 _SPAN = re.compile(r"(?:(?P<days>\d{1,5})d)?(?:(?P<hours>\d{1,5})h)?(?:(?P<minutes>\d{1,5})m)?")
 
@@ -152,3 +155,28 @@ def spoken(duration: timedelta) -> str:
         if number or parts:
             parts.append(f"{number} {unit}" if number else "")
     return " ".join(part for part in parts[:2] if part) or "0 s"
+
+
+class Retries(Protocol):
+    """As much of a group of settings as says how patient a deliverer is."""
+
+    @property
+    def first_retry(self) -> timedelta:
+        """Wait after the first failure in a row."""
+        ...
+
+    @property
+    def retry_factor(self) -> float:
+        """Every further failure in a row waits this many times longer."""
+        ...
+
+    @property
+    def max_retry(self) -> timedelta:
+        """But never longer than this."""
+        ...
+
+
+def retry_delay(failures: int, retries: Retries) -> timedelta:
+    """How long to wait after the given number of failures in a row, 1 or more."""
+    waits = retries.first_retry.total_seconds() * retries.retry_factor ** min(failures - 1, _MOST_DOUBLINGS)
+    return timedelta(seconds=min(waits, retries.max_retry.total_seconds()))

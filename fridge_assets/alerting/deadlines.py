@@ -17,6 +17,7 @@ from fridge_assets.alerting.generate import GeneratedAlerts
 from fridge_assets.alerting.sla import channel_of, escalations
 from fridge_assets.alerting.store import apply, overdue_alerts
 from fridge_assets.contracts import ALERT_EVENTS, DEVICE_ALERTS
+from fridge_assets.identity import SHORT_ID
 from fridge_assets.notifications.message import Channel, Message
 from fridge_assets.notifications.outbox import enqueue
 from fridge_assets.settings import AlertSettings
@@ -107,7 +108,7 @@ def _single(alert: "pd.Series[Any]", channel: Channel) -> Message:
         ),
         occurred_at=moment.to_pydatetime(),
         about=(alert["alert_id"],),
-        commands=(f"fridge-assets alerts ack {str(alert['alert_id'])[:8]}",),
+        commands=(f"fridge-assets alerts ack {str(alert['alert_id'])[:SHORT_ID]}",),
         dedup_key=dedup_key(alert["alert_id"]),
     )
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
-from fridge_assets.identity import deterministic_id
+from fridge_assets.identity import SHORT_ID, deterministic_id
 
 Channel = Literal["operations", "on_call", "site_digest", "data_platform", "ml", "everyone"]
 Kind = Literal[
@@ -38,10 +38,6 @@ _UNSEEN = {
 def plain(text: str) -> str:
     """``text`` on one line, without characters that are not seen and change what is."""
     return " ".join(text.translate(_UNSEEN).split())
-
-
-SHORT_ID = 8
-"""Characters of a message id that people see; commands take the beginning of an id."""
 
 
 @dataclass(frozen=True)

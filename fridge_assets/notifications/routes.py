@@ -2,18 +2,14 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from fridge_assets.notifications.deliveries import waits_for
 from fridge_assets.notifications.message import Channel
-from fridge_assets.settings import NotificationSettings
 from fridge_assets.stores.operations import insert_missing, outbox, outbox_routes
-
-_MOST_DOUBLINGS = 64
-"""So many failures in a row wait the longest anyway; more would only overflow the power."""
 
 
 @dataclass(frozen=True)
@@ -91,12 +87,6 @@ def release_leases(connection: Connection, owner: str) -> None:
     """Give back every lease of ``owner``."""
     own = sa.update(outbox_routes).where(outbox_routes.c.lease_owner == owner)
     connection.execute(own.values(lease_owner="", leased_until=None))
-
-
-def retry_delay(failures: int, settings: NotificationSettings) -> timedelta:
-    """How long to wait after the given number of failures in a row, 1 or more."""
-    waits = settings.first_retry.total_seconds() * settings.retry_factor ** min(failures - 1, _MOST_DOUBLINGS)
-    return timedelta(seconds=min(waits, settings.max_retry.total_seconds()))
 
 
 def _is(route: Route) -> sa.ColumnElement[bool]:
