@@ -2,8 +2,9 @@
 
 from datetime import UTC, datetime
 
-from fridge_assets.fleet.doctor.check import Check, State, note, ok
+from fridge_assets.fleet.doctor.check import Check, State, broken, note, ok
 from fridge_assets.moments import spoken
+from fridge_assets.notifications.check import check_channels
 from fridge_assets.notifications.outbox import counts, oldest_pending
 from fridge_assets.settings import Settings
 from fridge_assets.stores.operations import Operations
@@ -12,25 +13,20 @@ from fridge_assets.work_orders.receivers import receiver_of
 
 
 def sending_checks(settings: Settings, operations: Operations) -> list[Check]:
-    """Slack, the messages and the work orders that wait."""
+    """The ways to people, the messages and the work orders that wait."""
     needs = ("operations store",)
     return [
-        Check("slack", lambda: _slack(settings)),
+        Check("channels", lambda: _channels(settings)),
         Check("messages", lambda: _messages(settings, operations), needs),
         Check("work orders", lambda: _work_orders(settings, operations), needs),
     ]
 
 
-def _slack(settings: Settings) -> State:
-    if not settings.notifications.token.get_secret_value().strip():
-        return ok(
-            "no token, so messages go to the log and the outbox (`fridge-assets messages list`); "
-            "for Slack set FRIDGE_NOTIFICATIONS__TOKEN"
-        )
-    # Imported here because it brings Slack's client, which nobody without a token needs.
-    from fridge_assets.notifications.slack import SlackSender  # noqa: PLC0415
-
-    return ok(f"the token is that of {SlackSender(settings.notifications).check_token()}")
+def _channels(settings: Settings) -> State:
+    found = check_channels(settings)
+    deaf, doubtful = [way for way in found if way.ok is False], [way for way in found if way.ok is None]
+    said = "; ".join(f"{way.destination}: {way.detail}" for way in [*deaf, *doubtful] or found)
+    return broken(said) if deaf else note(said) if doubtful else ok(said)
 
 
 def _messages(settings: Settings, operations: Operations) -> State:
