@@ -1,29 +1,42 @@
 """`doctor` on a data folder that was damaged: it names the damage, mends what can be mended, and nothing else."""
 
+import json
 import os
 import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from pathlib import Path
 
 import dagster as dg
 import duckdb
 import pytest
+import sqlalchemy as sa
+from alembic import command
+from alembic.config import Config
 
 from fridge_assets.automation.doctor import checks
 from fridge_assets.automation.instance import open_instance
-from fridge_assets.automation.lost_runs import LAUNCH_TAG
-from fridge_assets.fleet.doctor.check import Finding, examine
+from fridge_assets.automation.lost_runs import LAUNCH_TAG, launch
+from fridge_assets.fleet.doctor.check import Check, Finding, Remedy, State, broken, examine
+from fridge_assets.fleet.doctor.clock import clock_state
+from fridge_assets.fleet.doctor.folder import space_state
+from fridge_assets.settings import DiskSettings
 from fridge_assets.stores.landing import LedgerEntry
+from fridge_assets.stores.migrations import FOLDER
+from fridge_assets_tests.cli.typed import typed
 from fridge_assets_tests.scenarios.contents import WALL_TIME, contents
 from fridge_assets_tests.scenarios.fixtures import FIRST_HOUR
-from fridge_assets_tests.scenarios.small_fleet import Place, put_back
+from fridge_assets_tests.scenarios.small_fleet import Place, put_back, settings_of
 
 _ENDED = "00000000-0000-4000-8000-000000000000"
 """A run that has ended."""
+
+_GOING = "00000000-0000-4000-8000-000000000001"
+"""A run that goes on."""
 
 _DEAD = 2**22 + 1
 """A process id above the highest that Linux gives."""
@@ -336,3 +349,125 @@ def test_readings_that_were_lost_come_again_with_the_next_run(
 def differing(found: Mapping[str, Finding], sound: Mapping[str, Finding]) -> list[Finding]:
     """Findings whose verdict is another than in a sound folder."""
     return [finding for what, finding in found.items() if finding.verdict != sound[what].verdict]
+
+
+# --- what it leaves alone, and what it is told
+
+
+def test_a_look_at_a_folder_that_does_not_exist_creates_nothing(tmp_path: Path) -> None:
+    code, said, error = typed(tmp_path / "none", "doctor")
+    assert (code, error) == (0, "")
+    assert "does not exist yet" in said
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_command_says_what_would_be_mended_mends_it_and_then_exits_with_0(cycled: Place) -> None:
+    leave_a_started_run(cycled)
+    code, said, _ = typed(cycled.root, "doctor")
+    assert code == 1
+    assert "doctor --fix ends it as failed" in said
+    code, said, _ = typed(cycled.root, "doctor", "--fix")
+    assert code == 0
+    assert "still counts as going; mended, now: none" in said
+    assert {finding["verdict"] for finding in json.loads(typed(cycled.root, "doctor", "--json")[1])} <= {"ok", "note"}
+
+
+def test_what_programs_at_work_are_writing_is_left_alone(cycled: Place, sound: Mapping[str, Finding]) -> None:
+    (cycled.settings.landing_dir / f".x.csv.{os.getpid()}.tmp").write_text("half")
+    with open_instance(cycled.settings) as instance, launch(instance) as tags:
+        instance.add_run(
+            dg.DagsterRun("score_hourly", run_id=_GOING, status=dg.DagsterRunStatus.STARTED, tags=dict(tags))
+        )
+        leave_an_uncommitted_file(cycled)
+        leave_a_loading_entry(cycled)
+        before = files(cycled.root)
+        assert not differing(findings(cycled, fix=True), sound)
+        assert files(cycled.root) == before
+
+
+def test_who_holds_the_warehouse_is_named(cycled: Place) -> None:
+    script = "import duckdb, sys, time\nc = duckdb.connect(sys.argv[1])\nprint('held', flush=True)\ntime.sleep(60)"
+    place = Place(settings_of(cycled.root, timedelta(milliseconds=200)))
+    words = [sys.executable, "-c", script, str(place.settings.warehouse_file)]
+    with subprocess.Popen(words, stdout=subprocess.PIPE, text=True) as holder:
+        try:
+            assert holder.stdout is not None
+            assert holder.stdout.readline() == "held\n"
+            found = findings(place)
+        finally:
+            holder.kill()
+    assert found["warehouse"].verdict == "broken"
+    assert f"(process {holder.pid})" in found["warehouse"].detail
+    assert found["clean readings"].detail == "not looked at, since warehouse cannot be used"
+
+
+def test_an_operations_store_of_an_earlier_release_is_brought_up_to_date(tmp_path: Path) -> None:
+    place = Place(settings_of(tmp_path))
+    with sa.create_engine(place.settings.operations_database).begin() as connection:
+        config = Config(attributes={"connection": connection})
+        config.set_main_option("script_location", str(FOLDER))
+        command.upgrade(config, "0004")
+    before = files(tmp_path)
+    found = findings(place)
+    assert "its tables are at step 0004" in found["operations store"].detail
+    assert found["operations store"].remedy == "brings it up to date"
+    assert found["messages"].detail.startswith("not looked at, since ")
+    assert files(tmp_path) == before
+    mended = findings(place, fix=True)
+    assert (mended["operations store"].verdict, mended["messages"].verdict) == ("mended", "ok")
+
+
+@pytest.mark.skipif(os.getuid() == 0, reason="root may read and write every file")
+def test_files_that_this_user_may_not_write_are_named_and_opened_by_their_owner(
+    cycled: Place, sound: Mapping[str, Finding]
+) -> None:
+    (cycled.root / "device_registry.csv").chmod(0)
+    found = findings(cycled)["access to files"]
+    assert (found.verdict, found.remedy) == ("broken", "gives the owner access")
+    assert "device_registry.csv cannot be read or written by this user" in found.detail
+    assert [(f.what, f.verdict) for f in differing(findings(cycled, fix=True), sound)] == [
+        ("access to files", "mended")
+    ]
+
+
+def test_a_check_that_breaks_is_a_finding(tmp_path: Path) -> None:
+    def look() -> State:
+        raise ZeroDivisionError("division by zero\nand more")
+
+    assert list(examine([Check("sums", look), Check("more", look, needs=("sums",))])) == [
+        Finding("sums", "broken", "ZeroDivisionError: division by zero"),
+        Finding("more", "note", "not looked at, since sums cannot be used"),
+    ]
+
+
+def test_a_remedy_that_fails_is_told_and_what_it_does_not_mend_stays_broken() -> None:
+    def fail() -> None:
+        raise OSError(5, "Input/output error", "/disk/file")
+
+    checks_of = [
+        Check("a", lambda: broken("a is broken", Remedy("mends it", fail))),
+        Check("b", lambda: broken("b is broken", Remedy("mends it", lambda: None))),
+    ]
+    assert list(examine(checks_of, fix=True)) == [
+        Finding("a", "broken", "a is broken; it could not be mended: /disk/file: Input/output error"),
+        Finding("b", "broken", "b is broken", "mends it"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("free", "verdict", "said"),
+    [(2**20, "broken", "1.0 MiB free on the disk of /data, and a run does not begin below 100.0 MiB"),
+     (2**31, "note", "2.0 GiB free on the disk of /data; free some there"),
+     (2**34, "ok", "16.0 GiB free on the disk of /data")],
+)  # fmt: skip
+def test_a_disk_that_is_nearly_full_is_named_before_it_is_full(free: int, verdict: str, said: str) -> None:
+    state = space_state(free, Path("/data"), DiskSettings())
+    assert (state.verdict, state.detail.startswith(said)) == (verdict, True)
+
+
+def test_a_clock_that_was_set_back_is_noticed_by_what_was_written_before() -> None:
+    now = datetime(2026, 6, 1, 12, tzinfo=UTC)
+    written = [("the last pulse of the automation was felt", now + timedelta(hours=2))]
+    assert clock_state(now, written, now).verdict == "note"
+    assert "2 h from now: this clock was set back" in clock_state(now, written, now).detail
+    assert clock_state(now - timedelta(minutes=3), [(written[0][0], None)], now).verdict == "ok"
