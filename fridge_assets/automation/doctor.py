@@ -17,11 +17,9 @@ from fridge_assets.automation.lost_runs import (
     unused_locks,
 )
 from fridge_assets.fleet.doctor import checks as of_folder
-from fridge_assets.fleet.doctor.check import Check, Remedy, State, broken, note, ok
+from fridge_assets.fleet.doctor.check import Check, Remedy, State, broken, named, note, ok, removes
 from fridge_assets.settings import Settings
 from fridge_assets.stores.looking import damage_of
-
-_SHOWN = 3
 
 _DATABASES = ("history/runs.db", "history/runs/index.db", "schedules/schedules.db")
 """What Dagster keeps in its home, unless its settings name a server."""
@@ -79,7 +77,7 @@ def _settings(settings: Settings) -> State:
 
 def _databases(home: Path) -> State:
     # Not those of single runs: there are many, and each is about one run only.
-    files = [file for name in _DATABASES for file in (home / name,) if file.exists()]
+    files = [home / name for name in _DATABASES if (home / name).exists()]
     damaged = {file: damage for file in files if (damage := damage_of(file))}
     if damaged:
         file, damage = next(iter(damaged.items()))
@@ -96,7 +94,7 @@ def _lost_runs(settings: Settings) -> State:
     if not lost:
         return ok("none: no run waits for a program that was killed")
     return broken(
-        f"{_named([run.run_id for run in lost])} of a killed program still counts as going",
+        f"{named([run.run_id for run in lost])} of a killed program still counts as going",
         Remedy("ends it as failed; what it had committed stays", lambda: _with(settings, end_lost_runs)),
     )
 
@@ -107,7 +105,7 @@ def _held_slots(settings: Settings) -> State:
     if not held:
         return ok("none: no pool waits for a run that has ended")
     return broken(
-        f"{_named([str(slot) for slot in held])}; others wait for it in vain",
+        f"{named([str(slot) for slot in held])}; others wait for it in vain",
         Remedy("frees it", lambda: _with(settings, free_held_slots)),
     )
 
@@ -118,20 +116,11 @@ def _locks(settings: Settings) -> State:
     if not left:
         return ok("none left behind")
     return note(
-        f"{_named([path.name for path in left])} left behind by a killed program",
-        Remedy("removes it", lambda: _remove(left)),
+        f"{named([path.name for path in left])} left behind by a killed program",
+        removes(left),
     )
 
 
 def _with(settings: Settings, work: Callable[[dg.DagsterInstance], object]) -> None:
     with open_instance(settings) as instance:
         work(instance)
-
-
-def _remove(paths: list[Path]) -> None:
-    for path in paths:
-        path.unlink(missing_ok=True)
-
-
-def _named(names: list[str]) -> str:
-    return ", ".join(names[:_SHOWN]) + (f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else "")

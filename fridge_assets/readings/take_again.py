@@ -32,11 +32,15 @@ class LostFile(NamedTuple):
     damage: str
 
 
-def lost_files(connection: duckdb.DuckDBPyConnection, folder: Path) -> list[LostFile]:
-    """Committed files below ``folder`` that are missing, cut off, or hold another number of readings."""
-    rows = connection.execute("SELECT path, hour, batch_id, rows FROM clean_reading_files ORDER BY path").fetchall()
-    files = [LostFile(*row, damage=_damage(folder / row[0], row[3])) for row in rows]
-    return [file for file in files if file.damage]
+def lost_files(warehouse: Warehouse) -> list[LostFile]:
+    """Committed files of clean readings that are missing, cut off, or hold another number of readings."""
+    with warehouse.read() as connection:
+        sql = "SELECT path, hour, batch_id, rows FROM clean_reading_files ORDER BY path"
+        committed = connection.execute(sql).fetchall()
+    # The files without a connection: there may be many, and a reader shuts out whoever writes.
+    folder = warehouse.clean_readings_folder()
+    looked_at = ((row, _damage(folder / row[0], row[3])) for row in committed)
+    return [LostFile(path, hour, batch, rows, damage) for (path, hour, batch, rows), damage in looked_at if damage]
 
 
 def came_with(connection: duckdb.DuckDBPyConnection, lost: Sequence[LostFile]) -> set[str]:

@@ -21,7 +21,7 @@ def writable_folder(folder: Path) -> Path:
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise full_disk(error, folder) or not_writable(folder, error.strerror) from error
+        raise full_disk(error, folder) or not_writable(folder, error.strerror or str(error)) from error
     if not os.access(folder, os.W_OK):
         raise not_writable(folder, "it is read-only")
     return folder

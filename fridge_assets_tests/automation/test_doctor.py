@@ -248,15 +248,15 @@ class Damage:
 
 
 MENDED = [
-    Damage("temporary files", leave_temporary_files, "4 files, for example "),
+    Damage("temporary files", leave_temporary_files, " and 1 more left behind by killed programs"),
     Damage("launch locks", leave_a_launch_lock, "abc.lock left behind", touched=("dagster/launches",)),
     Damage("lost runs", leave_a_started_run, "lost-run of a killed program", touched=("dagster/",)),
     Damage("held slots", leave_a_held_slot,
            f"isolation_forest_scores of score_hourly ({_ENDED}, failure) holds isolation_forest_scores",
            touched=("dagster/",), settled=True),
     Damage("uncommitted readings", leave_an_uncommitted_file, "0000-0.parquet"),
-    Damage("ingest ledger", leave_a_loading_entry, "1 files are marked as being ingested", ("operations.db",)),
-    Damage("ingest ledger", lose_the_ledger_of_a_file, "the ledger knows nothing of them", ("operations.db",)),
+    Damage("ingest ledger", leave_a_loading_entry, "1 marked as being ingested while no", ("operations.db",)),
+    Damage("ingest ledger", lose_the_ledger_of_a_file, "1 in the warehouse and not in the ledger", ("operations.db",)),
     Damage("clean readings", lose_a_clean_file, "is missing, with ", ("operations.db", "warehouse"), False),
     Damage("clean readings", cut_a_clean_file, "is cut off", ("operations.db", "warehouse"), False),
     Damage("interpretations", leave_an_interpretation, ".june.csv.reading.json without the landing file"),

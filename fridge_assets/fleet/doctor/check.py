@@ -1,7 +1,9 @@
 """One look at one thing, what it found, and what mends it."""
 
-from collections.abc import Callable, Iterable, Iterator
+import shutil
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal
 
 from fridge_assets.errors import FridgeError
@@ -9,6 +11,8 @@ from fridge_assets.stores.looking import StoreOutdated
 
 Verdict = Literal["ok", "note", "broken", "mended"]
 """``broken``: something does not work, or is not what it should be; ``note``: somebody should know."""
+
+_SHOWN = 3
 
 FIX = "`fridge-assets doctor --fix`"
 
@@ -71,6 +75,25 @@ class Finding:
     verdict: Verdict
     detail: str
     remedy: str | None = None
+
+
+def named(names: Sequence[str]) -> str:
+    """Some of ``names``, and how many more there are."""
+    more = f" and {len(names) - _SHOWN:,} more" if len(names) > _SHOWN else ""
+    return ", ".join(names[:_SHOWN]) + more
+
+
+def removes(paths: Sequence[Path]) -> Remedy:
+    """Removes files and folders that nobody needs."""
+
+    def apply() -> None:
+        for path in paths:
+            if path.is_dir() and not path.is_symlink():
+                shutil.rmtree(path)
+            else:
+                path.unlink(missing_ok=True)
+
+    return Remedy("removes it" if len(paths) == 1 else "removes them", apply)
 
 
 def ok(detail: str) -> State:

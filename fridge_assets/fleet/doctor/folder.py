@@ -1,13 +1,12 @@
 """The data folder itself: whether it can be used, and what killed programs left in it."""
 
 import os
-import shutil
 from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from importlib.metadata import version
 from pathlib import Path
 
-from fridge_assets.fleet.doctor.check import Check, Remedy, State, broken, note, ok
+from fridge_assets.fleet.doctor.check import Check, Remedy, State, broken, named, note, ok, removes
 from fridge_assets.fleet.registry import read_registry
 from fridge_assets.settings import DiskSettings, Settings
 from fridge_assets.stores.disk import free_space, size_of
@@ -68,7 +67,7 @@ def _access(root: Path) -> State:
     if not closed:
         return ok("all files can be read and written")
     own = [path for path in closed if path.lstat().st_uid == os.getuid()]
-    said = f"{_named(closed, root)} cannot be read or written by this user"
+    said = f"{_below(closed, root)} cannot be read or written by this user"
     if len(own) < len(closed):
         return broken(f"{said} and belong to another: `sudo chown -R $(id -un) {root}`")
 
@@ -88,8 +87,8 @@ def _temporary_files(settings: Settings, is_busy: Callable[[], bool]) -> State:
         return ok("none left behind")
     size = sum(path.stat().st_size for path in left)
     return note(
-        f"{_named(left, settings.root)} ({size / 2**20:,.1f} MiB) left behind by killed programs",
-        Remedy("removes them", lambda: _remove(left)),
+        f"{_below(left, settings.root)} left behind by killed programs ({size_of(size)})",
+        removes(left),
     )
 
 
@@ -122,14 +121,6 @@ def _lives(process: int) -> bool:
     return True
 
 
-def _remove(paths: Sequence[Path]) -> None:
-    for path in paths:
-        if path.is_dir() and not path.is_symlink():
-            shutil.rmtree(path)
-        else:
-            path.unlink(missing_ok=True)
-
-
 def _needed(path: Path) -> int:
     return os.R_OK | os.W_OK | (os.X_OK if path.is_dir() else 0)
 
@@ -141,6 +132,5 @@ def _everything(folder: Path) -> Iterator[Path]:
         yield from (Path(here, name) for name in [*folders, *sorted(files)] if not Path(here, name).is_symlink())
 
 
-def _named(paths: Sequence[Path], root: Path) -> str:
-    first = paths[0].relative_to(root) if paths[0] != root else root
-    return str(first) if len(paths) == 1 else f"{len(paths):,} files, for example {first},"
+def _below(paths: Sequence[Path], root: Path) -> str:
+    return named([str(path.relative_to(root)) if path != root else str(root) for path in paths])

@@ -5,10 +5,11 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
-from fridge_assets.fleet.doctor.check import FIX, Check, Remedy, State, broken, note, ok
+from fridge_assets.fleet.doctor.check import FIX, Check, Remedy, State, broken, named, note, ok, removes
 from fridge_assets.readings.ingest import settle_interrupted
 from fridge_assets.readings.take_again import LostFile, came_with, lost_files, take_again
 from fridge_assets.settings import Settings
+from fridge_assets.stores.disk import size_of
 from fridge_assets.stores.landing import SIDECAR_SUFFIX, Landing, LedgerEntry
 from fridge_assets.stores.looking import ReadOnlyOperations, ReadOnlyWarehouse
 from fridge_assets.stores.operations import Operations
@@ -16,8 +17,6 @@ from fridge_assets.stores.warehouse import Warehouse
 
 _LONGEST_RUN = 3600.0
 """Seconds after which a run that goes on has either committed a file or is dead."""
-
-_SHOWN = 5
 
 
 def reading_checks(
@@ -87,8 +86,8 @@ def _interpretations(folder: Path) -> State:
     if not alone:
         return ok(f"{len(sidecars):,} beside their files")
     return note(
-        f"{_named(alone)} without the landing file that {_s(alone, 'it is', 'they are')} about",
-        Remedy("removes what is left", lambda: [path.unlink(missing_ok=True) for path in alone]),
+        f"{named([path.name for path in alone])} without the landing file that {_s(alone, 'it is', 'they are')} about",
+        removes(alone),
     )
 
 
@@ -102,11 +101,11 @@ def _ledger(warehouse: ReadOnlyWarehouse, landing: Landing, stores: Stores, is_b
     unstored = {n for n, e in ledger.items() if e.status == "ingested" and e.rows and n in there and n not in committed}
     unknown = (committed & there) - ledger.keys()
     wrong = [
-        f"{len(names):,} {what}: {', '.join(sorted(names)[:_SHOWN])}{' …' if len(names) > _SHOWN else ''}"
+        f"{len(names):,} {what}: {named(sorted(names))}"
         for names, what in (
-            (loading, "files are marked as being ingested and nobody does"),
-            (unstored, "files are marked as ingested and the warehouse has nothing of them"),
-            (unknown, "files are in the warehouse and the ledger knows nothing of them"),
+            (loading, "marked as being ingested while no run is going"),
+            (unstored, "marked as ingested and not in the warehouse"),
+            (unknown, "in the warehouse and not in the ledger"),
         )
         if names
     ]
@@ -130,20 +129,18 @@ def _ledger(warehouse: ReadOnlyWarehouse, landing: Landing, stores: Stores, is_b
 
 
 def _lost(warehouse: ReadOnlyWarehouse, landing: Landing, stores: Stores, is_busy: Callable[[], bool]) -> State:
-    with warehouse.read() as connection:
-        committed = connection.execute("SELECT count(*) FROM clean_reading_files").fetchall()[0][0]
-        lost = lost_files(connection, warehouse.clean_readings_folder())
-        sources = came_with(connection, lost)
+    lost = lost_files(warehouse)
     if not lost:
-        return ok(f"{committed:,} files, all there and whole")
+        return ok("every committed file is there and whole")
+    with warehouse.read() as connection:
+        sources = came_with(connection, lost)
     missing = sorted(name for name in sources if not (landing.folder / name).is_file())
-    said = (
-        f"{_described(lost)}; restore {_s(lost, 'it', 'them')} from a backup, or take the readings again from the "
-        f"landing files that brought them: {', '.join(sorted(sources)) or 'nobody knows which'}"
-    )
-    if missing or not sources:
-        copy = f"copy {', '.join(missing)} into {landing.folder} again" if missing else "deliver them again"
-        return broken(f"{said}; {copy}, then {FIX}")
+    said = f"{_described(lost)}; restore {_s(lost, 'it', 'them')} from a backup"
+    if not sources:
+        return broken(f"{said}; which landing files brought these readings is not known any more")
+    said = f"{said}, or take the readings again from the landing files that brought them: {', '.join(sorted(sources))}"
+    if missing:
+        return broken(f"{said}; copy {', '.join(missing)} into {landing.folder} again, then {FIX}")
     if is_busy():
         return broken(f"{said}; wait until the run that is going has ended, then {FIX}")
     return broken(
@@ -178,14 +175,10 @@ def _uncommitted(warehouse: ReadOnlyWarehouse, is_busy: Callable[[], bool]) -> S
         return ok("none: every file belongs to a committed ingestion")
     size = sum(path.stat().st_size for path in left)
     return note(
-        f"{_named(left)} ({size / 2**20:,.1f} MiB) of clean readings left by ingestions that were killed before they "
+        f"{named([path.name for path in left])} ({size_of(size)}) left by ingestions that were killed before they "
         "committed; nobody reads them",
-        Remedy("removes them", lambda: [path.unlink(missing_ok=True) for path in left]),
+        removes(left),
     )
-
-
-def _named(paths: Sequence[Path]) -> str:
-    return paths[0].name if len(paths) == 1 else f"{len(paths):,} files, for example {paths[0].name},"
 
 
 def _s(things: Sequence[object], one: str, many: str) -> str:
