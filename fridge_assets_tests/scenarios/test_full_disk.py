@@ -19,7 +19,7 @@ from fridge_assets_tests.scenarios.small_fleet import Place, copy_of, cycle_time
 
 pytestmark = pytest.mark.timeout(600)
 
-_DISK = 80 * 2**20
+_DISK = 200 * 2**20
 _KIB = 1024
 
 
@@ -89,21 +89,23 @@ def sentence(said: tuple[int, str]) -> str:
 def test_what_needs_more_than_there_is_does_not_begin_and_says_how_much(disk: SmallDisk, trained: Place) -> None:
     place = copy_of(trained, disk.folder / "data")
     disk.leave(500 * _KIB)
+    device = (place.root / "device_registry.csv").read_text().splitlines()[1].split(",")[0]
     foreign = trained.root / "foreign.csv"
-    foreign.write_text("device_id,timestamp,humidity\n" + "d1,2026-01-01T00:00:00Z,50\n" * 30_000)
+    foreign.write_text("device_id,timestamp,humidity\n" + f"{device},2026-01-01T00:00:00Z,50\n" * 30_000)
     for words, need in (
-        (["simulate", "--devices", "50", "--hours", "24"], "a simulation of 72,000 readings needs 3.4 MiB"),
-        (["run", "hourly", "--as-of", "latest"], "a run of score_hourly needs 100.0 MiB"),
-        (["train"], "a run of train needs 100.0 MiB"),
-        (["ingest", str(foreign)], "a delivery of foreign.csv needs 0.8 MiB"),
+        (["simulate", "--devices", "50", "--hours", "24"], "a simulation of 72,000 readings needs 3.4 "),
+        (["run", "hourly", "--as-of", "latest"], "a run of score_hourly needs 100.0 "),
+        (["train"], "a run of train needs 100.0 "),
+        (["ingest", str(foreign)], "a delivery of foreign.csv needs 1."),
     ):
         line = sentence(typed(place.root, *words))
-        assert f"{need} on the disk of {place.root}" in line
+        assert need in line
+        assert f"MiB on the disk of {place.root}" in line
         assert "are free. Free some space there, or move the data folder" in line
     assert typed(place.root, "status")[0] == 0
 
 
-@pytest.mark.parametrize("free", [0, 300 * _KIB, 1500 * _KIB, 4000 * _KIB])
+@pytest.mark.parametrize("free", [0, 300 * _KIB, 1500 * _KIB])
 def test_a_run_whose_disk_fills_up_has_failed_and_the_next_one_does_its_work(
     disk: SmallDisk, trained: Place, cycled_template: Place, free: int
 ) -> None:
@@ -127,7 +129,7 @@ def test_commands_that_store_something_say_that_there_is_no_space(disk: SmallDis
     place = copy_of(cycled, disk.folder / "data")
     disk.leave(0)
     for words in (
-        ["pause", "isolation_forest", "--reason", "a test", "--by", "me"],
+        ["pause", "isolation_forest", "--reason", "a test"],
         ["export", "device_features", "--to", str(disk.folder / "features.parquet")],
     ):
         line = sentence(typed(place.root, *words))
