@@ -70,7 +70,9 @@ def run_job(
     keys = None if assets is None else [dg.AssetKey(name) for name in assets]
     config = {**run_config, "loggers": _QUIET}
     # By name, since the graph is built from the environment, and a step's process builds it again.
-    reconstructable = dg.build_reconstructable_job("fridge_assets.definitions", "load_job", (job, in_process))
+    reconstructable = dg.build_reconstructable_job(
+        "fridge_assets.definitions", "load_job", (job,), {"in_process": in_process}
+    )
     free_held_slots(instance)
     if reconstructable.get_definition().executor_def is separate_processes:
         ensure_fork_server()

@@ -157,6 +157,12 @@ class Typed:
         """The processes that it has started and that have not ended."""
         return [process for process in psutil.process_iter() if self._is_mine(process)]
 
+    def survivors(self, until: float) -> list[str]:
+        """What is left of it at a moment of the monotonic clock, in words; empty as soon as nothing is."""
+        while (left := self.left()) and time.monotonic() < until:
+            time.sleep(0.1)
+        return [f"a process is left: {_command_line(process)}" for process in left]
+
     def end(self) -> None:
         """Kill whatever is left."""
         for process in self.left():
@@ -236,10 +242,7 @@ def _interrupt(place: Place, command: Command, number: signal.Signals, moment: f
         if typed.wait(END_WITHIN) is None:
             yield f"it still runs {END_WITHIN:g} s after the signal"
         # What it has started may need a moment more than itself, but not longer than that.
-        _wait_until(lambda: not typed.left() or time.monotonic() - asked > END_WITHIN)
-        left = [" ".join(process.cmdline())[:80] for process in typed.left()]
-        if left:
-            yield f"processes are left: {left}"
+        yield from typed.survivors(asked + END_WITHIN)
         code = typed.process.returncode
         if code is not None and code not in (0, 1) and (128 - code if code < 0 else code) != 128 + number:
             yield f"exit code {code}"
@@ -263,8 +266,7 @@ def _next(place: Place, words: tuple[str, ...], usually: float) -> Iterator[str]
         yield f"the next {name} ended with code {typed.process.returncode}: {typed.said()[-300:]}"
     elif took > usually * SLOWER + ALLOWANCE:
         yield f"the next {name} took {took:.0f} s instead of {usually:.0f} s"
-    if typed.left():
-        yield f"the next {name} has left processes"
+    yield from typed.survivors(time.monotonic() + END_WITHIN)
     typed.end()
     with open_instance(place.settings) as instance:
         yield from (f"in a pool: {slot}" for slot in slots(instance))
@@ -281,11 +283,18 @@ def _succeed(place: Place, words: tuple[str, ...]) -> float:
 
 
 def _prepared(filled: Place, folder: Path, command: Command) -> Place:
-    folder.parent.mkdir(parents=True)
+    folder.parent.mkdir(parents=True, exist_ok=True)
     place = copy_of(filled, folder)
     if command.delivered:
         place.deliver(_FIRST_HOUR)
     return place
+
+
+def _command_line(process: psutil.Process) -> str:
+    try:
+        return " ".join(process.cmdline())[:80]
+    except psutil.Error:
+        return f"{process.pid}, which is ending"
 
 
 def _not_delivered(place: Place) -> Path:

@@ -47,6 +47,6 @@ def differences(found: dict[str, pd.DataFrame], expected: dict[str, pd.DataFrame
 
 def _in_order(frame: pd.DataFrame) -> pd.DataFrame:
     # By what is exact first: values that differ by rounding must not put rows into another order.
-    exact = [name for name in frame.columns if not is_float_dtype(frame[name])]
-    keys = frame[exact].astype(str).agg("|".join, axis=1) if exact else pd.Series("", index=frame.index)
-    return frame.iloc[keys.argsort(kind="stable")].reset_index(drop=True)
+    exact = frame[[name for name in frame.columns if not is_float_dtype(frame[name])]].astype(str)
+    keys = list(exact.itertuples(index=False, name=None))
+    return frame.iloc[sorted(range(len(keys)), key=keys.__getitem__)].reset_index(drop=True)
