@@ -123,6 +123,17 @@ def test_a_known_error_is_not_tried_again() -> None:
     assert caught.value.allow_retries is False
 
 
+def test_a_full_disk_fails_the_step_with_a_sentence_whichever_library_met_it() -> None:
+    def work() -> Iterator[AssetEvent]:
+        with open("/dev/full", "w") as full:
+            full.write("x" * 100_000)
+        yield dg.MaterializeResult()
+
+    with pytest.raises(dg.Failure, match=r" cannot be written: its disk is full.*Free some space there") as e:
+        list(guarded(work, {}))
+    assert e.value.metadata["kind of error"].value == "DiskFull"
+
+
 def test_a_bug_stays_a_traceback() -> None:
     def work() -> Iterator[AssetEvent]:
         raise ZeroDivisionError("a bug")
