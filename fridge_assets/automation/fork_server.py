@@ -9,7 +9,7 @@ from multiprocessing import forkserver, get_context
 from fridge_assets.automation.environment import process_environment
 from fridge_assets.settings import Settings
 
-PRELOADED = ("fridge_assets.preload", "fridge_assets.quiet_exit")
+PRELOADED = ("fridge_assets.running.in_fork_server", "fridge_assets.preload")
 """Modules that the server imports."""
 
 
