@@ -540,6 +540,17 @@ class NotificationSettings(Group):
     )
 
 
+class UiSettings(Group):
+    """The Dagster UI, which asks nobody for a password: who may reach it."""
+
+    host: str = Field("127.0.0.1", description="where it listens; a proxy that asks for a password is on this machine")
+    allowed_hosts: tuple[str, ...] = Field(
+        (),
+        description="hosts under which browsers may see it beside those of this machine, with their port unless it is "
+        'that of http or https, as JSON: ["fridge.example.org"]',
+    )
+
+
 class RetentionSettings(Group):
     """How long what a running fleet writes is kept; fridge_assets/retention/policies.py says why."""
 
@@ -622,6 +633,7 @@ class Settings(BaseSettings):
     kafka: KafkaSettings = KafkaSettings()
     fleet: FleetSettings = FleetSettings()
     notifications: NotificationSettings = NotificationSettings()
+    ui: UiSettings = UiSettings()
     retention: RetentionSettings = RetentionSettings()
     health: HealthSettings = HealthSettings()
 

@@ -48,16 +48,20 @@ def refusal(scope: Scope, hosts: frozenset[str]) -> tuple[HTTPStatus, str] | Non
             f"Pages of {', '.join(pages)} may not use the Dagster UI. "
             "If it is where a proxy shows it, name its host in FRIDGE_UI__ALLOWED_HOSTS."
         )
-    if scope["type"] != "http" or not str(scope["path"]).rstrip("/").endswith(_GRAPHQL):
-        return None
-    if scope["method"] in _READING:
-        if "text/html" in headers.get("accept", ""):
-            return None  # the page that helps to write queries; it posts them
-        return HTTPStatus.METHOD_NOT_ALLOWED, "GraphQL is asked by POST: what is asked by GET must change nothing."
-    if not headers.get("content-type", "").startswith(_JSON):
-        # Forms of any page can send the other kinds, without a question by the browser before.
-        return HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "GraphQL is asked in application/json."
+    if scope["type"] == "http" and str(scope["path"]).rstrip("/").endswith(_GRAPHQL):
+        return _refused_query(str(scope["method"]), headers)
     return None
+
+
+def _refused_query(method: str, headers: Headers) -> tuple[HTTPStatus, str] | None:
+    if method not in _READING:
+        if headers.get("content-type", "").startswith(_JSON):
+            return None
+        # Forms of any page can send the other kinds, without the browser asking us before.
+        return HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "GraphQL is asked in application/json."
+    if "text/html" in headers.get("accept", ""):
+        return None  # the page that helps to write queries; it posts them
+    return HTTPStatus.METHOD_NOT_ALLOWED, "GraphQL is asked by POST: what is asked by GET must change nothing."
 
 
 class Guard:
