@@ -38,7 +38,7 @@ _TOP_ALERTS = 20
 
 label_events = dg.AssetSpec(
     LABEL_EVENTS.name,
-    group_name="alerts",
+    group_name="labels",
     kinds={"sqlite"},
     owners=["team:operations"],
     description=f"{LABEL_EVENTS.description[:-1]}, stored with what people do (`fridge-assets alerts resolve`).",

@@ -6,6 +6,7 @@ import dagster as dg
 from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
 
 from fridge_assets.automation.fork_server import PRELOADED
+from fridge_assets.automation.people import PIPELINE
 from fridge_assets.contracts import (
     ALERT_QUALITY,
     CANARY_REPORTS,
@@ -47,7 +48,7 @@ def _job(
 ) -> UnresolvedAssetJobDefinition:
     # Contract checks belong to the step of their asset; those with a step of their own have jobs of their own.
     selection = dg.AssetSelection.assets(*assets) - dg.AssetSelection.checks(AGREES_WITH_ALERTS)
-    return dg.define_asset_job(name, selection=selection, description=description, executor_def=executor)
+    return dg.define_asset_job(name, selection=selection, description=description, executor_def=executor, tags=PIPELINE)
 
 
 SCORE_HOURLY = _job(
