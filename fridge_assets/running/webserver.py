@@ -13,6 +13,7 @@ from dagster_webserver.cli import DEFAULT_DB_STATEMENT_TIMEOUT, DEFAULT_POOL_MAX
 from dagster_webserver.version import __version__
 
 from fridge_assets.running.guard import Guard, allowed_hosts
+from fridge_assets.running.pictures import picture_route
 from fridge_assets.settings import Settings, UiSettings
 
 DEFINITIONS = "fridge_assets.definitions"
@@ -37,6 +38,7 @@ def serve(port: int, settings: UiSettings) -> None:
             instance, target, version=__version__, code_server_log_level="WARNING"
         ) as workspace:
             app = create_app_from_workspace_process_context(workspace, live_data_poll_rate=2000)
+            app.router.routes.insert(0, picture_route(instance))  # Dagster's last route takes every path
             uvicorn.run(
                 Guard(app, allowed_hosts(port, settings.allowed_hosts)),
                 host=settings.host,
