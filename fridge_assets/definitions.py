@@ -5,6 +5,7 @@ import dagster as dg
 from fridge_assets.alerting.assets import alert_quality, device_alerts, label_events
 from fridge_assets.automation.alert_actions import ALERT_ACTION_JOBS
 from fridge_assets.automation.decisions import DECISION_JOBS
+from fridge_assets.automation.executors import one_process
 from fridge_assets.automation.freshness import with_freshness
 from fridge_assets.automation.jobs import JOBS
 from fridge_assets.automation.retention import RETENTION
@@ -83,9 +84,10 @@ def _fixed(store: object) -> dg.ResourceDefinition:
     return dg.ResourceDefinition(lambda _context: store, config_schema={})
 
 
-def load_job(name: str) -> dg.JobDefinition:
-    """The job called ``name``, for programs that run it."""
-    return defs.resolve_job_def(name)
+def load_job(name: str, in_process: bool = False) -> dg.JobDefinition:
+    """The job called ``name``, for programs that run it; ``in_process`` all of it in their own process."""
+    job = defs.resolve_job_def(name)
+    return job.with_executor_def(one_process) if in_process else job
 
 
 defs = build_definitions(Settings())

@@ -4,6 +4,8 @@ from typing import Any
 
 import dagster as dg
 
+from fridge_assets.automation.executors import one_process
+
 PEOPLE = {"fridge/started_by": "people"}
 """Tag of the runs of these jobs."""
 
@@ -28,7 +30,7 @@ def action_job(take: dg.OpDefinition, config: type[dg.Config]) -> dg.JobDefiniti
         name=f"{_PREFIX}{take.name}",
         description=take.description,
         config=dg.ConfigMapping(config_fn=config_of_step, config_schema=config.to_fields_dict()),
-        executor_def=dg.in_process_executor,
+        executor_def=one_process,
         tags=PEOPLE,
     )
     def job() -> None:

@@ -29,8 +29,12 @@ from fridge_assets.cli import (
 from fridge_assets.cli.console import err
 from fridge_assets.cli.context import Workplace
 from fridge_assets.errors import FridgeError
+from fridge_assets.running.stopping import Stopped, asked_to_stop, stop_on_signals
 
 _PROGRAM = "fridge-assets"
+
+_END_WITHIN = 8.0
+"""Seconds after a signal in which a command ends, in order or not."""
 
 app = typer.Typer(
     name=_PROGRAM,
@@ -70,7 +74,11 @@ app.add_typer(work_orders.app, name="work-orders")
 
 
 def main() -> None:
-    """Run a command; an error we know is one line on standard error and exit code 1."""
+    """Run a command; an error we know, or a signal to end, is one line on standard error.
+
+    Exit code 1 for an error; for SIGINT, SIGTERM and SIGHUP what shells expect: 130, 143 and 129.
+    """
+    stop_on_signals(_END_WITHIN)
     code = _run()
     sys.stdout.flush()
     sys.stderr.flush()
@@ -83,17 +91,26 @@ def _run() -> int:
     try:
         app(prog_name=_PROGRAM)
     except SystemExit as leaving:
-        return leaving.code if isinstance(leaving.code, int) else 0
+        code = leaving.code if isinstance(leaving.code, int) else 0
     except FridgeError as error:
-        return _failed(str(error))
-    except KeyboardInterrupt:
-        return _failed("Interrupted; what was committed stays, run the same command again to go on.")
+        code = _failed(str(error))
+    except Stopped:
+        code = 1
     except BaseException:
-        traceback.print_exc()
-        return 1
-    return 0
+        if not asked_to_stop():
+            traceback.print_exc()
+        code = 1
+    stopped = asked_to_stop()
+    # A library may have made another error of it on the way, as DuckDB does of what comes up during a query.
+    return code if stopped is None or code == 0 else _stopped(stopped)
 
 
 def _failed(message: str) -> int:
-    err.print(f"[red]Error:[/red] {message}", soft_wrap=True)
+    if not asked_to_stop():
+        err.print(f"[red]Error:[/red] {message}", soft_wrap=True)
     return 1
+
+
+def _stopped(stopped: Stopped) -> int:
+    err.print(f"Stopped by {stopped}; what was committed stays, run the same command again to go on.", soft_wrap=True)
+    return stopped.exit_code

@@ -97,10 +97,10 @@ def _watch(place: Workplace, tree: "subprocess.Popen[bytes]", port: int, daemon:
 
 
 def _end_runs(place: Workplace) -> None:
-    from fridge_assets.automation.daemon_runs import end_runs_without_process  # noqa: PLC0415
+    from fridge_assets.automation.daemon_runs import end_runs_of_ended_daemon  # noqa: PLC0415
 
     with place.instance() as instance:
-        end_runs_without_process(instance, "Its daemon was ended; what the run had committed stays.", starting=True)
+        end_runs_of_ended_daemon(instance)
 
 
 def _require_free(place: Workplace, port: int) -> None:

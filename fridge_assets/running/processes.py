@@ -51,14 +51,16 @@ def end_descendants(grace: float = 0.0) -> None:
             _send(process, signal.SIGTERM)
         psutil.wait_procs(asked, timeout=grace)
     give_up = time.monotonic() + _KILLED_WITHIN
-    while time.monotonic() < give_up:
-        # Again and again, since what is being killed may just have started something.
-        left = psutil.Process().children(recursive=True)
-        if not left:
-            return
-        for process in left:
-            _send(process, signal.SIGKILL)
-        psutil.wait_procs(left, timeout=give_up - time.monotonic())
+    # Again and again, since what is being killed may just have started something.
+    while (left := psutil.Process().children(recursive=True)) and time.monotonic() < give_up:
+        kill(left)
+
+
+def kill(processes: Sequence[psutil.Process]) -> None:
+    """Kill processes and wait until they are no more."""
+    for process in processes:
+        _send(process, signal.SIGKILL)
+    psutil.wait_procs(processes, timeout=_KILLED_WITHIN)
 
 
 @contextmanager
