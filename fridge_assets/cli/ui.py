@@ -27,6 +27,8 @@ from fridge_assets.running.service_log import Entry, ServiceLog
 _TICK = 0.5
 """Seconds between two looks at the services and their runs."""
 _ANSWERS_WITHIN = 5.0
+_GRACE = 4.0
+"""Seconds in which services and runs end by themselves; the whole command ends within 8."""
 _PORTS_TRIED = 100
 
 
@@ -56,9 +58,12 @@ def ui(
         with (
             closing(ServiceLog(path, _tell)) as log,
             _pipe_to(log) as output,
-            process_tree(command, process_environment(place.settings), output=output) as tree,
+            process_tree(command, process_environment(place.settings), grace=_GRACE, output=output) as tree,
         ):
-            _watch(place, tree, port, daemon)
+            try:
+                _watch(place, tree, port, daemon)
+            finally:
+                log.telling = False  # what services say of each other while all of them end
     finally:
         if daemon:
             _end_runs(place)
@@ -86,9 +91,11 @@ def _watch(place: Workplace, tree: "subprocess.Popen[bytes]", port: int, daemon:
     if not daemon:
         tree.wait()
         return
+    from fridge_assets.automation.lost_runs import free_held_slots  # noqa: PLC0415
     from fridge_assets.automation.run_news import RunNews  # noqa: PLC0415
 
     with place.instance() as instance:
+        free_held_slots(instance)
         news = RunNews(since)
         while tree.poll() is None:
             for said in news.look(instance):

@@ -4,7 +4,6 @@ A browser says for which host it asks, and which page asks. Both must be ours, o
 and pause models; a name that an attacker has pointed at this machine (DNS rebinding) is none of ours either.
 """
 
-from collections.abc import Iterable
 from http import HTTPStatus
 
 from starlette.datastructures import Headers, MutableHeaders
@@ -18,14 +17,14 @@ _JSON = ("application/json", "application/graphql")
 _GRAPHQL = "/graphql"
 
 
-def allowed_hosts(port: int, further: Iterable[str]) -> frozenset[str]:
+def allowed_hosts(port: int, further: frozenset[str]) -> frozenset[str]:
     """The hosts that a browser may ask for.
 
     Args:
         port: where the UI listens; its loopback names count with this port.
-        further: names as a browser shows them, with their port unless it is that of http or https.
+        further: hosts in lower case, with their port unless it is that of http or https.
     """
-    return frozenset({*(f"{name}:{port}" for name in _LOOPBACK), *(name.strip().lower() for name in further)})
+    return further | {f"{name}:{port}" for name in _LOOPBACK}
 
 
 def refusal(scope: Scope, hosts: frozenset[str]) -> tuple[HTTPStatus, str] | None:

@@ -63,6 +63,7 @@ class ServiceLog:
         path.parent.mkdir(parents=True, exist_ok=True)
         handler = RotatingFileHandler(path, maxBytes=_FILE_BYTES, backupCount=_OLD_FILES, encoding="utf-8")
         handler.setFormatter(logging.Formatter("%(asctime)s %(message)s"))
+        self.telling = True
         self._file = handler
         self._tell = tell
 
@@ -72,10 +73,10 @@ class ServiceLog:
             self.take(entry_of(line.decode("utf-8", "replace").rstrip()))
 
     def take(self, entry: Entry) -> None:
-        """Write an entry to the file, and tell it if it is worth it."""
+        """Write an entry to the file, and while ``telling`` tell it if it is worth it."""
         said = f"{logging.getLevelName(entry.level)} {entry.logger}: {entry.text}" if entry.logger else entry.text
         self._file.emit(logging.makeLogRecord({"msg": said, "levelno": entry.level}))
-        if entry.worth_telling:
+        if self.telling and entry.worth_telling:
             self._tell(entry)
 
     def close(self) -> None:

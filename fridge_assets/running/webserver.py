@@ -40,7 +40,7 @@ def serve(port: int, settings: UiSettings) -> None:
             app = create_app_from_workspace_process_context(workspace, live_data_poll_rate=2000)
             app.router.routes.insert(0, picture_route(instance))  # Dagster's last route takes every path
             uvicorn.run(
-                Guard(app, allowed_hosts(port, settings.allowed_hosts)),
+                Guard(app, allowed_hosts(port, settings.further_hosts)),
                 host=settings.host,
                 port=port,
                 log_config=None,
