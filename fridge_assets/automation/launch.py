@@ -64,22 +64,24 @@ def run_job(
     keys = None if assets is None else [dg.AssetKey(name) for name in assets]
     config = {**run_config, "loggers": _QUIET}
     # By name, since the graph is built from the environment, and a step's process builds it again.
-    reconstructable = dg.build_reconstructable_job("fridge_assets.definitions", "load_job", (job, in_process))
+    reconstructable = dg.build_reconstructable_job(
+        "fridge_assets.definitions", "load_job", (job,), {"in_process": in_process}
+    )
     free_held_slots(instance)
     if reconstructable.get_definition().executor_def is separate_processes:
         ensure_fork_server()
     with launch(instance) as launched:
 
         def execute() -> RunOutcome:
-            with dg.execute_job(
+            done = dg.execute_job(
                 reconstructable,
                 instance=instance,
                 run_config=config,
                 asset_selection=keys,
                 tags={**(tags or {}), **launched},
                 raise_on_error=False,
-            ) as result:
-                return outcome_of(job, result.run_id, result.all_events)
+            )
+            return outcome_of(job, done.run_id, done.all_events)
 
         return in_thread(execute)
 

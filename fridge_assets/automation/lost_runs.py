@@ -5,8 +5,8 @@ was killed, whoever started it.
 """
 
 import uuid
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -78,25 +78,40 @@ def launch(instance: dg.DagsterInstance) -> Iterator[dict[str, str]]:
 @contextmanager
 def execution(instance: dg.DagsterInstance, run: dg.DagsterRun) -> Iterator[None]:
     """This process executes the steps of ``run`` within the block, and gives back their pools at its end."""
-    with _launches(instance).hold(run.run_id):
+    held = nullcontext() if LAUNCH_TAG in run.tags else _launches(instance).hold(run.run_id)
+    with held:
         try:
             yield
         finally:
             instance.event_log_storage.free_concurrency_slots_for_run(run.run_id)
 
 
-def end_lost_runs(instance: dg.DagsterInstance) -> list[str]:
-    """End the runs whose program was killed, as failures; returns their ids.
+def unfinished_runs(instance: dg.DagsterInstance) -> Sequence[dg.DagsterRun]:
+    """Runs that have been started and have not ended."""
+    return instance.get_runs(dg.RunsFilter(statuses=_UNFINISHED))
+
+
+def lost_runs(instance: dg.DagsterInstance) -> list[dg.DagsterRun]:
+    """Unfinished runs whose program was killed.
 
     A run that Dagster has launched, but whose process has not come to its first step, is none of ours: it holds
     nothing, and Dagster's run monitoring ends it.
     """
-    lost = []
-    for run in instance.get_runs(dg.RunsFilter(statuses=_UNFINISHED)):
-        if _is_lost(instance, run):
-            instance.report_run_failed(run, "The program that ran it was killed; what it had committed stays.")
-            lost.append(run.run_id)
-    return lost
+    return [run for run in unfinished_runs(instance) if _is_lost(instance, run)]
+
+
+def end_lost_runs(instance: dg.DagsterInstance) -> list[str]:
+    """End the runs whose program was killed, as failures, and free the pools they held; returns their ids."""
+    lost = lost_runs(instance)
+    for run in lost:
+        instance.report_run_failed(run, "The program that ran it was killed; what it had committed stays.")
+        instance.event_log_storage.free_concurrency_slots_for_run(run.run_id)
+    return [run.run_id for run in lost]
+
+
+def unused_locks(instance: dg.DagsterInstance) -> list[Path]:
+    """Files of launches whose program was killed."""
+    return _launches(instance).dead()
 
 
 def held_slots(instance: dg.DagsterInstance) -> list[HeldSlot]:
@@ -127,7 +142,8 @@ def free_held_slots(instance: dg.DagsterInstance) -> list[HeldSlot]:
     for run_id in {one.slot.run_id for one in held}:
         instance.event_log_storage.free_concurrency_slots_for_run(run_id)
     call_next(instance)
-    _launches(instance).forget_dead()
+    for left_behind in unused_locks(instance):
+        left_behind.unlink(missing_ok=True)
     return held
 
 

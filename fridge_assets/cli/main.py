@@ -1,7 +1,5 @@
 """The commands put together, and what happens when one fails."""
 
-import os
-import sys
 import traceback
 from pathlib import Path
 from typing import Annotated
@@ -29,12 +27,9 @@ from fridge_assets.cli import (
 from fridge_assets.cli.console import err
 from fridge_assets.cli.context import Workplace
 from fridge_assets.errors import FridgeError
-from fridge_assets.running.stopping import Stopped, asked_to_stop, stop_on_signals
+from fridge_assets.running.stopping import Stopped, asked_to_stop
 
 _PROGRAM = "fridge-assets"
-
-_END_WITHIN = 8.0
-"""Seconds after a signal in which a command ends, in order or not."""
 
 app = typer.Typer(
     name=_PROGRAM,
@@ -73,21 +68,8 @@ app.add_typer(thresholds.app, name="thresholds")
 app.add_typer(work_orders.app, name="work-orders")
 
 
-def main() -> None:
-    """Run a command; an error we know, or a signal to end, is one line on standard error.
-
-    Exit code 1 for an error; for SIGINT, SIGTERM and SIGHUP what shells expect: 130, 143 and 129.
-    """
-    stop_on_signals(_END_WITHIN)
-    code = _run()
-    sys.stdout.flush()
-    sys.stderr.flush()
-    # Leave without tearing the interpreter down: DuckDB's binding then prints pages about references that Dagster
-    # and torch still hold, which say nothing to a user.
-    os._exit(code)
-
-
-def _run() -> int:
+def run_typed() -> int:
+    """Run the command that was typed; its exit code."""
     try:
         app(prog_name=_PROGRAM)
     except SystemExit as leaving:
@@ -102,7 +84,7 @@ def _run() -> int:
         code = 1
     stopped = asked_to_stop()
     # A library may have made another error of it on the way, as DuckDB does of what comes up during a query.
-    return code if stopped is None or code == 0 else _stopped(stopped)
+    return code if stopped is None else _stopped(stopped)
 
 
 def _failed(message: str) -> int:
@@ -112,5 +94,5 @@ def _failed(message: str) -> int:
 
 
 def _stopped(stopped: Stopped) -> int:
-    err.print(f"Stopped by {stopped}; what was committed stays, run the same command again to go on.", soft_wrap=True)
+    err.print(f"Stopped by {stopped}; what was committed stays, the same command goes on from there.", soft_wrap=True)
     return stopped.exit_code

@@ -27,6 +27,7 @@ class Launches:
     @contextmanager
     def hold(self, name: str) -> Iterator[None]:
         """Be alive as ``name`` for the length of the block, or until this program ends, however it does."""
+        writable_folder(self._folder)
         path = self._path(name)
         begun = path.with_suffix(_BEGUN)
         with begun.open("w") as file:
@@ -46,17 +47,13 @@ class Launches:
         path = self._path(name)
         return path.exists() and not is_locked(path)
 
-    def forget_dead(self) -> None:
-        """Remove the files of programs that were killed."""
-        for path in self._folder.glob(f"*{_SUFFIX}"):
-            if not is_locked(path):
-                path.unlink(missing_ok=True)
-        for path in self._folder.glob(f"*{_BEGUN}"):
-            if not is_locked(path) and _age(path) > _NEVER_LOCKED:
-                path.unlink(missing_ok=True)
+    def dead(self) -> list[Path]:
+        """Files of programs that were killed."""
+        begun = (path for path in self._folder.glob(f"*{_BEGUN}") if _age(path) > _NEVER_LOCKED)
+        return [path for path in (*self._folder.glob(f"*{_SUFFIX}"), *begun) if not is_locked(path)]
 
     def _path(self, name: str) -> Path:
-        return writable_folder(self._folder) / f"{name}{_SUFFIX}"
+        return self._folder / f"{name}{_SUFFIX}"
 
 
 def _age(path: Path) -> float:

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import dagster as dg
+from dagster._core.storage.event_log.sql_event_log import SqlEventLogStorage
 from dagster._utils.concurrency import ConcurrencyKeyInfo
 
 _ID_SHOWN = 8
@@ -51,6 +52,8 @@ def call_next(instance: dg.DagsterInstance) -> None:
     Dagster calls the next one when a place is given back; a program that is killed between the two calls nobody.
     """
     storage = instance.event_log_storage
+    if not isinstance(storage, SqlEventLogStorage):
+        return  # another store has no queue that a program calls the next one of
     for pool, info in _pools(instance).items():
         if info.pending_step_count and info.assigned_step_count < info.slot_count:
             storage.assign_pending_steps([pool])

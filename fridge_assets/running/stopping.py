@@ -4,6 +4,7 @@ import os
 import signal
 import threading
 import time
+from collections.abc import Callable
 from types import FrameType
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -49,6 +50,21 @@ def stop_on_signals(within: float | None = None) -> None:
     for number in SIGNALS:
         if signal.getsignal(number) is not signal.SIG_IGN:
             signal.signal(number, _stop)
+
+
+def stop_gently(end: Callable[[], object]) -> None:
+    """Call ``end`` at the first of the signals from now on, instead of raising :class:`Stopped`.
+
+    For a program that works until it is stopped, and that ends in order by itself then.
+    """
+
+    def hear(number: int, _frame: FrameType | None) -> None:
+        _received.append(number)
+        end()
+
+    for number in SIGNALS:
+        if signal.getsignal(number) is not signal.SIG_IGN:
+            signal.signal(number, hear)
 
 
 def _end_after(heard: int, within: float) -> None:

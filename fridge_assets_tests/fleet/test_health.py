@@ -198,8 +198,8 @@ def test_waiting_ends_when_it_is_green_or_the_time_is_over(settings: Settings, o
 
 def test_looking_imports_neither_dagster_nor_the_models(tmp_path: Path) -> None:
     code = (
-        "import sys; from fridge_assets.cli.main import _run; "
-        f"sys.argv = ['fridge-assets', '--data-dir', {str(tmp_path)!r}, 'health']; assert _run() == 1; "
+        "import sys; from fridge_assets.cli.main import run_typed; "
+        f"sys.argv = ['fridge-assets', '--data-dir', {str(tmp_path)!r}, 'health']; assert run_typed() == 1; "
         "print([m for m in ('dagster', 'sklearn', 'torch', 'duckdb', 'mlflow') if m in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
