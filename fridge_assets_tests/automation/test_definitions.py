@@ -129,9 +129,9 @@ def test_each_job_scores_or_publishes_and_never_both(graph: dg.Definitions) -> N
 
 def test_models_that_score_in_one_run_have_processes_of_their_own(graph: dg.Definitions) -> None:
     for job in ("score_hourly", "score_daily"):
-        assert graph.resolve_job_def(job).executor_def.name == "multiprocess"
+        assert graph.resolve_job_def(job).executor_def.name == "separate_processes"
     one_step = {f"score_{family}" for family in FAMILIES} | {"publish", "fallback", "monitor"}
-    assert {graph.resolve_job_def(job).executor_def.name for job in one_step} == {"in_process"}
+    assert {graph.resolve_job_def(job).executor_def.name for job in one_step} == {"one_process"}
 
 
 def test_the_groups_of_assets_follow_each_other_as_data_flows(specs: dict[str, dg.AssetSpec]) -> None:

@@ -50,9 +50,9 @@ def test_what_ended_before_is_no_news(instance: dg.DagsterInstance) -> None:
 def test_a_run_whose_daemon_was_ended_is_canceled(instance: dg.DagsterInstance) -> None:
     news = RunNews(a_minute_ago())
     run = instance.create_run_for_job(clean, status=dg.DagsterRunStatus.STARTED)
-    queued = instance.create_run_for_job(clean, status=dg.DagsterRunStatus.QUEUED)
+    waiting = instance.create_run_for_job(clean, status=dg.DagsterRunStatus.NOT_STARTED)
     assert list(news.look(instance)) == [f"clean started (run {run.run_id[:8]})"]
     assert end_runs_of_ended_daemon(instance) == [run.run_id]
     assert list(news.look(instance)) == [f"clean was canceled (run {run.run_id[:8]})"]
-    (left,) = instance.get_runs(dg.RunsFilter(statuses=[dg.DagsterRunStatus.QUEUED]))
-    assert left.run_id == queued.run_id
+    (left,) = instance.get_runs(dg.RunsFilter(statuses=[dg.DagsterRunStatus.NOT_STARTED]))
+    assert left.run_id == waiting.run_id
