@@ -3,6 +3,7 @@
 import base64
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
+from urllib.parse import quote
 
 import dagster as dg
 import pandas as pd
@@ -22,6 +23,11 @@ ERROR_KIND = "kind of error"
 
 NOT_TOLD = "told elsewhere"
 """Metadata of a check result that nobody is sent a message about."""
+
+PICTURES = "/pictures"
+"""Where the webserver serves the newest pictures of the assets."""
+
+_DATA_URL = "data:image/png;base64,"
 
 AssetEvent = dg.MaterializeResult[Any] | dg.AssetCheckResult
 Work = Callable[[], Iterable[AssetEvent]]
@@ -106,7 +112,25 @@ def observed(context: dg.AssetExecutionContext, result: dg.MaterializeResult[Any
 
 def picture(png: bytes, title: str) -> dg.MarkdownMetadataValue:
     """A PNG that the Dagster UI shows as a picture."""
-    return dg.MetadataValue.md(f"![{title}](data:image/png;base64,{base64.b64encode(png).decode()})")
+    return dg.MetadataValue.md(f"![{title}]({_DATA_URL}{base64.b64encode(png).decode()})")
+
+
+def with_pictures(description: str, asset: str, *titles: str) -> str:
+    """``description`` of an asset with its newest pictures, where people look first.
+
+    Args:
+        description: what the asset is.
+        asset: its key.
+        titles: names in its metadata, each of a :func:`picture`; see ``running.pictures``, which serves them.
+    """
+    shown = [f"![{title}]({PICTURES}/{quote(asset)}/{quote(title)})" for title in titles]
+    return "\n\n".join([description, *shown])
+
+
+def png_of(shown: dg.MarkdownMetadataValue) -> bytes | None:
+    """The PNG of a :func:`picture`; None for other Markdown."""
+    _, found, encoded = (shown.value or "").partition(_DATA_URL)
+    return base64.b64decode(encoded.removesuffix(")")) if found else None
 
 
 def table(frame: pd.DataFrame) -> dg.MarkdownMetadataValue:

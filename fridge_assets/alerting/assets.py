@@ -6,11 +6,14 @@ from datetime import datetime
 import dagster as dg
 import pandas as pd
 
+from fridge_assets.alerting.alert_plots import highest_alerts
 from fridge_assets.alerting.budget import alert_load
 from fridge_assets.alerting.evidence import FALLBACK
+from fridge_assets.alerting.listing import AlertFilter
 from fridge_assets.alerting.quality_plots import precision_picture
 from fridge_assets.alerting.quality_store import assess_alerts, commit_quality
 from fridge_assets.alerting.run import AlertReport, raise_alerts
+from fridge_assets.alerting.store import list_alerts
 from fridge_assets.asset_results import (
     AssetEvent,
     column_schema,
@@ -21,6 +24,7 @@ from fridge_assets.asset_results import (
     observed,
     picture,
     table,
+    with_pictures,
 )
 from fridge_assets.clock import Clock
 from fridge_assets.contracts import ALERT_QUALITY, DEVICE_ALERTS, LABEL_EVENTS, MODEL_SCORES, RULES_BASED_FALLBACK
@@ -35,10 +39,11 @@ BUDGET_CHECK = "within_alert_budget"
 THRESHOLDS_CHECK = "thresholds_hold"
 
 _TOP_ALERTS = 20
+_MOST_OPEN_ALERTS = 1000
 
 label_events = dg.AssetSpec(
     LABEL_EVENTS.name,
-    group_name="alerts",
+    group_name="labels",
     kinds={"sqlite"},
     owners=["team:operations"],
     description=f"{LABEL_EVENTS.description[:-1]}, stored with what people do (`fridge-assets alerts resolve`).",
@@ -52,7 +57,7 @@ label_events = dg.AssetSpec(
     group_name="alerts",
     kinds={"sqlite"},
     owners=["team:operations"],
-    description=DEVICE_ALERTS.description,
+    description=with_pictures(DEVICE_ALERTS.description, DEVICE_ALERTS.name, "open alerts"),
     metadata=column_schema(DEVICE_ALERTS),
     check_specs=[
         contract_check_spec(DEVICE_ALERTS),
@@ -90,7 +95,7 @@ def device_alerts(
         if report.window_end is None:
             context.log.warning("There is no recent window that anybody judged, so there is nothing to alert on.")
         within_budget = _within_budget(operations, len(active_devices(registry)), clock.now(), settings)
-        result = _result(report, within_budget)
+        result = _result(report, within_budget, _open_alerts(operations, clock.now()))
         current = report.tier == "fresh" or report.source == FALLBACK
         yield result if report.news and current else observed(context, result)
 
@@ -103,7 +108,7 @@ def device_alerts(
     group_name="monitoring",
     kinds={"duckdb", "python"},
     owners=["team:ml"],
-    description=ALERT_QUALITY.description,
+    description=with_pictures(ALERT_QUALITY.description, ALERT_QUALITY.name, "precision"),
     metadata=column_schema(ALERT_QUALITY),
     check_specs=[
         contract_check_spec(ALERT_QUALITY),
@@ -173,7 +178,19 @@ def _within_budget(operations: Operations, devices: int, now: datetime, settings
     )
 
 
-def _result(report: AlertReport, within_budget: dg.AssetCheckResult) -> dg.MaterializeResult[None]:
+def _open_alerts(operations: Operations, now: datetime) -> dict[str, dg.MarkdownMetadataValue]:
+    """The picture of the open alerts; none where they cannot be read, which does not undo a publication."""
+    try:
+        with operations.read() as connection:
+            alerts = list_alerts(connection, AlertFilter(limit=_MOST_OPEN_ALERTS))
+    except FridgeError:
+        return {}
+    return {"open alerts": picture(highest_alerts(alerts, now), "open alerts")}
+
+
+def _result(
+    report: AlertReport, within_budget: dg.AssetCheckResult, shown: dict[str, dg.MarkdownMetadataValue]
+) -> dg.MaterializeResult[None]:
     new = report.generated.new
     told = new[~new["suppressed"].astype(bool)]
     return dg.MaterializeResult(
@@ -186,6 +203,7 @@ def _result(report: AlertReport, within_budget: dg.AssetCheckResult) -> dg.Mater
             "raised by": report.source,
             "age of the scores": report.tier,
             "severities": counts_table(told["severity"].value_counts().to_dict(), "severity"),
+            **shown,
             "top alerts": table(_top(told)),
         },
         check_results=[contract_kept(len(new), DEVICE_ALERTS.name), within_budget],

@@ -13,6 +13,7 @@ from fridge_assets.asset_results import (
     contract_kept,
     guarded,
     picture,
+    with_pictures,
 )
 from fridge_assets.canary.plots import canary_picture
 from fridge_assets.canary.run import Comparison, compare_pairs, due_pairs
@@ -39,12 +40,16 @@ NEW_RELEASES_CHECK = "new_releases_hold"
             group_name="canary",
             kinds={"duckdb"},
             owners=["team:ml"],
-            description=contract.description,
+            description=with_pictures(contract.description, contract.name, *titles),
             metadata=column_schema(contract),
         )
-        for contract, deps in (
-            (CANARY_SCORES, [DEVICE_FEATURES.name, "device_registry", *(model_name(family) for family in FAMILIES)]),
-            (CANARY_REPORTS, [CANARY_SCORES.name]),
+        for contract, deps, titles in (
+            (
+                CANARY_SCORES,
+                [DEVICE_FEATURES.name, "device_registry", *(model_name(family) for family in FAMILIES)],
+                (),
+            ),
+            (CANARY_REPORTS, [CANARY_SCORES.name], tuple(f"{family} " for family in FAMILIES)),
         )
     ],
     check_specs=[

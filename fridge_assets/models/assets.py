@@ -6,7 +6,7 @@ from pathlib import Path
 import dagster as dg
 import pandas as pd
 
-from fridge_assets.asset_results import AssetEvent, guarded, picture
+from fridge_assets.asset_results import AssetEvent, guarded, picture, with_pictures
 from fridge_assets.clock import Clock
 from fridge_assets.contracts import DEVICE_FEATURES, LABEL_EVENTS
 from fridge_assets.deployment.decide import Request
@@ -37,7 +37,11 @@ def model_asset(family: str) -> dg.AssetsDefinition:
         group_name="models",
         kinds={"python", "mlflow"},
         owners=["team:ml"],
-        description=f"Versions of {family}. The first one is released by itself, later ones are drafts.",
+        description=with_pictures(
+            f"Versions of {family}. The first one is released by itself, later ones are drafts.",
+            model_name(family),
+            "calibration",
+        ),
         pool=model_name(family),
     )
     def model(

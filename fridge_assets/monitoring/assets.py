@@ -12,6 +12,7 @@ from fridge_assets.asset_results import (
     guarded,
     picture,
     table,
+    with_pictures,
 )
 from fridge_assets.clock import Clock
 from fridge_assets.contracts import DEVICE_FEATURES, MODEL_MONITORING, MODEL_SCORES
@@ -22,6 +23,8 @@ from fridge_assets.monitoring.wording import WATCHES, judgement, summary
 from fridge_assets.settings import Settings
 from fridge_assets.stores.warehouse import Warehouse
 
+_PICTURES = ("score quantiles", "flagged share", "feature drift", "agreement")
+
 
 @dg.asset(
     name=MODEL_MONITORING.name,
@@ -29,7 +32,7 @@ from fridge_assets.stores.warehouse import Warehouse
     group_name="monitoring",
     kinds={"duckdb", "python"},
     owners=["team:ml"],
-    description=MODEL_MONITORING.description,
+    description=with_pictures(MODEL_MONITORING.description, MODEL_MONITORING.name, *_PICTURES),
     metadata=column_schema(MODEL_MONITORING),
     check_specs=[
         contract_check_spec(MODEL_MONITORING),

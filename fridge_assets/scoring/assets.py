@@ -17,6 +17,7 @@ from fridge_assets.asset_results import (
     observed,
     picture,
     table,
+    with_pictures,
 )
 from fridge_assets.clock import Clock
 from fridge_assets.contracts import DEVICE_FEATURES, MODEL_SCORES
@@ -65,7 +66,7 @@ def score_asset(family: str) -> dg.AssetsDefinition:
         group_name="scores",
         kinds={"duckdb", "python"},
         owners=["team:ml"],
-        description=f"Scores of the released {family} version.",
+        description=with_pictures(f"Scores of the released {family} version.", name, "score histogram"),
         metadata=column_schema(MODEL_SCORES),
         check_specs=[
             contract_check_spec(MODEL_SCORES, name),

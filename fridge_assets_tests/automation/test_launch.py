@@ -57,7 +57,7 @@ def test_a_run_that_fails_before_its_first_step_says_why(
 
     graph = fridge_assets.definitions.defs
     resources = dict(graph.resources or {})
-    clock = StoppedClock(warehouse=resources["warehouse"], settings=resources["settings"])
+    clock = StoppedClock(warehouse=resources["clock"].warehouse, settings=resources["clock"].settings)
     stopped = dg.Definitions(
         assets=graph.assets,
         asset_checks=graph.asset_checks,
