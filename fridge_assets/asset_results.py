@@ -14,6 +14,8 @@ from dagster._core.definitions.source_asset import (
 from fridge_assets.contracts import Contract
 from fridge_assets.contracts.validation import ContractViolation, ValidationReport, Violation
 from fridge_assets.errors import FridgeError
+from fridge_assets.settings import Settings
+from fridge_assets.stores.disk import full_disk
 
 CONTRACT_CHECK = "contract"
 """Name of the check that says whether a dataset kept its contract."""
@@ -86,6 +88,11 @@ def guarded(work: Work, assets: Mapping[str, str]) -> Iterator[AssetEvent]:
         raise _failure(error) from error
     except FridgeError as error:
         raise _failure(error) from error
+    except Exception as error:
+        full = full_disk(error, Settings().root)  # the folder of this process, where the error does not name it
+        if full is None:
+            raise
+        raise _failure(full) from error
 
 
 def _failure(error: FridgeError) -> dg.Failure:

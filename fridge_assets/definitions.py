@@ -24,7 +24,7 @@ from fridge_assets.models.registry import ModelRegistry
 from fridge_assets.monitoring.assets import model_monitoring
 from fridge_assets.readings.assets import device_registry, ingested_readings, sensor_readings
 from fridge_assets.scoring.assets import SCORE_ASSETS, model_scores
-from fridge_assets.settings import Settings
+from fridge_assets.settings import Settings, read_settings
 from fridge_assets.staleness.assets import rules_based_fallback
 from fridge_assets.stores.landing import Landing
 from fridge_assets.stores.operations import Operations
@@ -90,4 +90,4 @@ def load_job(name: str, in_process: bool = False) -> dg.JobDefinition:
     return job.with_executor_def(one_process) if in_process else job
 
 
-defs = build_definitions(Settings())
+defs = build_definitions(read_settings())

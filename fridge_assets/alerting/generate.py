@@ -44,10 +44,8 @@ from fridge_assets.alerting.sentences import describe
 from fridge_assets.alerting.severity import rank_of
 from fridge_assets.contracts import ALERT_EVENTS, DEVICE_ALERTS
 from fridge_assets.contracts.device_alerts import ACTIVE_STATUSES
+from fridge_assets.contracts.device_registry import NO_SITE
 from fridge_assets.settings import AlertSettings
-
-UNKNOWN_SITE = "unknown"
-"""Site of a device that left the registry between scoring and alerting."""
 
 
 @dataclass(frozen=True)
@@ -165,4 +163,4 @@ def _understand(alerts: pd.DataFrame) -> pd.DataFrame:
 
 def _locate(drafts: pd.DataFrame, registry: pd.DataFrame) -> pd.DataFrame:
     sites = registry.drop_duplicates("device_id").set_index("device_id")["site_id"]
-    return drafts.assign(site_id=look_up(drafts["device_id"], sites).fillna(UNKNOWN_SITE))
+    return drafts.assign(site_id=look_up(drafts["device_id"], sites).fillna(NO_SITE))

@@ -4,6 +4,7 @@ Each sensor does one thing, so that none waits for another: Slack may hang while
 """
 
 from collections.abc import Iterable, Mapping
+from functools import partial
 from typing import Any
 
 import dagster as dg
@@ -23,8 +24,9 @@ from fridge_assets.automation.telling import freshness_states, tell_freshness, t
 from fridge_assets.automation.work_orders import deliver_work_orders
 from fridge_assets.clock import Clock
 from fridge_assets.fleet.health import AUTOMATION, beat
+from fridge_assets.fleet.zones import zone_of_sites
 from fridge_assets.notifications.deliver import deliver_due
-from fridge_assets.notifications.senders import sender_of
+from fridge_assets.notifications.senders import senders_of
 from fridge_assets.settings import Settings
 from fridge_assets.stores.operations import Operations
 
@@ -120,12 +122,12 @@ def tell_of_freshness(
 @dg.sensor(
     minimum_interval_seconds=10,
     default_status=dg.DefaultSensorStatus.RUNNING,
-    description="Delivers the messages of the outbox; while Slack is down they wait there.",
+    description="Delivers the messages of the outbox; what is down gets them later.",
 )
 def deliver_messages(settings: dg.ResourceParam[Settings], operations: dg.ResourceParam[Operations]) -> dg.SkipReason:
     """Deliver what is due."""
     chosen = settings.notifications
-    report = deliver_due(operations, sender_of(chosen), chosen, Clock.wall_time)
+    report = deliver_due(operations, senders_of(chosen), chosen, Clock.wall_time, partial(zone_of_sites, settings))
     return dg.SkipReason(f"{report.sent} sent, {report.failed} failed, {report.waiting} waiting")
 
 

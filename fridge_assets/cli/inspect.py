@@ -3,13 +3,19 @@
 from typing import Annotated
 
 import typer
+from rich.markup import escape
 
 from fridge_assets.cli.console import moment, say, say_json, say_table
 from fridge_assets.cli.context import Workplace
 
 Json = Annotated[bool, typer.Option("--json", help="Print as JSON.")]
 
-_SIGNS = {"ok": "[green]✓[/green]", "note": "[yellow]![/yellow]", "broken": "[red]✗[/red]"}
+_SIGNS = {
+    "ok": "[green]✓[/green]",
+    "note": "[yellow]![/yellow]",
+    "broken": "[red]✗[/red]",
+    "mended": "[green]+[/green]",
+}
 
 _TIERS = {
     "fresh": "scores are [green]fresh[/green]: alerts come from the models",
@@ -22,7 +28,7 @@ _TIERS = {
 def register(app: typer.Typer) -> None:
     """Add the commands to ``app``."""
     app.command(epilog="Example: fridge-assets status --json")(status)
-    app.command(epilog="Example: fridge-assets doctor")(doctor)
+    app.command(epilog="Example: fridge-assets doctor --fix")(doctor)
 
 
 def status(
@@ -50,16 +56,28 @@ def status(
     say_table("Landing files", overview.files)
 
 
-def doctor(context: typer.Context, as_json: Json = False) -> None:
-    """Check the installation, the stores, the models, the freshness and Slack; say what to fix."""
-    from fridge_assets.fleet.doctor import examine  # noqa: PLC0415
+def doctor(
+    context: typer.Context,
+    fix: Annotated[bool, typer.Option("--fix", help="Mend what can be mended; nothing else is changed.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Check the installation, the stores, the files, the models, the runs and what is sent; say what to fix.
+
+    Without --fix nothing is changed. Exit code 1 when something is broken and was not mended.
+    """
+    from fridge_assets.automation.doctor import checks  # noqa: PLC0415
+    from fridge_assets.fleet.doctor.check import examine  # noqa: PLC0415
 
     place: Workplace = context.obj
-    findings = examine(place.warehouse, place.operations, place.landing, place.models, place.settings)
+    is_broken = False
+    findings = []
+    for finding in examine(checks(place.settings), fix=fix):
+        is_broken |= finding.verdict == "broken"
+        findings.append(vars(finding))
+        if not as_json:
+            remedy = f"; {place.command('doctor --fix')} {finding.remedy}" if finding.remedy else ""
+            say(f"{_SIGNS[finding.verdict]} {finding.what}: {escape(finding.detail + remedy)}")
     if as_json:
-        say_json([vars(finding) for finding in findings])
-    else:
-        for finding in findings:
-            say(f"{_SIGNS[finding.verdict]} {finding.what}: {finding.detail}")
-    if any(finding.verdict == "broken" for finding in findings):
+        say_json(findings)
+    if is_broken:
         raise typer.Exit(1)

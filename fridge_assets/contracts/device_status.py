@@ -12,7 +12,7 @@ DEVICE_STATUS = Contract(
     name="device_status",
     description="One device as it stands now.",
     columns=(
-        *DEVICE_REGISTRY.columns,
+        *(column for column in DEVICE_REGISTRY.columns if column.name != "timezone"),
         Column("last_reading_at", "timestamp", "newest reading"),
         Column(
             "latest_anomaly_score",

@@ -132,6 +132,7 @@ def _changed_pulse(connection: Connection, part: str, problem: str, now: datetim
         title=f"The {part} is dead" if problem else f"The {part} is alive again{dead_for}",
         lines=(problem or _CAUGHT_UP[part],),
         occurred_at=now,
+        dedup_key=subject,
     )
 
 

@@ -104,7 +104,7 @@ def test_highest_score_decides_model_and_dominant_contributor_whatever_the_row_o
 
 
 def test_device_that_left_the_registry_still_gets_its_alert(fleet: Fleet) -> None:
-    assert fleet.run(score("gone", 0, 0.9)).new["site_id"].tolist() == ["unknown"]
+    assert fleet.run(score("gone", 0, 0.9)).new["site_id"].tolist() == ["unassigned"]
 
 
 def test_alert_without_contributors_is_still_an_alert(fleet: Fleet) -> None:

@@ -16,7 +16,7 @@ from fridge_assets.notifications.message import Message
 from fridge_assets.notifications.outbox import enqueue
 from fridge_assets.notifications.watch import changed
 from fridge_assets.settings import HealthSettings, Settings
-from fridge_assets.stores.operations import Operations, outbox, score_ages
+from fridge_assets.stores.operations import Operations, outbox, outbox_deliveries, score_ages
 from fridge_assets.streaming import status as status_module
 from fridge_assets.streaming.status import StreamLook, StreamStatus
 from fridge_assets_tests.cli.typed import typed
@@ -168,7 +168,8 @@ def test_the_command_tells_delivers_by_itself_and_fails_while_red(settings: Sett
     code, said, _ = typed(settings.root, "health", "--tell")
     assert (code, said.split(",")[0]) == (1, "✗ dead")
     with operations.read() as connection:
-        assert connection.execute(sa.select(outbox.c.status, outbox.c.sent_to)).all() == [("sent", "log")]
+        columns = outbox_deliveries.c
+        assert connection.execute(sa.select(columns.status, columns.sent_to)).all() == [("sent", "log")]
     alive(operations, datetime.now(UTC))
     code, said, _ = typed(settings.root, "health", "--tell", "--json")
     assert (code, json.loads(said)["green"], json.loads(said)["problems"]) == (0, True, [])

@@ -33,7 +33,8 @@ class Story:
         events: ALERT_EVENTS rows in their order.
         labels: LABEL_EVENTS rows in their order.
         silences: SILENCES rows that held it.
-        messages: messages that stand for it, in their order, in the columns of the outbox.
+        messages: what became of the messages that stand for it, in their order: ``message_id``, ``channel``, ``kind``,
+            ``title`` and ``created_at``, and for each destination the columns of its delivery.
         work_order: WORK_ORDERS row of its work.
         missing: sentences about the parts that could not be read.
     """
