@@ -18,6 +18,10 @@ from fridge_assets.stores.frames import query, registered
 from fridge_assets.stores.warehouse import Warehouse
 
 
+LIMITED_FEATURES = ("temp_evaporator_mean", "vibration_compressor_max", "pressure_low_mean", "current_compressor_max")
+"""The features that have a limit."""
+
+
 class FallbackBlind(FridgeError):
     """The newest features are too old to judge anything by."""
 
@@ -28,7 +32,7 @@ class FallbackReport:
 
     Args:
         window_end: the judged window.
-        rows: RULES_BASED_FALLBACK rows, one per active device with features in that window.
+        rows: RULES_BASED_FALLBACK rows, one per active device that measured something there is a limit for.
         active: active devices of the fleet.
     """
 
@@ -64,6 +68,8 @@ def judge_by_rules(warehouse: Warehouse, devices: pd.DataFrame, now: datetime, s
                 "ORDER BY device_id",
                 {"window": window_end},
             )
+    # Where nothing was measured that has a limit nobody has judged: such a device has not recovered, nor is it healthy.
+    features = features.dropna(subset=list(LIMITED_FEATURES), how="all")
     conditions = conditions_met(features, settings.fallback)
     rows = features.assign(
         conditions=conditions,

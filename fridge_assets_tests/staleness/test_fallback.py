@@ -104,6 +104,12 @@ def test_active_devices_of_the_newest_window_are_judged_and_only_flagged(
     assert (rows["window_end"] == NOON).all()
 
 
+def test_a_device_that_measured_nothing_with_a_limit_is_not_judged(warehouse: Warehouse, settings: Settings) -> None:
+    nothing: Values = dict.fromkeys((EVAPORATOR, VIBRATION, PRESSURE, CURRENT))
+    store_features(warehouse, {"d1": {}, "blind": nothing, "half blind": {**nothing, CURRENT: 14.0}})
+    assert list(judged(warehouse, settings, "d1", "blind", "half blind")["device_id"]) == ["d1", "half blind"]
+
+
 def test_judging_a_window_again_replaces_what_was_said_of_it(warehouse: Warehouse, settings: Settings) -> None:
     store_features(warehouse, {"d1": LEAKING})
     judged(warehouse, settings, "d1")
