@@ -8,6 +8,12 @@ from fridge_assets.errors import FridgeError
 LATEST = "latest"
 """In place of a moment: just after the newest reading there is."""
 
+OWN_TIME = (
+    f"to run recorded data at its own time, set `as_of` of the resource `clock` to `{LATEST}` in the launchpad of the "
+    f"Dagster UI, or give `--as-of {LATEST}` on the command line"
+)
+"""How data that were recorded earlier are worked on as if it were then."""
+
 _SPAN = re.compile(r"(?:(?P<days>\d{1,5})d)?(?:(?P<hours>\d{1,5})h)?(?:(?P<minutes>\d{1,5})m)?")
 
 

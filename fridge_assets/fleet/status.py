@@ -136,9 +136,9 @@ def device_status(
 def health_of(worst_severity: pd.Series, score_source: pd.Series, offline: pd.Series) -> pd.Series:
     """Health of each device: the first of these that holds.
 
-    ``offline`` when it is silent; what its worst open alert says, whoever raised it; ``healthy`` when somebody judges it
-    and found nothing; ``unknown`` when nobody does: it was never scored, was left out or its models were paused for so
-    long that its scores are blanked, and the rules have not judged it either.
+    ``offline`` when it is silent; what its worst open alert says, whoever raised it; ``healthy`` when somebody judges
+    it and found nothing; ``unknown`` when nobody does: it was never scored, or was left out or its models paused for
+    so long that its scores are blanked, and the rules have not judged it either.
 
     Args:
         worst_severity: of the open alerts; null without one.

@@ -12,11 +12,10 @@ from fridge_assets.contracts import RULES_BASED_FALLBACK
 from fridge_assets.contracts.validation import enforce
 from fridge_assets.errors import FridgeError
 from fridge_assets.features.compute import newest_window_end
-from fridge_assets.moments import spoken
+from fridge_assets.moments import OWN_TIME, spoken
 from fridge_assets.settings import FallbackSettings, Settings
 from fridge_assets.stores.frames import query, registered
 from fridge_assets.stores.warehouse import Warehouse
-
 
 LIMITED_FEATURES = ("temp_evaporator_mean", "vibration_compressor_max", "pressure_low_mean", "current_compressor_max")
 """The features that have a limit."""
@@ -136,5 +135,6 @@ def _window_to_judge(newest: datetime | None, now: datetime, settings: Settings)
     raise FallbackBlind(
         f"the rules cannot stand in for the models: {seen}, and features older than "
         f"{spoken(settings.features.max_age)} say nothing about now",
-        "Find out why readings are late; until they come only the streaming rules watch these devices.",
+        f"Find out why readings are late; until they come only the streaming rules watch these devices. "
+        f"{OWN_TIME[0].upper()}{OWN_TIME[1:]}.",
     )
