@@ -32,15 +32,15 @@ class Comparison:
 
     Args:
         features: the features that are compared.
-        values: as measured, in the feature's unit.
+        measured: in the feature's unit.
         expected: in the feature's unit.
         spread: how far a value of the row's side usually is from ``expected``, in the feature's unit, ≥ 0.
         deviation: how far the value is from what was expected, in spreads on the scale that the model judges by; its
-            sign is that of ``values - expected``.
+            sign is that of ``measured - expected``.
     """
 
     features: tuple[str, ...]
-    values: NDArray[np.float64]
+    measured: NDArray[np.float64]
     expected: NDArray[np.float64]
     spread: NDArray[np.float64]
     deviation: NDArray[np.float64]

@@ -51,7 +51,7 @@ def compared(version: ModelVersion, rows: pd.DataFrame, scores: pd.DataFrame, se
     column = pd.Index(found.features).get_indexer(pd.Index(contributors))
     ends = scores["window_end"].iloc[row].reset_index(drop=True)
     span = settings.dbscan.day if version.model.view == "day" else settings.features.window
-    values = {"measured": found.values, "expected": found.expected, "spread": found.spread}
+    values = {"measured": found.measured, "expected": found.expected, "spread": found.spread}
     frame = pd.DataFrame(
         {
             "score_id": scores["score_id"].to_numpy()[row],

@@ -21,6 +21,17 @@ LIMITED_FEATURES = ("temp_evaporator_mean", "vibration_compressor_max", "pressur
 """The features that have a limit."""
 
 
+def limits_of(settings: FallbackSettings) -> dict[str, float]:
+    """Feature → its limit."""
+    limits = (
+        settings.max_evaporator_temperature,
+        settings.max_vibration,
+        settings.min_low_pressure,
+        settings.max_current,
+    )
+    return dict(zip(LIMITED_FEATURES, limits, strict=True))
+
+
 class FallbackBlind(FridgeError):
     """The newest features are too old to judge anything by."""
 

@@ -100,13 +100,13 @@ def _check_comparisons(model: ScoreModel, rows: pd.DataFrame, latest: pd.DataFra
     found = model.compare(latest)
     named = {name for names in model.explain(latest, 5)[0] for name in names}
     assert named <= set(found.features) <= set(model.features)
-    np.testing.assert_array_equal(found.values, latest[list(found.features)].to_numpy())
-    for array in (found.values, found.expected, found.spread, found.deviation):
+    np.testing.assert_array_equal(found.measured, latest[list(found.features)].to_numpy())
+    for array in (found.measured, found.expected, found.spread, found.deviation):
         assert array.shape == (len(latest), len(found.features))
         assert np.isfinite(array).all()
     assert (found.spread >= 0).all()
-    apart = np.abs(found.values - found.expected) > 1e-6
-    assert (np.sign(found.deviation) == np.sign(found.values - found.expected))[apart].all()
+    apart = np.abs(found.measured - found.expected) > 1e-6
+    assert (np.sign(found.deviation) == np.sign(found.measured - found.expected))[apart].all()
     usual = model.compare(rows)
     assert np.median(np.abs(usual.deviation)) < 1.5, "usual rows are far from what is expected of them"
     third = model.compare(latest.iloc[[2]])

@@ -223,11 +223,11 @@ def test_an_alert_of_the_rules_says_which_sensor_how_far_since_when_and_that_no_
         store_features(shop.warehouse, {"d1": {}}, NOON - hours * HOUR)
     shop.by_rules(NOON, {"d1": {PRESSURE: 90.0, VIBRATION: 22.0}})
     alert = shop.alerts().iloc[0]
-    assert alert["title"] == "Low-side pressure unusually low"
+    assert alert["title"] == "Low-side pressure below its limit"
     assert alert["description"] == (
-        "Low-side pressure averaged 90 kPa between 11:45 and 12:00 UTC, 55 % below the usual 200 kPa. "
-        "Also compressor vibration peak 22 mm/s (usual 4 mm/s). First seen 12:00 UTC. "
-        "A fixed limit was crossed; the models' scores are too old to be asked."
+        "Low-side pressure averaged 90 kPa between 11:45 and 12:00 UTC, below the limit of 100 kPa. "
+        "Also compressor vibration peak 22 mm/s (limit 20 mm/s). First seen 12:00 UTC. "
+        "The models' scores are too old to be asked."
     )
 
 
