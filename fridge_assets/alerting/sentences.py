@@ -7,7 +7,7 @@ from typing import NamedTuple
 import pandas as pd
 
 from fridge_assets.alerting.evidence import FALLBACK
-from fridge_assets.alerting.judged import LIMIT, UNUSUAL, Judged, judged_contributors, values_by_device
+from fridge_assets.alerting.judged import LIMIT, Judged, judged_contributors, values_by_device
 from fridge_assets.alerting.wording import BESIDE_WHAT, alike, words_for
 from fridge_assets.contracts.device_features import sensors_of
 
@@ -19,6 +19,8 @@ _AMBIENT = "temp_ambient_mean"
 _AMBIENT_MOVED = 2.0
 """°C from what the ambient temperature usually is at this time of day; less explains no unusual expectation."""
 _DAY = timedelta(days=1)
+_MUCH_NEARER = 0.5
+"""Share of the distance from what was expected, within which what is usual makes a number look usual."""
 
 
 class Anomaly(NamedTuple):
@@ -45,11 +47,11 @@ class Anomaly(NamedTuple):
 
     @property
     def looks_usual(self) -> bool:
-        """Whether the leading value is far from what was expected, and near to what the device usually reads."""
-        judged = self.judged.get(self.leading or "")
-        if judged is None or judged.spread is None or judged.until - judged.since >= _DAY:
+        """Whether the leading value is much nearer to what the device usually reads than to what was expected."""
+        judged, usual = self.judged.get(self.leading or ""), self.usual.get(self.leading or "")
+        if judged is None or usual is None or judged.deviation is None or judged.until - judged.since >= _DAY:
             return False
-        return self.leading in self.usual and abs(judged.value - self.usual[self.leading]) < UNUSUAL * judged.spread
+        return abs(judged.value - usual) < _MUCH_NEARER * abs(judged.value - judged.expected)
 
     @property
     def ambient_moved(self) -> bool:

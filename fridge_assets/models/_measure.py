@@ -56,12 +56,16 @@ class Measure:
         return measured
 
     def undo(self, measured: Array) -> Array:
-        """The values that :meth:`apply` measures as ``measured``, the nearest possible ones, same shape."""
+        """The values that :meth:`apply` measures as ``measured``, the nearest possible ones, same shape.
+
+        Infinite where a model that was fitted on too little expects what no number holds.
+        """
         values = measured.copy()
         for position, (name, reference) in enumerate(zip(self.features, self.reference, strict=True)):
             column = measured[:, position]
             if reference > 0:
-                values[:, position] = np.maximum(reference * (np.exp(column) - _FLOOR), 0.0)
+                with np.errstate(over="ignore"):
+                    values[:, position] = np.maximum(reference * (np.exp(column) - _FLOOR), 0.0)
             elif name in _SHARE_FEATURES:
                 values[:, position] = np.sin(np.clip(column, 0.0, np.pi / 2)) ** 2
         return values
@@ -77,7 +81,8 @@ class Measure:
         deviation = (self.apply(values) - expected) / spread
         plain = self.undo(expected)
         beside = self.undo(expected + np.where(deviation < 0, -spread, spread))
-        return Comparison(self.features, values, plain, np.abs(beside - plain), deviation)
+        with np.errstate(invalid="ignore"):  # of two infinities
+            return Comparison(self.features, values, plain, np.abs(beside - plain), deviation)
 
     @property
     def grain(self) -> Array:

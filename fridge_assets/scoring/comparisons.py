@@ -7,6 +7,7 @@ import duckdb
 import numpy as np
 import pandas as pd
 
+from fridge_assets.contracts import DEVICE_FEATURES
 from fridge_assets.models.version import ModelVersion
 from fridge_assets.settings import Settings
 from fridge_assets.stores.frames import query, registered
@@ -62,8 +63,18 @@ def compared(version: ModelVersion, rows: pd.DataFrame, scores: pd.DataFrame, se
             "basis": version.model.basis,
         }
     )
-    finite = np.isfinite(frame[[*values, "deviation"]].to_numpy()).all(axis=1)
-    return frame[finite].astype(_COLUMNS).reset_index(drop=True)
+    known = np.isfinite(frame[[*values, "deviation"]].to_numpy()).all(axis=1) & _possible(frame)
+    return frame[known].astype(_COLUMNS).reset_index(drop=True)
+
+
+def _possible(frame: pd.DataFrame) -> np.ndarray:
+    """Whether the sensor could have read what was expected; a model that was fitted on too little may expect more."""
+    columns = [DEVICE_FEATURES.column(name) for name in frame["feature"]]
+    low = np.array([-np.inf if column.minimum is None else column.minimum for column in columns])
+    high = np.array([np.inf if column.maximum is None else column.maximum for column in columns])
+    expected = frame["expected"].to_numpy()
+    possible: np.ndarray = (expected >= low) & (expected <= high)
+    return possible
 
 
 def store_comparisons(

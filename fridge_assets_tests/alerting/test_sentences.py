@@ -107,7 +107,8 @@ def judged(feature: str, value: float, expected: float, spread: float, basis: st
          f"Low-side pressure averaged 141 kPa {SPAN}, 28 % below the 196 ± 8 kPa expected of this device under these "
          "operating conditions."),
         ("temp_ambient_mean", 31.2, 22.1, 1.5, "sensors", "Ambient temperature unusually high",
-         f"Ambient temperature averaged 31.2 °C {SPAN}, 9.1 °C above the 22.1 ± 1.5 °C suggested by its other sensors."),
+         f"Ambient temperature averaged 31.2 °C {SPAN}, 9.1 °C above the 22.1 ± 1.5 °C suggested by its other "
+         "sensors."),
         ("door_open_fraction", 0.62, 0.08, 0.05, "cohort", "Door open unusually long",
          f"Door was open 62 % of the time {SPAN}, 8 ± 5 % expected of its cohort under these operating conditions."),
         ("sensor_completeness", 0.91, 1.0, 0.001, "history", "Sensor values often missing",
@@ -131,9 +132,9 @@ def test_a_number_that_looks_usual_is_told_as_unusual_for_the_ambient_temperatur
     told = told._replace(usual=usual, measured={**told.measured, "temp_ambient_mean": 31.2})
     assert title_of(told) == "High-side pressure unusually low for the ambient temperature"
     assert (
-        "16 % below the 990 ± 20 kPa expected of this device under these operating conditions. The device usually reads "
-        "840 kPa at this time of day, but ambient temperature was 31.2 °C, usually 22.1 °C: that sensor may be the one "
-        "that is wrong. First seen"
+        "16 % below the 990 ± 20 kPa expected of this device under these operating conditions. The device usually "
+        "reads 840 kPa at this time of day, but ambient temperature was 31.2 °C, usually 22.1 °C: that sensor may be "
+        "the one that is wrong. First seen"
     ) in description_of(told)
 
 
