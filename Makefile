@@ -12,8 +12,8 @@ help: ## what can be made
 .venv/installed: pyproject.toml constraints.txt
 	$(PYTHON) -c 'import sys; sys.exit("Python 3.11 is needed, this is " + sys.version) if sys.version_info[:2] != (3, 11) else 0'
 	$(PYTHON) -m venv .venv
-	$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt torch
-	$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
+	$(BIN)/pip install --quiet --quiet --disable-pip-version-check --constraint constraints.txt torch
+	$(BIN)/pip install --quiet --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
 	touch $@
 
 demo: .venv/installed ## a fleet from raw readings to alerts, in data/demo
@@ -65,7 +65,7 @@ bench-models: .venv/installed ## the four models: a daily cycle of 100,000 devic
 	$(BIN)/python -m fridge_assets_tests.benchmarks.models
 
 .venv/installed-bench: .venv/installed
-	$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[bench]'
+	$(BIN)/pip install --quiet --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[bench]'
 	touch $@
 
 bench-stream: .venv/installed-bench ## the stream: readings a second, seconds to an alert, beside Bytewax

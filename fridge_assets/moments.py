@@ -2,6 +2,7 @@
 
 import re
 from datetime import UTC, datetime, timedelta
+from typing import Protocol
 
 from fridge_assets.errors import FridgeError
 
@@ -13,6 +14,9 @@ OWN_TIME = (
     f"Dagster UI, or give `--as-of {LATEST}` on the command line"
 )
 """How data that were recorded earlier are worked on as if it were then."""
+
+_MOST_DOUBLINGS = 64
+"""So many failures in a row wait the longest anyway; more would only overflow the power."""
 
 _SPAN = re.compile(r"(?:(?P<days>\d{1,5})d)?(?:(?P<hours>\d{1,5})h)?(?:(?P<minutes>\d{1,5})m)?")
 
@@ -63,3 +67,28 @@ def spoken(duration: timedelta) -> str:
         if number or parts:
             parts.append(f"{number} {unit}" if number else "")
     return " ".join(part for part in parts[:2] if part) or "0 s"
+
+
+class Retries(Protocol):
+    """As much of a group of settings as says how patient a deliverer is."""
+
+    @property
+    def first_retry(self) -> timedelta:
+        """Wait after the first failure in a row."""
+        ...
+
+    @property
+    def retry_factor(self) -> float:
+        """Every further failure in a row waits this many times longer."""
+        ...
+
+    @property
+    def max_retry(self) -> timedelta:
+        """But never longer than this."""
+        ...
+
+
+def retry_delay(failures: int, retries: Retries) -> timedelta:
+    """How long to wait after the given number of failures in a row, 1 or more."""
+    waits = retries.first_retry.total_seconds() * retries.retry_factor ** min(failures - 1, _MOST_DOUBLINGS)
+    return timedelta(seconds=min(waits, retries.max_retry.total_seconds()))

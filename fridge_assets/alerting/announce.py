@@ -1,6 +1,6 @@
 """Who is told about which alert, and in which words (SPEC 6, 7)."""
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -31,29 +31,18 @@ def worth_telling(generated: GeneratedAlerts, window_end: datetime) -> pd.DataFr
     return fresh[~fresh["suppressed"].astype(bool) & (fresh["status"] != "RESOLVED")]
 
 
-def announcements(
-    generated: GeneratedAlerts,
-    window_end: datetime,
-    run_id: str,
-    now: datetime,
-    settings: AlertSettings,
-    told_otherwise: Collection[str] = (),
-) -> list[Message]:
+def announcements(told: pd.DataFrame, run_id: str, now: datetime, settings: AlertSettings) -> list[Message]:
     """What is said about alerts that are news.
 
     Of many alerts of one severity one message is made, so that no channel floods. MEDIUM alerts come as one digest by
     site.
 
     Args:
-        generated: what one run of alerting stored.
-        window_end: the window that it was about.
+        told: those of :func:`worth_telling` that no message about their site stands for.
         run_id: Dagster run that did; empty for none.
         now: when it did.
         settings: how many messages one run sends one by one, and how many alerts a list names.
-        told_otherwise: ids of alerts that a message about their site stands for.
     """
-    fresh = worth_telling(generated, window_end)
-    told = fresh[~fresh["alert_id"].isin(list(told_otherwise))]
     messages: list[Message] = []
     for severity in _ONE_BY_ONE:
         channel = CHANNELS[severity]

@@ -11,6 +11,7 @@ from rich.markup import escape
 from fridge_assets.cli.charts import Cells, bars, cells
 from fridge_assets.cli.console import frame_records, moment, out, say, say_json, say_plain, say_rows, say_table
 from fridge_assets.cli.context import Workplace
+from fridge_assets.identity import SHORT_ID
 
 if TYPE_CHECKING:  # pandas takes half of the time of a command that only lists
     import pandas as pd
@@ -19,7 +20,6 @@ if TYPE_CHECKING:  # pandas takes half of the time of a command that only lists
 
 _WIDTH = 60
 _HEIGHT = 5
-_ID_SHOWN = 8
 _WHY_NOT_TOLD = {
     "repeat": "not told: a repeat of what was told shortly before",
     "told_by_stream": "not told: the stream told of the same sensor",
@@ -225,10 +225,10 @@ def _say_life(told: "Story") -> None:
         say_table("\nLabels", labels[["when", "actor", "label", "note"]])
     if len(told.silences):
         say_table("\nHeld by", told.silences[["kind", "starts_at", "ends_at", "actor", "reason"]])
-    messages = told.messages.assign(message=told.messages["message_id"].astype("str").str[:_ID_SHOWN])
+    messages = told.messages.assign(message=told.messages["message_id"].astype("str").str[:SHORT_ID])
     names = {"created_at": "when", "channel": "channel", "status": "status", "message": "message", "title": "title"}
     say_table("\nPeople were told", messages, names)
-    previous = told.previous.assign(alert=told.previous["alert_id"].astype("str").str[:_ID_SHOWN])
+    previous = told.previous.assign(alert=told.previous["alert_id"].astype("str").str[:SHORT_ID])
     names = {
         "alert": "alert",
         "first_detected_at": "since",

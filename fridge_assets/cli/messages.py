@@ -9,7 +9,8 @@ import typer
 from fridge_assets.cli.console import moment, say, say_json, say_plain, say_table
 from fridge_assets.cli.context import Workplace
 from fridge_assets.errors import FridgeError
-from fridge_assets.notifications.message import SHORT_ID, Channel, Status
+from fridge_assets.identity import SHORT_ID
+from fridge_assets.notifications.message import Channel, Status
 
 app = typer.Typer(no_args_is_help=True, help="Messages to people.")
 

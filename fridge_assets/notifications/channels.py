@@ -1,17 +1,13 @@
 """Who is delivering to a channel, and when the channel is tried next (SPEC 7)."""
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from fridge_assets.notifications.message import Channel
-from fridge_assets.settings import NotificationSettings
 from fridge_assets.stores.operations import insert_missing, outbox, outbox_channels
-
-_MOST_DOUBLINGS = 64
-"""So many failures in a row wait the longest anyway; more would only overflow the power."""
 
 
 @dataclass(frozen=True)
@@ -86,9 +82,3 @@ def release_leases(connection: Connection, owner: str) -> None:
     """Give back every lease of ``owner``."""
     own = sa.update(outbox_channels).where(outbox_channels.c.lease_owner == owner)
     connection.execute(own.values(lease_owner="", leased_until=None))
-
-
-def retry_delay(failures: int, settings: NotificationSettings) -> timedelta:
-    """How long to wait after the given number of failures in a row, 1 or more."""
-    waits = settings.first_retry.total_seconds() * settings.retry_factor ** min(failures - 1, _MOST_DOUBLINGS)
-    return timedelta(seconds=min(waits, settings.max_retry.total_seconds()))

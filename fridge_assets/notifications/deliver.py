@@ -8,10 +8,10 @@ from datetime import datetime, timedelta
 
 import sqlalchemy as sa
 
+from fridge_assets.moments import retry_delay
 from fridge_assets.notifications.channels import (
     WaitingChannel,
     release_leases,
-    retry_delay,
     schedule,
     take_lease,
     waiting_channels,

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
-from fridge_assets.identity import deterministic_id
+from fridge_assets.identity import SHORT_ID, deterministic_id
 
 Channel = Literal["operations", "on_call", "site_digest", "data_platform", "ml", "everyone"]
 Kind = Literal[
@@ -23,9 +23,6 @@ Kind = Literal[
 
 Status = Literal["pending", "sent", "summarised"]
 """What became of a message; ``summarised``: another message stands for it."""
-
-SHORT_ID = 8
-"""Characters of a message id that people see; commands take the beginning of an id."""
 
 
 @dataclass(frozen=True)

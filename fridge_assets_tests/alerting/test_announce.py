@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from fridge_assets.alerting.announce import announcements, single_message
+from fridge_assets.alerting.announce import announcements, single_message, worth_telling
 from fridge_assets.alerting.generate import GeneratedAlerts
 from fridge_assets.notifications.message import Message
 from fridge_assets.settings import AlertSettings
@@ -13,7 +13,7 @@ def said(
     generated: GeneratedAlerts, hour: float, settings: AlertSettings | None = None, run_id: str = ""
 ) -> list[Message]:
     moment = pd.Timestamp(window(hour)).to_pydatetime()
-    return announcements(generated, moment, run_id, run_time(hour), settings or AlertSettings())
+    return announcements(worth_telling(generated, moment), run_id, run_time(hour), settings or AlertSettings())
 
 
 def channels(messages: list[Message]) -> list[str]:

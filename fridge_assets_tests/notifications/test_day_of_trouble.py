@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 import dagster as dg
 import pytest
 
-from fridge_assets.alerting.announce import announcements
+from fridge_assets.alerting.announce import announcements, worth_telling
 from fridge_assets.automation.outcomes import RunOutcome
 from fridge_assets.automation.switch import switch_to_fallback
 from fridge_assets.automation.telling import tell_freshness, tell_run, tell_tier
@@ -67,7 +67,9 @@ def live(hour: int, fleet: Fleet, operations: Operations) -> None:
         tell_freshness(connection, {"model_scores": shown}, now, AGES.patience)
         if hour in SCORED:
             generated = fleet.run(score("d1", hour, 0.97), score("d2", hour, 0.75), score("d3", hour, 0.1))
-            told = announcements(generated, window(hour).to_pydatetime(), f"run-{hour}", now, AlertSettings())
+            told = announcements(
+                worth_telling(generated, window(hour).to_pydatetime()), f"run-{hour}", now, AlertSettings()
+            )
             enqueue(connection, told, now)
 
 
