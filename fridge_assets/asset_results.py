@@ -2,7 +2,7 @@
 
 import base64
 from collections.abc import Callable, Collection, Iterator, Mapping
-from functools import wraps
+from functools import update_wrapper
 from typing import Any, Concatenate, ParamSpec
 
 import dagster as dg
@@ -91,7 +91,6 @@ def guarded(contracts: Mapping[str, str]) -> Callable[[Step[P]], Step[P]]:
     """
 
     def decorate(step: Step[P]) -> Step[P]:
-        @wraps(step)
         def answering(context: dg.AssetExecutionContext, *args: P.args, **kwargs: P.kwargs) -> Iterator[AssetEvent]:
             checks: dict[dg.AssetCheckKey, bool] = {}  # whether it was made
             try:
@@ -109,6 +108,7 @@ def guarded(contracts: Mapping[str, str]) -> Callable[[Step[P]], Step[P]]:
             finally:
                 skip_checks(context.instance, context.run.run_id, [key for key, made in checks.items() if not made])
 
+        update_wrapper(answering, step)  # Dagster reads the signature of the step
         return answering
 
     return decorate

@@ -84,10 +84,14 @@ def judged_contributors(
 def judged_by_score(comparisons: pd.DataFrame) -> dict[str, dict[str, Judged]]:
     """Score id → feature → what its value was held against."""
     found: dict[str, dict[str, Judged]] = {}
-    for row in comparisons.itertuples(index=False):
-        spread, deviation = (None if math.isnan(number) else number for number in (row.spread, row.deviation))
-        judged = Judged(row.measured, row.expected, spread, deviation, row.basis, row.measured_from, row.window_end)
-        found.setdefault(row.score_id, {})[row.feature] = judged
+    numbers = comparisons[["measured", "expected", "spread", "deviation"]].astype("float64").to_numpy().tolist()
+    for score, feature, basis, since, until, (value, expected, *rest) in zip(
+        *(comparisons[name] for name in ("score_id", "feature", "basis", "measured_from", "window_end")),
+        numbers,
+        strict=True,
+    ):
+        spread, deviation = (None if math.isnan(number) else number for number in rest)
+        found.setdefault(score, {})[feature] = Judged(value, expected, spread, deviation, basis, since, until)
     return found
 
 

@@ -64,7 +64,8 @@ def compared(version: ModelVersion, rows: pd.DataFrame, scores: pd.DataFrame, se
         }
     )
     known = np.isfinite(frame[[*values, "deviation"]].to_numpy()).all(axis=1) & _possible(frame)
-    return frame[known].astype(_COLUMNS).reset_index(drop=True)
+    kept: pd.DataFrame = frame[known].astype(_COLUMNS).reset_index(drop=True)
+    return kept
 
 
 def _possible(frame: pd.DataFrame) -> np.ndarray:

@@ -61,9 +61,9 @@ class Measured:
         }
         try:
             with self._warehouse.read() as connection:
-                scores = self._scores(connection)
+                windows, scores = self._windows(connection), self._scores(connection)
                 parts |= {
-                    "windows": self._windows(connection),
+                    "windows": windows,
                     "usual": self._usual(connection, registry),
                     "scores": scores,
                     "comparisons": comparisons_of(connection, scores["score_id"]),
