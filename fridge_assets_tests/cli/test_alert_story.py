@@ -86,8 +86,8 @@ def test_the_story_says_what_each_model_expected(shop: Shop) -> None:
     shop.by_models(NOON, {"d1": 0.97})
     with shop.warehouse.transaction() as connection:
         connection.execute(
-            "INSERT INTO score_comparisons SELECT score_id, window_end, top_contributors[1], window_start, 200, 260, 8, "
-            "-7.5, 'history' FROM model_scores"
+            "INSERT INTO score_comparisons SELECT score_id, window_end, top_contributors[1], window_start, 200, "
+            "260, 8, -7.5, 'history' FROM model_scores"
         )
     said = " ".join(shown(shop.settings, only_id(shop.operations)).split())
     assert "isolation_forest_v1: low-side pressure 200 kPa (expected 260 ± 8 kPa), −7.5 spreads" in said
