@@ -21,6 +21,7 @@ from fridge_assets.asset_results import (
     contract_kept,
     counts_table,
     guarded,
+    not_made,
     observed,
     picture,
     table,
@@ -69,6 +70,7 @@ label_events = dg.AssetSpec(
     ],
     pool="alerts",
 )
+@guarded({DEVICE_ALERTS.name: DEVICE_ALERTS.name})
 def device_alerts(
     context: dg.AssetExecutionContext,
     settings: dg.ResourceParam[Settings],
@@ -77,29 +79,25 @@ def device_alerts(
     clock: Clock,
 ) -> Iterator[AssetEvent]:
     """Turn the latest scores into alerts: severity by agreement, repeats suppressed, recovery resolved."""
-
-    def work() -> Iterator[AssetEvent]:
-        registry = with_cohort(effective_registry(settings.root, warehouse))
-        report = raise_alerts(
-            warehouse,
-            operations,
-            registry,
-            clock.now(),
-            settings,
-            paused=Deployments(operations).paused(),
-            run_id=context.run.run_id,
-            wall_time=Clock.wall_time(),
-        )
-        if report.source == FALLBACK:
-            context.log.warning(f"The models' scores are {report.tier}: alerts come from the rules.")
-        if report.window_end is None:
-            context.log.warning("There is no recent window that anybody judged, so there is nothing to alert on.")
-        within_budget = _within_budget(operations, len(active_devices(registry)), clock.now(), settings)
-        result = _result(report, within_budget, _open_alerts(operations, clock.now()))
-        current = report.tier == "fresh" or report.source == FALLBACK
-        yield result if report.news and current else observed(context, result)
-
-    yield from guarded(work, {DEVICE_ALERTS.name: DEVICE_ALERTS.name})
+    registry = with_cohort(effective_registry(settings.root, warehouse))
+    report = raise_alerts(
+        warehouse,
+        operations,
+        registry,
+        clock.now(),
+        settings,
+        paused=Deployments(operations).paused(),
+        run_id=context.run.run_id,
+        wall_time=Clock.wall_time(),
+    )
+    if report.source == FALLBACK:
+        context.log.warning(f"The models' scores are {report.tier}: alerts come from the rules.")
+    if report.window_end is None:
+        context.log.warning("There is no recent window that anybody judged, so there is nothing to alert on.")
+    within_budget = _within_budget(operations, len(active_devices(registry)), clock.now(), settings)
+    result = _result(report, within_budget, _open_alerts(operations, clock.now()))
+    current = report.tier == "fresh" or report.source == FALLBACK
+    yield result if report.news and current else observed(context, result)
 
 
 @dg.asset(
@@ -120,20 +118,18 @@ def device_alerts(
     ],
     pool="monitoring",
 )
+@guarded({ALERT_QUALITY.name: ALERT_QUALITY.name})
 def alert_quality(
+    _context: dg.AssetExecutionContext,
     settings: dg.ResourceParam[Settings],
     warehouse: Warehouse,
     operations: dg.ResourceParam[Operations],
     clock: Clock,
 ) -> Iterator[AssetEvent]:
     """Say how many alerts were real failures, by what raised them, and which threshold to change."""
-
-    def work() -> Iterator[AssetEvent]:
-        rows = assess_alerts(warehouse, operations, clock.now(), settings)
-        commit_quality(warehouse, rows)
-        yield _assessed(rows, settings)
-
-    yield from guarded(work, {ALERT_QUALITY.name: ALERT_QUALITY.name})
+    rows = assess_alerts(warehouse, operations, clock.now(), settings)
+    commit_quality(warehouse, rows)
+    yield _assessed(rows, settings)
 
 
 def _assessed(rows: pd.DataFrame, settings: Settings) -> dg.MaterializeResult[None]:
@@ -153,7 +149,9 @@ def _assessed(rows: pd.DataFrame, settings: Settings) -> dg.MaterializeResult[No
                 check_name=THRESHOLDS_CHECK,
                 severity=dg.AssetCheckSeverity.WARN,
                 description="; ".join(advice) or None,
-            ),
+            )
+            if rows["labelled"].sum()
+            else not_made(ALERT_QUALITY.name, THRESHOLDS_CHECK, "nobody has said of an alert whether it was right"),
         ],
     )
 
@@ -164,17 +162,14 @@ def _within_budget(operations: Operations, devices: int, now: datetime, settings
         with operations.read() as connection:
             load = alert_load(connection, devices, now, settings)
     except FridgeError as error:
-        passed, said, figures = False, str(error), dict[str, float]()
-    else:
-        passed, said = load.within, load.sentence
-        figures = {"told in 24 h": load.observed, "expected a day": load.expected, "budget": load.budget}
+        return not_made(DEVICE_ALERTS.name, BUDGET_CHECK, str(error))
     return dg.AssetCheckResult(
-        passed=passed,
+        passed=load.within,
         asset_key=DEVICE_ALERTS.name,
         check_name=BUDGET_CHECK,
         severity=dg.AssetCheckSeverity.WARN,
-        description=said,
-        metadata=figures,
+        description=load.sentence,
+        metadata={"told in 24 h": load.observed, "expected a day": load.expected, "budget": load.budget},
     )
 
 

@@ -44,6 +44,7 @@ def model_asset(family: str) -> dg.AssetsDefinition:
         ),
         pool=model_name(family),
     )
+    @guarded({})
     def model(
         context: dg.AssetExecutionContext,
         settings: dg.ResourceParam[Settings],
@@ -52,28 +53,25 @@ def model_asset(family: str) -> dg.AssetsDefinition:
         models: dg.ResourceParam[ModelLifecycle],
         clock: Clock,
     ) -> Iterator[AssetEvent]:
-        def work() -> Iterator[AssetEvent]:
-            now = clock.now()
-            devices = with_cohort(effective_registry(settings.root, warehouse))
-            with operations.read() as store:
-                spans = known_spans(store, devices, now, settings)
-            with warehouse.read() as connection:
-                excluded = {
-                    "flagged before": flagged_windows(connection, family, spans, now, settings),
-                    "after maintenance": after_maintenance(connection, spans, now),
-                    "confirmed failures": confirmed_failures(connection, spans, now),
-                }
-                left_out = pd.concat(excluded.values())
-                rows = select_training_rows(connection, devices, now, settings, FAMILIES[family].view, left_out)
-            trained = train(FAMILIES[family], rows, settings, now)
-            request = Request(f"Dagster run {context.run.run_id[:8]}", clock.wall_time(), "first version of the family")
-            registered = models.introduce(trained, request)
-            stage = models.deployments.of(family).stage_of(registered.version)
-            card = models.registry.card(registered)
-            counts = {f"left out: {reason}": len(windows) for reason, windows in excluded.items()}
-            yield _result(registered, stage, trained, counts, card)
-
-        yield from guarded(work, {})
+        now = clock.now()
+        devices = with_cohort(effective_registry(settings.root, warehouse))
+        with operations.read() as store:
+            spans = known_spans(store, devices, now, settings)
+        with warehouse.read() as connection:
+            excluded = {
+                "flagged before": flagged_windows(connection, family, spans, now, settings),
+                "after maintenance": after_maintenance(connection, spans, now),
+                "confirmed failures": confirmed_failures(connection, spans, now),
+            }
+            left_out = pd.concat(excluded.values())
+            rows = select_training_rows(connection, devices, now, settings, FAMILIES[family].view, left_out)
+        trained = train(FAMILIES[family], rows, settings, now)
+        request = Request(f"Dagster run {context.run.run_id[:8]}", clock.wall_time(), "first version of the family")
+        registered = models.introduce(trained, request)
+        stage = models.deployments.of(family).stage_of(registered.version)
+        card = models.registry.card(registered)
+        counts = {f"left out: {reason}": len(windows) for reason, windows in excluded.items()}
+        yield _result(registered, stage, trained, counts, card)
 
     return model
 

@@ -10,6 +10,7 @@ from fridge_assets.asset_results import (
     contract_check_spec,
     contract_kept,
     guarded,
+    not_made,
     picture,
     table,
     with_pictures,
@@ -40,6 +41,7 @@ _PICTURES = ("score quantiles", "flagged share", "feature drift", "agreement")
     ],
     pool="monitoring",
 )
+@guarded({MODEL_MONITORING.name: MODEL_MONITORING.name})
 def model_monitoring(
     context: dg.AssetExecutionContext,
     settings: dg.ResourceParam[Settings],
@@ -48,14 +50,10 @@ def model_monitoring(
     clock: Clock,
 ) -> Iterator[AssetEvent]:
     """Hold scores, features and agreement of each family's newest window against their limits."""
-
-    def work() -> Iterator[AssetEvent]:
-        report = watch_models(warehouse, models, clock.now(), settings)
-        if report.rows.empty:
-            context.log.warning("There are no scores yet, so there is nothing to watch.")
-        yield _result(report, settings)
-
-    yield from guarded(work, {MODEL_MONITORING.name: MODEL_MONITORING.name})
+    report = watch_models(warehouse, models, clock.now(), settings)
+    if report.rows.empty:
+        context.log.warning("There are no scores yet, so there is nothing to watch.")
+    yield _result(report, settings)
 
 
 def _result(report: MonitoringReport, settings: Settings) -> dg.MaterializeResult[None]:
@@ -78,6 +76,9 @@ def _result(report: MonitoringReport, settings: Settings) -> dg.MaterializeResul
 def _checks(report: MonitoringReport) -> Iterator[dg.AssetCheckResult]:
     for watch in WATCHES:
         passed, said = judgement(watch, report)
+        if passed is None:
+            yield not_made(MODEL_MONITORING.name, watch.name, said)
+            continue
         yield dg.AssetCheckResult(
             passed=passed,
             asset_key=MODEL_MONITORING.name,

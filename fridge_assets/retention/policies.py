@@ -46,6 +46,7 @@ WAREHOUSE_TABLES: Mapping[str, Policy] = {
     "device_features": Policy("features", "training looks back four weeks and drift is held against it", "window_end"),
     "model_scores": _SCORES,
     **{scores_table(family): _SCORES for family in FAMILIES},
+    "score_comparisons": Policy("scores", "what was expected goes with the scores that it explains", "window_end"),
     "score_runs": Policy("scores", "coverage and age of scores that are kept", "window_end"),
     "withheld_scores": Policy("withheld", "read when a model was paused, and not after", "window_end"),
     "canary_scores": Policy("canary", "what was compared before a release is asked for months later", "window_end"),
