@@ -65,17 +65,23 @@ def build_definitions(settings: Settings) -> dg.Definitions:
         schedules=SCHEDULES,
         sensors=SENSORS,
         resources={
-            "settings": settings,
-            "warehouse": warehouse,
-            "operations": operations,
-            "landing": Landing(settings.landing_dir, operations),
-            "published": Published(settings.published_dir),
-            "models": ModelLifecycle(
-                ModelRegistry(settings.mlflow_database, settings.models_dir), Deployments(operations)
+            "settings": _fixed(settings),
+            "warehouse": _fixed(warehouse),
+            "operations": _fixed(operations),
+            "landing": _fixed(Landing(settings.landing_dir, operations)),
+            "published": _fixed(Published(settings.published_dir)),
+            "models": _fixed(
+                ModelLifecycle(ModelRegistry(settings.mlflow_database, settings.models_dir), Deployments(operations))
             ),
             "clock": Clock(warehouse=warehouse, settings=settings, as_of=""),
+            "io_manager": dg.IOManagerDefinition(dg.FilesystemIOManager().create_io_manager, config_schema={}),
         },
     )
+
+
+def _fixed(store: object) -> dg.ResourceDefinition:
+    """A resource that a run cannot change: the launchpad offers what a person may decide."""
+    return dg.ResourceDefinition(lambda _context: store, config_schema={})
 
 
 def load_job(name: str, in_process: bool = False) -> dg.JobDefinition:

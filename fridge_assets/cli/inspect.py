@@ -21,8 +21,9 @@ _TIERS = {
     "fresh": "scores are [green]fresh[/green]: alerts come from the models",
     "stale": "scores are [yellow]delayed[/yellow]: over an hour old, alerts still come from the models",
     "very_stale": "scores are [red]very stale[/red]: over two hours old, alerts come from the rules",
-    "expired": "scores are [red]expired[/red] and blanked: over four hours old, or none; alerts come from the rules",
+    "expired": "scores are [red]expired[/red] and blanked: over four hours old; alerts come from the rules",
 }
+_NEVER = "[red]nothing has been scored yet[/red]: a device without an open alert is unknown, not healthy"
 
 
 def register(app: typer.Typer) -> None:
@@ -46,7 +47,7 @@ def status(
         return
     say(f"[bold]{place.settings.root}[/bold] at {moment(overview.now)}")
     say(f"newest reading {moment(overview.newest_reading)}, newest features {moment(overview.newest_features)}")
-    say(_TIERS[overview.tier])
+    say(_TIERS[overview.tier] if len(overview.scores) else _NEVER)
     say(f"stream {overview.stream}")
     for family, why in overview.paused.items():
         say(f"[yellow]{family} is paused[/yellow]: {why}. Next: {place.command(f'resume {family}')}")

@@ -22,6 +22,7 @@ from fridge_assets.cli import (
     simulate,
     stream,
     thresholds,
+    ui,
     work_orders,
 )
 from fridge_assets.cli.console import err
@@ -55,7 +56,7 @@ def workplace(
     context.obj = Workplace(data_dir)
 
 
-for module in (simulate, data, run, inspect, health, retention):
+for module in (simulate, data, run, ui, inspect, health, retention):
     module.register(app)
 deploy.register_pause(app)
 app.add_typer(models.app, name="models")

@@ -76,6 +76,11 @@ SCHEMA: tuple[str, ...] = (
     "model_id VARCHAR NOT NULL, model_version VARCHAR NOT NULL, window_end TIMESTAMPTZ NOT NULL, "
     "scored_at TIMESTAMPTZ NOT NULL, rows BIGINT NOT NULL, flagged BIGINT NOT NULL, active_devices BIGINT NOT NULL, "
     "left_out VARCHAR NOT NULL, run_id VARCHAR NOT NULL, published BOOLEAN NOT NULL)",
+    # What was expected of the contributors of a flagged score and what was measured; ``spread`` and ``deviation`` as of
+    # fridge_assets.models.base.Comparison.
+    "CREATE TABLE IF NOT EXISTS score_comparisons (score_id VARCHAR NOT NULL, window_end TIMESTAMPTZ NOT NULL, "
+    "feature VARCHAR NOT NULL, measured_from TIMESTAMPTZ NOT NULL, measured DOUBLE NOT NULL, "
+    "expected DOUBLE NOT NULL, spread DOUBLE NOT NULL, deviation DOUBLE NOT NULL, basis VARCHAR NOT NULL)",
     # Whether the run was about every device: scores of a few do not make the fleet's fresh.
     "ALTER TABLE score_runs ADD COLUMN IF NOT EXISTS whole_fleet BOOLEAN DEFAULT true",
     # When it was committed by the actual time, whatever time the run was told that it is.

@@ -66,7 +66,10 @@ def filled(tmp_path_factory: pytest.TempPathFactory) -> Folder:
     compute_features(warehouse, moment(60), settings)
     with warehouse.transaction() as connection:
         replace_all(connection, MODEL_SCORES, MODEL_SCORES.to_arrow(MODEL_SCORES.sample(3)))
-        status = DEVICE_STATUS.sample(2).assign(health_status=["healthy", "critical"])
+        scored_at = pd.Timestamp(moment(48))
+        status = DEVICE_STATUS.sample(2).assign(
+            device_id=["d1", "d2"], health_status=["critical", "healthy"], score_source="models", scored_at=scored_at
+        )
         replace_all(connection, DEVICE_STATUS, DEVICE_STATUS.to_arrow(status))
         for run, scored_at, family, version, scored in (
             ("old", moment(-60), "isolation_forest", "2.0.0", 4),
@@ -162,6 +165,11 @@ def test_overview_of_a_filled_folder_has_ages_tiers_coverage_health_alerts_and_f
     assert shown["health"] == [{"health": "critical", "devices": 1}, {"health": "healthy", "devices": 1}]
     assert shown["open_alerts"] == [{"severity": "HIGH", "devices": 1}]
     assert {row["status"]: row["files"] for row in shown["files"]} == {"ingested": 1, "refused": 1}
+
+
+def test_devices_that_were_healthy_by_scores_that_have_expired_since_are_unknown(filled: Folder) -> None:
+    shown = filled.overview(moment(48 + 4 * 60).isoformat()).as_dict()
+    assert shown["health"] == [{"health": "critical", "devices": 1}, {"health": "unknown", "devices": 1}]
 
 
 def test_overview_judges_ages_now_unless_told_otherwise(filled: Folder) -> None:

@@ -128,6 +128,18 @@ def test_an_operations_store_that_cannot_be_read_is_red_and_named(settings: Sett
     assert "is not a SQLite database" in found.problems[0]
 
 
+def test_scores_that_the_automation_never_looked_at_are_not_said_to_be_fresh(
+    operations: Operations, settings: Settings
+) -> None:
+    alive(operations, NOW)
+    with operations.transaction() as connection:
+        aged = {"family": "isolation_forest", "window_end": NOW - 13 * MINUTE, "scored_at": NOW - 10 * MINUTE}
+        connection.execute(score_ages.insert(), [aged])
+    assert health(operations, NOW, settings).notes == (
+        "the newest scores are 10 min old (the automation has not looked at them yet): `fridge-assets status`",
+    )
+
+
 def test_waiting_messages_old_scores_and_paused_models_are_noted_and_not_red(
     operations: Operations, settings: Settings
 ) -> None:

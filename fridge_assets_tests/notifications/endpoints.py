@@ -119,9 +119,7 @@ def mail_server() -> Iterator[Mailbox]:
         right = isinstance(given, LoginPassword) and given.password == PASSWORD.encode()
         return AuthResult(success=right, handled=False)
 
-    controller = _AnyPort(
-        box, hostname=LOOPBACK, port=0, authenticator=known, auth_require_tls=False, auth_required=True
-    )
+    controller = _AnyPort(box, hostname=LOOPBACK, port=0, authenticator=known, auth_require_tls=False)
     controller.start()
     try:
         box.port = controller.port

@@ -10,6 +10,9 @@ from fridge_assets_tests.scenarios.small_fleet import Place
 TOLERANCE = 1e-6
 """Largest difference of two values, relative, that counts as none."""
 
+_OF_DELIVERY = ("batch_id",)
+"""Columns that come from the moment at which a file was delivered."""
+
 _ALERTS = "SELECT alert_id, device_id, severity, anomaly_score, status FROM device_alerts"
 
 
@@ -28,7 +31,7 @@ def tables(place: Place) -> dict[str, pd.DataFrame]:
             found["clean_sensor_readings"] = connection.execute(sql).df()
     with place.operations.read() as connection:
         found["device_alerts"] = pd.read_sql(sa.text(_ALERTS), connection)
-    return {name: frame.drop(columns=[*WALL_TIME], errors="ignore") for name, frame in found.items()}
+    return {name: frame.drop(columns=[*WALL_TIME, *_OF_DELIVERY], errors="ignore") for name, frame in found.items()}
 
 
 def differences(found: dict[str, pd.DataFrame], expected: dict[str, pd.DataFrame]) -> list[str]:
