@@ -32,10 +32,16 @@ from fridge_assets.stores.warehouse import Warehouse
 from fridge_assets.streaming.assets import acute_thresholds, streaming_alerts
 
 
-def build_definitions(settings: Settings) -> dg.Definitions:
-    """The asset graph over the data folder that ``settings`` name."""
+def build_definitions(settings: Settings, registry: ModelRegistry | None = None) -> dg.Definitions:
+    """The asset graph over the data folder that ``settings`` name.
+
+    Args:
+        settings: the data folder, and everything that can be set.
+        registry: the model versions, where they are not those of the data folder.
+    """
     warehouse = Warehouse.from_settings(settings)
     operations = Operations(settings.operations_database, settings.operations.lock_wait)
+    registry = registry or ModelRegistry(settings.mlflow_database, settings.models_dir)
     assets = with_freshness(
         [
             sensor_readings,
@@ -69,9 +75,7 @@ def build_definitions(settings: Settings) -> dg.Definitions:
             "operations": operations,
             "landing": Landing(settings.landing_dir, operations),
             "published": Published(settings.published_dir),
-            "models": ModelLifecycle(
-                ModelRegistry(settings.mlflow_database, settings.models_dir), Deployments(operations)
-            ),
+            "models": ModelLifecycle(registry, Deployments(operations)),
             "clock": Clock(warehouse=warehouse, settings=settings, as_of=""),
         },
     )

@@ -17,6 +17,7 @@ from fridge_assets.cli import (
     inspect,
     messages,
     models,
+    replay,
     retention,
     run,
     silences,
@@ -55,7 +56,7 @@ def workplace(
     context.obj = Workplace(data_dir)
 
 
-for module in (simulate, data, run, inspect, health, retention):
+for module in (simulate, data, run, replay, inspect, health, retention):
     module.register(app)
 deploy.register_pause(app)
 app.add_typer(models.app, name="models")
