@@ -678,6 +678,11 @@ class Settings(BaseSettings):
         return self.root / "work_orders"
 
     @property
+    def replays_dir(self) -> Path:
+        """What replays work in, each in a folder that it removes at its end."""
+        return self.root / "replays"
+
+    @property
     def models_dir(self) -> Path:
         """Model artifacts and training snapshots."""
         return self.root / "models"

@@ -134,14 +134,18 @@ def _backtest(place: Workplace, hours: Sequence[datetime], change: "Change", kee
 @contextmanager
 def _folder(place: Workplace, keep: Path | None) -> Iterator[Path]:
     """The folder to work in; gone afterwards unless it is to be kept. Exit code 130 when it is interrupted."""
-    folder = keep or Path(tempfile.mkdtemp(dir=place.settings.root, prefix=".replay-"))
+    from fridge_assets.stores.files import RUNNING, lock_file, writable_folder  # noqa: PLC0415
+
+    folder = keep or Path(tempfile.mkdtemp(dir=writable_folder(place.settings.replays_dir)))
     try:
-        yield folder
+        with lock_file(folder / RUNNING):
+            yield folder
     except KeyboardInterrupt:
         left = f"what it wrote so far is in {folder}" if keep else "what it wrote is gone"
         err.print(f"[red]Interrupted:[/red] {left}; nothing of the fleet was changed.", soft_wrap=True)
         raise typer.Exit(INTERRUPTED) from None
     finally:
+        (folder / RUNNING).unlink()
         if keep is None:
             shutil.rmtree(folder)
 
@@ -247,7 +251,7 @@ def _tables(place: Workplace, hours: Sequence[datetime], replayed: dict[str, _Re
     }
     if truth is not None:
         found = {name: faults_found(one.judged, truth, hours[-1]) for name, one in replayed.items()}
-        tables["Faults of the ground truth that were told"] = side_by_side(found, "fault")
+        tables["Faults found"] = side_by_side(found, "fault")
     return tables
 
 

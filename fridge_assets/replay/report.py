@@ -81,15 +81,16 @@ def faults_found(judged: pd.DataFrame, truth: pd.DataFrame, until: datetime) -> 
         until: end of the replay; faults that begin later are left out.
 
     Returns:
-        ``fault``, ``begun``, ``found`` and ``hours`` (median, from onset to the first alert; from the start of the
-        replay where the fault had begun before).
+        ``fault``, ``begun``, ``found`` and ``hours until told`` (median, since onset; long where the fault is older
+        than the replay).
     """
     begun = truth[truth["onset"] < until]
     work = judged[judged["severity"].ne(SEVERITIES[0]) & judged["fault"].notna()]
     first = work.groupby("device_id")["window_end"].min()
     after = (first.reindex(begun["device_id"]).set_axis(begun.index) - begun["onset"]) / HOUR
     found = begun.assign(hours=after).groupby("fault", as_index=False)
-    return found.agg(begun=("device_id", "size"), found=("hours", "count"), hours=("hours", "median")).round(1)
+    counted = found.agg(begun=("device_id", "size"), found=("hours", "count"), hours=("hours", "median")).round(1)
+    return counted.rename(columns={"hours": "hours until told"})
 
 
 def most_told(judged: pd.DataFrame) -> pd.DataFrame:

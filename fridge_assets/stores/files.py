@@ -8,6 +8,9 @@ from pathlib import Path
 
 from fridge_assets.errors import FridgeError
 
+RUNNING = "running.lock"
+"""File in a folder of its own that a program keeps locked while it works there."""
+
 
 class FolderNotWritable(FridgeError):
     """A folder of the data folder cannot be written."""
