@@ -15,8 +15,9 @@ _TIERS = {
     "fresh": "scores are [green]fresh[/green]: alerts come from the models",
     "stale": "scores are [yellow]delayed[/yellow]: over an hour old, alerts still come from the models",
     "very_stale": "scores are [red]very stale[/red]: over two hours old, alerts come from the rules",
-    "expired": "scores are [red]expired[/red] and blanked: over four hours old, or none; alerts come from the rules",
+    "expired": "scores are [red]expired[/red] and blanked: over four hours old, alerts come from the rules",
 }
+_UNSCORED = "no model has scored yet; until one does, alerts come from the rules"
 
 
 def register(app: typer.Typer) -> None:
@@ -40,7 +41,7 @@ def status(
         return
     say(f"[bold]{place.settings.root}[/bold] at {moment(overview.now)}")
     say(f"newest reading {moment(overview.newest_reading)}, newest features {moment(overview.newest_features)}")
-    say(_TIERS[overview.tier])
+    say(_TIERS[overview.tier] if len(overview.scores) else _UNSCORED)
     say(f"stream {overview.stream}")
     for family, why in overview.paused.items():
         say(f"[yellow]{family} is paused[/yellow]: {why}. Next: {place.command(f'resume {family}')}")

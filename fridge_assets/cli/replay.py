@@ -140,7 +140,9 @@ def _folder(place: Workplace, keep: Path | None) -> Iterator[Path]:
     try:
         with lock_file(folder / RUNNING):
             yield folder
-    except KeyboardInterrupt:
+    except BaseException as leaving:
+        if isinstance(leaving, Exception):
+            raise
         left = f"what it wrote so far is in {folder}" if keep else "what it wrote is gone"
         err.print(f"[red]Interrupted:[/red] {left}; nothing of the fleet was changed.", soft_wrap=True)
         raise typer.Exit(INTERRUPTED) from None

@@ -9,12 +9,13 @@ from pathlib import Path
 
 import pytest
 
+from fridge_assets.automation.cycles import train_models
 from fridge_assets.replay.scratch import is_replay
 from fridge_assets_tests.cli.typed import refused, typed
 from fridge_assets_tests.scenarios.contents import WALL_TIME, contents
 from fridge_assets_tests.scenarios.fixtures import FIRST_HOUR
 from fridge_assets_tests.scenarios.processes import finish, started
-from fridge_assets_tests.scenarios.small_fleet import FAULTY_DEVICES, Place, graph_of, hour, settings_of
+from fridge_assets_tests.scenarios.small_fleet import FAULTY_DEVICES, Place, cycle_time, graph_of, hour, settings_of
 
 SPAN = ("--from", hour(FIRST_HOUR).isoformat(), "--to", hour(FIRST_HOUR + 1.5).isoformat())
 _SOON = 60.0
@@ -107,6 +108,24 @@ def test_two_replays_are_shown_side_by_side_and_flattered_precision_is_said(cycl
     assert "1 of these 2 hours" in said
     assert list(cycled.settings.replays_dir.iterdir()) == []
     assert not is_replay(cycled.root)
+
+
+def test_a_version_that_was_never_released_is_tried_beside_the_one_that_scores(cycled: Place, tmp_path: Path) -> None:
+    with graph_of(cycled.settings) as instance:
+        assert train_models(instance, ["isolation_forest"], cycle_time(FIRST_HOUR), in_process=True).success
+    before, files = contents(cycled), everything(cycled.root)
+    span = ("--from", hour(FIRST_HOUR).isoformat(), "--to", hour(FIRST_HOUR).isoformat())
+    other = ("--compare-version", "isolation_forest=1.1.0", "--keep", str(tmp_path))
+    code, said, error = typed(cycled.root, "replay", *span, *other, "--json")
+    assert (code, error) == (0, "")
+    now, compared = json.loads(said)["replays"]
+    assert (now["trained_on_these_hours"], compared["trained_on_these_hours"][0]["version"]) == ([], "1.1.0")
+    for name, version in (("now", "1.0.0"), ("compared", "1.1.0")):
+        kept = Place(settings_of(tmp_path / name))
+        assert kept.query("SELECT DISTINCT model_version FROM isolation_forest_scores") == [(version,)]
+        assert kept.query("SELECT DISTINCT model_version FROM statistical_baseline_scores") == [("1.0.0",)]
+    assert contents(cycled) == before
+    assert everything(cycled.root) == files, "the model registry included"
 
 
 def test_one_interrupt_ends_a_replay_at_once_and_leaves_nothing_behind(cycled: Place) -> None:
