@@ -290,6 +290,8 @@ def _tell(
     if keep is not None:
         folder = keep / _NOW if len(replayed) > 1 else keep
         say(f"Kept: {Workplace(folder).command('alerts list --all')}")
+        if place.settings.operations_url:
+            say("Unset FRIDGE_OPERATIONS_URL before, which names the store of the fleet.")
 
 
 def _tell_failed_runs(own: str, failures: "Failures") -> None:

@@ -6,7 +6,7 @@ child process that no interrupt reaches, and whoever waits for it kills it.
 
 import signal
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import datetime
 from multiprocessing import get_context
 from multiprocessing.connection import Connection
@@ -74,9 +74,10 @@ def _run_all(scratch: Settings, cycles: Sequence[Cycle], told: Connection) -> No
     # What is tried here is not shown where others look at the versions.
     registry = ModelRegistry(scratch.mlflow_database, scratch.models_dir, labels=False)
     graph = build_definitions(scratch, registry)
-    for cycle in cycles:
-        score = SCORE_DAILY if cycle.every_model else SCORE_HOURLY
-        told.send(_run(graph, score.name, cycle.moment) | _run(graph, PUBLISH.name, cycle.moment))
+    with suppress(BrokenPipeError):  # nobody waits for it any more
+        for cycle in cycles:
+            score = SCORE_DAILY if cycle.every_model else SCORE_HOURLY
+            told.send(_run(graph, score.name, cycle.moment) | _run(graph, PUBLISH.name, cycle.moment))
 
 
 def _run(graph: dg.Definitions, job: str, moment: datetime) -> dict[str, str]:
