@@ -227,7 +227,8 @@ def _trained(
 ) -> "list[Trained]":
     from fridge_assets.replay.span import trained_within  # noqa: PLC0415
 
-    serving = {family: state.production for family, state in states.items() if state.pause is None} | change.versions
+    serving = {family: state.production for family, state in states.items() if state.pause is None}
+    serving |= change.versions
     versions = [place.models.registry.version(f, version).metadata for f, version in serving.items() if version]
     return trained_within(versions, hours, place.settings.features.window)
 

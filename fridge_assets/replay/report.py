@@ -87,7 +87,7 @@ def faults_found(judged: pd.DataFrame, truth: pd.DataFrame, until: datetime) -> 
     begun = truth[truth["onset"] < until]
     work = judged[judged["severity"].ne(SEVERITIES[0]) & judged["fault"].notna()]
     first = work.groupby("device_id")["window_end"].min()
-    after = (first.reindex(begun["device_id"]).set_axis(begun.index) - begun["onset"]) / HOUR
+    after = (first.reindex(begun["device_id"]).set_axis(begun.index) - begun["onset"]) / pd.Timedelta(HOUR)
     found = begun.assign(hours=after).groupby("fault", as_index=False)
     counted = found.agg(begun=("device_id", "size"), found=("hours", "count"), hours=("hours", "median")).round(1)
     return counted.rename(columns={"hours": "hours until told"})
@@ -107,7 +107,7 @@ def side_by_side(frames: Mapping[str, pd.DataFrame], key: str) -> pd.DataFrame:
     named = [frame.set_index(key).add_prefix(f"{name}: ") for name, frame in frames.items()]
     order = dict.fromkeys(value for frame in named for value in frame.index)
     joined = pd.concat(named, axis=1).reindex(list(order))
-    counts = [name for name in joined if name.endswith((": told", ": found", ": begun"))]
+    counts = [name for name in joined if str(name).endswith((": told", ": found", ": begun"))]
     return joined.fillna(dict.fromkeys(counts, 0)).astype(dict.fromkeys(counts, "int64")).rename_axis(key).reset_index()
 
 
