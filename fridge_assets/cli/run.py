@@ -1,14 +1,11 @@
-"""`train`, `run`, `demo` and `ui`: making the graph do something."""
+"""`train`, `run` and `demo`: making the graph do something."""
 
-import subprocess
-import sys
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from fridge_assets.cli.console import say, say_json, tell_failures, working
 from fridge_assets.cli.context import Workplace
-from fridge_assets.errors import FridgeError
 from fridge_assets.moments import LATEST, parse_moment
 
 if TYPE_CHECKING:
@@ -40,7 +37,6 @@ def register(app: typer.Typer) -> None:
     app.command(epilog="Example: fridge-assets train isolation_forest")(train)
     app.add_typer(run_app, name="run")
     app.command(epilog="Example: fridge-assets --data-dir /tmp/fleet demo")(demo)
-    app.command(epilog="Example: fridge-assets ui --port 3000")(ui)
 
 
 def train(
@@ -94,27 +90,6 @@ def demo(context: typer.Context, as_json: Json = False) -> None:
     from fridge_assets.cli.demo import run_demo  # noqa: PLC0415
 
     run_demo(context.obj, as_json)
-
-
-def ui(
-    context: typer.Context,
-    port: Annotated[int, typer.Option(help="Port on this machine.")] = 3000,
-) -> None:
-    """The Dagster UI with its daemon, over this data folder; Ctrl-C ends both."""
-    from fridge_assets.automation.environment import process_environment  # noqa: PLC0415
-    from fridge_assets.automation.instance import prepare_dagster_home  # noqa: PLC0415
-    from fridge_assets.replay.scratch import is_replay  # noqa: PLC0415
-
-    place: Workplace = context.obj
-    if is_replay(place.settings.root):
-        raise FridgeError(
-            f"{place.settings.root} is the folder of a replay, whose alerts the automation would go on with",
-            "Look at it with the other commands, such as `alerts list --all`.",
-        )
-    prepare_dagster_home(place.settings)
-    say(f"http://localhost:{port} shows {place.settings.root}; Ctrl-C ends it.")
-    command = [sys.executable, "-m", "dagster", "dev", "-m", "fridge_assets.definitions", "-p", str(port)]
-    raise typer.Exit(subprocess.run(command, env=process_environment(place.settings), check=False).returncode)
 
 
 def tell(place: Workplace, outcomes: "list[RunOutcome]", as_json: bool) -> None:
