@@ -25,6 +25,7 @@ from fridge_assets.cli.console import (
 from fridge_assets.cli.context import Workplace
 from fridge_assets.errors import FridgeError
 from fridge_assets.moments import parse_moment
+from fridge_assets.running.stopping import Stopped
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -34,7 +35,6 @@ if TYPE_CHECKING:
     from fridge_assets.replay.run import Failures
     from fridge_assets.replay.span import Trained
 
-INTERRUPTED = 130
 _NOW, _COMPARED = "now", "compared"
 _MOST_FAILURES = 3
 
@@ -133,19 +133,17 @@ def _backtest(place: Workplace, hours: Sequence[datetime], change: "Change", kee
 
 @contextmanager
 def _folder(place: Workplace, keep: Path | None) -> Iterator[Path]:
-    """The folder to work in; gone afterwards unless it is to be kept. Exit code 130 when it is interrupted."""
+    """The folder to work in; gone afterwards unless it is to be kept."""
     from fridge_assets.stores.files import RUNNING, lock_file, writable_folder  # noqa: PLC0415
 
     folder = keep or Path(tempfile.mkdtemp(dir=writable_folder(place.settings.replays_dir)))
     try:
         with lock_file(folder / RUNNING):
             yield folder
-    except BaseException as leaving:
-        if isinstance(leaving, Exception):
-            raise
+    except Stopped:
         left = f"what it wrote so far is in {folder}" if keep else "what it wrote is gone"
-        err.print(f"[red]Interrupted:[/red] {left}; nothing of the fleet was changed.", soft_wrap=True)
-        raise typer.Exit(INTERRUPTED) from None
+        err.print(f"Stopped: {left}; nothing of the fleet was changed.", soft_wrap=True)
+        raise
     finally:
         (folder / RUNNING).unlink()
         if keep is None:

@@ -4,9 +4,10 @@ Dagster holds an interrupt back until a step is done, and then the next hour wou
 child process that no interrupt reaches, and whoever waits for it kills it.
 """
 
+import os
 import signal
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from datetime import datetime
 from multiprocessing import get_context
 from multiprocessing.connection import Connection
@@ -18,6 +19,7 @@ from fridge_assets.automation.launch import clock_config
 from fridge_assets.automation.outcomes import outcome_of
 from fridge_assets.errors import FridgeError
 from fridge_assets.replay.span import Cycle
+from fridge_assets.running.processes import end_with_parent
 from fridge_assets.settings import Settings
 
 _QUIET = {"console": {"config": {"log_level": "CRITICAL"}}}
@@ -44,7 +46,7 @@ def run_cycles(scratch: Settings, cycles: Sequence[Cycle], done: Callable[[Cycle
     """
     context = get_context("spawn")
     ours, theirs = context.Pipe(duplex=False)
-    process = context.Process(target=_run_all, args=(scratch, cycles, theirs))
+    process = context.Process(target=_run_all, args=(scratch, cycles, theirs, os.getpid()))
     failures: Failures = {}
     with _interrupts_held():  # which the process inherits and keeps
         process.start()
@@ -67,17 +69,17 @@ def run_cycles(scratch: Settings, cycles: Sequence[Cycle], done: Callable[[Cycle
     return failures
 
 
-def _run_all(scratch: Settings, cycles: Sequence[Cycle], told: Connection) -> None:
+def _run_all(scratch: Settings, cycles: Sequence[Cycle], told: Connection, parent: int) -> None:
+    end_with_parent(parent)
     from fridge_assets.definitions import build_definitions  # noqa: PLC0415 (builds the graph, which takes seconds)
     from fridge_assets.models.registry import ModelRegistry  # noqa: PLC0415
 
     # What is tried here is not shown where others look at the versions.
     registry = ModelRegistry(scratch.mlflow_database, scratch.models_dir, labels=False)
     graph = build_definitions(scratch, registry)
-    with suppress(BrokenPipeError):  # nobody waits for it any more
-        for cycle in cycles:
-            score = SCORE_DAILY if cycle.every_model else SCORE_HOURLY
-            told.send(_run(graph, score.name, cycle.moment) | _run(graph, PUBLISH.name, cycle.moment))
+    for cycle in cycles:
+        score = SCORE_DAILY if cycle.every_model else SCORE_HOURLY
+        told.send(_run(graph, score.name, cycle.moment) | _run(graph, PUBLISH.name, cycle.moment))
 
 
 def _run(graph: dg.Definitions, job: str, moment: datetime) -> dict[str, str]:
