@@ -6,7 +6,7 @@ would steer the terminal are shown instead of sent.
 
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
@@ -116,6 +116,12 @@ def working(description: str, quiet: bool) -> Iterator[None]:
         return
     with err.status(description):
         yield
+
+
+def tell_failures(failures: Mapping[str, str]) -> None:
+    """Print why steps failed (step → reason) on standard error."""
+    for step, reason in failures.items():
+        complain(styled(f"✗ {step}:", "red"), f" {reason}")
 
 
 def moment(value: datetime | None) -> str:

@@ -11,23 +11,26 @@ from fridge_assets.cli.tables import Wide, say_table
 Json = Annotated[bool, typer.Option("--json", help="Print as JSON.")]
 
 _SCORES_SPARE = ("left_out", "flagged", "window_end", "scored_at", "devices")
-_SIGNS = {"ok": styled("✓", "green"), "note": styled("!", "yellow"), "broken": styled("✗", "red")}
+_SIGNS = {
+    "ok": styled("✓", "green"),
+    "note": styled("!", "yellow"),
+    "broken": styled("✗", "red"),
+    "mended": styled("+", "green"),
+}
 
 _TIERS = {
     "fresh": (styled("fresh", "green"), ": alerts come from the models"),
     "stale": (styled("delayed", "yellow"), ": over an hour old, alerts still come from the models"),
     "very_stale": (styled("very stale", "red"), ": over two hours old, alerts come from the rules"),
-    "expired": (
-        styled("expired", "red"),
-        " and blanked: over four hours old, or none; alerts come from the rules",
-    ),
+    "expired": (styled("expired", "red"), " and blanked: over four hours old; alerts come from the rules"),
 }
+_NEVER = "nothing has been scored yet"
 
 
 def register(app: typer.Typer) -> None:
     """Add the commands to ``app``."""
     app.command(epilog="Example: fridge-assets status --json")(status)
-    app.command(epilog="Example: fridge-assets doctor")(doctor)
+    app.command(epilog="Example: fridge-assets doctor --fix")(doctor)
 
 
 def status(
@@ -46,7 +49,10 @@ def status(
         return
     say(styled(str(place.settings.root), "bold"), f" at {moment(overview.now)}")
     say(f"newest reading {moment(overview.newest_reading)}, newest features {moment(overview.newest_features)}")
-    say("scores are ", *_TIERS[overview.tier])
+    if len(overview.scores):
+        say("scores are ", *_TIERS[overview.tier])
+    else:
+        say(styled(_NEVER, "red"), ": a device without an open alert is unknown, not healthy")
     say(f"stream {overview.stream}")
     for family, why in overview.paused.items():
         say(styled(f"{family} is paused", "yellow"), f": {why}. Next: {place.command(f'resume {family}')}")
@@ -56,16 +62,28 @@ def status(
     say_table("Landing files", overview.files)
 
 
-def doctor(context: typer.Context, as_json: Json = False) -> None:
-    """Check the installation, the stores, the models, the freshness and Slack; say what to fix."""
-    from fridge_assets.fleet.doctor import examine  # noqa: PLC0415
+def doctor(
+    context: typer.Context,
+    fix: Annotated[bool, typer.Option("--fix", help="Mend what can be mended; nothing else is changed.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Check the installation, the stores, the files, the models, the runs and what is sent; say what to fix.
+
+    Without --fix nothing is changed. Exit code 1 when something is broken and was not mended.
+    """
+    from fridge_assets.automation.doctor import checks  # noqa: PLC0415
+    from fridge_assets.fleet.doctor.check import examine  # noqa: PLC0415
 
     place = reading(context)
-    findings = examine(place.warehouse, place.operations, place.landing, place.models, place.settings)
+    is_broken = False
+    findings = []
+    for finding in examine(checks(place.settings), fix=fix):
+        is_broken |= finding.verdict == "broken"
+        findings.append(vars(finding))
+        if not as_json:
+            remedy = f"; {place.command('doctor --fix')} {finding.remedy}" if finding.remedy else ""
+            say(_SIGNS[finding.verdict], f" {finding.what}: {finding.detail}{remedy}")
     if as_json:
-        say_json([vars(finding) for finding in findings])
-    else:
-        for finding in findings:
-            say(_SIGNS[finding.verdict], f" {finding.what}: {finding.detail}")
-    if any(finding.verdict == "broken" for finding in findings):
+        say_json(findings)
+    if is_broken:
         raise typer.Exit(1)

@@ -2,7 +2,8 @@
 
 from dataclasses import asdict
 from datetime import UTC, datetime
-from typing import Annotated
+from functools import partial
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -13,6 +14,9 @@ from fridge_assets.errors import FridgeError
 from fridge_assets.identity import SHORT_ID
 from fridge_assets.notifications.message import Channel, Status
 
+if TYPE_CHECKING:
+    from fridge_assets.notifications.outbox import Delivery
+
 app = typer.Typer(no_args_is_help=True, help="Messages to people.")
 
 _COLUMNS = {
@@ -21,10 +25,10 @@ _COLUMNS = {
     "kind": "kind",
     "status": "status",
     "occurred_at": "happened",
-    "attempts": "attempts",
+    "deliveries": "where",
     "title": "title",
 }
-_SPARE = ("attempts", "kind", "status", "occurred_at")
+_SPARE = ("deliveries", "kind", "status", "occurred_at")
 
 
 @app.command("list", epilog="Example: fridge-assets messages list --channel on_call --status pending")
@@ -32,6 +36,10 @@ def list_(
     context: typer.Context,
     channel: Annotated[Channel | None, typer.Option(help="Only to this channel.")] = None,
     status: Annotated[Status | None, typer.Option(help="Only with this status.")] = None,
+    summarised_by: Annotated[
+        str | None,
+        typer.Option(metavar="MESSAGE", help="Only those that this summary stands for; id or its beginning."),
+    ] = None,
     limit: Annotated[int, typer.Option(min=1, help="At most this many.")] = 50,
     wide: Wide = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print as JSON.")] = False,
@@ -39,15 +47,17 @@ def list_(
     """Messages, newest first."""
     import pandas as pd  # noqa: PLC0415
 
-    from fridge_assets.notifications.outbox import OutboxFilter, list_messages  # noqa: PLC0415
+    from fridge_assets.notifications.outbox import OutboxFilter, find_message, list_messages  # noqa: PLC0415
 
     place = reading(context)
     with place.operations.read() as connection:
-        found = [asdict(m) for m in list_messages(connection, OutboxFilter(channel, status, limit))]
+        summary = find_message(connection, summarised_by).message_id if summarised_by else None
+        found = list_messages(connection, OutboxFilter(channel, status, summary, limit))
     if as_json:
-        say_json(found)
+        say_json([asdict(message) for message in found])
         return
-    frame = pd.DataFrame(found, columns=list(_COLUMNS))
+    rows = [asdict(m) | {"deliveries": ", ".join(f"{d.destination} {d.status}" for d in m.deliveries)} for m in found]
+    frame = pd.DataFrame(rows, columns=list(_COLUMNS))
     shown = frame.assign(message_id=frame["message_id"].astype("str").str[:SHORT_ID])
     say_table("Messages", shown, _COLUMNS, spare=_SPARE, wide=wide)
     if found:
@@ -69,13 +79,15 @@ def show(
     if as_json:
         say_json(asdict(stored))
         return
-    for line in (stored.title, *stored.lines):
+    for line in (stored.title, *stored.lines, *stored.commands):
         say(line)
     say(f"\nmessage {stored.message_id} to {stored.channel}: {stored.kind.replace('_', ' ')}, key {stored.key}")
     say(f"happened {moment(stored.occurred_at)}, stored {moment(stored.created_at)}")
-    say(f"{stored.status}{_outcome(stored.sent_at, stored.sent_to, stored.summarised_by)}")
-    failed = f", the newest failed: {stored.last_error}" if stored.last_error else ""
-    say(f"attempts {stored.attempts}{failed}")
+    say(f"{stored.status}{f', only to {stored.only_to}' if stored.only_to else ''}")
+    for delivery in stored.deliveries:
+        say(f"{delivery.destination}: {_outcome(delivery)}")
+        if delivery.said not in ("", stored.title):
+            say(f"  as: {delivery.said}")
     if stored.run_id:
         say(f"run {stored.run_id}")
 
@@ -86,17 +98,20 @@ def deliver(
     as_json: Annotated[bool, typer.Option("--json", help="Print as JSON.")] = False,
 ) -> None:
     """Send the messages that are due now; the daemon does this by itself."""
+    from fridge_assets.fleet.zones import zone_of_sites  # noqa: PLC0415
     from fridge_assets.notifications.deliver import deliver_due  # noqa: PLC0415
     from fridge_assets.notifications.outbox import OutboxFilter, list_messages  # noqa: PLC0415
-    from fridge_assets.notifications.senders import sender_of  # noqa: PLC0415
+    from fridge_assets.notifications.senders import senders_of  # noqa: PLC0415
 
     place = changing(context)
-    settings = place.settings.notifications
-    report = deliver_due(place.operations, sender_of(settings), settings, lambda: datetime.now(UTC))
+    settings, zone_of = place.settings.notifications, partial(zone_of_sites, place.settings)
+    report = deliver_due(place.operations, senders_of(settings), settings, lambda: datetime.now(UTC), zone_of)
     if as_json:
         say_json(asdict(report))
     else:
-        say(f"{report.sent} sent, {report.failed} failed, {report.summarised} summarised, {report.waiting} waiting.")
+        superseded = f"{report.superseded} no longer true, " if report.superseded else ""
+        done = f"{report.sent} sent, {report.failed} failed, {report.summarised} summarised"
+        say(f"{done}, {superseded}{report.waiting} waiting.")
         if report.waiting:
             say(f"Next: {place.command('messages list --status pending')}")
     if report.failed:
@@ -105,11 +120,42 @@ def deliver(
         reasons = sorted({m.last_error for m in pending if m.last_error})
         raise FridgeError(
             f"{report.failed} could not be sent ({'; '.join(reasons)})",
-            "They stay in the outbox and are tried again; `fridge-assets doctor` checks the token.",
+            "They stay in the outbox and are tried again; `fridge-assets doctor` tries every destination.",
         )
 
 
-def _outcome(sent_at: datetime | None, sent_to: str, summarised_by: str) -> str:
-    if summarised_by:
-        return f" by message {summarised_by}"
-    return f" {moment(sent_at)} to {sent_to}" if sent_at else ""
+@app.command("test", epilog="Example: fridge-assets messages test --destination mail")
+def send_test(
+    context: typer.Context,
+    channel: Annotated[Channel | None, typer.Option(help="Only to this channel.")] = None,
+    destination: Annotated[str | None, typer.Option(help="Only by this destination, such as slack.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print as JSON.")] = False,
+) -> None:
+    """Send a message that says it is a test, and report whether it arrived."""
+    from fridge_assets.notifications.check import send_tests  # noqa: PLC0415
+
+    place = changing(context)
+    results = []
+    for result in send_tests(place.settings.notifications, datetime.now(UTC), channel, destination):
+        results.append(result)
+        if not as_json:
+            say(f"{'✓' if result.ok else '✗'} {result.destination}: {result.detail}")
+    if as_json:
+        say_json([asdict(result) for result in results])
+    failed = [result.destination for result in results if not result.ok]
+    if failed:
+        raise FridgeError(
+            f"no test message has arrived at {'; '.join(failed)}", "Do what is said of it above and try again."
+        )
+
+
+def _outcome(delivery: "Delivery") -> str:
+    if delivery.status == "sent":
+        return f"sent {moment(delivery.ended_at)} ({delivery.sent_to}), attempts {delivery.attempts}"
+    if delivery.status == "summarised":
+        return f"summarised by message {delivery.summarised_by}"
+    if delivery.status == "superseded":
+        return f"superseded {moment(delivery.ended_at)}; {delivery.reason}"
+    return f"waits, attempts {delivery.attempts}" + (
+        f"; the newest failed: {delivery.reason}" if delivery.reason else ""
+    )
