@@ -24,7 +24,7 @@ from fridge_assets.models.registry import ModelRegistry
 from fridge_assets.monitoring.assets import model_monitoring
 from fridge_assets.readings.assets import device_registry, ingested_readings, sensor_readings
 from fridge_assets.scoring.assets import SCORE_ASSETS, model_scores
-from fridge_assets.settings import Settings
+from fridge_assets.settings import Settings, read_settings
 from fridge_assets.staleness.assets import rules_based_fallback
 from fridge_assets.stores.landing import Landing
 from fridge_assets.stores.operations import Operations
@@ -33,10 +33,16 @@ from fridge_assets.stores.warehouse import Warehouse
 from fridge_assets.streaming.assets import acute_thresholds, streaming_alerts
 
 
-def build_definitions(settings: Settings) -> dg.Definitions:
-    """The asset graph over the data folder that ``settings`` name."""
+def build_definitions(settings: Settings, registry: ModelRegistry | None = None) -> dg.Definitions:
+    """The asset graph over the data folder that ``settings`` name.
+
+    Args:
+        settings: the data folder, and everything that can be set.
+        registry: the model versions, where they are not those of the data folder.
+    """
     warehouse = Warehouse.from_settings(settings)
     operations = Operations(settings.operations_database, settings.operations.lock_wait)
+    registry = registry or ModelRegistry(settings.mlflow_database, settings.models_dir)
     assets = with_freshness(
         [
             sensor_readings,
@@ -65,17 +71,21 @@ def build_definitions(settings: Settings) -> dg.Definitions:
         schedules=SCHEDULES,
         sensors=SENSORS,
         resources={
-            "settings": settings,
-            "warehouse": warehouse,
-            "operations": operations,
-            "landing": Landing(settings.landing_dir, operations),
-            "published": Published(settings.published_dir),
-            "models": ModelLifecycle(
-                ModelRegistry(settings.mlflow_database, settings.models_dir), Deployments(operations)
-            ),
+            "settings": _fixed(settings),
+            "warehouse": _fixed(warehouse),
+            "operations": _fixed(operations),
+            "landing": _fixed(Landing(settings.landing_dir, operations)),
+            "published": _fixed(Published(settings.published_dir)),
+            "models": _fixed(ModelLifecycle(registry, Deployments(operations))),
             "clock": Clock(warehouse=warehouse, settings=settings, as_of=""),
+            "io_manager": dg.IOManagerDefinition(dg.FilesystemIOManager().create_io_manager, config_schema={}),
         },
     )
+
+
+def _fixed(store: object) -> dg.ResourceDefinition:
+    """A resource that a run cannot change: the launchpad offers what a person may decide."""
+    return dg.ResourceDefinition(lambda _context: store, config_schema={})
 
 
 def load_job(name: str, in_process: bool = False) -> dg.JobDefinition:
@@ -84,4 +94,4 @@ def load_job(name: str, in_process: bool = False) -> dg.JobDefinition:
     return job.with_executor_def(one_process) if in_process else job
 
 
-defs = build_definitions(Settings())
+defs = build_definitions(read_settings())

@@ -13,6 +13,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from fridge_assets.alerting.actions import ActionRequest, acted_on
+from fridge_assets.alerting.announce import dedup_key
 from fridge_assets.alerting.deadlines import advance_deadlines
 from fridge_assets.alerting.events import events_of
 from fridge_assets.alerting.evidence import problems
@@ -239,16 +240,17 @@ def _escalation(alert: "pd.Series[Any]", request: ActionRequest) -> list[Message
         Message(
             key=f"escalated/{name}/{alert['revision']}",
             channel=channel,
-            kind="deadline",
+            kind="escalation",
             title=f"{alert['severity']}, escalated to {level} by {request.actor}: {alert['device_id']} in "
             f"{alert['site_id']}: {alert['title']}",
             lines=(
                 *([request.note] if request.note else []),
                 alert["description"],
-                f"It is {alert['status']}; act by {alert['sla_deadline']:%Y-%m-%d %H:%M} UTC. "
-                f"`fridge-assets alerts show {name[:SHORT_ID]}`",
+                f"It is {alert['status']}; act by {alert['sla_deadline']:%Y-%m-%d %H:%M} UTC.",
             ),
             occurred_at=request.at,
             about=(name,),
+            commands=(f"fridge-assets alerts show {name[:SHORT_ID]}",),
+            dedup_key=dedup_key(name),
         )
     ]

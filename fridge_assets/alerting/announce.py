@@ -9,6 +9,7 @@ import pandas as pd
 from fridge_assets.alerting.evidence import STREAMING
 from fridge_assets.alerting.generate import GeneratedAlerts
 from fridge_assets.alerting.sites import CHANNELS
+from fridge_assets.identity import SHORT_ID
 from fridge_assets.notifications.message import Channel, Message
 from fridge_assets.settings import AlertSettings
 
@@ -75,12 +76,13 @@ def single_message(
         title=f"{alert['severity']}: {alert['device_id']} in {alert['site_id']}: {alert['title']}",
         lines=(
             str(alert["description"]),
-            f"Act by {pd.Timestamp(str(alert['sla_deadline'])):%Y-%m-%d %H:%M} UTC. "
-            f"`fridge-assets alerts show {str(alert['alert_id'])[:8]}`",
+            f"Act by {pd.Timestamp(str(alert['sla_deadline'])):%Y-%m-%d %H:%M} UTC.",
         ),
         occurred_at=now,
         run_id=run_id,
         about=(str(alert["alert_id"]),),
+        commands=(f"fridge-assets alerts show {str(alert['alert_id'])[:SHORT_ID]}",),
+        dedup_key=dedup_key(str(alert["alert_id"])),
     )
 
 
@@ -97,6 +99,7 @@ def _listed(
         occurred_at=now,
         run_id=run_id,
         about=tuple(alerts["alert_id"]),
+        commands=(listing(alerts),),
     )
 
 
@@ -111,20 +114,30 @@ def _digest(alerts: pd.DataFrame, run_id: str, now: datetime, settings: AlertSet
         kind="anomaly",
         title=f"{len(alerts)} new {_DIGEST} alert{'s' if len(alerts) > 1 else ''} in {len(by_site)} site"
         f"{'s' if len(by_site) > 1 else ''}",
-        lines=(*shown, *rest, "`fridge-assets alerts list --min-severity MEDIUM`"),
+        lines=(*shown, *rest),
         occurred_at=now,
         run_id=run_id,
         about=tuple(alerts["alert_id"]),
+        commands=(listing(alerts),),
     )
 
 
 def listed_lines(alerts: pd.DataFrame, most: int) -> Iterator[str]:
-    """The first ``most`` of many alerts of one severity, one a line, and how to see the others."""
+    """The first ``most`` of many alerts, one a line."""
     for _, alert in alerts.head(most).iterrows():
         yield f"{alert['device_id']} in {alert['site_id']}: {alert['title']}"
     if len(alerts) > most:
         yield f"and {len(alerts) - most} more"
-    yield f"`fridge-assets alerts list --min-severity {alerts['severity'].iloc[0]}`"
+
+
+def listing(alerts: pd.DataFrame) -> str:
+    """The command that lists alerts of one severity."""
+    return f"fridge-assets alerts list --min-severity {alerts['severity'].iloc[0]}"
+
+
+def dedup_key(alert_id: str) -> str:
+    """By what services that call people know an alert, whatever is said of it."""
+    return f"alert/{alert_id}"
 
 
 def _latest(alerts: pd.DataFrame) -> str:

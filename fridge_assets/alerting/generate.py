@@ -17,6 +17,8 @@ A *problem* is a device and its dominant contributor. These rules keep "open ale
 - What happens during a silence or maintenance window of the device or its site is an audit row too, however severe. It
   neither starts a span nor changes any other alert: one that was told before stays as it is.
 - Every insertion and every change is an event.
+- The models judge what the rules raised while they were silent (see ``after_fallback``): one window without a flag
+  closes it, and their own alert of the device takes its place.
 
 Alerts of the stream live beside these, and have repeats and spans of their own (SPEC 5):
 
@@ -34,6 +36,7 @@ from datetime import datetime
 
 import pandas as pd
 
+from fridge_assets.alerting.after_fallback import judge_rules, take_over_from_rules
 from fridge_assets.alerting.dedup import hold_silenced, leave_to_stream, suppress_repeats
 from fridge_assets.alerting.drafts import assign_work, relate, select_news
 from fridge_assets.alerting.events import events_of
@@ -44,10 +47,8 @@ from fridge_assets.alerting.sentences import describe
 from fridge_assets.alerting.severity import rank_of
 from fridge_assets.contracts import ALERT_EVENTS, DEVICE_ALERTS
 from fridge_assets.contracts.device_alerts import ACTIVE_STATUSES
+from fridge_assets.contracts.device_registry import NO_SITE
 from fridge_assets.settings import AlertSettings
-
-UNKNOWN_SITE = "unknown"
-"""Site of a device that left the registry between scoring and alerting."""
 
 
 @dataclass(frozen=True)
@@ -72,6 +73,7 @@ def generate_alerts(
     registry: pd.DataFrame,
     features: pd.DataFrame,
     typical: pd.DataFrame,
+    comparisons: pd.DataFrame,
     silences: pd.DataFrame,
     now: datetime,
     settings: AlertSettings,
@@ -90,6 +92,8 @@ def generate_alerts(
         registry: ``device_id`` and ``site_id`` of the fleet.
         features: DEVICE_FEATURES rows of this window.
         typical: ``device_id`` and what its features usually are.
+        comparisons: what the models expected of the contributors of flagged scores, as of
+            :func:`fridge_assets.scoring.comparisons.compared`; scores may lack it.
         silences: SILENCES rows that overlap this window, or the ones that ``carried_from`` names.
         now: when this happens, timezone-aware.
         settings: severity limits, deduplication span, SLA spans.
@@ -106,14 +110,16 @@ def generate_alerts(
     book = _Book(_understand(known_alerts), source, moment)
 
     book.change(judge_streaming(scores, book.known, moment, settings, source))
+    book.change(judge_rules(scores, book.known, moment, source))
     drafts = _locate(select_news(gather_evidence(scores, source, settings), book.known), registry)
     drafts = suppress_repeats(drafts, book.known, moment, settings)
     drafts = hold_silenced(drafts, book.known, silences, moment)
     book.change(reopen_returned(drafts[drafts["held_because"].isna()], book.known, moment, settings))
     drafts = leave_to_stream(drafts, book.known)
+    drafts = take_over_from_rules(drafts, book.known, source)
     drafts = relate(drafts, book.known)
     drafts = assign_work(drafts, book.known, moment, settings, provenance)
-    drafts = describe(drafts, features, typical)
+    drafts = describe(drafts, features, typical, comparisons)
     book.change(close_superseded(drafts, book.known, moment))
     book.change(close_recovered(scores, previous_scores, book.known, moment, settings.resolve_after_windows, source))
     return book.with_drafts(drafts)
@@ -165,4 +171,4 @@ def _understand(alerts: pd.DataFrame) -> pd.DataFrame:
 
 def _locate(drafts: pd.DataFrame, registry: pd.DataFrame) -> pd.DataFrame:
     sites = registry.drop_duplicates("device_id").set_index("device_id")["site_id"]
-    return drafts.assign(site_id=look_up(drafts["device_id"], sites).fillna(UNKNOWN_SITE))
+    return drafts.assign(site_id=look_up(drafts["device_id"], sites).fillna(NO_SITE))

@@ -6,6 +6,7 @@ import dagster as dg
 from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
 
 from fridge_assets.automation.executors import one_process, separate_processes
+from fridge_assets.automation.people import PIPELINE
 from fridge_assets.contracts import (
     ALERT_QUALITY,
     CANARY_REPORTS,
@@ -43,7 +44,7 @@ def _job(
 ) -> UnresolvedAssetJobDefinition:
     # Contract checks belong to the step of their asset; those with a step of their own have jobs of their own.
     selection = dg.AssetSelection.assets(*assets) - dg.AssetSelection.checks(AGREES_WITH_ALERTS)
-    return dg.define_asset_job(name, selection=selection, description=description, executor_def=executor)
+    return dg.define_asset_job(name, selection=selection, description=description, executor_def=executor, tags=PIPELINE)
 
 
 SCORE_HOURLY = _job(

@@ -3,11 +3,13 @@
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from importlib import import_module
+from pathlib import Path
 from threading import Timer
 from typing import Any
 
 import dagster as dg
 
+from fridge_assets.automation.complaints import without_complaints
 from fridge_assets.automation.executors import separate_processes
 from fridge_assets.automation.fork_server import ensure_fork_server
 from fridge_assets.automation.jobs import PUBLISH, PUBLISHES_ITSELF_TAG, SCORE_DAILY, SCORE_HOURLY, SOURCE_RUN_TAG
@@ -15,6 +17,8 @@ from fridge_assets.automation.lost_runs import free_held_slots, launch
 from fridge_assets.automation.outcomes import CycleOutcome, RunOutcome, outcome_of
 from fridge_assets.moments import LATEST, parse_moment
 from fridge_assets.running.threads import in_thread
+from fridge_assets.settings import Settings
+from fridge_assets.stores.disk import require_space
 
 _LAUNCHING = 6.0
 """Seconds in which a run has been launched."""
@@ -59,8 +63,10 @@ def run_job(
         in_process: everything in this process, for replays; otherwise as the job's executor says.
 
     Raises:
+        DiskFull: there is too little space to begin, or the run could not be recorded for want of it.
         Stopped: somebody asked this program to end.
     """
+    require_space(Path(instance.root_directory), Settings().disk.reserve, f"a run of {job}")
     keys = None if assets is None else [dg.AssetKey(name) for name in assets]
     config = {**run_config, "loggers": _QUIET}
     # By name, since the graph is built from the environment, and a step's process builds it again.
@@ -73,14 +79,15 @@ def run_job(
     with launch(instance) as launched:
 
         def execute() -> RunOutcome:
-            done = dg.execute_job(
-                reconstructable,
-                instance=instance,
-                run_config=config,
-                asset_selection=keys,
-                tags={**(tags or {}), **launched},
-                raise_on_error=False,
-            )
+            with without_complaints():
+                done = dg.execute_job(
+                    reconstructable,
+                    instance=instance,
+                    run_config=config,
+                    asset_selection=keys,
+                    tags={**(tags or {}), **launched},
+                    raise_on_error=False,
+                )
             return outcome_of(job, done.run_id, done.all_events)
 
         return in_thread(execute)

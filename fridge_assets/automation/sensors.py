@@ -4,6 +4,7 @@ Each sensor does one thing, so that none waits for another: Slack may hang while
 """
 
 from collections.abc import Iterable, Mapping
+from functools import partial
 from typing import Any
 
 import dagster as dg
@@ -18,13 +19,14 @@ from fridge_assets.automation.jobs import MONITOR, PUBLISH, PUBLISHES_ITSELF_TAG
 from fridge_assets.automation.outcomes import outcome_of
 from fridge_assets.automation.status import refresh_status_after_changes
 from fridge_assets.automation.stream_report import report_stream
-from fridge_assets.automation.switch import switch_to_fallback, voices
+from fridge_assets.automation.switch import first_scoring_asked, rules_wait, switch_to_fallback, voices
 from fridge_assets.automation.telling import freshness_states, tell_freshness, tell_run, tell_tier
 from fridge_assets.automation.work_orders import deliver_work_orders
 from fridge_assets.clock import Clock
 from fridge_assets.fleet.health import AUTOMATION, beat
+from fridge_assets.fleet.zones import zone_of_sites
 from fridge_assets.notifications.deliver import deliver_due
-from fridge_assets.notifications.senders import sender_of
+from fridge_assets.notifications.senders import senders_of
 from fridge_assets.settings import Settings
 from fridge_assets.stores.operations import Operations
 
@@ -109,10 +111,11 @@ def tell_of_freshness(
     now = Clock.wall_time()
     states = freshness_states(context.instance, WATCHED)
     speaking = voices(operations, now, settings)
+    waits = speaking is not None and rules_wait(speaking, first_scoring_asked(context.instance), now, settings)
     patience = settings.staleness.patience
     with operations.transaction() as connection:
         tell_freshness(connection, states, now, patience)
-        if speaking is not None:
+        if speaking is not None and not waits:
             tell_tier(connection, speaking.tier, speaking.since, now, patience)
     return dg.SkipReason("noted what changed")
 
@@ -120,12 +123,12 @@ def tell_of_freshness(
 @dg.sensor(
     minimum_interval_seconds=10,
     default_status=dg.DefaultSensorStatus.RUNNING,
-    description="Delivers the messages of the outbox; while Slack is down they wait there.",
+    description="Delivers the messages of the outbox; what is down gets them later.",
 )
 def deliver_messages(settings: dg.ResourceParam[Settings], operations: dg.ResourceParam[Operations]) -> dg.SkipReason:
     """Deliver what is due."""
     chosen = settings.notifications
-    report = deliver_due(operations, sender_of(chosen), chosen, Clock.wall_time)
+    report = deliver_due(operations, senders_of(chosen), chosen, Clock.wall_time, partial(zone_of_sites, settings))
     return dg.SkipReason(f"{report.sent} sent, {report.failed} failed, {report.waiting} waiting")
 
 

@@ -1,5 +1,6 @@
 """The commands put together, and what happens when one fails."""
 
+import os
 import traceback
 from pathlib import Path
 from typing import Annotated
@@ -15,12 +16,14 @@ from fridge_assets.cli import (
     inspect,
     messages,
     models,
+    replay,
     retention,
     run,
     silences,
     simulate,
     stream,
     thresholds,
+    ui,
     work_orders,
 )
 from fridge_assets.cli.console import err
@@ -54,7 +57,7 @@ def workplace(
     context.obj = Workplace(data_dir)
 
 
-for module in (simulate, data, run, inspect, health, retention):
+for module in (simulate, data, run, replay, ui, inspect, health, retention):
     module.register(app)
 deploy.register_pause(app)
 app.add_typer(models.app, name="models")
@@ -74,16 +77,28 @@ def run_typed() -> int:
     except SystemExit as leaving:
         code = leaving.code if isinstance(leaving.code, int) else 0
     except FridgeError as error:
-        code = _failed(str(error))
+        code = _failed(str(_full_disk(error) or error))
     except Stopped:
         code = 1
-    except BaseException:
-        if not asked_to_stop():
-            traceback.print_exc()
-        code = 1
+    except BaseException as error:
+        full = _full_disk(error)
+        if full is not None:
+            code = _failed(str(full))
+        else:
+            if not asked_to_stop():
+                traceback.print_exc()
+            code = 1
     stopped = asked_to_stop()
     # A library may have made another error of it on the way, as DuckDB does of what comes up during a query.
     return code if stopped is None else _stopped(stopped)
+
+
+def _full_disk(error: BaseException) -> FridgeError | None:
+    """What to say of an error of any library that is a full disk, whatever the command was about."""
+    from fridge_assets.stores.disk import full_disk  # noqa: PLC0415
+
+    # Not from the settings: these may be what is wrong.
+    return full_disk(error, Path(os.environ.get("FRIDGE_DATA_DIR", "data")))
 
 
 def _failed(message: str) -> int:

@@ -1,6 +1,7 @@
 """Files that are too old: each on its own, so that one that cannot be removed keeps no other."""
 
 import os
+import shutil
 from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -8,7 +9,7 @@ from pathlib import Path
 import sqlalchemy as sa
 
 from fridge_assets.retention.report import Sweep, Swept
-from fridge_assets.stores.files import is_locked
+from fridge_assets.stores.files import RUNNING, is_locked, writer_of
 from fridge_assets.stores.operations import ingest_ledger, stream_files
 from fridge_assets.stores.reading_files import forget_files
 
@@ -50,7 +51,11 @@ def sweep_landing(sweep: Sweep, swept: Swept) -> None:
     ledger = sweep.landing.ledger()
     for file in sweep.landing.files():
         entry = ledger.get(file.name)
-        if entry is not None and entry.status == "ingested" and max(entry.recorded_at, file.modified_at) < cutoff:
+        if (
+            entry is not None
+            and entry.status in ("ingested", "repeated")
+            and max(entry.recorded_at, file.modified_at) < cutoff
+        ):
             # The sidecar first: left alone, it would tell how to read the next file of that name.
             remove((file.sidecar, file.path), swept, sweep.dry)
 
@@ -138,7 +143,9 @@ def sweep_temporary_files(sweep: Sweep, swept: Swept) -> None:
     before, chosen = sweep.now - swept.kept_for, sweep.settings
     for folder in (chosen.landing_dir, chosen.published_dir, chosen.models_dir / "training", chosen.root):
         # The names that stores.files.atomic_write gives: other people's temporary files are theirs.
-        names = (p for p in untouched_since(folder, before, ".*.tmp") if p.parent == folder and _of_ours(p))
+        names = (
+            p for p in untouched_since(folder, before, ".*.tmp") if p.parent == folder and writer_of(p) is not None
+        )
         remove(names, swept, sweep.dry)
 
 
@@ -148,13 +155,19 @@ def sweep_launches(sweep: Sweep, swept: Swept) -> None:
     remove((path for path in untouched_since(folder, before, "*.lock") if not is_locked(path)), swept, sweep.dry)
 
 
+def sweep_replays(sweep: Sweep, swept: Swept) -> None:
+    """Remove the folders of replays that were killed; readings and models in them are links, and stay."""
+    before = (sweep.now - swept.kept_for).timestamp()
+    for lock in sorted(sweep.settings.replays_dir.glob(f"*/{RUNNING}")):
+        if lock.stat().st_mtime >= before or is_locked(lock):
+            continue
+        remove((path for path in lock.parent.rglob("*") if path.is_file() and path != lock), swept, sweep.dry)
+        if not sweep.dry:
+            shutil.rmtree(lock.parent)
+
+
 def remove_empty_folders(folder: Path, before: datetime) -> None:
     """Remove folders below ``folder`` that were empty for long; a younger one may be about to be filled."""
     for path in sorted((path for path in folder.rglob("*") if path.is_dir()), reverse=True):
         if path.stat().st_mtime < before.timestamp() and not any(os.scandir(path)):
             path.rmdir()
-
-
-def _of_ours(path: Path) -> bool:
-    parts = path.name.split(".")
-    return len(parts) >= 4 and parts[-2].isdigit()

@@ -65,7 +65,11 @@ def kill(processes: Sequence[psutil.Process]) -> None:
 
 @contextmanager
 def process_tree(
-    command: Sequence[str], environment: Mapping[str, str] | None = None, *, grace: float = GRACE
+    command: Sequence[str],
+    environment: Mapping[str, str] | None = None,
+    *,
+    grace: float = GRACE,
+    output: int | None = None,
 ) -> Iterator[subprocess.Popen[bytes]]:
     """Run ``command`` for the length of the block; afterwards nothing that it has started is left.
 
@@ -77,6 +81,7 @@ def process_tree(
         command: program and arguments.
         environment: of the command; this process's when None.
         grace: seconds between SIGTERM and SIGKILL.
+        output: file descriptor that takes what the tree prints, errors included; where this program prints when None.
 
     Yields:
         The guardian, which ends with the exit code of the command: ``wait`` for it.
@@ -85,7 +90,9 @@ def process_tree(
     lifeline, held = os.pipe()
     guardian = [sys.executable, "-m", "fridge_assets.running.guardian", str(lifeline), str(grace), *command]
     try:
-        process = subprocess.Popen(guardian, env=environment, pass_fds=[lifeline], start_new_session=True)
+        process = subprocess.Popen(
+            guardian, env=environment, pass_fds=[lifeline], start_new_session=True, stdout=output, stderr=output
+        )
     except BaseException:
         os.close(held)
         raise

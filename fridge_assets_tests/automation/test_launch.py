@@ -26,7 +26,7 @@ def test_a_failed_step_comes_back_with_its_reason_in_a_sentence(instance: dg.Dag
     assert not outcome.success
     assert outcome.failures == {
         "isolation_forest_scores": "device_features has no window that is closed. "
-        "Bring readings with `fridge-assets ingest FILE` first."
+        "Bring readings first: files in the landing folder, or `fridge-assets ingest FILE`."
     }
     assert instance.get_run_by_id(outcome.run_id).status == dg.DagsterRunStatus.FAILURE
 
@@ -57,7 +57,7 @@ def test_a_run_that_fails_before_its_first_step_says_why(
 
     graph = fridge_assets.definitions.defs
     resources = dict(graph.resources or {})
-    clock = StoppedClock(warehouse=resources["warehouse"], settings=resources["settings"])
+    clock = StoppedClock(warehouse=resources["clock"].warehouse, settings=resources["clock"].settings)
     stopped = dg.Definitions(
         assets=graph.assets,
         asset_checks=graph.asset_checks,
