@@ -11,6 +11,12 @@ from fridge_assets.errors import FridgeError
 LATEST = "latest"
 """In place of a moment: just after the newest reading there is."""
 
+OWN_TIME = (
+    f"to run recorded data at its own time, set `as_of` of the resource `clock` to `{LATEST}` in the launchpad of the "
+    f"Dagster UI, or give `--as-of {LATEST}` on the command line"
+)
+"""How data that were recorded earlier are worked on as if it were then."""
+
 _LONGEST_PAUSE = timedelta(days=1)
 """Whoever asks to be left alone for longer has its clock or its units wrong."""
 

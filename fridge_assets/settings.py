@@ -35,6 +35,15 @@ class WarehouseSettings(Group):
     )
 
 
+class DiskSettings(Group):
+    """Space on the disk of the data folder."""
+
+    reserve: int = Field(
+        100 * 2**20, ge=0, description="bytes that must be free for a run, an ingestion or a simulation to begin"
+    )
+    little: int = Field(5 * 2**30, ge=0, description="`doctor` warns when fewer bytes than this are free")
+
+
 class OperationsSettings(Group):
     """The database of alerts and other small mutable state."""
 
@@ -695,6 +704,29 @@ def check_address(url: str) -> str:
     return url
 
 
+class UiSettings(Group):
+    """The Dagster UI, which asks nobody for a password: who may reach it."""
+
+    host: str = Field("127.0.0.1", description="where it listens; a proxy that asks for a password is on this machine")
+    allowed_hosts: str = Field(
+        "",
+        description="hosts under which browsers may see it beside those of this machine, separated by commas, with "
+        "their port unless it is that of http or https: fridge.example.org",
+    )
+
+    @property
+    def further_hosts(self) -> frozenset[str]:
+        """The allowed hosts one by one, as browsers write them."""
+        return frozenset(host.strip().lower() for host in self.allowed_hosts.split(",") if host.strip())
+
+    @field_validator("allowed_hosts")
+    @classmethod
+    def _hosts_and_not_addresses(cls, hosts: str) -> str:
+        if "/" in hosts or "*" in hosts:
+            raise ValueError("hosts stand there without http:// and without a path, each for itself")
+        return hosts
+
+
 class RetentionSettings(Group):
     """How long what a running fleet writes is kept; fridge_assets/retention/policies.py says why."""
 
@@ -774,6 +806,7 @@ class Settings(BaseSettings):
     mlflow_uri: str = Field("", description="MLflow tracking and registry URI; empty means SQLite in the data folder")
 
     warehouse: WarehouseSettings = WarehouseSettings()
+    disk: DiskSettings = DiskSettings()
     operations: OperationsSettings = OperationsSettings()
     readings: ReadingSettings = ReadingSettings()
     features: FeatureSettings = FeatureSettings()
@@ -796,6 +829,7 @@ class Settings(BaseSettings):
     kafka: KafkaSettings = KafkaSettings()
     fleet: FleetSettings = FleetSettings()
     notifications: NotificationSettings = NotificationSettings()
+    ui: UiSettings = UiSettings()
     display: DisplaySettings = DisplaySettings()
     retention: RetentionSettings = RetentionSettings()
     health: HealthSettings = HealthSettings()

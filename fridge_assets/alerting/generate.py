@@ -70,6 +70,7 @@ def generate_alerts(
     registry: pd.DataFrame,
     features: pd.DataFrame,
     typical: pd.DataFrame,
+    comparisons: pd.DataFrame,
     silences: pd.DataFrame,
     now: datetime,
     settings: AlertSettings,
@@ -88,6 +89,8 @@ def generate_alerts(
         registry: ``device_id`` and ``site_id`` of the fleet.
         features: DEVICE_FEATURES rows of this window.
         typical: ``device_id`` and what its features usually are.
+        comparisons: what the models expected of the contributors of flagged scores, as of
+            :func:`fridge_assets.scoring.comparisons.compared`; scores may lack it.
         silences: SILENCES rows that overlap this window, or the ones that ``carried_from`` names.
         now: when this happens, timezone-aware.
         settings: severity limits, deduplication span, SLA spans.
@@ -111,7 +114,7 @@ def generate_alerts(
     drafts = leave_to_stream(drafts, book.known)
     drafts = relate(drafts, book.known)
     drafts = assign_work(drafts, book.known, moment, settings, provenance)
-    drafts = describe(drafts, features, typical)
+    drafts = describe(drafts, features, typical, comparisons)
     book.change(close_superseded(drafts, book.known, moment))
     book.change(close_recovered(scores, previous_scores, book.known, moment, settings.resolve_after_windows, source))
     return book.with_drafts(drafts)

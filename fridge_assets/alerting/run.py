@@ -107,6 +107,7 @@ def raise_alerts(
             registry,
             inputs.features,
             inputs.typical,
+            inputs.comparisons,
             silences,
             now,
             settings.alerts,

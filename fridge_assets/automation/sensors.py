@@ -8,10 +8,13 @@ from functools import partial
 from typing import Any
 
 import dagster as dg
+from dagster._core.events import RunFailureReason
+from dagster._core.storage.tags import RUN_FAILURE_REASON_TAG, WILL_RETRY_TAG
 
 from fridge_assets.automation.deadlines import watch_deadlines
 from fridge_assets.automation.ended_runs import EndedRuns
 from fridge_assets.automation.freshness import WATCHED
+from fridge_assets.automation.held_pools import free_held_pools
 from fridge_assets.automation.jobs import MONITOR, PUBLISH, PUBLISHES_ITSELF_TAG, SCORE_JOBS, SOURCE_RUN_TAG
 from fridge_assets.automation.outcomes import outcome_of
 from fridge_assets.automation.status import refresh_status_after_changes
@@ -50,6 +53,8 @@ def publish_after(status: dg.DagsterRunStatus, outcome: str) -> dg.SensorDefinit
         run = context.dagster_run
         if PUBLISHES_ITSELF_TAG in run.tags:
             return dg.SkipReason(f"run {run.run_id} is published by whoever started it")
+        if _is_interrupted_and_tried_again(run):
+            return dg.SkipReason(f"run {run.run_id} was interrupted; it is tried again, and published then")
         return dg.RunRequest(
             run_key=run.run_id, tags={SOURCE_RUN_TAG: run.run_id}, run_config=same_clock(run.run_config)
         )
@@ -138,6 +143,11 @@ def pulse(operations: dg.ResourceParam[Operations]) -> dg.SkipReason:
     return dg.SkipReason("alive")
 
 
+def _is_interrupted_and_tried_again(run: dg.DagsterRun) -> bool:
+    interrupted = run.tags.get(RUN_FAILURE_REASON_TAG) == RunFailureReason.UNEXPECTED_TERMINATION.value
+    return interrupted and run.tags.get(WILL_RETRY_TAG) == "true"
+
+
 def same_clock(run_config: Mapping[str, Any]) -> dict[str, Any]:
     """Run config that sets the clock as ``run_config`` does, so that recorded data is published at its own time."""
     clock = run_config.get("resources", {}).get("clock")
@@ -159,5 +169,6 @@ SENSORS = (
     tell_of_freshness,
     deliver_messages,
     deliver_work_orders,
+    free_held_pools,
     pulse,
 )

@@ -194,7 +194,8 @@ def _say_verdicts(told: "Story", threshold: "pd.DataFrame") -> None:
 
 
 def _say_scores(told: "Story") -> None:
-    from fridge_assets.alerting.wording import words_for  # noqa: PLC0415
+    from fridge_assets.alerting.judged import judged_by_score  # noqa: PLC0415
+    from fridge_assets.alerting.wording import number, words_for  # noqa: PLC0415
 
     window, scores = told.alert["window_end"], frame_records(told.scores)
     rows = [
@@ -210,10 +211,17 @@ def _say_scores(told: "Story") -> None:
         for row in scores
     ]
     say_rows("What each model said", rows, {name: name for name in rows[0]})
+    judged = judged_by_score(told.comparisons)
     for row in scores:
-        if len(row["top_contributors"]):
-            labels = dict.fromkeys(words_for(name).label for name in row["top_contributors"])
-            say(f"{row['model_id']}: {', '.join(labels)}")
+        kept = judged.get(row["score_id"], {})
+        phrases = [
+            f"{words_for(name).short(kept[name])}, {number(kept[name].deviation or 0.0, digits=2)} spreads"
+            if name in kept
+            else words_for(name).label
+            for name in row["top_contributors"]
+        ]
+        if phrases:
+            say(f"{row['model_id']}: {'; '.join(dict.fromkeys(phrases))}")
 
 
 def _say_life(told: "Story") -> None:

@@ -181,7 +181,7 @@ ingest_ledger = sa.Table(
     sa.Column("recorded_at", UtcTimestamp(), nullable=False),
     sa.Index(None, "status"),
 )
-"""What became of each landing file: ``loading``, ``ingested``, ``refused`` or ``waiting``."""
+"""What became of each landing file: ``loading``, ``ingested``, ``repeated``, ``refused`` or ``waiting``."""
 
 deployment_decisions = sa.Table(
     "deployment_decisions",

@@ -15,7 +15,8 @@ from fridge_assets.contracts import WORK_ORDERS
 from fridge_assets.errors import FridgeError
 from fridge_assets.moments import parse_retry_after
 from fridge_assets.settings import Settings
-from fridge_assets.stores.files import FolderNotWritable, atomic_write
+from fridge_assets.stores.disk import FolderNotWritable
+from fridge_assets.stores.files import atomic_write
 from fridge_assets.work_orders.store import DELIVERY
 
 _CONTENT: Final = [name for name in WORK_ORDERS.column_names if name not in DELIVERY]

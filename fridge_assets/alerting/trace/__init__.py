@@ -27,6 +27,8 @@ class Story:
         usual: contributor → what it usually is at this time of day.
         scores: MODEL_SCORES rows, one for each family that had scored the device, and ``behind``: whether the alert was
             made of it.
+        comparisons: what the models expected of the contributors of these scores, as of
+            :func:`fridge_assets.scoring.comparisons.compared`.
         conditions: what the rules that stood in for the models said: ``conditions`` and ``evaluated_at``.
         previous: told alerts of the device in the month before: ``alert_id``, ``first_detected_at``, ``severity``,
             ``title``, ``status``, and of their newest event ``action``, ``actor`` and ``event_note``.
@@ -44,6 +46,7 @@ class Story:
     windows: pd.DataFrame
     usual: dict[str, float]
     scores: pd.DataFrame
+    comparisons: pd.DataFrame
     conditions: pd.DataFrame
     previous: pd.DataFrame
     events: pd.DataFrame
