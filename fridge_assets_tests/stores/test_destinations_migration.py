@@ -11,8 +11,8 @@ from fridge_assets.stores.operations import Operations
 
 _OLD = (
     "INSERT INTO outbox (message_id, number, channel, kind, key, title, lines, run_id, occurred_at, created_at, "
-    "status, attempts, maybe_sent, last_error, sent_at, sent_to, summarised_by) VALUES (:id, :number, 'ml', 'model', :id, "
-    "'T', '[\"L\"]', '', '2026-06-01 12:00:00', '2026-06-01 12:00:00', :status, :attempts, :maybe_sent, :error, "
+    "status, attempts, maybe_sent, last_error, sent_at, sent_to, summarised_by) VALUES (:id, :number, 'ml', 'model', "
+    ":id, 'T', '[\"L\"]', '', '2026-06-01 12:00:00', '2026-06-01 12:00:00', :status, :attempts, :maybe_sent, :error, "
     ":sent_at, :sent_to, '')"
 )
 
