@@ -38,7 +38,7 @@ def started(place: Place, *words: str) -> Iterator[subprocess.Popen[str]]:
 def replaying(place: Place, number: int) -> Iterator[subprocess.Popen[str]]:
     """The hourly cycle of the window that ends at ``hour(number)``, all of it in one process of its own."""
     moment = hour(number).isoformat()
-    with started(place, "replay", "--from", moment, "--to", moment) as process:
+    with started(place, "replay", "--from", moment, "--to", moment, "--into-live", "--yes") as process:
         yield process
 
 
