@@ -87,7 +87,8 @@ def faults_found(judged: pd.DataFrame, truth: pd.DataFrame, until: datetime) -> 
     begun = truth[truth["onset"] < until]
     work = judged[judged["severity"].ne(SEVERITIES[0]) & judged["fault"].notna()]
     first = work.groupby("device_id")["window_end"].min()
-    after = (first.reindex(begun["device_id"]).set_axis(begun.index) - begun["onset"]) / pd.Timedelta(HOUR)
+    waited = first.reindex(begun["device_id"]).set_axis(begun.index) - begun["onset"]
+    after = waited.dt.total_seconds() / HOUR.total_seconds()
     found = begun.assign(hours=after).groupby("fault", as_index=False)
     counted = found.agg(begun=("device_id", "size"), found=("hours", "count"), hours=("hours", "median")).round(1)
     return counted.rename(columns={"hours": "hours until told"})

@@ -89,7 +89,7 @@ def fill_scratch(live: Settings, scratch: Settings, hours: Sequence[datetime], c
 def settle_messages(operations: Operations) -> None:
     """Note that what the replay had to say goes to nobody, whoever looks at its folder later."""
     with operations.transaction() as connection:
-        connection.execute(sa.update(outbox).where(outbox.c.status == "pending").values(status="sent", sent_to=_NOBODY))
+        connection.execute(sa.update(outbox).where(outbox.c.status == "pending").values(status="superseded"))
         handed = {"delivered_revision": work_orders.c.revision, "delivered_to": _NOBODY}
         connection.execute(sa.update(work_orders).values(handed))
 

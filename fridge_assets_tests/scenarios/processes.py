@@ -48,6 +48,11 @@ def finish(process: subprocess.Popen[str]) -> tuple[int, str, str]:
     return process.returncode, out, error
 
 
+def complaints(error: str) -> list[str]:
+    """Lines of standard error, but for those about runs that wait for each other, as they should."""
+    return [line for line in error.splitlines() if "waits for the pool" not in line]
+
+
 def kill(process: subprocess.Popen[str]) -> None:
     """SIGKILL the process and all it started, as the kernel does when memory runs out."""
     if process.poll() is None:

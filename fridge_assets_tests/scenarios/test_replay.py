@@ -93,7 +93,7 @@ def test_a_replay_computes_what_the_live_runs_did_and_changes_nothing_of_the_fle
     assert code == 0
     assert len(json.loads(said)) >= FAULTY_DEVICES
     code, said, _ = typed(kept.root, "messages", "list", "--json")
-    assert {message["status"] for message in json.loads(said)} == {"sent"}, "nothing waits to be delivered"
+    assert {message["status"] for message in json.loads(said)} == {"superseded"}, "nothing waits to be delivered"
     assert "automation would go on with" in refused(kept.root, "ui")
 
 
@@ -115,13 +115,13 @@ def test_a_version_that_was_never_released_is_tried_beside_the_one_that_scores(c
         assert train_models(instance, ["isolation_forest"], cycle_time(FIRST_HOUR), in_process=True).success
     before, files = contents(cycled), everything(cycled.root)
     span = ("--from", hour(FIRST_HOUR).isoformat(), "--to", hour(FIRST_HOUR).isoformat())
-    other = ("--compare-version", "isolation_forest=1.1.0", "--keep", str(tmp_path))
+    other = ("--compare-version", "isolation_forest=1.1.0", "--keep", str(tmp_path / "kept"))
     code, said, error = typed(cycled.root, "replay", *span, *other, "--json")
     assert (code, error) == (0, "")
     now, compared = json.loads(said)["replays"]
     assert (now["trained_on_these_hours"], compared["trained_on_these_hours"][0]["version"]) == ([], "1.1.0")
     for name, version in (("now", "1.0.0"), ("compared", "1.1.0")):
-        kept = Place(settings_of(tmp_path / name))
+        kept = Place(settings_of(tmp_path / "kept" / name))
         assert kept.query("SELECT DISTINCT model_version FROM isolation_forest_scores") == [(version,)]
         assert kept.query("SELECT DISTINCT model_version FROM statistical_baseline_scores") == [("1.0.0",)]
     assert contents(cycled) == before
