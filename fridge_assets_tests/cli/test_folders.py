@@ -9,8 +9,8 @@ from fridge_assets_tests.cli.test_help import COMMANDS
 from fridge_assets_tests.cli.typed import typed
 from fridge_assets_tests.scenarios.small_fleet import Place, copy_of
 
-STARTS = {("demo",), ("simulate",), ("ingest",), ("ui",), ("stream",)}
-"""Commands that a fleet may begin with; every other one works on a fleet that is there."""
+STARTS = {("demo",), ("simulate",), ("ingest",), ("ui",), ("stream",), ("doctor",)}
+"""Commands that a fleet may begin with, and the one that reports what is missing; the others need a fleet."""
 
 ARGUMENTS: dict[tuple[str, ...], list[str]] = {
     ("export",): ["device_alerts", "--to", "{tmp}/alerts.csv"],
