@@ -5,7 +5,15 @@ from datetime import datetime
 
 import dagster as dg
 
-from fridge_assets.automation.jobs import CANARY, SCORE_DAILY, SCORE_HOURLY, SCORE_ONE, TRAIN, UP_TO_DATE_FEATURES
+from fridge_assets.automation.jobs import (
+    CANARY,
+    SCORE_DAILY,
+    SCORE_HOURLY,
+    SCORE_ONE,
+    TAKE_IN_READINGS,
+    TRAIN,
+    UP_TO_DATE_FEATURES,
+)
 from fridge_assets.automation.launch import clock_config, run_cycle, run_job
 from fridge_assets.automation.outcomes import CycleOutcome, RunOutcome
 from fridge_assets.models.assets import model_name
@@ -31,6 +39,13 @@ def train_models(
         require_family(family)
     assets = [*UP_TO_DATE_FEATURES, *(model_name(family) for family in chosen)]
     return run_job(instance, TRAIN.name, clock_config(as_of), assets=assets, in_process=in_process)
+
+
+def take_in_readings(
+    instance: dg.DagsterInstance, as_of: str | datetime | None, *, in_process: bool = False
+) -> RunOutcome:
+    """Readings that have landed to features, at ``as_of``; nothing is scored."""
+    return run_job(instance, TAKE_IN_READINGS.name, clock_config(as_of), in_process=in_process)
 
 
 def hourly_cycle(

@@ -54,6 +54,17 @@ def train(
     tell(place, [outcome], as_json)
 
 
+@run_app.command(epilog="Example: fridge-assets run readings")
+def readings(context: typer.Context, as_of: AsOf = "", as_json: Json = False) -> None:
+    """Readings that have landed to features, without scoring; the schedule does it every five minutes."""
+    from fridge_assets.automation.cycles import take_in_readings  # noqa: PLC0415
+
+    place: Workplace = context.obj
+    with place.instance() as instance, working("taking readings in", as_json):
+        outcome = take_in_readings(instance, as_of)
+    tell(place, [outcome], as_json)
+
+
 @run_app.command(epilog="Example: fridge-assets run hourly --as-of latest")
 def hourly(context: typer.Context, as_of: AsOf = "", as_json: Json = False) -> None:
     """Readings to features to scores of the hourly models, then alerts and status."""
