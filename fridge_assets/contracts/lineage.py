@@ -1,7 +1,7 @@
 """Which columns each column of a dataset is computed from: the column lineage of the asset graph.
 
 What a column is computed from follows from the contracts and from the table of features, so it is derived here instead
-of being written beside each query. Columns that a step makes itself (ids, times of computation, reasons) have no source.
+of being written beside each query. Columns that a step makes itself (ids, times of computation) have no source.
 """
 
 from collections.abc import Mapping, Sequence
