@@ -89,7 +89,7 @@ def faults_found(judged: pd.DataFrame, truth: pd.DataFrame, until: datetime) -> 
     first = work.groupby("device_id")["window_end"].min()
     waited = first.reindex(begun["device_id"]).set_axis(begun.index) - begun["onset"]
     after = waited.dt.total_seconds() / HOUR.total_seconds()
-    found = begun.assign(hours=after / HOUR.total_seconds()).groupby("fault", as_index=False)
+    found = begun.assign(hours=after).groupby("fault", as_index=False)
     counted = found.agg(begun=("device_id", "size"), found=("hours", "count"), hours=("hours", "median")).round(1)
     return counted.rename(columns={"hours": "hours until told"})
 
