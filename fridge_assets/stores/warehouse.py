@@ -171,17 +171,10 @@ class Warehouse(DuckDBResource):
             connection.commit()
 
     @contextmanager
-    def engine(self, *, threads: int | None = None) -> Iterator[duckdb.DuckDBPyConnection]:
-        """An in-memory DuckDB to compute in, with the warehouse's limits and a spill folder; touches no table.
-
-        Args:
-            threads: fewer threads than the warehouse's; 1 where the order of floating-point sums must not vary.
-        """
+    def engine(self) -> Iterator[duckdb.DuckDBPyConnection]:
+        """An in-memory DuckDB to compute in, with the warehouse's limits and a spill folder; touches no table."""
         spill = writable_folder(Path(self.folder) / "spill")
-        config = {**self._config(), "temp_directory": str(spill)}
-        if threads is not None:
-            config["threads"] = str(threads)
-        connection = duckdb.connect(config=config)
+        connection = duckdb.connect(config={**self._config(), "temp_directory": str(spill)})
         try:
             _set_up(connection)
             yield connection

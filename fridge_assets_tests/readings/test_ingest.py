@@ -377,11 +377,11 @@ class InterruptedWarehouse(Warehouse):
 
     other: str = ""
 
-    def engine(self, *, threads: int | None = None):  # type: ignore[no-untyped-def]
+    def engine(self):  # type: ignore[no-untyped-def]
         if self.other:
             folder, self.__dict__["other"] = self.other, ""
             assert Elsewhere(settings_of(Path(folder))).outcome() == "done"
-        return super().engine(threads=threads)
+        return super().engine()
 
 
 def test_windows_that_become_due_while_features_are_computed_stay_due(settings: Settings) -> None:
