@@ -111,7 +111,8 @@ def _compute(warehouse: Warehouse, due: _Due, now: datetime, settings: Settings)
         files = sorted({path for start in due.windows for path in clean_files(connection, folder, start, start)})
         repeated = query_arrow(
             connection,
-            "SELECT DISTINCT event_id FROM repeated_events WHERE timestamp_utc BETWEEN $first AND $last",
+            "SELECT DISTINCT event_id, device_id, timestamp_utc FROM repeated_events "
+            "WHERE timestamp_utc BETWEEN $first AND $last",
             {"first": min(due.windows), "last": max(due.windows) + window},
         )
         devices = query_arrow(

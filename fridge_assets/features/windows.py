@@ -2,10 +2,11 @@
 
 from collections.abc import Callable
 
-from fridge_assets.contracts import CLEAN_SENSOR_READINGS, DEVICE_FEATURES
+from fridge_assets.contracts import DEVICE_FEATURES
 from fridge_assets.contracts.device_features import SENSOR_FEATURES, Aggregation, SensorFeature
 from fridge_assets.contracts.sensor_readings import BOOLEAN_SENSORS, NUMERIC_SENSORS, SENSORS
 from fridge_assets.exact_sums import mean_sql, p95_sql, parts_sql, slope_sql, std_sql, value_sql
+from fridge_assets.stores.event_identity import event_id_sql
 
 _AGGREGATES: dict[Aggregation, Callable[[str], str]] = {
     "mean": mean_sql,
@@ -66,18 +67,22 @@ SELECT {columns} FROM derived ORDER BY window_start, device_id
 
 
 def readings_sql(files: str, where: str) -> str:
-    """SQL of the relation that :func:`windows_sql` reads.
+    """SQL of the relation that :func:`windows_sql` reads, beside a table ``repeated_events`` of the same engine.
 
     Args:
         files: SQL list of Parquet file names.
         where: condition over ``r`` (the clean readings).
     """
-    columns = ", ".join(f"r.{name}" for name in CLEAN_SENSOR_READINGS.column_names)
-    return (
-        f"(SELECT {columns}, repeated_events.event_id IS NOT NULL AS repeated "
-        f"FROM read_parquet({files}, hive_partitioning = false) AS r "
-        f"LEFT JOIN repeated_events USING (event_id) WHERE {where})"
-    )
+    # The identity is worked out for the few readings that may be a repeated event, not for millions.
+    return f"""(
+  SELECT *, coalesce(identity IN (SELECT event_id FROM repeated_events), false) AS repeated
+  FROM (
+    SELECT *, CASE WHEN event_id IS NOT NULL
+        OR (device_id, timestamp_utc) IN (SELECT (device_id, timestamp_utc) FROM repeated_events)
+      THEN {event_id_sql()} END AS identity
+    FROM read_parquet({files}, hive_partitioning = false) AS r WHERE {where}
+  )
+)"""
 
 
 def _aggregate(feature: SensorFeature) -> str:

@@ -57,8 +57,10 @@ SCHEMA: tuple[str, ...] = (
     # Which Parquet files make up clean_sensor_readings: adding rows here is what commits them.
     "CREATE TABLE IF NOT EXISTS clean_reading_files (path VARCHAR NOT NULL, hour TIMESTAMPTZ NOT NULL, "
     "batch_id VARCHAR NOT NULL, rows BIGINT NOT NULL)",
-    # Events delivered again in a later batch than the one that stored them.
+    # Stored readings whose event was delivered again in a later batch.
     "CREATE TABLE IF NOT EXISTS repeated_events (event_id VARCHAR NOT NULL, timestamp_utc TIMESTAMPTZ NOT NULL)",
+    # Where a reading stores no identity of its own, device and time lead to it.
+    "ALTER TABLE repeated_events ADD COLUMN IF NOT EXISTS device_id VARCHAR",
     # Committed batches, so that a batch whose ledger entry was cut off is not ingested twice.
     "CREATE TABLE IF NOT EXISTS ingest_batches (batch_id VARCHAR NOT NULL, source_file VARCHAR NOT NULL, "
     "rows BIGINT NOT NULL, clean BIGINT NOT NULL, quarantined BIGINT NOT NULL, duplicates BIGINT NOT NULL, "

@@ -236,26 +236,6 @@ def test_sidecar_says_how_a_file_is_to_be_read(settings: Settings) -> None:
     assert report.warnings == []
 
 
-@pytest.mark.parametrize("registry", [None, registry_of(*(f"d{i}" for i in range(2500)))], ids=["bare", "registry"])
-@pytest.mark.parametrize(("files", "rows_each"), [(1, 150_000), (50, 500)], ids=["many rows", "many files"])
-def test_readings_are_stored_in_the_order_in_which_they_were_delivered(
-    files: int, rows_each: int, registry: pd.DataFrame | None, settings: Settings
-) -> None:
-    # More than one of DuckDB's row groups, or files, with repeats and gaps, so that several threads work on it.
-    rows = [
-        reading(i % 60, device=f"d{i // 60}", humidity=None if i % 7 == 0 else 40.0) for i in range(files * rows_each)
-    ]
-    for number in range(files):
-        write(settings.landing_dir / f"{number:02}.parquet", rows[number * rows_each : (number + 1) * rows_each])
-    write(settings.landing_dir / "repeats.parquet", rows[::1000])
-    assert run(settings, registry).duplicates == len(rows[::1000])
-    warehouse = Warehouse.from_settings(settings)
-    (file,) = warehouse.clean_readings_folder().rglob("*.parquet")
-    stored = pd.read_parquet(file, columns=["device_id"])["device_id"].str[1:].astype(int)
-    assert len(stored) == len(rows)
-    assert stored.is_monotonic_increasing
-
-
 def test_small_batches_give_the_same_rows_as_one_large_one(tmp_path: Path) -> None:
     stored = []
     for name, size in (("one", 10**9), ("many", 1)):
