@@ -4,7 +4,7 @@ BIN := .venv/bin
 DATA ?= data/demo
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test ui lint format docs scenario-staleness scenario-stream-kills bench bench-hourly bench-quality bench-canary bench-models bench-stream bench-week bench-alerts
+.PHONY: help demo test ui lint format docs scenario-staleness scenario-stream-kills scenario-interrupts bench bench-hourly bench-quality bench-canary bench-models bench-stream bench-week bench-alerts
 
 help: ## what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 22
@@ -12,8 +12,8 @@ help: ## what can be made
 .venv/installed: pyproject.toml constraints.txt
 	$(PYTHON) -c 'import sys; sys.exit("Python 3.11 is needed, this is " + sys.version) if sys.version_info[:2] != (3, 11) else 0'
 	$(PYTHON) -m venv .venv
-	$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt torch
-	$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
+	$(BIN)/pip install --quiet --quiet --disable-pip-version-check --constraint constraints.txt torch
+	$(BIN)/pip install --quiet --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
 	touch $@
 
 demo: .venv/installed ## a fleet from raw readings to alerts, in data/demo
@@ -30,9 +30,13 @@ scenario-staleness: .venv/installed ## scores grow old under a real daemon, an h
 	$(BIN)/python -m fridge_assets_tests.scenarios.staleness
 
 SEED ?= 1
-KILLS ?= 1000
+scenario-stream-kills: KILLS ?= 1000
 scenario-stream-kills: .venv/installed ## the stream is killed KILLS times and loses nothing; SEED=… plays a round again
 	$(BIN)/python -m fridge_assets_tests.scenarios.stream_kills --seed $(SEED) --kills $(KILLS)
+
+scenario-interrupts: KILLS ?= 60
+scenario-interrupts: .venv/installed ## commands are interrupted KILLS times and block nobody; SEED=… plays a round again
+	$(BIN)/python -m fridge_assets_tests.scenarios.interrupts --seed $(SEED) --kills $(KILLS)
 
 lint: .venv/installed ## style, types and layers
 	$(BIN)/ruff check .
@@ -65,7 +69,7 @@ bench-models: .venv/installed ## the four models: a daily cycle of 100,000 devic
 	$(BIN)/python -m fridge_assets_tests.benchmarks.models
 
 .venv/installed-bench: .venv/installed
-	$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[bench]'
+	$(BIN)/pip install --quiet --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[bench]'
 	touch $@
 
 bench-stream: .venv/installed-bench ## the stream: readings a second, seconds to an alert, beside Bytewax

@@ -1,8 +1,10 @@
-"""How assets answer Dagster: contract checks that show the offending rows, failures in a sentence, pictures."""
+"""How assets answer Dagster: checks that show the offending rows or say why they were not made, failures, pictures."""
 
 import base64
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import Any
+from collections.abc import Callable, Collection, Iterator, Mapping
+from functools import update_wrapper
+from typing import Any, Concatenate, ParamSpec
+from urllib.parse import quote
 
 import dagster as dg
 import pandas as pd
@@ -13,6 +15,9 @@ from dagster._core.definitions.source_asset import (
 from fridge_assets.contracts import Contract
 from fridge_assets.contracts.validation import ContractViolation, ValidationReport, Violation
 from fridge_assets.errors import FridgeError
+from fridge_assets.settings import Settings
+from fridge_assets.skipped_checks import keep_assets, skip_checks, skip_downstream
+from fridge_assets.stores.disk import full_disk
 
 CONTRACT_CHECK = "contract"
 """Name of the check that says whether a dataset kept its contract."""
@@ -23,8 +28,17 @@ ERROR_KIND = "kind of error"
 NOT_TOLD = "told elsewhere"
 """Metadata of a check result that nobody is sent a message about."""
 
+PICTURES = "/pictures"
+"""Where the webserver serves the newest pictures of the assets."""
+
+_DATA_URL = "data:image/png;base64,"
+
+_NOT_MADE = "not made"
+"""Metadata of a check result that stands for a check that nobody made."""
+
 AssetEvent = dg.MaterializeResult[Any] | dg.AssetCheckResult
-Work = Callable[[], Iterable[AssetEvent]]
+P = ParamSpec("P")
+Step = Callable[Concatenate[dg.AssetExecutionContext, P], Iterator[AssetEvent]]
 
 
 def column_schema(contract: Contract) -> dict[str, dg.TableSchema]:
@@ -60,26 +74,82 @@ def contract_kept(rows: int, asset: str) -> dg.AssetCheckResult:
     return dg.AssetCheckResult(passed=True, asset_key=asset, check_name=CONTRACT_CHECK, metadata={"rows": rows})
 
 
-def guarded(work: Work, assets: Mapping[str, str]) -> Iterator[AssetEvent]:
-    """The events of ``work``; what goes wrong for a reason we know fails the step with a sentence, not a traceback.
+def not_made(asset: str, check: str, why: str) -> dg.AssetCheckResult:
+    """The result of a check that nobody made: neither passed nor failed, which Dagster has no other way to say."""
+    return dg.AssetCheckResult(
+        passed=False,
+        asset_key=asset,
+        check_name=check,
+        severity=dg.AssetCheckSeverity.WARN,
+        description=f"not made: {why}",
+        metadata={_NOT_MADE: True, NOT_TOLD: True},
+    )
+
+
+def guarded(contracts: Mapping[str, str]) -> Callable[[Step[P]], Step[P]]:
+    """Decorator of a step: what goes wrong for a reason we know fails it with a sentence, not a traceback.
+
+    Whatever goes wrong, the checks that were not made for it are shown as skipped, and so is what needs this step.
 
     Args:
-        work: does the work and returns the events of a step.
-        assets: contract name → asset key, of the datasets that the step writes.
+        contracts: contract name → asset key, of the datasets that the step writes.
 
     Raises:
         dagster.Failure: after the failing contract check, with its sample rows, was reported.
     """
-    try:
-        yield from work()
-    except ContractViolation as error:
-        report = error.report
+
+    def decorate(step: Step[P]) -> Step[P]:
+        def answering(context: dg.AssetExecutionContext, *args: P.args, **kwargs: P.kwargs) -> Iterator[AssetEvent]:
+            checks: dict[dg.AssetCheckKey, bool] = {}  # whether it was made
+            try:
+                for event in step(context, *args, **kwargs):
+                    checks |= _checks_of(event)
+                    yield event
+            except Exception as error:
+                # A full disk is said in a sentence, with the folder of this process where the error names no place.
+                known = error if isinstance(error, FridgeError) else full_disk(error, Settings().root)
+                for result in _unanswered(known or error, contracts, context.selected_asset_check_keys - checks.keys()):
+                    checks |= _checks_of(result)
+                    yield result
+                skip_downstream(context)
+                if known is not None:
+                    raise _failure(known) from error
+                raise
+            finally:
+                skip_checks(context.instance, context.run.run_id, [key for key, made in checks.items() if not made])
+
+        update_wrapper(answering, step)  # Dagster reads the signature of the step
+        return answering
+
+    return decorate
+
+
+def _checks_of(event: AssetEvent) -> dict[dg.AssetCheckKey, bool]:
+    """The checks that ``event`` answers, and whether they were made."""
+    results = [event] if isinstance(event, dg.AssetCheckResult) else event.check_results or []
+    named = [(result.asset_key or event.asset_key, result.check_name, result) for result in results]
+    return {
+        dg.AssetCheckKey(asset, check): _NOT_MADE not in (result.metadata or {})
+        for asset, check, result in named
+        if asset is not None and check is not None
+    }
+
+
+def _unanswered(
+    error: Exception, contracts: Mapping[str, str], checks: Collection[dg.AssetCheckKey]
+) -> Iterator[dg.AssetCheckResult]:
+    """What is said of the ``checks`` of a step that ``error`` has ended."""
+    violated: set[str] = set()
+    if isinstance(error, ContractViolation):
         # An input that breaks its contract keeps everything from being written that is made of it.
-        own = assets.get(report.contract.name)
-        yield from (_violated(report, asset) for asset in ([own] if own else assets.values()))
-        raise _failure(error) from error
-    except FridgeError as error:
-        raise _failure(error) from error
+        own = contracts.get(error.report.contract.name)
+        violated = {own} if own else set(contracts.values())
+    for key in sorted(checks, key=lambda key: (key.asset_key, key.name)):
+        asset = key.asset_key.to_user_string()
+        if isinstance(error, ContractViolation) and key.name == CONTRACT_CHECK and asset in violated:
+            yield _violated(error.report, asset)
+        else:
+            yield not_made(asset, key.name, str(error))
 
 
 def _failure(error: FridgeError) -> dg.Failure:
@@ -96,7 +166,9 @@ def observed(context: dg.AssetExecutionContext, result: dg.MaterializeResult[Any
         context: of the step.
         result: what would have been a materialization.
     """
-    context.log_event(dg.AssetObservation(result.asset_key or context.asset_key, metadata=result.metadata))
+    asset = dg.AssetKey.from_coercible(result.asset_key or context.asset_key)
+    context.log_event(dg.AssetObservation(asset, metadata=result.metadata))
+    keep_assets(context.instance, context.run.run_id, [asset])
     return dg.MaterializeResult(
         asset_key=result.asset_key,
         metadata={**(result.metadata or {}), _NO_MATERIALIZATION: True},
@@ -106,7 +178,25 @@ def observed(context: dg.AssetExecutionContext, result: dg.MaterializeResult[Any
 
 def picture(png: bytes, title: str) -> dg.MarkdownMetadataValue:
     """A PNG that the Dagster UI shows as a picture."""
-    return dg.MetadataValue.md(f"![{title}](data:image/png;base64,{base64.b64encode(png).decode()})")
+    return dg.MetadataValue.md(f"![{title}]({_DATA_URL}{base64.b64encode(png).decode()})")
+
+
+def with_pictures(description: str, asset: str, *titles: str) -> str:
+    """``description`` of an asset with its newest pictures, where people look first.
+
+    Args:
+        description: what the asset is.
+        asset: its key.
+        titles: names in its metadata, each of a :func:`picture`; see ``running.pictures``, which serves them.
+    """
+    shown = [f"![{title}]({PICTURES}/{quote(asset)}/{quote(title)})" for title in titles]
+    return "\n\n".join([description, *shown])
+
+
+def png_of(shown: dg.MarkdownMetadataValue) -> bytes | None:
+    """The PNG of a :func:`picture`; None for other Markdown."""
+    _, found, encoded = (shown.value or "").partition(_DATA_URL)
+    return base64.b64decode(encoded.removesuffix(")")) if found else None
 
 
 def table(frame: pd.DataFrame) -> dg.MarkdownMetadataValue:

@@ -55,6 +55,6 @@ class Clock(dg.ConfigurableResource):  # type: ignore[type-arg]
         if newest is None:
             raise FridgeError(
                 "as_of is 'latest' but there are no readings yet",
-                "Bring some with `fridge-assets ingest FILE`.",
+                "Bring some: files in the landing folder, or `fridge-assets ingest FILE`.",
             )
         return datetime.fromtimestamp(newest, UTC) + self.settings.readings.allowed_lateness

@@ -5,6 +5,7 @@ import dagster as dg
 from fridge_assets.alerting.assets import alert_quality, device_alerts, label_events
 from fridge_assets.automation.alert_actions import ALERT_ACTION_JOBS
 from fridge_assets.automation.decisions import DECISION_JOBS
+from fridge_assets.automation.executors import one_process
 from fridge_assets.automation.freshness import with_freshness
 from fridge_assets.automation.jobs import JOBS
 from fridge_assets.automation.retention import RETENTION
@@ -23,7 +24,7 @@ from fridge_assets.models.registry import ModelRegistry
 from fridge_assets.monitoring.assets import model_monitoring
 from fridge_assets.readings.assets import device_registry, ingested_readings, sensor_readings
 from fridge_assets.scoring.assets import SCORE_ASSETS, model_scores
-from fridge_assets.settings import Settings
+from fridge_assets.settings import Settings, read_settings
 from fridge_assets.staleness.assets import rules_based_fallback
 from fridge_assets.stores.landing import Landing
 from fridge_assets.stores.operations import Operations
@@ -64,22 +65,29 @@ def build_definitions(settings: Settings) -> dg.Definitions:
         schedules=SCHEDULES,
         sensors=SENSORS,
         resources={
-            "settings": settings,
-            "warehouse": warehouse,
-            "operations": operations,
-            "landing": Landing(settings.landing_dir, operations),
-            "published": Published(settings.published_dir),
-            "models": ModelLifecycle(
-                ModelRegistry(settings.mlflow_database, settings.models_dir), Deployments(operations)
+            "settings": _fixed(settings),
+            "warehouse": _fixed(warehouse),
+            "operations": _fixed(operations),
+            "landing": _fixed(Landing(settings.landing_dir, operations)),
+            "published": _fixed(Published(settings.published_dir)),
+            "models": _fixed(
+                ModelLifecycle(ModelRegistry(settings.mlflow_database, settings.models_dir), Deployments(operations))
             ),
             "clock": Clock(warehouse=warehouse, settings=settings, as_of=""),
+            "io_manager": dg.IOManagerDefinition(dg.FilesystemIOManager().create_io_manager, config_schema={}),
         },
     )
 
 
-def load_job(name: str) -> dg.JobDefinition:
-    """The job called ``name``, for programs that run it."""
-    return defs.resolve_job_def(name)
+def _fixed(store: object) -> dg.ResourceDefinition:
+    """A resource that a run cannot change: the launchpad offers what a person may decide."""
+    return dg.ResourceDefinition(lambda _context: store, config_schema={})
 
 
-defs = build_definitions(Settings())
+def load_job(name: str, in_process: bool = False) -> dg.JobDefinition:
+    """The job called ``name``, for programs that run it; ``in_process`` all of it in their own process."""
+    job = defs.resolve_job_def(name)
+    return job.with_executor_def(one_process) if in_process else job
+
+
+defs = build_definitions(read_settings())

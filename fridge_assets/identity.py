@@ -7,6 +7,12 @@ from collections.abc import Iterable
 NAMESPACE = uuid.UUID("5f3c1d0a-6a0e-5b52-9a54-0f6f1b8c7e21")
 """The product's own namespace; changing it renames every row ever written."""
 
+SHORT_ID = 8
+"""Characters of an id that people see; commands take the beginning of an id."""
+
+SHORTEST_ID = 4
+"""Fewer are no beginning of an id: an empty variable in a script must not act on anything."""
+
 # RFC 9562 section 5.5: version 5 in the 13th hex digit, variant 10 in the top bits of the 17th.
 _VARIANTS = "89ab"
 

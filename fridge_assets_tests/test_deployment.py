@@ -41,7 +41,9 @@ def known_command(words: list[str]) -> bool:
     """Whether ``fridge-assets WORDS`` is a command with these options."""
     command = typer.main.get_command(app)
     found = getattr(command, "commands", {}).get(words[0])
-    options = {option for parameter in getattr(found, "params", ()) for option in parameter.opts}
+    options = {
+        option for parameter in getattr(found, "params", ()) for option in (*parameter.opts, *parameter.secondary_opts)
+    }
     return found is not None and all(word in options for word in words[1:])
 
 

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from fridge_assets.errors import FridgeError
-from fridge_assets.moments import parse_moment, parse_span, spoken
+from fridge_assets.moments import check_zone, in_zone, parse_moment, parse_span, spoken
 
 MOMENT = datetime(2026, 1, 31, 13, 45, tzinfo=UTC)
 
@@ -56,3 +56,20 @@ def test_what_is_no_span_is_refused_by_the_name_that_the_user_knows(text: str) -
 )
 def test_durations_are_spoken_in_two_units(duration: timedelta, words: str) -> None:
     assert spoken(duration) == words
+
+
+def test_a_moment_is_shown_on_the_clocks_of_a_zone_summer_time_included() -> None:
+    assert f"{in_zone(MOMENT, 'Europe/Berlin'):%H:%M %Z}" == "14:45 CET"
+    assert f"{in_zone(MOMENT.replace(month=7), 'Europe/Berlin'):%H:%M %Z}" == "15:45 CEST"
+    assert in_zone(MOMENT, "Asia/Kolkata") == MOMENT
+
+
+def test_no_name_of_a_zone_stands_for_the_zone_of_the_machine() -> None:
+    assert check_zone("", "FRIDGE_DISPLAY__TIMEZONE") == ""
+    assert in_zone(MOMENT, "").utcoffset() == MOMENT.astimezone().utcoffset()
+
+
+@pytest.mark.parametrize("name", ["Europe/Berlln", "CEST", "../etc/passwd", "/etc/localtime", "Europe", "a\0b"])
+def test_what_is_no_zone_is_refused_by_the_name_that_the_user_knows(name: str) -> None:
+    with pytest.raises(FridgeError, match=r"^FRIDGE_DISPLAY__TIMEZONE is '.*', not a time zone\. Give an IANA name"):
+        check_zone(name, "FRIDGE_DISPLAY__TIMEZONE")

@@ -13,6 +13,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from fridge_assets.alerting.actions import ActionRequest, acted_on
+from fridge_assets.alerting.announce import dedup_key
 from fridge_assets.alerting.deadlines import advance_deadlines
 from fridge_assets.alerting.events import events_of
 from fridge_assets.alerting.evidence import problems
@@ -26,16 +27,12 @@ from fridge_assets.alerting.sla import channel_of
 from fridge_assets.alerting.store import apply, events_of_alerts, list_alerts
 from fridge_assets.contracts import ALERT_EVENTS, DEVICE_ALERTS
 from fridge_assets.errors import FridgeError
+from fridge_assets.identity import SHORT_ID, SHORTEST_ID
 from fridge_assets.notifications.message import Message
 from fridge_assets.notifications.outbox import enqueue
 from fridge_assets.settings import AlertSettings
 from fridge_assets.stores.operations import Operations, device_alerts
 from fridge_assets.work_orders.store import ensure_order
-
-_SHORTEST = 4
-"""Fewer characters are no id: an empty variable in a script must not act on anything."""
-_SHORT = 8
-"""Characters of an alert id that people see."""
 
 Schedule = tuple[datetime, datetime]
 """When maintenance begins, and the first moment after it; timezone-aware."""
@@ -120,8 +117,10 @@ def find_alert(connection: Connection, beginning: str) -> str:
     Raises:
         FridgeError: no alert's id begins with it, or more than one, or it is too short to be meant.
     """
-    if len(beginning) < _SHORTEST:
-        raise FridgeError(f"{beginning!r} is too short for an alert", f"Give {_SHORTEST} characters of its id or more.")
+    if len(beginning) < SHORTEST_ID:
+        raise FridgeError(
+            f"{beginning!r} is too short for an alert", f"Give {SHORTEST_ID} characters of its id or more."
+        )
     name = device_alerts.c.alert_id
     # Ids are hexadecimal, so that those with a beginning lie between it and "g" after it, which an index can use.
     near = sa.and_(name >= beginning, name < f"{beginning}g", name.startswith(beginning, autoescape=True))
@@ -144,7 +143,7 @@ def _check_revision(alert: pd.DataFrame, events: pd.DataFrame, expected: int | N
     row = alert.iloc[0]
     if expected is None or expected == row["revision"]:
         return
-    name = row["alert_id"][:_SHORT]
+    name = row["alert_id"][:SHORT_ID]
     later = events[events["revision"] > expected]
     meanwhile = ", ".join(_told(event) for _, event in later.iterrows()) or "it never had that one"
     raise Outdated(
@@ -162,8 +161,8 @@ def _check_told(connection: Connection, alert: pd.DataFrame) -> None:
     told = list_alerts(connection, AlertFilter(device_id=device))
     same = told[problems(told) == problems(alert).iloc[0]]["alert_id"]
     raise FridgeError(
-        f"alert {row['alert_id'][:_SHORT]} is kept for audit only ({row['suppressed_because'].replace('_', ' ')})",
-        f"Act on alert {same.iloc[0][:_SHORT]} instead, which is about the same."
+        f"alert {row['alert_id'][:SHORT_ID]} is kept for audit only ({row['suppressed_because'].replace('_', ' ')})",
+        f"Act on alert {same.iloc[0][:SHORT_ID]} instead, which is about the same."
         if len(same)
         else f"See what is open with `fridge-assets alerts list --device {device}`.",
     )
@@ -174,7 +173,7 @@ def _standing(alert: pd.DataFrame, events: pd.DataFrame) -> str:
     row = alert.iloc[0]
     arrivals = events[(events["to_status"] == row["status"]) & (events["from_status"] != row["status"])]
     by = f" since {_told(arrivals.iloc[-1])}" if len(arrivals) else ""
-    return f"alert {row['alert_id'][:_SHORT]} is {row['status']}{by}"
+    return f"alert {row['alert_id'][:SHORT_ID]} is {row['status']}{by}"
 
 
 def _told(event: "pd.Series[Any]") -> str:
@@ -197,7 +196,7 @@ def _scheduled(
         starts_at=schedule[0],
         ends_at=schedule[1],
         actor=request.actor,
-        reason=request.note.strip() or f"{row['title']} (alert {row['alert_id'][:_SHORT]})",
+        reason=request.note.strip() or f"{row['title']} (alert {row['alert_id'][:SHORT_ID]})",
         created_at=request.at,
         work_order_id=order,
     )
@@ -241,16 +240,17 @@ def _escalation(alert: "pd.Series[Any]", request: ActionRequest) -> list[Message
         Message(
             key=f"escalated/{name}/{alert['revision']}",
             channel=channel,
-            kind="deadline",
+            kind="escalation",
             title=f"{alert['severity']}, escalated to {level} by {request.actor}: {alert['device_id']} in "
             f"{alert['site_id']}: {alert['title']}",
             lines=(
                 *([request.note] if request.note else []),
                 alert["description"],
-                f"It is {alert['status']}; act by {alert['sla_deadline']:%Y-%m-%d %H:%M} UTC. "
-                f"`fridge-assets alerts show {name[:_SHORT]}`",
+                f"It is {alert['status']}; act by {alert['sla_deadline']:%Y-%m-%d %H:%M} UTC.",
             ),
             occurred_at=request.at,
             about=(name,),
+            commands=(f"fridge-assets alerts show {name[:SHORT_ID]}",),
+            dedup_key=dedup_key(name),
         )
     ]

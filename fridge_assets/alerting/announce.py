@@ -1,6 +1,6 @@
 """Who is told about which alert, and in which words (SPEC 6, 7)."""
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -9,6 +9,7 @@ import pandas as pd
 from fridge_assets.alerting.evidence import STREAMING
 from fridge_assets.alerting.generate import GeneratedAlerts
 from fridge_assets.alerting.sites import CHANNELS
+from fridge_assets.identity import SHORT_ID
 from fridge_assets.notifications.message import Channel, Message
 from fridge_assets.settings import AlertSettings
 
@@ -31,29 +32,18 @@ def worth_telling(generated: GeneratedAlerts, window_end: datetime) -> pd.DataFr
     return fresh[~fresh["suppressed"].astype(bool) & (fresh["status"] != "RESOLVED")]
 
 
-def announcements(
-    generated: GeneratedAlerts,
-    window_end: datetime,
-    run_id: str,
-    now: datetime,
-    settings: AlertSettings,
-    told_otherwise: Collection[str] = (),
-) -> list[Message]:
+def announcements(told: pd.DataFrame, run_id: str, now: datetime, settings: AlertSettings) -> list[Message]:
     """What is said about alerts that are news.
 
     Of many alerts of one severity one message is made, so that no channel floods. MEDIUM alerts come as one digest by
     site.
 
     Args:
-        generated: what one run of alerting stored.
-        window_end: the window that it was about.
+        told: those of :func:`worth_telling` that no message about their site stands for.
         run_id: Dagster run that did; empty for none.
         now: when it did.
         settings: how many messages one run sends one by one, and how many alerts a list names.
-        told_otherwise: ids of alerts that a message about their site stands for.
     """
-    fresh = worth_telling(generated, window_end)
-    told = fresh[~fresh["alert_id"].isin(list(told_otherwise))]
     messages: list[Message] = []
     for severity in _ONE_BY_ONE:
         channel = CHANNELS[severity]
@@ -86,12 +76,13 @@ def single_message(
         title=f"{alert['severity']}: {alert['device_id']} in {alert['site_id']}: {alert['title']}",
         lines=(
             str(alert["description"]),
-            f"Act by {pd.Timestamp(str(alert['sla_deadline'])):%Y-%m-%d %H:%M} UTC. "
-            f"`fridge-assets alerts show {str(alert['alert_id'])[:8]}`",
+            f"Act by {pd.Timestamp(str(alert['sla_deadline'])):%Y-%m-%d %H:%M} UTC.",
         ),
         occurred_at=now,
         run_id=run_id,
         about=(str(alert["alert_id"]),),
+        commands=(f"fridge-assets alerts show {str(alert['alert_id'])[:SHORT_ID]}",),
+        dedup_key=dedup_key(str(alert["alert_id"])),
     )
 
 
@@ -108,6 +99,7 @@ def _listed(
         occurred_at=now,
         run_id=run_id,
         about=tuple(alerts["alert_id"]),
+        commands=(listing(alerts),),
     )
 
 
@@ -122,20 +114,30 @@ def _digest(alerts: pd.DataFrame, run_id: str, now: datetime, settings: AlertSet
         kind="anomaly",
         title=f"{len(alerts)} new {_DIGEST} alert{'s' if len(alerts) > 1 else ''} in {len(by_site)} site"
         f"{'s' if len(by_site) > 1 else ''}",
-        lines=(*shown, *rest, "`fridge-assets alerts list --min-severity MEDIUM`"),
+        lines=(*shown, *rest),
         occurred_at=now,
         run_id=run_id,
         about=tuple(alerts["alert_id"]),
+        commands=(listing(alerts),),
     )
 
 
 def listed_lines(alerts: pd.DataFrame, most: int) -> Iterator[str]:
-    """The first ``most`` of many alerts of one severity, one a line, and how to see the others."""
+    """The first ``most`` of many alerts, one a line."""
     for _, alert in alerts.head(most).iterrows():
         yield f"{alert['device_id']} in {alert['site_id']}: {alert['title']}"
     if len(alerts) > most:
         yield f"and {len(alerts) - most} more"
-    yield f"`fridge-assets alerts list --min-severity {alerts['severity'].iloc[0]}`"
+
+
+def listing(alerts: pd.DataFrame) -> str:
+    """The command that lists alerts of one severity."""
+    return f"fridge-assets alerts list --min-severity {alerts['severity'].iloc[0]}"
+
+
+def dedup_key(alert_id: str) -> str:
+    """By what services that call people know an alert, whatever is said of it."""
+    return f"alert/{alert_id}"
 
 
 def _latest(alerts: pd.DataFrame) -> str:

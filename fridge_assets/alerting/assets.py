@@ -6,11 +6,14 @@ from datetime import datetime
 import dagster as dg
 import pandas as pd
 
+from fridge_assets.alerting.alert_plots import highest_alerts
 from fridge_assets.alerting.budget import alert_load
 from fridge_assets.alerting.evidence import FALLBACK
+from fridge_assets.alerting.listing import AlertFilter
 from fridge_assets.alerting.quality_plots import precision_picture
 from fridge_assets.alerting.quality_store import assess_alerts, commit_quality
 from fridge_assets.alerting.run import AlertReport, raise_alerts
+from fridge_assets.alerting.store import list_alerts
 from fridge_assets.asset_results import (
     AssetEvent,
     column_schema,
@@ -18,9 +21,11 @@ from fridge_assets.asset_results import (
     contract_kept,
     counts_table,
     guarded,
+    not_made,
     observed,
     picture,
     table,
+    with_pictures,
 )
 from fridge_assets.clock import Clock
 from fridge_assets.contracts import ALERT_QUALITY, DEVICE_ALERTS, LABEL_EVENTS, MODEL_SCORES, RULES_BASED_FALLBACK
@@ -35,10 +40,11 @@ BUDGET_CHECK = "within_alert_budget"
 THRESHOLDS_CHECK = "thresholds_hold"
 
 _TOP_ALERTS = 20
+_MOST_OPEN_ALERTS = 1000
 
 label_events = dg.AssetSpec(
     LABEL_EVENTS.name,
-    group_name="alerts",
+    group_name="labels",
     kinds={"sqlite"},
     owners=["team:operations"],
     description=f"{LABEL_EVENTS.description[:-1]}, stored with what people do (`fridge-assets alerts resolve`).",
@@ -52,7 +58,7 @@ label_events = dg.AssetSpec(
     group_name="alerts",
     kinds={"sqlite"},
     owners=["team:operations"],
-    description=DEVICE_ALERTS.description,
+    description=with_pictures(DEVICE_ALERTS.description, DEVICE_ALERTS.name, "open alerts"),
     metadata=column_schema(DEVICE_ALERTS),
     check_specs=[
         contract_check_spec(DEVICE_ALERTS),
@@ -64,6 +70,7 @@ label_events = dg.AssetSpec(
     ],
     pool="alerts",
 )
+@guarded({DEVICE_ALERTS.name: DEVICE_ALERTS.name})
 def device_alerts(
     context: dg.AssetExecutionContext,
     settings: dg.ResourceParam[Settings],
@@ -72,29 +79,25 @@ def device_alerts(
     clock: Clock,
 ) -> Iterator[AssetEvent]:
     """Turn the latest scores into alerts: severity by agreement, repeats suppressed, recovery resolved."""
-
-    def work() -> Iterator[AssetEvent]:
-        registry = with_cohort(effective_registry(settings.root, warehouse))
-        report = raise_alerts(
-            warehouse,
-            operations,
-            registry,
-            clock.now(),
-            settings,
-            paused=Deployments(operations).paused(),
-            run_id=context.run.run_id,
-            wall_time=Clock.wall_time(),
-        )
-        if report.source == FALLBACK:
-            context.log.warning(f"The models' scores are {report.tier}: alerts come from the rules.")
-        if report.window_end is None:
-            context.log.warning("There is no recent window that anybody judged, so there is nothing to alert on.")
-        within_budget = _within_budget(operations, len(active_devices(registry)), clock.now(), settings)
-        result = _result(report, within_budget)
-        current = report.tier == "fresh" or report.source == FALLBACK
-        yield result if report.news and current else observed(context, result)
-
-    yield from guarded(work, {DEVICE_ALERTS.name: DEVICE_ALERTS.name})
+    registry = with_cohort(effective_registry(settings.root, warehouse))
+    report = raise_alerts(
+        warehouse,
+        operations,
+        registry,
+        clock.now(),
+        settings,
+        paused=Deployments(operations).paused(),
+        run_id=context.run.run_id,
+        wall_time=Clock.wall_time(),
+    )
+    if report.source == FALLBACK:
+        context.log.warning(f"The models' scores are {report.tier}: alerts come from the rules.")
+    if report.window_end is None:
+        context.log.warning("There is no recent window that anybody judged, so there is nothing to alert on.")
+    within_budget = _within_budget(operations, len(active_devices(registry)), clock.now(), settings)
+    result = _result(report, within_budget, _open_alerts(operations, clock.now()))
+    current = report.tier == "fresh" or report.source == FALLBACK
+    yield result if report.news and current else observed(context, result)
 
 
 @dg.asset(
@@ -103,7 +106,7 @@ def device_alerts(
     group_name="monitoring",
     kinds={"duckdb", "python"},
     owners=["team:ml"],
-    description=ALERT_QUALITY.description,
+    description=with_pictures(ALERT_QUALITY.description, ALERT_QUALITY.name, "precision"),
     metadata=column_schema(ALERT_QUALITY),
     check_specs=[
         contract_check_spec(ALERT_QUALITY),
@@ -115,20 +118,18 @@ def device_alerts(
     ],
     pool="monitoring",
 )
+@guarded({ALERT_QUALITY.name: ALERT_QUALITY.name})
 def alert_quality(
+    _context: dg.AssetExecutionContext,
     settings: dg.ResourceParam[Settings],
     warehouse: Warehouse,
     operations: dg.ResourceParam[Operations],
     clock: Clock,
 ) -> Iterator[AssetEvent]:
     """Say how many alerts were real failures, by what raised them, and which threshold to change."""
-
-    def work() -> Iterator[AssetEvent]:
-        rows = assess_alerts(warehouse, operations, clock.now(), settings)
-        commit_quality(warehouse, rows)
-        yield _assessed(rows, settings)
-
-    yield from guarded(work, {ALERT_QUALITY.name: ALERT_QUALITY.name})
+    rows = assess_alerts(warehouse, operations, clock.now(), settings)
+    commit_quality(warehouse, rows)
+    yield _assessed(rows, settings)
 
 
 def _assessed(rows: pd.DataFrame, settings: Settings) -> dg.MaterializeResult[None]:
@@ -148,7 +149,9 @@ def _assessed(rows: pd.DataFrame, settings: Settings) -> dg.MaterializeResult[No
                 check_name=THRESHOLDS_CHECK,
                 severity=dg.AssetCheckSeverity.WARN,
                 description="; ".join(advice) or None,
-            ),
+            )
+            if rows["labelled"].sum()
+            else not_made(ALERT_QUALITY.name, THRESHOLDS_CHECK, "nobody has said of an alert whether it was right"),
         ],
     )
 
@@ -159,21 +162,30 @@ def _within_budget(operations: Operations, devices: int, now: datetime, settings
         with operations.read() as connection:
             load = alert_load(connection, devices, now, settings)
     except FridgeError as error:
-        passed, said, figures = False, str(error), dict[str, float]()
-    else:
-        passed, said = load.within, load.sentence
-        figures = {"told in 24 h": load.observed, "expected a day": load.expected, "budget": load.budget}
+        return not_made(DEVICE_ALERTS.name, BUDGET_CHECK, str(error))
     return dg.AssetCheckResult(
-        passed=passed,
+        passed=load.within,
         asset_key=DEVICE_ALERTS.name,
         check_name=BUDGET_CHECK,
         severity=dg.AssetCheckSeverity.WARN,
-        description=said,
-        metadata=figures,
+        description=load.sentence,
+        metadata={"told in 24 h": load.observed, "expected a day": load.expected, "budget": load.budget},
     )
 
 
-def _result(report: AlertReport, within_budget: dg.AssetCheckResult) -> dg.MaterializeResult[None]:
+def _open_alerts(operations: Operations, now: datetime) -> dict[str, dg.MarkdownMetadataValue]:
+    """The picture of the open alerts; none where they cannot be read, which does not undo a publication."""
+    try:
+        with operations.read() as connection:
+            alerts = list_alerts(connection, AlertFilter(limit=_MOST_OPEN_ALERTS))
+    except FridgeError:
+        return {}
+    return {"open alerts": picture(highest_alerts(alerts, now), "open alerts")}
+
+
+def _result(
+    report: AlertReport, within_budget: dg.AssetCheckResult, shown: dict[str, dg.MarkdownMetadataValue]
+) -> dg.MaterializeResult[None]:
     new = report.generated.new
     told = new[~new["suppressed"].astype(bool)]
     return dg.MaterializeResult(
@@ -186,6 +198,7 @@ def _result(report: AlertReport, within_budget: dg.AssetCheckResult) -> dg.Mater
             "raised by": report.source,
             "age of the scores": report.tier,
             "severities": counts_table(told["severity"].value_counts().to_dict(), "severity"),
+            **shown,
             "top alerts": table(_top(told)),
         },
         check_results=[contract_kept(len(new), DEVICE_ALERTS.name), within_budget],

@@ -10,13 +10,14 @@ from typing import Any
 import pandas as pd
 from sqlalchemy.engine import Connection
 
-from fridge_assets.alerting.announce import listed_lines
+from fridge_assets.alerting.announce import dedup_key, listed_lines, listing
 from fridge_assets.alerting.events import events_of
 from fridge_assets.alerting.frames import conform
 from fridge_assets.alerting.generate import GeneratedAlerts
 from fridge_assets.alerting.sla import channel_of, escalations
 from fridge_assets.alerting.store import apply, overdue_alerts
 from fridge_assets.contracts import ALERT_EVENTS, DEVICE_ALERTS
+from fridge_assets.identity import SHORT_ID
 from fridge_assets.notifications.message import Channel, Message
 from fridge_assets.notifications.outbox import enqueue
 from fridge_assets.settings import AlertSettings
@@ -102,12 +103,13 @@ def _single(alert: "pd.Series[Any]", channel: Channel) -> Message:
         kind="deadline",
         title=f"{alert['severity']}, nobody has taken it: {alert['device_id']} in {alert['site_id']}: {alert['title']}",
         lines=(
-            f"It was to be taken by {alert['sla_deadline']:%Y-%m-%d %H:%M} UTC and is at {level} now; "
+            f"It was to be taken by {alert['sla_deadline']:%Y-%m-%d %H:%M} UTC and went to {level}; "
             f"the anomaly was first seen {alert['first_detected_at']:%Y-%m-%d %H:%M} UTC.",
-            f"`fridge-assets alerts ack {str(alert['alert_id'])[:8]}`",
         ),
         occurred_at=moment.to_pydatetime(),
         about=(alert["alert_id"],),
+        commands=(f"fridge-assets alerts ack {str(alert['alert_id'])[:SHORT_ID]}",),
+        dedup_key=dedup_key(alert["alert_id"]),
     )
 
 
@@ -119,7 +121,8 @@ def _listed(alerts: pd.DataFrame, channel: Channel, most: int) -> Message:
         channel=channel,
         kind="deadline",
         title=f"Nobody has taken {len(alerts)} {severity} alerts in {sites} site{'s' if sites > 1 else ''}",
-        lines=(f"They are at {level} now.", *listed_lines(alerts, most)),
+        lines=(f"They went to {level}.", *listed_lines(alerts, most)),
         occurred_at=moment.to_pydatetime(),
         about=tuple(alerts["alert_id"]),
+        commands=(listing(alerts),),
     )

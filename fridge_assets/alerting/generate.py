@@ -44,10 +44,8 @@ from fridge_assets.alerting.sentences import describe
 from fridge_assets.alerting.severity import rank_of
 from fridge_assets.contracts import ALERT_EVENTS, DEVICE_ALERTS
 from fridge_assets.contracts.device_alerts import ACTIVE_STATUSES
+from fridge_assets.contracts.device_registry import NO_SITE
 from fridge_assets.settings import AlertSettings
-
-UNKNOWN_SITE = "unknown"
-"""Site of a device that left the registry between scoring and alerting."""
 
 
 @dataclass(frozen=True)
@@ -72,6 +70,7 @@ def generate_alerts(
     registry: pd.DataFrame,
     features: pd.DataFrame,
     typical: pd.DataFrame,
+    comparisons: pd.DataFrame,
     silences: pd.DataFrame,
     now: datetime,
     settings: AlertSettings,
@@ -90,6 +89,8 @@ def generate_alerts(
         registry: ``device_id`` and ``site_id`` of the fleet.
         features: DEVICE_FEATURES rows of this window.
         typical: ``device_id`` and what its features usually are.
+        comparisons: what the models expected of the contributors of flagged scores, as of
+            :func:`fridge_assets.scoring.comparisons.compared`; scores may lack it.
         silences: SILENCES rows that overlap this window, or the ones that ``carried_from`` names.
         now: when this happens, timezone-aware.
         settings: severity limits, deduplication span, SLA spans.
@@ -113,7 +114,7 @@ def generate_alerts(
     drafts = leave_to_stream(drafts, book.known)
     drafts = relate(drafts, book.known)
     drafts = assign_work(drafts, book.known, moment, settings, provenance)
-    drafts = describe(drafts, features, typical)
+    drafts = describe(drafts, features, typical, comparisons)
     book.change(close_superseded(drafts, book.known, moment))
     book.change(close_recovered(scores, previous_scores, book.known, moment, settings.resolve_after_windows, source))
     return book.with_drafts(drafts)
@@ -165,4 +166,4 @@ def _understand(alerts: pd.DataFrame) -> pd.DataFrame:
 
 def _locate(drafts: pd.DataFrame, registry: pd.DataFrame) -> pd.DataFrame:
     sites = registry.drop_duplicates("device_id").set_index("device_id")["site_id"]
-    return drafts.assign(site_id=look_up(drafts["device_id"], sites).fillna(UNKNOWN_SITE))
+    return drafts.assign(site_id=look_up(drafts["device_id"], sites).fillna(NO_SITE))

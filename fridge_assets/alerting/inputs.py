@@ -1,17 +1,21 @@
 """What alert generation reads from the warehouse: the latest scores, what came before, and what is usual."""
 
+import math
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 import duckdb
 import pandas as pd
 
+from fridge_assets.alerting.judged import LIMIT
 from fridge_assets.contracts.device_features import MODEL_FEATURES
 from fridge_assets.identity import deterministic_ids
 from fridge_assets.models.families import SPEAKING_SQL
+from fridge_assets.scoring.comparisons import comparisons_of, no_comparisons
 from fridge_assets.scoring.current import current_scores
 from fridge_assets.settings import Settings
+from fridge_assets.staleness.fallback import LIMITED_FEATURES, limits_of
 from fridge_assets.stores.frames import query, registered
 
 _USUAL_DAYS = 7
@@ -33,6 +37,7 @@ class AlertInputs:
     previous_scores: pd.DataFrame
     features: pd.DataFrame
     typical: pd.DataFrame
+    comparisons: pd.DataFrame
 
 
 def read_alert_inputs(
@@ -59,7 +64,8 @@ def read_alert_inputs(
         f"{_LAST_WINDOWS}",
         {**_before(window_end, settings), "paused": sorted(paused)},
     )
-    return _with_features(connection, scores, previous, window_end, registry, settings)
+    comparisons = comparisons_of(connection, scores.loc[scores["anomaly_flag"], "score_id"])
+    return _with_features(connection, scores, previous, comparisons, window_end, registry, settings)
 
 
 def read_fallback_inputs(
@@ -82,7 +88,18 @@ def read_fallback_inputs(
         f"WHERE window_end < $window AND window_end >= $since {_LAST_WINDOWS}",
         _before(window_end, settings),
     )
-    return _with_features(connection, scores, previous, window_end, registry, settings)
+    found = _with_features(connection, scores, previous, no_comparisons(), window_end, registry, settings)
+    return replace(found, comparisons=_with_limits(scores, found.features, settings))
+
+
+def _with_limits(scores: pd.DataFrame, features: pd.DataFrame, settings: Settings) -> pd.DataFrame:
+    """The values beyond a fixed limit and that limit, as comparisons."""
+    beyond = scores.loc[scores["anomaly_flag"], ["score_id", "device_id", "window_start", "window_end", "conditions"]]
+    beyond = beyond.explode("conditions").rename(columns={"conditions": "feature", "window_start": "measured_from"})
+    values = features.melt("device_id", list(LIMITED_FEATURES), "feature", "measured")
+    found = beyond.merge(values, on=["device_id", "feature"])
+    limits = limits_of(settings.fallback)
+    return found.assign(expected=found["feature"].map(limits), spread=math.nan, deviation=math.nan, basis=LIMIT)
 
 
 def _before(window_end: datetime, settings: Settings) -> dict[str, object]:
@@ -97,6 +114,7 @@ def _with_features(
     connection: duckdb.DuckDBPyConnection,
     scores: pd.DataFrame,
     previous: pd.DataFrame,
+    comparisons: pd.DataFrame,
     window_end: datetime,
     registry: pd.DataFrame,
     settings: Settings,
@@ -110,7 +128,7 @@ def _with_features(
             {"window": window_end},
         )
         typical = usual_values(connection, window_end, settings.features.window)
-    return AlertInputs(scores, previous, features, typical)
+    return AlertInputs(scores, previous, features, typical, comparisons)
 
 
 def usual_values(

@@ -107,6 +107,7 @@ def raise_alerts(
             registry,
             inputs.features,
             inputs.typical,
+            inputs.comparisons,
             silences,
             now,
             settings.alerts,
@@ -122,7 +123,7 @@ def raise_alerts(
                 continue
             apply(connection, generated)
             sites = tell_sites(connection, fresh, sizes, run_id, now, settings.alerts)
-            single = announcements(generated, window_end, run_id, now, settings.alerts, sites.alert_ids)
+            single = announcements(fresh[~fresh["alert_id"].isin(sites.alert_ids)], run_id, now, settings.alerts)
             enqueue(connection, [*sites.messages, *single], wall_time or now)
             made_of = f"{source}, scores of {since}, window {window_end.isoformat()}"
             news = changed(connection, _SUBJECT, made_of, now) is not None

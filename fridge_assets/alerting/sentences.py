@@ -1,26 +1,33 @@
-"""Titles and descriptions a technician understands: which sensor, which way, how far, since when (SPEC 6)."""
+"""Titles and descriptions a technician understands: what was judged, which way it is off, how far, since when."""
 
-import math
 from collections.abc import Mapping, Sequence
+from datetime import timedelta
 from typing import NamedTuple
 
 import pandas as pd
 
 from fridge_assets.alerting.evidence import FALLBACK
-from fridge_assets.alerting.wording import words_for
-from fridge_assets.contracts import MODEL_FEATURES
+from fridge_assets.alerting.judged import LIMIT, Judged, judged_contributors, values_by_device
+from fridge_assets.alerting.wording import BESIDE_WHAT, alike, words_for
 from fridge_assets.contracts.device_features import sensors_of
 
 _ALSO = 2
 """How many further sensors a description names."""
 
 _NUMBER_WORDS = ("no", "one", "two", "three", "four")
+_AMBIENT = "temp_ambient_mean"
+_AMBIENT_MOVED = 2.0
+"""°C from what the ambient temperature usually is at this time of day; less explains no unusual expectation."""
+_DAY = timedelta(days=1)
+_MUCH_NEARER = 0.5
+"""Share of the distance from what was expected, within which what is usual makes a number look usual."""
 
 
 class Anomaly(NamedTuple):
     """What a description tells about one device."""
 
     contributors: Sequence[str]
+    judged: Mapping[str, Judged]
     measured: Mapping[str, float]
     usual: Mapping[str, float]
     window_start: pd.Timestamp
@@ -32,20 +39,45 @@ class Anomaly(NamedTuple):
     anomaly_score: float
     source: str
 
+    @property
+    def leading(self) -> str | None:
+        """The strongest contributor that is unusual by itself; None where only all of them together are."""
+        names = (name for name in self.contributors if name not in self.judged or _unusual(name, self.judged[name]))
+        return next(names, None)
 
-def describe(drafts: pd.DataFrame, features: pd.DataFrame, typical: pd.DataFrame) -> pd.DataFrame:
+    @property
+    def looks_usual(self) -> bool:
+        """Whether the leading value is much nearer to what the device usually reads than to what was expected."""
+        judged, usual = self.judged.get(self.leading or ""), self.usual.get(self.leading or "")
+        if judged is None or usual is None or judged.deviation is None or judged.until - judged.since >= _DAY:
+            return False
+        return abs(judged.value - usual) < _MUCH_NEARER * abs(judged.value - judged.expected)
+
+    @property
+    def ambient_moved(self) -> bool:
+        """Whether the ambient temperature is why something else was expected than usual."""
+        if self.leading == _AMBIENT or not {_AMBIENT} <= self.measured.keys() & self.usual.keys():
+            return False
+        return abs(self.measured[_AMBIENT] - self.usual[_AMBIENT]) >= _AMBIENT_MOVED
+
+
+def describe(
+    drafts: pd.DataFrame, features: pd.DataFrame, typical: pd.DataFrame, comparisons: pd.DataFrame
+) -> pd.DataFrame:
     """Add ``title`` and ``description`` to ``drafts``.
 
     Args:
-        drafts: one row per device with the columns of :class:`Anomaly` that are not features.
+        drafts: one row per device with ``score_ids`` and the columns of :class:`Anomaly` that are not features.
         features: DEVICE_FEATURES rows of the window; a device or column may be missing.
         typical: ``device_id`` and the usual values of its features; a device, column or value may be missing.
+        comparisons: what the scores' contributors were held against; scores may lack it.
     """
-    measured, usual = _by_device(features, drafts), _by_device(typical, drafts)
+    measured, usual = (values_by_device(frame, drafts["device_id"]) for frame in (features, typical))
     anomalies = [
-        Anomaly(contributors, measured.get(device, {}), usual.get(device, {}), *rest)
-        for device, contributors, *rest in zip(
+        Anomaly(contributors, judged, measured.get(device, {}), usual.get(device, {}), *rest)
+        for device, judged, contributors, *rest in zip(
             drafts["device_id"],
+            judged_contributors(drafts, comparisons, measured, usual),
             drafts["top_contributors"],
             drafts["window_start"],
             drafts["window_end"],
@@ -65,43 +97,92 @@ def describe(drafts: pd.DataFrame, features: pd.DataFrame, typical: pd.DataFrame
 
 
 def title_of(anomaly: Anomaly) -> str:
-    """One line: the dominant sensor and which way it is off."""
+    """One line: the sensor that is unusual, which way, and beside what where the number alone would look usual."""
     if not len(anomaly.contributors):
         return "Unusual behaviour"
-    dominant = anomaly.contributors[0]
-    words = words_for(dominant)
-    return f"{words.title_label} {words.direction(anomaly.measured.get(dominant), anomaly.usual.get(dominant))}"
+    if anomaly.leading is None:
+        return "Unusual combination of readings"
+    words, judged = words_for(anomaly.leading), anomaly.judged.get(anomaly.leading)
+    if judged is None:
+        return f"{words.title_label} unusual"
+    if judged.basis == LIMIT:
+        return f"{words.title_label} {'above' if judged.value > judged.expected else 'below'} its limit"
+    title = f"{words.title_label} {words.direction(judged.value, judged.expected)}"
+    if not anomaly.looks_usual:
+        return title
+    return f"{title} for {'the ambient temperature' if anomaly.ambient_moved else BESIDE_WHAT[judged.basis]}"
 
 
 def description_of(anomaly: Anomaly) -> str:
-    """Sentences: what was measured and how far it is off, what else is, since when, and who says so."""
+    """Sentences: what was measured, what was expected and how far it is off, what else is, since when, who says so."""
     return " ".join(
         sentence
-        for sentence in (_finding(anomaly), _further(anomaly), _since(anomaly), _agreement(anomaly))
+        for sentence in (
+            _finding(anomaly),
+            _by_itself(anomaly),
+            _further(anomaly),
+            _since(anomaly),
+            _agreement(anomaly),
+        )
         if sentence
     )
 
 
 def _finding(anomaly: Anomaly) -> str:
-    span = f"between {anomaly.window_start:%H:%M} and {anomaly.window_end:%H:%M} UTC"
+    window = _span(anomaly.window_start, anomaly.window_end)
     if not len(anomaly.contributors):
-        return f"No single sensor stands out {span}."
-    dominant = anomaly.contributors[0]
-    words = words_for(dominant)
-    value, usual = anomaly.measured.get(dominant), anomaly.usual.get(dominant)
-    return f"{words.sentence(value, span)}{words.comparison(value, usual)}."
+        return f"No single sensor stands out {window}."
+    if anomaly.leading is None:
+        found = [(name, anomaly.judged[name]) for name in anomaly.contributors[: 1 + _ALSO]]
+        phrases = [words_for(name).short(judged) for name, judged in found]
+        span = _span(found[0][1].since, found[0][1].until)
+        return f"No reading is far from what was expected {span}, but all together are: {', '.join(phrases)}."
+    words, judged = words_for(anomaly.leading), anomaly.judged.get(anomaly.leading)
+    if judged is None:
+        return f"{words.sentence(anomaly.measured.get(anomaly.leading), window)}."
+    return f"{words.sentence(judged.value, _span(judged.since, judged.until))}{words.comparison(judged)}."
+
+
+def _by_itself(anomaly: Anomaly) -> str:
+    """Says of a number that looks usual why it is not."""
+    if anomaly.leading is None or not anomaly.looks_usual:
+        return ""
+    usually = words_for(anomaly.leading).amount(anomaly.usual[anomaly.leading])
+    said = f"The device usually reads {usually} at this time of day"
+    if not anomaly.ambient_moved:
+        return f"{said}."
+    words = words_for(_AMBIENT)
+    ambient, before = words.amount(anomaly.measured[_AMBIENT]), words.amount(anomaly.usual[_AMBIENT])
+    return f"{said}, but {words.label} was {ambient}, usually {before}: that sensor may be the one that is wrong."
+
+
+def _unusual(name: str, judged: Judged) -> bool:
+    """Whether a value is unusual by itself, and a reader can see it."""
+    return judged.deviation is None or (judged.unusual and not alike(words_for(name), judged.value, judged.expected))
 
 
 def _further(anomaly: Anomaly) -> str:
     # Several features of one sensor say the same thing to a technician: each sensor is named once.
-    named = set(_subject(anomaly.contributors[0])) if len(anomaly.contributors) else set()
+    named = set(_subject(anomaly.leading)) if anomaly.leading else set()
     phrases: list[str] = []
-    for feature in anomaly.contributors[1:]:
-        if named.issuperset(_subject(feature)) or feature not in anomaly.measured:
+    for feature in anomaly.contributors if anomaly.leading else ():
+        judged = anomaly.judged.get(feature)
+        if named.issuperset(_subject(feature)):
+            continue
+        if judged is not None and _unusual(feature, judged):
+            phrases.append(words_for(feature).short(judged))
+        elif judged is None and feature in anomaly.measured:
+            phrases.append(words_for(feature).named(anomaly.measured[feature]))
+        else:
             continue
         named.update(_subject(feature))
-        phrases.append(words_for(feature).short(anomaly.measured[feature], anomaly.usual.get(feature)))
     return f"Also {' and '.join(phrases[:_ALSO])}." if phrases else ""
+
+
+def _span(since: pd.Timestamp, until: pd.Timestamp) -> str:
+    if until - since >= _DAY:
+        return f"over the day up to {until:%H:%M} UTC"
+    return f"between {since:%H:%M} and {until:%H:%M} UTC"
 
 
 def _since(anomaly: Anomaly) -> str:
@@ -112,7 +193,7 @@ def _since(anomaly: Anomaly) -> str:
 
 def _agreement(anomaly: Anomaly) -> str:
     if anomaly.source == FALLBACK:
-        return "A fixed limit was crossed; the models' scores are too old to be asked."
+        return "The models' scores are too old to be asked."
     score = f"(score {anomaly.anomaly_score:.2f})"
     if pd.notna(anomaly.carried_from):
         score += f", some of them as of {anomaly.carried_from:%H:%M} UTC"
@@ -129,13 +210,3 @@ def _in_words(count: int) -> str:
 
 def _subject(feature: str) -> tuple[str, ...]:
     return sensors_of(feature) or (feature,)
-
-
-def _by_device(frame: pd.DataFrame, drafts: pd.DataFrame) -> dict[str, dict[str, float]]:
-    columns = [name for name in MODEL_FEATURES if name in frame.columns]
-    wanted = frame[frame["device_id"].isin(drafts["device_id"])].drop_duplicates("device_id")
-    table = wanted[columns].to_numpy(dtype="float64", na_value=float("nan"))
-    return {
-        device: {name: value for name, value in zip(columns, row, strict=True) if math.isfinite(value)}
-        for device, row in zip(wanted["device_id"], table.tolist(), strict=True)
-    }

@@ -16,13 +16,10 @@ from fridge_assets.alerting.frames import conform
 from fridge_assets.contracts import SILENCES
 from fridge_assets.contracts.silences import SILENCE_KINDS
 from fridge_assets.errors import FridgeError
-from fridge_assets.identity import deterministic_id
+from fridge_assets.identity import SHORTEST_ID, deterministic_id
 from fridge_assets.moments import spoken
 from fridge_assets.settings import AlertSettings
 from fridge_assets.stores.operations import insert_missing, silences
-
-_SHORTEST = 4
-"""Fewer characters are no id: an empty variable in a script must not end anything."""
 
 
 @dataclass(frozen=True)
@@ -108,9 +105,9 @@ def end_silence(connection: Connection, silence_id: str, actor: str, at: datetim
         FridgeError: there is no such silence, or more than one, or it is over.
     """
     columns = silences.c
-    if len(silence_id) < _SHORTEST:
+    if len(silence_id) < SHORTEST_ID:
         raise FridgeError(
-            f"{silence_id!r} is too short for a silence", f"Give {_SHORTEST} characters of its id or more."
+            f"{silence_id!r} is too short for a silence", f"Give {SHORTEST_ID} characters of its id or more."
         )
     query = sa.select(silences).where(columns.silence_id.startswith(silence_id, autoescape=True)).with_for_update()
     found = connection.execute(query).mappings().all()

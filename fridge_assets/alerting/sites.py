@@ -9,6 +9,7 @@ was told before stays told.
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
+from shlex import quote
 
 import pandas as pd
 import sqlalchemy as sa
@@ -132,12 +133,13 @@ def site_message(incident: Incident, alerts: pd.DataFrame, size: int, run_id: st
             f"Most often: {titles.index[0]} ({titles.iloc[0]} of {len(alerts)} alerts). "
             f"First seen {'between ' if last > first else ''}{since} UTC.",
             "Look for a common cause: power, ambient, network. For "
-            f"{spoken(settings.site_span)} from its beginning no device of the site is told by itself. "
-            f"`fridge-assets alerts list --site {site}`",
+            f"{spoken(settings.site_span)} from its beginning no device of the site is told by itself.",
         ),
         occurred_at=incident.last_alert_at,
         run_id=run_id,
         about=tuple(sorted(alerts["alert_id"])),
+        commands=(f"fridge-assets alerts list --site {quote(site)}",),
+        dedup_key=f"{SITE_KEY}{site}/{incident.started_at.isoformat()}",
     )
 
 

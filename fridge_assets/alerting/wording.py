@@ -1,8 +1,9 @@
-"""How each feature is put into words: label, unit, and what a value means beside the usual one (SPEC 6)."""
+"""How each feature is put into words: label, unit, and what a value means beside what was expected (SPEC 6)."""
 
 import math
 from dataclasses import dataclass
 
+from fridge_assets.alerting.judged import LIMIT, USUAL, Judged
 from fridge_assets.contracts import DEVICE_FEATURES
 from fridge_assets.contracts.device_features import SENSOR_FEATURES
 
@@ -19,6 +20,23 @@ _DERIVED_LABELS = {
     "current_per_temp_spread": "current per degree of spread",
 }
 _FRACTION_LABELS = {"door_open_fraction": "door", "defrost_active_fraction": "defrost"}
+_SHARES = ("door", "defrost", "complete")
+"""Kinds whose values are shares."""
+
+BESIDE_WHAT = {
+    "history": "the operating conditions",
+    "sensors": "what the other sensors read",
+    "cohort": "its cohort",
+    "group": "its group of devices",
+}
+"""Basis → what makes a value unusual that looks usual, to follow ``unusually low for``."""
+
+_EXPECTED = {
+    "history": "expected of this device under these operating conditions",
+    "sensors": "suggested by its other sensors",
+    "cohort": "expected of its cohort under these operating conditions",
+    "group": "expected of its group of devices",
+}
 
 _SENTENCES = {
     "mean": "{label} averaged {value}",
@@ -29,6 +47,7 @@ _SENTENCES = {
     "derived": "{label} was {value}",
     "door": "Door was open {value} of the time",
     "defrost": "Defrost was active {value} of the time",
+    "complete": "{value} of the sensor values arrived",
 }
 _SHORT = {
     "mean": "{label} {value}",
@@ -40,11 +59,13 @@ _SHORT = {
     "derived": "{label} {value}",
     "door": "door open {value} of the time",
     "defrost": "defrost {value} of the time",
+    "complete": "sensor values {value} complete",
 }
 _DIRECTIONS = {
     "std": ("unusually steady", "unusually unsteady"),
     "door": ("open unusually little", "open unusually long"),
     "defrost": ("unusually short", "unusually long"),
+    "complete": ("often missing", "unusually complete"),
 }
 
 
@@ -55,7 +76,7 @@ class FeatureWords:
     Args:
         label: how a technician calls what it measures.
         unit: unit of its values, empty when there is none.
-        kind: its aggregation, or ``derived``, ``door`` or ``defrost``.
+        kind: its aggregation, or ``derived``, ``door``, ``defrost`` or ``complete``.
     """
 
     label: str
@@ -69,18 +90,27 @@ class FeatureWords:
 
     def amount(self, value: float) -> str:
         """``value`` with its unit, in at most three significant digits."""
-        if self.kind in ("door", "defrost"):
+        if self.kind in _SHARES:
             return f"{100 * value:.0f} %"
         return f"{number(value)} {self.unit}".rstrip()
 
-    def direction(self, value: float | None, usual: float | None) -> str:
+    def expected(self, judged: Judged) -> str:
+        """What was expected, and how far values usually are from it, such as ``196 ± 8 kPa``."""
+        scale = 100.0 if self.kind in _SHARES else 1.0
+        spread = number(scale * (judged.spread or 0.0), digits=2)
+        if spread == "0":
+            return self.amount(judged.expected)
+        middle = f"{100 * judged.expected:.0f}" if self.kind in _SHARES else number(judged.expected)
+        return f"{middle} ± {spread} {'%' if self.kind in _SHARES else self.unit}".rstrip()
+
+    def direction(self, value: float, expected: float) -> str:
         """Which way ``value`` is off, such as ``unusually low``."""
-        if value is None or (self.kind != "slope" and _alike(self, value, usual)):
-            return "unusual"
         if self.kind == "slope":
-            return _slope_direction(value, usual)
+            return _slope_direction(value, expected)
+        if alike(self, value, expected):
+            return "unusual"
         low, high = _DIRECTIONS.get(self.kind, ("unusually low", "unusually high"))
-        return high if usual is not None and value > usual else low
+        return high if value > expected else low
 
     def sentence(self, value: float | None, span: str) -> str:
         """What was measured in ``span``, without the full stop."""
@@ -91,21 +121,30 @@ class FeatureWords:
             return f"{self.title_label} {verb} by {self.amount(abs(value))} {span}"
         return f"{_SENTENCES[self.kind].format(label=self.title_label, value=self.amount(value))} {span}"
 
-    def comparison(self, value: float | None, usual: float | None) -> str:
-        """How far ``value`` is from ``usual``, to follow the sentence; empty when either is unknown."""
-        if value is None or usual is None:
-            return ""
-        if self.kind in ("slope", "door", "defrost"):
-            return f", usually {self.amount(usual)}"
-        if _alike(self, value, usual):
-            return f", close to the usual {self.amount(usual)}"
-        side = "above" if value > usual else "below"
-        return f", {self._distance(value, usual, side)} the usual {self.amount(usual)}"
+    def comparison(self, judged: Judged) -> str:
+        """How far a value is from what it was held against, to follow the sentence."""
+        value, expected = judged.value, judged.expected
+        side, plain = "above" if value > expected else "below", self.kind in ("slope", *_SHARES)
+        if judged.basis == LIMIT:
+            return f", {side} the limit of {self.amount(expected)}"
+        if judged.basis != USUAL:
+            what = f"the {self.expected(judged)} {_EXPECTED[judged.basis]}"
+            return f", {what.removeprefix('the ')}" if plain else f", {self._distance(value, expected, side)} {what}"
+        if plain:
+            return f", usually {self.amount(expected)}"
+        if alike(self, value, expected):
+            return f", close to the usual {self.amount(expected)}"
+        return f", {self._distance(value, expected, side)} the usual {self.amount(expected)}"
 
-    def short(self, value: float, usual: float | None) -> str:
-        """The measurement as an addition to a list, such as ``superheat 15 K (usual 8 K)``."""
-        text = _SHORT[self.kind].format(label=self.label, value=self.amount(value))
-        return text if usual is None else f"{text} (usual {self.amount(usual)})"
+    def named(self, value: float) -> str:
+        """The measurement as an addition to a list, such as ``superheat 15 K``."""
+        return _SHORT[self.kind].format(label=self.label, value=self.amount(value))
+
+    def short(self, judged: Judged) -> str:
+        """The measurement and what it was held against, such as ``superheat 15 K (expected 8 ± 1 K)``."""
+        beside = f"{self.expected(judged)}" if judged.basis != USUAL else self.amount(judged.expected)
+        what = {USUAL: "usual", LIMIT: "limit"}.get(judged.basis, "expected")
+        return f"{self.named(judged.value)} ({what} {beside})"
 
     def _distance(self, value: float, usual: float, side: str) -> str:
         has_ratio = usual > 0 and value >= 0 and (self.kind == "std" or self.unit not in _INTERVAL_UNITS)
@@ -121,22 +160,22 @@ def words_for(feature: str) -> FeatureWords:
     return _VOCABULARY.get(feature) or FeatureWords(feature.replace("_", " "), "", "derived")
 
 
-def number(value: float) -> str:
-    """``value`` in at most three significant digits, never in scientific notation."""
+def number(value: float, digits: int = 3) -> str:
+    """``value`` in at most ``digits`` significant digits, those before the point in full, never with an exponent."""
     if value == 0 or not math.isfinite(value):
         return f"{value:g}".replace("-0", "0")
-    decimals = max(0, 2 - math.floor(math.log10(abs(value))))
+    decimals = max(0, digits - 1 - math.floor(math.log10(abs(value))))
     text = f"{value:.{min(decimals, 4)}f}"
     text = text.rstrip("0").rstrip(".") if "." in text else text
     return "0" if text == "-0" else text.replace("-", "−")
 
 
-def _alike(words: FeatureWords, value: float, usual: float | None) -> bool:
-    return usual is None or words.amount(value) == words.amount(usual)
+def alike(words: FeatureWords, value: float, expected: float) -> bool:
+    """Whether two values read the same."""
+    return words.amount(value) == words.amount(expected)
 
 
-def _slope_direction(value: float, usual: float | None) -> str:
-    usual = 0.0 if usual is None else usual
+def _slope_direction(value: float, usual: float) -> str:
     if value > max(usual, 0.0):
         return "rising unusually fast"
     if value < min(usual, 0.0):
@@ -154,4 +193,5 @@ _VOCABULARY: dict[str, FeatureWords] = {
         for name, label in _DERIVED_LABELS.items()
     },
     **{name: FeatureWords(label, "", label) for name, label in _FRACTION_LABELS.items()},
+    "sensor_completeness": FeatureWords("sensor values", "", "complete"),
 }

@@ -4,11 +4,11 @@ from datetime import timedelta
 from typing import Any
 
 import dagster as dg
-from dagster import JobDefinition
 from pydantic import Field
 
 from fridge_assets.alerting.act import Schedule, act
 from fridge_assets.alerting.actions import ActionRequest
+from fridge_assets.automation.people import action_job
 from fridge_assets.clock import Clock
 from fridge_assets.contracts import DEVICE_ALERTS
 from fridge_assets.errors import FridgeError
@@ -68,10 +68,8 @@ def _take(
     context.log_event(dg.AssetObservation(DEVICE_ALERTS.name, description=said, metadata=metadata))
 
 
-def _job(name: str, action: str, description: str) -> JobDefinition:
-    """A job of one step that acts on an alert."""
-
-    @dg.op(name=f"take_{name}", description=description)
+def _job(name: str, action: str, description: str) -> dg.JobDefinition:
+    @dg.op(name=name, description=description)
     def take(
         context: dg.OpExecutionContext,
         config: AlertActionConfig,
@@ -80,21 +78,13 @@ def _job(name: str, action: str, description: str) -> JobDefinition:
     ) -> None:
         _take(context, config, settings, operations, action)
 
-    return _of_one_step(name, description, take)
+    return action_job(take, AlertActionConfig)
 
 
-def _of_one_step(name: str, description: str, take: dg.OpDefinition) -> JobDefinition:
-    @dg.job(name=name, description=description, executor_def=dg.in_process_executor)
-    def job() -> None:
-        take()
-
-    return job
-
-
-_MAINTENANCE = "Schedule maintenance: a work order, and a window in which the device raises nothing."
-
-
-@dg.op(name="take_schedule_maintenance", description=_MAINTENANCE)
+@dg.op(
+    name="schedule_maintenance",
+    description="Schedule maintenance: a work order, and a window in which the device raises nothing.",
+)
 def _maintain(
     context: dg.OpExecutionContext,
     config: MaintenanceConfig,
@@ -107,7 +97,7 @@ def _maintain(
 ALERT_ACTION_JOBS = (
     _job("acknowledge_alert", "acknowledge", "Take an alert: from now on no deadline runs."),
     _job("start_alert_work", "start", "Say that somebody is working on an alert."),
-    _of_one_step("schedule_maintenance", _MAINTENANCE, _maintain),
+    action_job(_maintain, MaintenanceConfig),
     _job("resolve_alert", "resolve", "Close an alert that was a real failure and is repaired."),
     _job("mark_false_positive", "false_positive", "Close an alert that was no failure."),
     _job("confirm_alert", "confirm", "Say of an alert that is closed that it was a real failure."),

@@ -3,9 +3,9 @@
 from collections.abc import Callable
 
 import dagster as dg
-from dagster import JobDefinition
 from pydantic import Field
 
+from fridge_assets.automation.people import action_job
 from fridge_assets.canary.promotion import promote
 from fridge_assets.clock import Clock
 from fridge_assets.deployment.decide import Request
@@ -31,10 +31,10 @@ class DecisionConfig(dg.Config):
 Decide = Callable[[DecisionConfig, ModelLifecycle, Warehouse, Settings, Request], Decision]
 
 
-def _job(name: str, description: str, decide: Decide) -> JobDefinition:
+def _job(name: str, description: str, decide: Decide) -> dg.JobDefinition:
     """A job of one step that decides and notes it on the family's asset."""
 
-    @dg.op(name=f"decide_{name}", description=description)
+    @dg.op(name=name, description=description)
     def take(
         context: dg.OpExecutionContext,
         config: DecisionConfig,
@@ -52,11 +52,7 @@ def _job(name: str, description: str, decide: Decide) -> JobDefinition:
             dg.AssetObservation(model_name(config.family), description=said, metadata={"reason": config.reason})
         )
 
-    @dg.job(name=name, description=description, executor_def=dg.in_process_executor)
-    def job() -> None:
-        take()
-
-    return job
+    return action_job(take, DecisionConfig)
 
 
 DECISION_JOBS = (

@@ -4,12 +4,17 @@ Python's start-up costs more than the mathematics: the server imports once what 
 """
 
 import os
+import signal
 from multiprocessing import forkserver, get_context
 
+import psutil
+
 from fridge_assets.automation.environment import process_environment
+from fridge_assets.running.processes import kill
+from fridge_assets.running.stopping import SIGNALS
 from fridge_assets.settings import Settings
 
-PRELOADED = ("fridge_assets.preload", "fridge_assets.quiet_exit")
+PRELOADED = ("fridge_assets.running.in_fork_server", "fridge_assets.preload")
 """Modules that the server imports."""
 
 
@@ -20,5 +25,31 @@ def start_fork_server(settings: Settings) -> None:
     forks steps works on one data folder.
     """
     os.environ.update(process_environment(settings))
+    ensure_fork_server()
+
+
+def ensure_fork_server() -> None:
+    """Make sure that the server runs.
+
+    It ends with the thread that has started it: call this in the main thread before something else would start it.
+    """
     get_context("forkserver").set_forkserver_preload(list(PRELOADED))
-    forkserver.ensure_running()
+    # While it imports, a signal that is meant for the program would end the server, and with it the run.
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
+    try:
+        forkserver.ensure_running()
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def end_steps() -> None:
+    """Kill every step that this process has forked, and the server, so that it forks no other."""
+    servers = [child for child in psutil.Process().children() if _is_server(child)]
+    kill([*servers, *(step for server in servers for step in server.children(recursive=True))])
+
+
+def _is_server(process: psutil.Process) -> bool:
+    try:
+        return any(forkserver.__name__ in word for word in process.cmdline())
+    except psutil.NoSuchProcess:
+        return False

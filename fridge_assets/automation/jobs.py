@@ -5,7 +5,8 @@ from collections.abc import Sequence
 import dagster as dg
 from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
 
-from fridge_assets.automation.fork_server import PRELOADED
+from fridge_assets.automation.executors import one_process, separate_processes
+from fridge_assets.automation.people import PIPELINE
 from fridge_assets.contracts import (
     ALERT_QUALITY,
     CANARY_REPORTS,
@@ -37,17 +38,13 @@ AGREES_WITH_ALERTS = dg.AssetCheckKey(dg.AssetKey(DEVICE_STATUS.name), "agrees_w
 UP_TO_DATE_FEATURES = (CLEAN_SENSOR_READINGS.name, QUARANTINED_READINGS.name, DEVICE_FEATURES.name)
 """Assets that bring the features up to date, before scoring and before training."""
 
-_SEPARATE_PROCESSES = dg.multiprocess_executor.configured(
-    {"max_concurrent": 2, "start_method": {"forkserver": {"preload_modules": list(PRELOADED)}}}
-)
-
 
 def _job(
-    name: str, assets: Sequence[str], description: str, executor: dg.ExecutorDefinition = _SEPARATE_PROCESSES
+    name: str, assets: Sequence[str], description: str, executor: dg.ExecutorDefinition = separate_processes
 ) -> UnresolvedAssetJobDefinition:
     # Contract checks belong to the step of their asset; those with a step of their own have jobs of their own.
     selection = dg.AssetSelection.assets(*assets) - dg.AssetSelection.checks(AGREES_WITH_ALERTS)
-    return dg.define_asset_job(name, selection=selection, description=description, executor_def=executor)
+    return dg.define_asset_job(name, selection=selection, description=description, executor_def=executor, tags=PIPELINE)
 
 
 SCORE_HOURLY = _job(
@@ -67,7 +64,7 @@ SCORE_ONE = {
         f"score_{family}",
         [scores_table(family)],
         f"Only {family}: for some devices or a past window if the run config says so, after maintenance for example.",
-        dg.in_process_executor,  # one step: the run's own process is the model's own
+        one_process,  # one step: the run's own process is the model's own
     )
     for family in FAMILIES
 }
@@ -77,28 +74,28 @@ PUBLISH = _job(
     "publish",
     [MODEL_SCORES.name, DEVICE_ALERTS.name, DEVICE_STATUS.name, SITE_STATUS.name],
     "Whatever models succeeded: scores to alerts to status, in one process, started after every score run.",
-    dg.in_process_executor,
+    one_process,
 )
 
 FALLBACK = _job(
     "fallback",
     [*UP_TO_DATE_FEATURES, RULES_BASED_FALLBACK.name, DEVICE_ALERTS.name, DEVICE_STATUS.name, SITE_STATUS.name],
     "Readings to features to what the rules say of them, alerts and status: while the models' scores are too old.",
-    dg.in_process_executor,
+    one_process,
 )
 
 MONITOR = _job(
     "monitor",
     [MODEL_MONITORING.name],
     "How the models' scores, agreement and input have moved; after every publication.",
-    dg.in_process_executor,
+    one_process,
 )
 
 ASSESS_ALERTS = _job(
     "assess_alerts",
     [ALERT_QUALITY.name],
     "How many alerts were real failures, by what raised them, and which threshold to change; every week.",
-    dg.in_process_executor,
+    one_process,
 )
 
 TRAIN = _job(
@@ -123,14 +120,14 @@ LEARN_THRESHOLDS = _job(
     "learn_thresholds",
     [ACUTE_THRESHOLDS],
     "Thresholds of the acute rules from the released baseline; a release or rollback is followed at the next run.",
-    dg.in_process_executor,
+    one_process,
 )
 
 CANARY = _job(
     "canary",
     [CANARY_SCORES.name, CANARY_REPORTS.name],
     "Candidates, and new releases in their first runs, held against the version before on the latest window.",
-    dg.in_process_executor,
+    one_process,
 )
 
 SCORE_JOBS = (SCORE_HOURLY, SCORE_DAILY, *SCORE_ONE.values())

@@ -3,15 +3,22 @@
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from importlib import import_module
+from pathlib import Path
 from threading import Timer
 from typing import Any
 
 import dagster as dg
 
+from fridge_assets.automation.complaints import without_complaints
+from fridge_assets.automation.executors import separate_processes
+from fridge_assets.automation.fork_server import ensure_fork_server
 from fridge_assets.automation.jobs import PUBLISH, PUBLISHES_ITSELF_TAG, SCORE_DAILY, SCORE_HOURLY, SOURCE_RUN_TAG
-from fridge_assets.automation.lost_runs import end_lost_runs, launch
+from fridge_assets.automation.lost_runs import free_held_slots, launch
 from fridge_assets.automation.outcomes import CycleOutcome, RunOutcome, outcome_of
 from fridge_assets.moments import LATEST, parse_moment
+from fridge_assets.running.threads import in_thread
+from fridge_assets.settings import Settings
+from fridge_assets.stores.disk import require_space
 
 _LAUNCHING = 6.0
 """Seconds in which a run has been launched."""
@@ -42,7 +49,10 @@ def run_job(
     tags: Mapping[str, str] | None = None,
     in_process: bool = False,
 ) -> RunOutcome:
-    """Run ``job`` to its end.
+    """Run ``job`` to its end, or until somebody asks this program to end: then it is cancelled at once.
+
+    The run has a thread of its own. Dagster leaves signals alone there, so that they come to this one whatever the run
+    is about.
 
     Args:
         instance: records the run.
@@ -51,25 +61,36 @@ def run_job(
         assets: only these assets of the job; all when None.
         tags: tags of the run.
         in_process: everything in this process, for replays; otherwise as the job's executor says.
+
+    Raises:
+        DiskFull: there is too little space to begin, or the run could not be recorded for want of it.
+        Stopped: somebody asked this program to end.
     """
+    require_space(Path(instance.root_directory), Settings().disk.reserve, f"a run of {job}")
     keys = None if assets is None else [dg.AssetKey(name) for name in assets]
     config = {**run_config, "loggers": _QUIET}
     # By name, since the graph is built from the environment, and a step's process builds it again.
-    reconstructable = dg.build_reconstructable_job("fridge_assets.definitions", "load_job", (job,))
-    end_lost_runs(instance)
+    reconstructable = dg.build_reconstructable_job(
+        "fridge_assets.definitions", "load_job", (job,), {"in_process": in_process}
+    )
+    free_held_slots(instance)
+    if reconstructable.get_definition().executor_def is separate_processes:
+        ensure_fork_server()
     with launch(instance) as launched:
-        options: dict[str, Any] = {
-            "instance": instance,
-            "run_config": config,
-            "asset_selection": keys,
-            "tags": {**(tags or {}), **launched},
-            "raise_on_error": False,
-        }
-        if in_process:
-            done = reconstructable.get_definition().execute_in_process(**options)
+
+        def execute() -> RunOutcome:
+            with without_complaints():
+                done = dg.execute_job(
+                    reconstructable,
+                    instance=instance,
+                    run_config=config,
+                    asset_selection=keys,
+                    tags={**(tags or {}), **launched},
+                    raise_on_error=False,
+                )
             return outcome_of(job, done.run_id, done.all_events)
-        with dg.execute_job(reconstructable, **options) as result:
-            return outcome_of(job, result.run_id, result.all_events)
+
+        return in_thread(execute)
 
 
 def run_cycle(

@@ -8,6 +8,7 @@ import dagster as dg
 import pandas as pd
 
 from fridge_assets.asset_results import table
+from fridge_assets.automation.people import PIPELINE
 from fridge_assets.clock import Clock
 from fridge_assets.models.lifecycle import ModelLifecycle
 from fridge_assets.retention.report import Swept
@@ -89,4 +90,5 @@ RETENTION = _sweep.to_job(
     description="Removes readings, scores, alerts, messages, model files, runs and logs that are older than their "
     "policies allow; fridge_assets/retention/policies.py has them all.",
     executor_def=dg.in_process_executor,
+    tags=PIPELINE,
 )

@@ -4,13 +4,17 @@ Each sensor does one thing, so that none waits for another: Slack may hang while
 """
 
 from collections.abc import Iterable, Mapping
+from functools import partial
 from typing import Any
 
 import dagster as dg
+from dagster._core.events import RunFailureReason
+from dagster._core.storage.tags import RUN_FAILURE_REASON_TAG, WILL_RETRY_TAG
 
 from fridge_assets.automation.deadlines import watch_deadlines
 from fridge_assets.automation.ended_runs import EndedRuns
 from fridge_assets.automation.freshness import WATCHED
+from fridge_assets.automation.held_pools import free_held_pools
 from fridge_assets.automation.jobs import MONITOR, PUBLISH, PUBLISHES_ITSELF_TAG, SCORE_JOBS, SOURCE_RUN_TAG
 from fridge_assets.automation.outcomes import outcome_of
 from fridge_assets.automation.status import refresh_status_after_changes
@@ -20,8 +24,9 @@ from fridge_assets.automation.telling import freshness_states, tell_freshness, t
 from fridge_assets.automation.work_orders import deliver_work_orders
 from fridge_assets.clock import Clock
 from fridge_assets.fleet.health import AUTOMATION, beat
+from fridge_assets.fleet.zones import zone_of_sites
 from fridge_assets.notifications.deliver import deliver_due
-from fridge_assets.notifications.senders import sender_of
+from fridge_assets.notifications.senders import senders_of
 from fridge_assets.settings import Settings
 from fridge_assets.stores.operations import Operations
 
@@ -48,6 +53,8 @@ def publish_after(status: dg.DagsterRunStatus, outcome: str) -> dg.SensorDefinit
         run = context.dagster_run
         if PUBLISHES_ITSELF_TAG in run.tags:
             return dg.SkipReason(f"run {run.run_id} is published by whoever started it")
+        if _is_interrupted_and_tried_again(run):
+            return dg.SkipReason(f"run {run.run_id} was interrupted; it is tried again, and published then")
         return dg.RunRequest(
             run_key=run.run_id, tags={SOURCE_RUN_TAG: run.run_id}, run_config=same_clock(run.run_config)
         )
@@ -115,12 +122,12 @@ def tell_of_freshness(
 @dg.sensor(
     minimum_interval_seconds=10,
     default_status=dg.DefaultSensorStatus.RUNNING,
-    description="Delivers the messages of the outbox; while Slack is down they wait there.",
+    description="Delivers the messages of the outbox; what is down gets them later.",
 )
 def deliver_messages(settings: dg.ResourceParam[Settings], operations: dg.ResourceParam[Operations]) -> dg.SkipReason:
     """Deliver what is due."""
     chosen = settings.notifications
-    report = deliver_due(operations, sender_of(chosen), chosen, Clock.wall_time)
+    report = deliver_due(operations, senders_of(chosen), chosen, Clock.wall_time, partial(zone_of_sites, settings))
     return dg.SkipReason(f"{report.sent} sent, {report.failed} failed, {report.waiting} waiting")
 
 
@@ -134,6 +141,11 @@ def pulse(operations: dg.ResourceParam[Operations]) -> dg.SkipReason:
     with operations.transaction() as connection:
         beat(connection, AUTOMATION, Clock.wall_time())
     return dg.SkipReason("alive")
+
+
+def _is_interrupted_and_tried_again(run: dg.DagsterRun) -> bool:
+    interrupted = run.tags.get(RUN_FAILURE_REASON_TAG) == RunFailureReason.UNEXPECTED_TERMINATION.value
+    return interrupted and run.tags.get(WILL_RETRY_TAG) == "true"
 
 
 def same_clock(run_config: Mapping[str, Any]) -> dict[str, Any]:
@@ -157,5 +169,6 @@ SENSORS = (
     tell_of_freshness,
     deliver_messages,
     deliver_work_orders,
+    free_held_pools,
     pulse,
 )

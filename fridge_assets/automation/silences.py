@@ -6,6 +6,7 @@ import dagster as dg
 from pydantic import Field
 
 from fridge_assets.alerting.silences import Silence, add_silence, end_silence, refuse_unknown
+from fridge_assets.automation.people import action_job
 from fridge_assets.clock import Clock
 from fridge_assets.contracts import DEVICE_ALERTS
 from fridge_assets.errors import FridgeError
@@ -34,11 +35,10 @@ class EndConfig(dg.Config):
     by: str = Field("", description="Who ends it; empty for the Dagster run")
 
 
-_ADD = "Let a device or a site raise nothing for a while: its alerts are kept for audit."
-_END = "End a silence now; one that has not begun is taken back."
-
-
-@dg.op(name="take_add_silence", description=_ADD)
+@dg.op(
+    name="add_silence",
+    description="Let a device or a site raise nothing for a while: its alerts are kept for audit.",
+)
 def _add(
     context: dg.OpExecutionContext,
     config: SilenceConfig,
@@ -66,7 +66,7 @@ def _add(
     _note(context, silence)
 
 
-@dg.op(name="take_end_silence", description=_END)
+@dg.op(name="end_silence", description="End a silence now; one that has not begun is taken back.")
 def _end(context: dg.OpExecutionContext, config: EndConfig, operations: dg.ResourceParam[Operations]) -> None:
     try:
         with operations.transaction() as connection:
@@ -87,14 +87,4 @@ def _note(context: dg.OpExecutionContext, silence: Silence) -> None:
     )
 
 
-@dg.job(name="add_silence", description=_ADD, executor_def=dg.in_process_executor)
-def _add_job() -> None:
-    _add()
-
-
-@dg.job(name="end_silence", description=_END, executor_def=dg.in_process_executor)
-def _end_job() -> None:
-    _end()
-
-
-SILENCE_JOBS = (_add_job, _end_job)
+SILENCE_JOBS = (action_job(_add, SilenceConfig), action_job(_end, EndConfig))

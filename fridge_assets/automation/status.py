@@ -3,6 +3,7 @@
 import dagster as dg
 
 from fridge_assets.automation.jobs import AGREES_WITH_ALERTS, FALLBACK, PUBLISH
+from fridge_assets.automation.people import PIPELINE
 from fridge_assets.clock import Clock
 from fridge_assets.errors import FridgeError
 from fridge_assets.fleet.refresh import is_due, refresh_status
@@ -47,6 +48,7 @@ def refresh(
     name="refresh_status",
     description="Open alerts and health of devices whose alerts changed between two runs, and of their sites.",
     executor_def=dg.in_process_executor,
+    tags=PIPELINE,
 )
 def refresh_status_job() -> None:
     """One step."""
@@ -58,6 +60,7 @@ RECONCILE = dg.define_asset_job(
     selection=dg.AssetSelection.checks(AGREES_WITH_ALERTS),
     description="Whether device and site status, what is published of them, and the events agree with the alerts.",
     executor_def=dg.in_process_executor,
+    tags=PIPELINE,
 )
 
 

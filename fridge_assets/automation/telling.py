@@ -81,8 +81,9 @@ def tell_freshness(connection: Connection, states: Mapping[str, str], now: datet
             channel=channel_of(asset),
             kind="freshness" if late else "recovery",
             title=f"{asset} {_FRESHNESS[state]}" if late else f"{asset} is fresh again",
-            lines=(f"Freshness of `{asset}` went from {seen.before or 'unknown'} to {state}.",),
+            lines=(f"Freshness of {asset} went from {seen.before or 'unknown'} to {state}.",),
             occurred_at=now,
+            dedup_key=seen.subject,
         )
         enqueue(connection, [message], now)
 
@@ -122,8 +123,10 @@ def tell_tier(connection: Connection, tier: Tier, since: datetime | None, now: d
         channel="everyone",
         kind=kind,
         title=title,
-        lines=(age, *blanked, "`fridge-assets status`"),
+        lines=(age, *blanked),
         occurred_at=now,
+        commands=("fridge-assets status",),
+        dedup_key="scores",
     )
     enqueue(connection, [replace(message, channel=channel) for channel in channels], now)
 
@@ -137,6 +140,7 @@ def _failed(outcome: RunOutcome, channel: Channel, said: Iterable[str], now: dat
         lines=(*said, "What was committed before stays; the same failure is not told again until it is over."),
         occurred_at=now,
         run_id=outcome.run_id,
+        dedup_key=f"job/{outcome.job}",
     )
 
 
@@ -149,6 +153,8 @@ def _recovered(outcome: RunOutcome, channel: Channel, said: Iterable[str], now: 
         lines=tuple(said),
         occurred_at=now,
         run_id=outcome.run_id,
+        # In part is not over yet.
+        dedup_key=f"job/{outcome.job}" if outcome.success else "",
     )
 
 
@@ -165,6 +171,7 @@ def _tell_check(connection: Connection, check: JudgedCheck, run_id: str, now: da
         lines=(check.said,) if check.said else (),
         occurred_at=now,
         run_id=run_id,
+        dedup_key=seen.subject,
     )
     enqueue(connection, [message], now)
 

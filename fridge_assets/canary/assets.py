@@ -12,7 +12,9 @@ from fridge_assets.asset_results import (
     contract_check_spec,
     contract_kept,
     guarded,
+    not_made,
     picture,
+    with_pictures,
 )
 from fridge_assets.canary.plots import canary_picture
 from fridge_assets.canary.run import Comparison, compare_pairs, due_pairs
@@ -39,12 +41,16 @@ NEW_RELEASES_CHECK = "new_releases_hold"
             group_name="canary",
             kinds={"duckdb"},
             owners=["team:ml"],
-            description=contract.description,
+            description=with_pictures(contract.description, contract.name, *titles),
             metadata=column_schema(contract),
         )
-        for contract, deps in (
-            (CANARY_SCORES, [DEVICE_FEATURES.name, "device_registry", *(model_name(family) for family in FAMILIES)]),
-            (CANARY_REPORTS, [CANARY_SCORES.name]),
+        for contract, deps, titles in (
+            (
+                CANARY_SCORES,
+                [DEVICE_FEATURES.name, "device_registry", *(model_name(family) for family in FAMILIES)],
+                (),
+            ),
+            (CANARY_REPORTS, [CANARY_SCORES.name], tuple(f"{family} " for family in FAMILIES)),
         )
     ],
     check_specs=[
@@ -61,38 +67,36 @@ NEW_RELEASES_CHECK = "new_releases_hold"
     ],
     pool="canary",
 )
+@guarded({CANARY_SCORES.name: CANARY_SCORES.name, CANARY_REPORTS.name: CANARY_REPORTS.name})
 def canary_comparison(
+    _context: dg.AssetExecutionContext,
     settings: dg.ResourceParam[Settings],
     warehouse: Warehouse,
     models: dg.ResourceParam[ModelLifecycle],
     clock: Clock,
 ) -> Iterator[AssetEvent]:
     """Hold every candidate, and every release in its first runs, against the version before on the same rows."""
-
-    def work() -> Iterator[AssetEvent]:
-        devices = active_devices(with_cohort(effective_registry(settings.root, warehouse)))
-        pairs = due_pairs(models, warehouse, settings)
-        compared = list(compare_pairs(pairs, models, warehouse, devices, clock.now(), clock.wall_time(), settings))
-        scores = pd.concat([CANARY_SCORES.empty(), *(found.scores for found in compared)], ignore_index=True)
-        reports = pd.concat([CANARY_REPORTS.empty(), *(found.report.to_row() for found in compared)], ignore_index=True)
-        if compared:
-            commit_comparisons(warehouse, reports, scores)
-        yield dg.MaterializeResult(
-            asset_key=CANARY_SCORES.name,
-            metadata={"dagster/row_count": len(scores), "compared": ", ".join(map(_named, compared)) or "nothing"},
-            check_results=[contract_kept(len(scores), CANARY_SCORES.name)],
-        )
-        yield dg.MaterializeResult(
-            asset_key=CANARY_REPORTS.name,
-            metadata={"dagster/row_count": len(reports), **_shown(compared)},
-            check_results=[
-                contract_kept(len(reports), CANARY_REPORTS.name),
-                _candidates(compared),
-                _new_releases(compared),
-            ],
-        )
-
-    yield from guarded(work, {CANARY_SCORES.name: CANARY_SCORES.name, CANARY_REPORTS.name: CANARY_REPORTS.name})
+    devices = active_devices(with_cohort(effective_registry(settings.root, warehouse)))
+    pairs = due_pairs(models, warehouse, settings)
+    compared = list(compare_pairs(pairs, models, warehouse, devices, clock.now(), clock.wall_time(), settings))
+    scores = pd.concat([CANARY_SCORES.empty(), *(found.scores for found in compared)], ignore_index=True)
+    reports = pd.concat([CANARY_REPORTS.empty(), *(found.report.to_row() for found in compared)], ignore_index=True)
+    if compared:
+        commit_comparisons(warehouse, reports, scores)
+    yield dg.MaterializeResult(
+        asset_key=CANARY_SCORES.name,
+        metadata={"dagster/row_count": len(scores), "compared": ", ".join(map(_named, compared)) or "nothing"},
+        check_results=[contract_kept(len(scores), CANARY_SCORES.name)],
+    )
+    yield dg.MaterializeResult(
+        asset_key=CANARY_REPORTS.name,
+        metadata={"dagster/row_count": len(reports), **_shown(compared)},
+        check_results=[
+            contract_kept(len(reports), CANARY_REPORTS.name),
+            _candidates(compared),
+            _new_releases(compared),
+        ],
+    )
 
 
 def _named(comparison: Comparison) -> str:
@@ -114,7 +118,10 @@ def _shown(compared: Sequence[Comparison]) -> dict[str, dg.MetadataValue[Any]]:
 
 
 def _candidates(compared: Sequence[Comparison]) -> dg.AssetCheckResult:
-    found = [c for c in compared if c.pair.purpose == "candidate" and c.report.verdict != "pass"]
+    candidates = [c for c in compared if c.pair.purpose == "candidate"]
+    if not candidates:
+        return not_made(CANARY_REPORTS.name, CANDIDATES_CHECK, "no version is staged")
+    found = [c for c in candidates if c.report.verdict != "pass"]
     return dg.AssetCheckResult(
         passed=not found,
         asset_key=CANARY_REPORTS.name,
@@ -126,9 +133,10 @@ def _candidates(compared: Sequence[Comparison]) -> dg.AssetCheckResult:
 
 def _new_releases(compared: Sequence[Comparison]) -> dg.AssetCheckResult:
     """Fails where a new release shifts; an inconclusive comparison does not accuse it."""
-    found = [
-        c for c in compared if c.pair.purpose == "new release" and c.report.verdict not in ("pass", "inconclusive")
-    ]
+    releases = [c for c in compared if c.pair.purpose == "new release"]
+    if not releases:
+        return not_made(CANARY_REPORTS.name, NEW_RELEASES_CHECK, "no release is in its first runs")
+    found = [c for c in releases if c.report.verdict not in ("pass", "inconclusive")]
     return dg.AssetCheckResult(
         passed=not found,
         asset_key=CANARY_REPORTS.name,

@@ -1,5 +1,5 @@
 """The command line: `fridge-assets` (SPEC 9)."""
 
-from fridge_assets.cli.main import main
+from fridge_assets.cli.entry import main
 
 __all__ = ["main"]

@@ -11,6 +11,7 @@ from rich.markup import escape
 from fridge_assets.cli.charts import Cells, bars, cells
 from fridge_assets.cli.console import frame_records, moment, out, say, say_json, say_plain, say_rows, say_table
 from fridge_assets.cli.context import Workplace
+from fridge_assets.identity import SHORT_ID
 
 if TYPE_CHECKING:  # pandas takes half of the time of a command that only lists
     import pandas as pd
@@ -19,7 +20,6 @@ if TYPE_CHECKING:  # pandas takes half of the time of a command that only lists
 
 _WIDTH = 60
 _HEIGHT = 5
-_ID_SHOWN = 8
 _WHY_NOT_TOLD = {
     "repeat": "not told: a repeat of what was told shortly before",
     "told_by_stream": "not told: the stream told of the same sensor",
@@ -86,14 +86,11 @@ def _document(told: "Story", threshold: "pd.DataFrame") -> dict[str, Any]:
 def _say_header(told: "Story") -> None:
     import pandas as pd  # noqa: PLC0415
 
-    from fridge_assets.contracts.device_alerts import SEVERITIES  # noqa: PLC0415
-
     alert = told.alert
     say(f"[bold]{alert['severity']}: {escape(alert['title'])}[/bold]")
     say(escape(alert["description"]))
     say(f"\nalert {alert['alert_id']} on {alert['device_id']} at {alert['site_id']}")
-    told_of = "shown on the dashboard only" if alert["severity"] == SEVERITIES[0] else "told"
-    who = _WHY_NOT_TOLD[alert["suppressed_because"]] if alert["suppressed"] else told_of
+    who = _WHY_NOT_TOLD[alert["suppressed_because"]] if alert["suppressed"] else _told_of(told)
     say(f"{alert['alert_type']}, {alert['status']}, {alert['escalation_level']}, {who}")
     say(f"first seen {moment(alert['first_detected_at'])}, window ending {moment(alert['window_end'])}")
     late = ", nobody had taken it by then" if alert["sla_breached"] else ""
@@ -105,6 +102,16 @@ def _say_header(told: "Story") -> None:
         say(f"work order {order['work_order_id']}: {order['status']}, {order['priority']}{escape(reference)}")
     if alert["note"]:
         say(f"{escape(alert['note'])}.")
+
+
+def _told_of(told: "Story") -> str:
+    """Whether anybody has been told of it, as far as it is known."""
+    statuses = set(told.messages["status"])
+    if statuses & {"sent", "summarised"}:
+        return "told"
+    if "pending" in statuses:
+        return "nobody has been told yet"
+    return "no message is about it"
 
 
 def _families(count: int) -> str:
@@ -187,7 +194,8 @@ def _say_verdicts(told: "Story", threshold: "pd.DataFrame") -> None:
 
 
 def _say_scores(told: "Story") -> None:
-    from fridge_assets.alerting.wording import words_for  # noqa: PLC0415
+    from fridge_assets.alerting.judged import judged_by_score  # noqa: PLC0415
+    from fridge_assets.alerting.wording import number, words_for  # noqa: PLC0415
 
     window, scores = told.alert["window_end"], frame_records(told.scores)
     rows = [
@@ -203,10 +211,17 @@ def _say_scores(told: "Story") -> None:
         for row in scores
     ]
     say_rows("What each model said", rows, {name: name for name in rows[0]})
+    judged = judged_by_score(told.comparisons)
     for row in scores:
-        if len(row["top_contributors"]):
-            labels = dict.fromkeys(words_for(name).label for name in row["top_contributors"])
-            say(f"{row['model_id']}: {', '.join(labels)}")
+        kept = judged.get(row["score_id"], {})
+        phrases = [
+            f"{words_for(name).short(kept[name])}, {number(kept[name].deviation or 0.0, digits=2)} spreads"
+            if name in kept
+            else words_for(name).label
+            for name in row["top_contributors"]
+        ]
+        if phrases:
+            say(f"{row['model_id']}: {'; '.join(dict.fromkeys(phrases))}")
 
 
 def _say_life(told: "Story") -> None:
@@ -217,10 +232,8 @@ def _say_life(told: "Story") -> None:
         say_table("\nLabels", labels[["when", "actor", "label", "note"]])
     if len(told.silences):
         say_table("\nHeld by", told.silences[["kind", "starts_at", "ends_at", "actor", "reason"]])
-    messages = told.messages.assign(message=told.messages["message_id"].astype("str").str[:_ID_SHOWN])
-    names = {"created_at": "when", "channel": "channel", "status": "status", "message": "message", "title": "title"}
-    say_table("\nPeople were told", messages, names)
-    previous = told.previous.assign(alert=told.previous["alert_id"].astype("str").str[:_ID_SHOWN])
+    _say_messages(told)
+    previous = told.previous.assign(alert=told.previous["alert_id"].astype("str").str[:SHORT_ID])
     names = {
         "alert": "alert",
         "first_detected_at": "since",
@@ -231,3 +244,23 @@ def _say_life(told: "Story") -> None:
         "event_note": "how it stands or ended",
     }
     say_table("\nEarlier alerts of this device, 30 days", previous, names)
+
+
+def _say_messages(told: "Story") -> None:
+    """What was sent, when and where; then what waits, and what was not sent because it was no longer true."""
+    messages = told.messages.assign(message=told.messages["message_id"].astype("str").str[:SHORT_ID])
+    # As it was sent: it may say what happened while it waited.
+    said = messages["said"].fillna("")
+    messages["title"] = messages["title"].where(said == "", said)
+    messages["summary"] = messages["summarised_by"].astype("str").str[:SHORT_ID]
+    where, what = {"channel": "channel", "destination": "by"}, {"message": "message", "title": "title"}
+    groups = (
+        ("sent", "\nPeople were told", {"ended_at": "when", **where, **what}),
+        ("pending", "\nWaits to be told", {"created_at": "since", **where, **what, "reason": "why"}),
+        ("summarised", "\nTold in a summary", {"ended_at": "when", **where, "summary": "message", "title": "title"}),
+        ("superseded", "\nNot told any more", {"ended_at": "when", **where, **what, "reason": "why"}),
+    )
+    for status, heading, columns in groups:
+        own = messages[messages["status"] == status]
+        if len(own) or status == "sent":
+            say_table(heading, own, columns)

@@ -9,6 +9,7 @@ from fridge_assets.cli import alert_actions, audit
 from fridge_assets.cli.console import frame_records, moment, say, say_json, say_rows, say_table
 from fridge_assets.cli.context import Workplace
 from fridge_assets.errors import FridgeError
+from fridge_assets.identity import SHORT_ID
 from fridge_assets.moments import parse_moment
 
 app = typer.Typer(no_args_is_help=True, help="Alerts.")
@@ -37,7 +38,6 @@ _QUALITY = {
     "precision_high": "to",
     "hit_rate": "hit rate",
 }
-_ID_SHOWN = 8
 _SLA_SPAN = timedelta(days=30)
 """Alerts of this span are reported where no other is asked for."""
 
@@ -65,7 +65,7 @@ def list_(
     if as_json:
         say_json(alerts)
         return
-    say_rows("Alerts", [row | {"alert_id": row["alert_id"][:_ID_SHOWN]} for row in alerts], _COLUMNS)
+    say_rows("Alerts", [row | {"alert_id": row["alert_id"][:SHORT_ID]} for row in alerts], _COLUMNS)
     if alerts:
         say(f"Next: {place.command('alerts show ALERT')}")
 

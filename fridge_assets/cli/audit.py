@@ -7,6 +7,7 @@ import typer
 from fridge_assets.cli.console import frame_records, say_json, say_table
 from fridge_assets.cli.context import Workplace
 from fridge_assets.errors import FridgeError
+from fridge_assets.identity import SHORT_ID
 from fridge_assets.moments import parse_moment
 
 _COUNTS = {"suppressed_because": "reason", "alerts": "alerts", "devices": "devices"}
@@ -19,7 +20,6 @@ _COLUMNS = {
     "suppressed_because": "reason",
     "event_note": "why",
 }
-_ID_SHOWN = 8
 
 
 def register(app: typer.Typer) -> None:
@@ -53,4 +53,4 @@ def audit(
         say_json({"counts": frame_records(counts), "alerts": frame_records(newest)})
         return
     say_table("Held, by reason", counts, _COUNTS)
-    say_table("Newest", newest.assign(alert_id=newest["alert_id"].str[:_ID_SHOWN]), _COLUMNS)
+    say_table("Newest", newest.assign(alert_id=newest["alert_id"].str[:SHORT_ID]), _COLUMNS)

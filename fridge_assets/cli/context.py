@@ -10,10 +10,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pydantic import ValidationError
-
 from fridge_assets.errors import FridgeError
-from fridge_assets.settings import Settings
+from fridge_assets.settings import Settings, read_settings
 
 if TYPE_CHECKING:
     import dagster as dg
@@ -43,20 +41,13 @@ class Workplace:
         data_dir: the folder; None for FRIDGE_DATA_DIR or its default.
 
     Raises:
-        FridgeError: a FRIDGE_ variable has a value that does not fit.
+        FridgeError: a FRIDGE_ variable sets nothing, or has a value that does not fit.
     """
 
     def __init__(self, data_dir: Path | None) -> None:
         if data_dir is not None:
             os.environ["FRIDGE_DATA_DIR"] = str(data_dir)
-        try:
-            self.settings = Settings()
-        except ValidationError as error:
-            first = error.errors()[0]
-            name = "FRIDGE_" + "__".join(map(str, first["loc"])).upper()
-            raise FridgeError(
-                f"{name} is {first['input']!r}: {first['msg']}", "Correct or unset that variable."
-            ) from error
+        self.settings = read_settings()
 
     def command(self, words: str) -> str:
         """How to type the command ``words`` for this data folder, as this program was typed."""

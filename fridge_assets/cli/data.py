@@ -65,9 +65,10 @@ def ingest(
         say_json([{**vars(report), "unusable_examples": frame_records(report.unusable_examples)} for report in reports])
         return
     for report in reports:
+        delivered = "already delivered" if report.again else "delivered"
         say(
             f"{report.file}: {report.rows:,} rows of {report.devices:,} devices from {moment(report.first_timestamp)} "
-            f"to {moment(report.last_timestamp)} delivered as {report.delivered_as.name}"
+            f"to {moment(report.last_timestamp)} {delivered} as {report.delivered_as.name}"
         )
         say(f"  sensors present ({len(report.sensors)} of 14): {', '.join(report.sensors)}")
         for warning in report.warnings:

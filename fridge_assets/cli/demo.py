@@ -1,16 +1,19 @@
 """`demo`: from nothing to alerts beside the truth, in a minute or two (SPEC 9)."""
 
+import os
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from datetime import datetime, timedelta
 from itertools import chain
-from multiprocessing import get_context
+from multiprocessing import active_children, get_context
 from typing import TYPE_CHECKING
 
 from fridge_assets.cli.console import frame_records, progress, say, say_json, say_table, working
 from fridge_assets.cli.context import Workplace
 from fridge_assets.cli.simulate import last_full_hour
 from fridge_assets.errors import FridgeError
+from fridge_assets.running.processes import end_with_parent
+from fridge_assets.running.stopping import Stopped
 from fridge_assets.settings import Settings
 
 if TYPE_CHECKING:
@@ -79,14 +82,20 @@ def run_demo(place: Workplace, as_json: bool) -> None:
 def _simulate(place: Workplace, end: datetime, as_json: bool) -> "pd.DataFrame":
     with (
         working(f"simulating {DEVICES} devices", as_json),
-        ProcessPoolExecutor(max_workers=1, mp_context=get_context("spawn")) as pool,
+        ProcessPoolExecutor(
+            max_workers=1, mp_context=get_context("spawn"), initializer=end_with_parent, initargs=(os.getpid(),)
+        ) as pool,
     ):
         simulation = pool.submit(_write_fleet, place.settings, end)
-        # Meanwhile the other core imports what training and scoring need.
-        import fridge_assets.preload  # noqa: F401, PLC0415
-
         try:
+            # Meanwhile the other core imports what training and scoring need.
+            import fridge_assets.preload  # noqa: F401, PLC0415
+
             summary, truth = simulation.result()
+        except Stopped:
+            for child in active_children():  # the pool would wait until it has simulated everything
+                child.kill()
+            raise
         except BrokenProcessPool as error:
             raise FridgeError(
                 "the simulation's process was killed", "Free some memory and run this again in an empty folder."

@@ -3,6 +3,7 @@
 import time
 from dataclasses import asdict
 from datetime import UTC, datetime
+from functools import partial
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -65,12 +66,14 @@ def _tell(place: Workplace, found: "Health") -> None:
 
     tell(place.operations, found)
     if not found.green:
+        from fridge_assets.fleet.zones import zone_of_sites  # noqa: PLC0415
         from fridge_assets.notifications.deliver import deliver_due  # noqa: PLC0415
-        from fridge_assets.notifications.senders import sender_of  # noqa: PLC0415
+        from fridge_assets.notifications.senders import senders_of  # noqa: PLC0415
 
         # The sensor that delivers is as dead as the rest.
         chosen = place.settings.notifications
-        deliver_due(place.operations, sender_of(chosen), chosen, lambda: datetime.now(UTC))
+        zone_of = partial(zone_of_sites, place.settings)
+        deliver_due(place.operations, senders_of(chosen), chosen, lambda: datetime.now(UTC), zone_of)
 
 
 def _verdict(found: "Health") -> str:

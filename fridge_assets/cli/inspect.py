@@ -3,26 +3,33 @@
 from typing import Annotated
 
 import typer
+from rich.markup import escape
 
 from fridge_assets.cli.console import moment, say, say_json, say_table
 from fridge_assets.cli.context import Workplace
 
 Json = Annotated[bool, typer.Option("--json", help="Print as JSON.")]
 
-_SIGNS = {"ok": "[green]✓[/green]", "note": "[yellow]![/yellow]", "broken": "[red]✗[/red]"}
+_SIGNS = {
+    "ok": "[green]✓[/green]",
+    "note": "[yellow]![/yellow]",
+    "broken": "[red]✗[/red]",
+    "mended": "[green]+[/green]",
+}
 
 _TIERS = {
     "fresh": "scores are [green]fresh[/green]: alerts come from the models",
     "stale": "scores are [yellow]delayed[/yellow]: over an hour old, alerts still come from the models",
     "very_stale": "scores are [red]very stale[/red]: over two hours old, alerts come from the rules",
-    "expired": "scores are [red]expired[/red] and blanked: over four hours old, or none; alerts come from the rules",
+    "expired": "scores are [red]expired[/red] and blanked: over four hours old; alerts come from the rules",
 }
+_NEVER = "[red]nothing has been scored yet[/red]: a device without an open alert is unknown, not healthy"
 
 
 def register(app: typer.Typer) -> None:
     """Add the commands to ``app``."""
     app.command(epilog="Example: fridge-assets status --json")(status)
-    app.command(epilog="Example: fridge-assets doctor")(doctor)
+    app.command(epilog="Example: fridge-assets doctor --fix")(doctor)
 
 
 def status(
@@ -40,7 +47,7 @@ def status(
         return
     say(f"[bold]{place.settings.root}[/bold] at {moment(overview.now)}")
     say(f"newest reading {moment(overview.newest_reading)}, newest features {moment(overview.newest_features)}")
-    say(_TIERS[overview.tier])
+    say(_TIERS[overview.tier] if len(overview.scores) else _NEVER)
     say(f"stream {overview.stream}")
     for family, why in overview.paused.items():
         say(f"[yellow]{family} is paused[/yellow]: {why}. Next: {place.command(f'resume {family}')}")
@@ -50,16 +57,28 @@ def status(
     say_table("Landing files", overview.files)
 
 
-def doctor(context: typer.Context, as_json: Json = False) -> None:
-    """Check the installation, the stores, the models, the freshness and Slack; say what to fix."""
-    from fridge_assets.fleet.doctor import examine  # noqa: PLC0415
+def doctor(
+    context: typer.Context,
+    fix: Annotated[bool, typer.Option("--fix", help="Mend what can be mended; nothing else is changed.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Check the installation, the stores, the files, the models, the runs and what is sent; say what to fix.
+
+    Without --fix nothing is changed. Exit code 1 when something is broken and was not mended.
+    """
+    from fridge_assets.automation.doctor import checks  # noqa: PLC0415
+    from fridge_assets.fleet.doctor.check import examine  # noqa: PLC0415
 
     place: Workplace = context.obj
-    findings = examine(place.warehouse, place.operations, place.landing, place.models, place.settings)
+    is_broken = False
+    findings = []
+    for finding in examine(checks(place.settings), fix=fix):
+        is_broken |= finding.verdict == "broken"
+        findings.append(vars(finding))
+        if not as_json:
+            remedy = f"; {place.command('doctor --fix')} {finding.remedy}" if finding.remedy else ""
+            say(f"{_SIGNS[finding.verdict]} {finding.what}: {escape(finding.detail + remedy)}")
     if as_json:
-        say_json([vars(finding) for finding in findings])
-    else:
-        for finding in findings:
-            say(f"{_SIGNS[finding.verdict]} {finding.what}: {finding.detail}")
-    if any(finding.verdict == "broken" for finding in findings):
+        say_json(findings)
+    if is_broken:
         raise typer.Exit(1)

@@ -1,7 +1,6 @@
 """The commands put together, and what happens when one fails."""
 
 import os
-import sys
 import traceback
 from pathlib import Path
 from typing import Annotated
@@ -23,11 +22,13 @@ from fridge_assets.cli import (
     simulate,
     stream,
     thresholds,
+    ui,
     work_orders,
 )
 from fridge_assets.cli.console import err
 from fridge_assets.cli.context import Workplace
 from fridge_assets.errors import FridgeError
+from fridge_assets.running.stopping import Stopped, asked_to_stop
 
 _PROGRAM = "fridge-assets"
 
@@ -55,7 +56,7 @@ def workplace(
     context.obj = Workplace(data_dir)
 
 
-for module in (simulate, data, run, inspect, health, retention):
+for module in (simulate, data, run, ui, inspect, health, retention):
     module.register(app)
 deploy.register_pause(app)
 app.add_typer(models.app, name="models")
@@ -68,31 +69,43 @@ app.add_typer(thresholds.app, name="thresholds")
 app.add_typer(work_orders.app, name="work-orders")
 
 
-def main() -> None:
-    """Run a command; an error we know is one line on standard error and exit code 1."""
-    code = _run()
-    sys.stdout.flush()
-    sys.stderr.flush()
-    # Leave without tearing the interpreter down: DuckDB's binding then prints pages about references that Dagster
-    # and torch still hold, which say nothing to a user.
-    os._exit(code)
-
-
-def _run() -> int:
+def run_typed() -> int:
+    """Run the command that was typed; its exit code."""
     try:
         app(prog_name=_PROGRAM)
     except SystemExit as leaving:
-        return leaving.code if isinstance(leaving.code, int) else 0
+        code = leaving.code if isinstance(leaving.code, int) else 0
     except FridgeError as error:
-        return _failed(str(error))
-    except KeyboardInterrupt:
-        return _failed("Interrupted; what was committed stays, run the same command again to go on.")
-    except BaseException:
-        traceback.print_exc()
-        return 1
-    return 0
+        code = _failed(str(_full_disk(error) or error))
+    except Stopped:
+        code = 1
+    except BaseException as error:
+        full = _full_disk(error)
+        if full is not None:
+            code = _failed(str(full))
+        else:
+            if not asked_to_stop():
+                traceback.print_exc()
+            code = 1
+    stopped = asked_to_stop()
+    # A library may have made another error of it on the way, as DuckDB does of what comes up during a query.
+    return code if stopped is None else _stopped(stopped)
+
+
+def _full_disk(error: BaseException) -> FridgeError | None:
+    """What to say of an error of any library that is a full disk, whatever the command was about."""
+    from fridge_assets.stores.disk import full_disk  # noqa: PLC0415
+
+    # Not from the settings: these may be what is wrong.
+    return full_disk(error, Path(os.environ.get("FRIDGE_DATA_DIR", "data")))
 
 
 def _failed(message: str) -> int:
-    err.print(f"[red]Error:[/red] {message}", soft_wrap=True)
+    if not asked_to_stop():
+        err.print(f"[red]Error:[/red] {message}", soft_wrap=True)
     return 1
+
+
+def _stopped(stopped: Stopped) -> int:
+    err.print(f"Stopped by {stopped}; what was committed stays, the same command goes on from there.", soft_wrap=True)
+    return stopped.exit_code

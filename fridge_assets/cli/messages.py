@@ -2,14 +2,21 @@
 
 from dataclasses import asdict
 from datetime import UTC, datetime
-from typing import Annotated
+from functools import partial
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from fridge_assets.cli.console import moment, say, say_json, say_plain, say_table
 from fridge_assets.cli.context import Workplace
 from fridge_assets.errors import FridgeError
-from fridge_assets.notifications.message import SHORT_ID, Channel, Status
+from fridge_assets.identity import SHORT_ID
+from fridge_assets.notifications.message import Channel, Status
+
+if TYPE_CHECKING:
+    from sqlalchemy.engine import Connection
+
+    from fridge_assets.notifications.outbox import Delivery, StoredMessage
 
 app = typer.Typer(no_args_is_help=True, help="Messages to people.")
 
@@ -19,7 +26,7 @@ _COLUMNS = {
     "kind": "kind",
     "status": "status",
     "occurred_at": "happened",
-    "attempts": "attempts",
+    "deliveries": "where",
     "title": "title",
 }
 
@@ -29,6 +36,10 @@ def list_(
     context: typer.Context,
     channel: Annotated[Channel | None, typer.Option(help="Only to this channel.")] = None,
     status: Annotated[Status | None, typer.Option(help="Only with this status.")] = None,
+    summarised_by: Annotated[
+        str | None,
+        typer.Option(metavar="MESSAGE", help="Only those that this summary stands for; id or its beginning."),
+    ] = None,
     limit: Annotated[int, typer.Option(min=1, help="At most this many.")] = 50,
     as_json: Annotated[bool, typer.Option("--json", help="Print as JSON.")] = False,
 ) -> None:
@@ -39,11 +50,13 @@ def list_(
 
     place: Workplace = context.obj
     with place.operations.read() as connection:
-        found = [asdict(m) for m in list_messages(connection, OutboxFilter(channel, status, limit))]
+        summary = _one(connection, summarised_by).message_id if summarised_by else None
+        found = list_messages(connection, OutboxFilter(channel, status, summary, limit))
     if as_json:
-        say_json(found)
+        say_json([asdict(message) for message in found])
         return
-    frame = pd.DataFrame(found, columns=list(_COLUMNS))
+    rows = [asdict(m) | {"deliveries": ", ".join(f"{d.destination} {d.status}" for d in m.deliveries)} for m in found]
+    frame = pd.DataFrame(rows, columns=list(_COLUMNS))
     say_table("Messages", frame.assign(message_id=frame["message_id"].astype("str").str[:SHORT_ID]), _COLUMNS)
     if found:
         say(f"Next: {place.command('messages show MESSAGE')}")
@@ -56,25 +69,21 @@ def show(
     as_json: Annotated[bool, typer.Option("--json", help="Print as JSON.")] = False,
 ) -> None:
     """One message in full, and what became of it."""
-    from fridge_assets.notifications.outbox import messages_by_id_prefix  # noqa: PLC0415
-
     place: Workplace = context.obj
     with place.operations.read() as connection:
-        found = messages_by_id_prefix(connection, message)
-    if len(found) != 1:
-        problem = f"{len(found)} messages begin with {message!r}" if found else f"no message begins with {message!r}"
-        raise FridgeError(problem, "See `fridge-assets messages list` and give more of the id.")
-    stored = found[0]
+        stored = _one(connection, message)
     if as_json:
         say_json(asdict(stored))
         return
-    for line in (stored.title, *stored.lines):
+    for line in (stored.title, *stored.lines, *stored.commands):
         say_plain(line)
     say_plain(f"\nmessage {stored.message_id} to {stored.channel}: {stored.kind.replace('_', ' ')}, key {stored.key}")
     say_plain(f"happened {moment(stored.occurred_at)}, stored {moment(stored.created_at)}")
-    say_plain(f"{stored.status}{_outcome(stored.sent_at, stored.sent_to, stored.summarised_by)}")
-    failed = f", the newest failed: {stored.last_error}" if stored.last_error else ""
-    say_plain(f"attempts {stored.attempts}{failed}")
+    say_plain(f"{stored.status}{f', only to {stored.only_to}' if stored.only_to else ''}")
+    for delivery in stored.deliveries:
+        say_plain(f"{delivery.destination}: {_outcome(delivery)}")
+        if delivery.said not in ("", stored.title):
+            say_plain(f"  as: {delivery.said}")
     if stored.run_id:
         say_plain(f"run {stored.run_id}")
 
@@ -85,17 +94,20 @@ def deliver(
     as_json: Annotated[bool, typer.Option("--json", help="Print as JSON.")] = False,
 ) -> None:
     """Send the messages that are due now; the daemon does this by itself."""
+    from fridge_assets.fleet.zones import zone_of_sites  # noqa: PLC0415
     from fridge_assets.notifications.deliver import deliver_due  # noqa: PLC0415
     from fridge_assets.notifications.outbox import OutboxFilter, list_messages  # noqa: PLC0415
-    from fridge_assets.notifications.senders import sender_of  # noqa: PLC0415
+    from fridge_assets.notifications.senders import senders_of  # noqa: PLC0415
 
     place: Workplace = context.obj
-    settings = place.settings.notifications
-    report = deliver_due(place.operations, sender_of(settings), settings, lambda: datetime.now(UTC))
+    settings, zone_of = place.settings.notifications, partial(zone_of_sites, place.settings)
+    report = deliver_due(place.operations, senders_of(settings), settings, lambda: datetime.now(UTC), zone_of)
     if as_json:
         say_json(asdict(report))
     else:
-        say(f"{report.sent} sent, {report.failed} failed, {report.summarised} summarised, {report.waiting} waiting.")
+        superseded = f"{report.superseded} no longer true, " if report.superseded else ""
+        done = f"{report.sent} sent, {report.failed} failed, {report.summarised} summarised"
+        say(f"{done}, {superseded}{report.waiting} waiting.")
         if report.waiting:
             say(f"Next: {place.command('messages list --status pending')}")
     if report.failed:
@@ -104,11 +116,59 @@ def deliver(
         reasons = sorted({m.last_error for m in pending if m.last_error})
         raise FridgeError(
             f"{report.failed} could not be sent ({'; '.join(reasons)})",
-            "They stay in the outbox and are tried again; `fridge-assets doctor` checks the token.",
+            "They stay in the outbox and are tried again; `fridge-assets doctor` tries every destination.",
         )
 
 
-def _outcome(sent_at: datetime | None, sent_to: str, summarised_by: str) -> str:
-    if summarised_by:
-        return f" by message {summarised_by}"
-    return f" {moment(sent_at)} to {sent_to}" if sent_at else ""
+@app.command("test", epilog="Example: fridge-assets messages test --destination mail")
+def send_test(
+    context: typer.Context,
+    channel: Annotated[Channel | None, typer.Option(help="Only to this channel.")] = None,
+    destination: Annotated[str | None, typer.Option(help="Only by this destination, such as slack.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print as JSON.")] = False,
+) -> None:
+    """Send a message that says it is a test, and report whether it arrived."""
+    from fridge_assets.notifications.check import send_tests  # noqa: PLC0415
+
+    place: Workplace = context.obj
+    results = []
+    for result in send_tests(place.settings.notifications, datetime.now(UTC), channel, destination):
+        results.append(result)
+        if not as_json:
+            say_plain(f"{'✓' if result.ok else '✗'} {result.destination}: {result.detail}")
+    if as_json:
+        say_json([asdict(result) for result in results])
+    failed = [result.destination for result in results if not result.ok]
+    if failed:
+        raise FridgeError(
+            f"no test message has arrived at {'; '.join(failed)}", "Do what is said of it above and try again."
+        )
+
+
+def _one(connection: "Connection", beginning: str) -> "StoredMessage":
+    """The message whose id begins with ``beginning``.
+
+    Raises:
+        FridgeError: there is none, or more than one.
+    """
+    from fridge_assets.notifications.outbox import messages_by_id_prefix  # noqa: PLC0415
+
+    found = messages_by_id_prefix(connection, beginning)
+    if len(found) != 1:
+        problem = (
+            f"{len(found)} messages begin with {beginning!r}" if found else f"no message begins with {beginning!r}"
+        )
+        raise FridgeError(problem, "See `fridge-assets messages list` and give more of the id.")
+    return found[0]
+
+
+def _outcome(delivery: "Delivery") -> str:
+    if delivery.status == "sent":
+        return f"sent {moment(delivery.ended_at)} ({delivery.sent_to}), attempts {delivery.attempts}"
+    if delivery.status == "summarised":
+        return f"summarised by message {delivery.summarised_by}"
+    if delivery.status == "superseded":
+        return f"superseded {moment(delivery.ended_at)}; {delivery.reason}"
+    return f"waits, attempts {delivery.attempts}" + (
+        f"; the newest failed: {delivery.reason}" if delivery.reason else ""
+    )

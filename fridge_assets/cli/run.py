@@ -1,7 +1,5 @@
-"""`train`, `run`, `replay`, `demo` and `ui`: making the graph do something."""
+"""`train`, `run`, `replay` and `demo`: making the graph do something."""
 
-import subprocess
-import sys
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -43,7 +41,6 @@ def register(app: typer.Typer) -> None:
     app.add_typer(run_app, name="run")
     app.command(epilog="Example: fridge-assets replay --from 2026-01-01T00:00Z --to 2026-01-02T00:00Z")(replay)
     app.command(epilog="Example: fridge-assets --data-dir /tmp/fleet demo")(demo)
-    app.command(epilog="Example: fridge-assets ui --port 3000")(ui)
 
 
 def train(
@@ -132,21 +129,6 @@ def demo(context: typer.Context, as_json: Json = False) -> None:
     from fridge_assets.cli.demo import run_demo  # noqa: PLC0415
 
     run_demo(context.obj, as_json)
-
-
-def ui(
-    context: typer.Context,
-    port: Annotated[int, typer.Option(help="Port on this machine.")] = 3000,
-) -> None:
-    """The Dagster UI with its daemon, over this data folder; Ctrl-C ends both."""
-    from fridge_assets.automation.environment import process_environment  # noqa: PLC0415
-    from fridge_assets.automation.instance import prepare_dagster_home  # noqa: PLC0415
-
-    place: Workplace = context.obj
-    prepare_dagster_home(place.settings)
-    say(f"http://localhost:{port} shows {place.settings.root}; Ctrl-C ends it.")
-    command = [sys.executable, "-m", "dagster", "dev", "-m", "fridge_assets.definitions", "-p", str(port)]
-    raise typer.Exit(subprocess.run(command, env=process_environment(place.settings), check=False).returncode)
 
 
 def full_hours(first: datetime, last: datetime) -> list[datetime]:

@@ -8,6 +8,7 @@ from rich.markup import escape
 
 from fridge_assets.cli.console import frame_records, moment, say, say_json, say_table
 from fridge_assets.cli.context import Workplace, user_name
+from fridge_assets.identity import SHORT_ID
 from fridge_assets.moments import parse_moment, parse_span
 
 if TYPE_CHECKING:
@@ -28,7 +29,6 @@ _COLUMNS = {
     "reason": "reason",
     "ended_by": "ended early by",
 }
-_ID_SHOWN = 8
 
 
 @app.command(epilog="Example: fridge-assets silences add --device device-000042 --for 2h --reason 'new compressor'")
@@ -59,7 +59,7 @@ def add(
         add_silence(connection, made, place.settings.alerts)
     _tell(made, as_json)
     if not as_json:
-        say(f"Next: {place.command(f'silences end {made.silence_id[:_ID_SHOWN]}')}")
+        say(f"Next: {place.command(f'silences end {made.silence_id[:SHORT_ID]}')}")
 
 
 @app.command("list", epilog="Example: fridge-assets silences list --all")
@@ -79,7 +79,7 @@ def list_(
         return
     devices, sites = "device " + found["device_id"], "site " + found["site_id"]
     shown = found.assign(
-        silence_id=found["silence_id"].astype("str").str[:_ID_SHOWN],
+        silence_id=found["silence_id"].astype("str").str[:SHORT_ID],
         scope=devices.fillna(sites),
     )
     say_table("Silences", shown, _COLUMNS)

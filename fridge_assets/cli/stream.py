@@ -1,6 +1,5 @@
 """`stream`: the acute rules live, beside Dagster and without it; `stream backtest`: over stored history (SPEC 5)."""
 
-import signal
 import threading
 from datetime import timedelta
 from typing import TYPE_CHECKING, Annotated
@@ -11,6 +10,7 @@ from fridge_assets.cli.console import progress, say, say_json, say_table
 from fridge_assets.cli.context import Workplace
 from fridge_assets.errors import FridgeError
 from fridge_assets.moments import parse_moment
+from fridge_assets.running.stopping import stop_gently
 
 if TYPE_CHECKING:
     from fridge_assets.streaming.backtest import BacktestReport
@@ -51,8 +51,7 @@ def stream(
     logging.basicConfig(format="%(asctime)s %(levelname)s %(message)s")
     logging.getLogger("fridge_assets").setLevel(logging.INFO)
     stop = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stop.set())
+    stop_gently(stop.set)
     instance = f"{socket.gethostname()}/{os.getpid()}"
     service = StreamService(place.settings, place.operations, _source(place), instance=instance)
     done = service.run(stop, until_idle=until_idle)

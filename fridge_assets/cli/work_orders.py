@@ -9,6 +9,7 @@ import typer
 from fridge_assets.cli.console import frame_records, moment, say, say_json, say_plain, say_table
 from fridge_assets.cli.context import Workplace
 from fridge_assets.errors import FridgeError
+from fridge_assets.identity import SHORT_ID
 
 app = typer.Typer(no_args_is_help=True, help="Work orders.")
 
@@ -24,7 +25,6 @@ _COLUMNS = {
     "handed_over": "handed over",
     "title": "title",
 }
-_ID_SHOWN = 8
 
 
 @app.command("list", epilog="Example: fridge-assets work-orders list --status open")
@@ -45,7 +45,7 @@ def list_(
         return
     taken = orders["delivered_revision"] >= orders["revision"]
     shown = orders.assign(
-        work_order_id=orders["work_order_id"].astype("str").str[:_ID_SHOWN],
+        work_order_id=orders["work_order_id"].astype("str").str[:SHORT_ID],
         handed_over=taken.map({True: "yes", False: "waiting"}).astype("object"),
     )
     say_table("Work orders", shown, _COLUMNS)
@@ -79,7 +79,7 @@ def show(
     say_plain(f"asked for by {row['requested_by']} {moment(row['created_at'])}, due {moment(row['due_at'])}")
     if row["scheduled_from"]:
         say_plain(f"scheduled for {moment(row['scheduled_from'])} to {moment(row['scheduled_to'])}")
-    say_plain(f"for {place.command('alerts show ' + row['alert_id'][:_ID_SHOWN])}")
+    say_plain(f"for {place.command('alerts show ' + row['alert_id'][:SHORT_ID])}")
     known_as = f", there called {row['external_reference']}" if row["external_reference"] else ""
     say_plain(f"revision {row['revision']}, {_handed_over(row['delivered_revision'], row['delivered_to'])}{known_as}")
     if row["last_error"]:

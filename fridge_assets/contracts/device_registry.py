@@ -31,9 +31,13 @@ DEVICE_REGISTRY = Contract(
             maximum=1,
         ),
         Column("temperature_rise_threshold", "double", "total cooling loss", "°C/min", nullable=False, minimum=0),
+        Column("timezone", "text", "IANA name of the site's time zone; none: that of the display"),
     ),
     key=("device_id",),
 )
+
+NO_SITE = "unassigned"
+"""Site of a device that the registry does not know: there is none, or the device has left it."""
 
 REGISTRY_REQUIRED = ("device_id", "site_id")
 

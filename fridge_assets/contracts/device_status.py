@@ -4,7 +4,8 @@ from fridge_assets.contracts._contract import Column, Contract
 from fridge_assets.contracts.device_alerts import SEVERITIES
 from fridge_assets.contracts.device_registry import DEVICE_REGISTRY
 
-HEALTH = ("healthy", "warning", "critical", "offline")
+HEALTH = ("healthy", "warning", "critical", "unknown", "offline")
+"""What nobody judged is unknown: no model has scored it lately enough, and the rules do not stand in for them."""
 SCORE_STATUSES = ("fresh", "stale", "very_stale", "expired")
 TRENDS = ("increasing", "stable", "decreasing")
 
@@ -12,7 +13,7 @@ DEVICE_STATUS = Contract(
     name="device_status",
     description="One device as it stands now.",
     columns=(
-        *DEVICE_REGISTRY.columns,
+        *(column for column in DEVICE_REGISTRY.columns if column.name != "timezone"),
         Column("last_reading_at", "timestamp", "newest reading"),
         Column(
             "latest_anomaly_score",
@@ -22,9 +23,15 @@ DEVICE_STATUS = Contract(
             maximum=1,
         ),
         Column("anomaly_trend", "text", "over 24 h", allowed=TRENDS),
-        Column("health_status", "text", "overall", nullable=False, allowed=HEALTH),
+        Column(
+            "health_status",
+            "text",
+            "by the open alerts; without one healthy where it is judged, else unknown",
+            nullable=False,
+            allowed=HEALTH,
+        ),
         Column("score_status", "text", "how old the scores are", nullable=False, allowed=SCORE_STATUSES),
-        Column("score_source", "text", "what the score came from"),
+        Column("score_source", "text", "who judges the device; blank when nobody does"),
         Column("scored_at", "timestamp", "when the device was last scored"),
         Column("open_alerts", "integer", "alerts not yet resolved", nullable=False, minimum=0),
         Column("worst_severity", "text", "of the open alerts", allowed=SEVERITIES),

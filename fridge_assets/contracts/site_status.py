@@ -17,7 +17,7 @@ SITE_STATUS = Contract(
         Column(
             "health_status",
             "text",
-            "worst of its devices, offline when all are",
+            "worst of its devices: unknown where none is worse and nobody judged one, offline when all are",
             nullable=False,
             allowed=HEALTH,
         ),

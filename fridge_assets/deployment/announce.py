@@ -35,5 +35,7 @@ def announcement(decision: Decision, state: Deployment, run_id: str) -> list[Mes
             lines=(sentence(decision, state), by, *overruled),
             occurred_at=decision.occurred_at,
             run_id=run_id,
+            # What pausing a family has opened, resuming it ends.
+            dedup_key=f"paused/{decision.family}" if decision.action in ("pause", "resume") else "",
         )
     ]

@@ -1,6 +1,7 @@
 """Asset of the features."""
 
 from collections.abc import Iterator
+from datetime import datetime
 
 import dagster as dg
 
@@ -9,6 +10,7 @@ from fridge_assets.clock import Clock
 from fridge_assets.contracts import DEVICE_FEATURES
 from fridge_assets.features.compute import compute_features, newest_window_end
 from fridge_assets.features.usual_vibration import publish_usual_vibration
+from fridge_assets.moments import OWN_TIME, spoken
 from fridge_assets.settings import Settings
 from fridge_assets.stores.published import Published
 from fridge_assets.stores.warehouse import Warehouse
@@ -34,6 +36,7 @@ UP_TO_DATE_CHECK = "up_to_date"
     ],
     pool="features",
 )
+@guarded({DEVICE_FEATURES.name: DEVICE_FEATURES.name})
 def device_features(
     context: dg.AssetExecutionContext,
     settings: dg.ResourceParam[Settings],
@@ -42,33 +45,36 @@ def device_features(
     clock: Clock,
 ) -> Iterator[AssetEvent]:
     """Compute every closed window that is due, and those that late readings changed."""
+    now = clock.now()
+    report = compute_features(warehouse, now, settings)
+    with warehouse.read() as connection:
+        newest = newest_window_end(connection, now)
+    if newest is not None and report.rows:
+        publish_usual_vibration(warehouse, published.folder, newest)
+    up_to_date = newest is not None and now - newest <= settings.features.max_age
+    result: dg.MaterializeResult[None] = dg.MaterializeResult(
+        metadata={
+            "dagster/row_count": report.rows + report.late_rows,
+            "windows": report.windows,
+            "rows recomputed for late readings": report.late_rows,
+            "newest window": str(newest or "none yet"),
+        },
+        check_results=[
+            contract_kept(report.rows + report.late_rows, DEVICE_FEATURES.name),
+            dg.AssetCheckResult(
+                passed=up_to_date,
+                asset_key=DEVICE_FEATURES.name,
+                check_name=UP_TO_DATE_CHECK,
+                severity=dg.AssetCheckSeverity.WARN,
+                description=None if up_to_date else _late(newest, now, settings),
+                metadata={"newest window": str(newest or "none yet"), "now": str(now)},
+            ),
+        ],
+    )
+    yield result if up_to_date else observed(context, result)
 
-    def work() -> Iterator[AssetEvent]:
-        now = clock.now()
-        report = compute_features(warehouse, now, settings)
-        with warehouse.read() as connection:
-            newest = newest_window_end(connection, now)
-        if newest is not None and report.rows:
-            publish_usual_vibration(warehouse, published.folder, newest)
-        up_to_date = newest is not None and now - newest <= settings.features.max_age
-        result: dg.MaterializeResult[None] = dg.MaterializeResult(
-            metadata={
-                "dagster/row_count": report.rows + report.late_rows,
-                "windows": report.windows,
-                "rows recomputed for late readings": report.late_rows,
-                "newest window": str(newest or "none yet"),
-            },
-            check_results=[
-                contract_kept(report.rows + report.late_rows, DEVICE_FEATURES.name),
-                dg.AssetCheckResult(
-                    passed=up_to_date,
-                    asset_key=DEVICE_FEATURES.name,
-                    check_name=UP_TO_DATE_CHECK,
-                    severity=dg.AssetCheckSeverity.WARN,
-                    metadata={"newest window": str(newest or "none yet"), "now": str(now)},
-                ),
-            ],
-        )
-        yield result if up_to_date else observed(context, result)
 
-    yield from guarded(work, {DEVICE_FEATURES.name: DEVICE_FEATURES.name})
+def _late(newest: datetime | None, now: datetime, settings: Settings) -> str:
+    seen = f"The newest window ended {spoken(now - newest)} ago" if newest else "There is no window yet"
+    allowed = spoken(settings.features.max_age)
+    return f"{seen}; it is scored until {allowed} after its end. Find out why readings are late; {OWN_TIME}."

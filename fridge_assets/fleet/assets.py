@@ -55,6 +55,7 @@ _EXAMPLES = 10
     name="fleet_status",
     pool="fleet_status",
 )
+@guarded({c.name: c.name for c in (DEVICE_STATUS, SITE_STATUS)})
 def fleet_status(
     context: dg.AssetExecutionContext,
     settings: dg.ResourceParam[Settings],
@@ -64,31 +65,27 @@ def fleet_status(
     clock: Clock,
 ) -> Iterator[AssetEvent]:
     """Bring device and site status up to date and publish them as Parquet for other programs."""
-
-    def work() -> Iterator[AssetEvent]:
-        now = clock.now()
-        registry = effective_registry(settings.root, warehouse)
-        paused = Deployments(operations).paused()
-        with warehouse.read() as connection:
-            activity = device_activity(connection, now, settings)
-            scores = device_scores(connection, now, settings, paused)
-            since = serving_since(newest_scores(connection, now, settings), paused)
-            tier = tier_of(since, now, settings.staleness)
-            judged = devices_judged_by_rules(connection, now, settings) if tier not in MODELS_SPEAK else []
-        with operations.read() as connection:
-            due = due_events(connection)
-            open_alerts = open_alert_summary(connection)
-        devices = device_status_rows(registry, activity, scores, open_alerts, now, settings, judged)
-        made = ((DEVICE_STATUS, devices), (SITE_STATUS, site_status(devices)))
-        written = {c.name: store_status(warehouse, published, c, rows) for c, rows in made}
-        with operations.transaction() as connection:
-            settle_events(connection, due["event_id"])
-            news = changed(connection, "status", f"scores of {since}", now) is not None
-        for contract, rows in made:
-            result = _result(contract, rows, written[contract.name], published)
-            yield result if news and tier == "fresh" else observed(context, result)
-
-    yield from guarded(work, {c.name: c.name for c in (DEVICE_STATUS, SITE_STATUS)})
+    now = clock.now()
+    registry = effective_registry(settings.root, warehouse)
+    paused = Deployments(operations).paused()
+    with warehouse.read() as connection:
+        activity = device_activity(connection, now, settings)
+        scores = device_scores(connection, now, settings, paused)
+        since = serving_since(newest_scores(connection, now, settings), paused)
+        tier = tier_of(since, now, settings.staleness)
+        judged = devices_judged_by_rules(connection, now, settings) if tier not in MODELS_SPEAK else []
+    with operations.read() as connection:
+        due = due_events(connection)
+        open_alerts = open_alert_summary(connection)
+    devices = device_status_rows(registry, activity, scores, open_alerts, now, settings, judged)
+    made = ((DEVICE_STATUS, devices), (SITE_STATUS, site_status(devices)))
+    written = {c.name: store_status(warehouse, published, c, rows) for c, rows in made}
+    with operations.transaction() as connection:
+        settle_events(connection, due["event_id"])
+        news = changed(connection, "status", f"scores of {since}", now) is not None
+    for contract, rows in made:
+        result = _result(contract, rows, written[contract.name], published)
+        yield result if news and tier == "fresh" else observed(context, result)
 
 
 @dg.asset_check(

@@ -132,6 +132,7 @@ def _changed_pulse(connection: Connection, part: str, problem: str, now: datetim
         title=f"The {part} is dead" if problem else f"The {part} is alive again{dead_for}",
         lines=(problem or _CAUGHT_UP[part],),
         occurred_at=now,
+        dedup_key=subject,
     )
 
 
@@ -148,8 +149,8 @@ def _scores(connection: Connection, now: datetime, settings: Settings) -> list[s
     if newest is None:
         return ["nothing has been scored yet: `fridge-assets status`"]
     # The tier as the automation saw it last: to judge it here would take seconds to import the models.
-    tier = connection.scalar(sa.select(watched_states.c.state).where(watched_states.c.subject == "scores")) or "fresh"
+    tier = connection.scalar(sa.select(watched_states.c.state).where(watched_states.c.subject == "scores"))
     if tier == "fresh" and now - newest < settings.staleness.stale:
         return []
-    seen = tier.replace("_", " ")
-    return [f"the newest scores are {spoken(now - newest)} old ({seen} when last looked at): `fridge-assets status`"]
+    seen = f"{tier.replace('_', ' ')} when last looked at" if tier else "the automation has not looked at them yet"
+    return [f"the newest scores are {spoken(now - newest)} old ({seen}): `fridge-assets status`"]

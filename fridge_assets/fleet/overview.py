@@ -9,6 +9,7 @@ import pandas as pd
 
 from fridge_assets.alerting.store import open_alert_summary
 from fridge_assets.deployment.store import Deployments
+from fridge_assets.fleet.status import refreshed_status
 from fridge_assets.models.families import HOURLY_FAMILIES
 from fridge_assets.moments import parse_moment, spoken
 from fridge_assets.settings import Settings
@@ -32,7 +33,7 @@ class Overview:
         tier: age of the scores of the fleet, and so who raises the alerts.
         paused: families that are silenced, and why.
         scores: per family its version, window, age, tier and coverage.
-        health: devices by health.
+        health: devices by health, as of ``now``.
         open_alerts: devices by the worst severity of their open alerts.
         files: landing files by status.
         stream: how the streaming process is, in one line.
@@ -75,16 +76,15 @@ def fleet_overview(
         newest_features = _moment(connection, "SELECT max(window_end) FROM device_features")
         scores = _scores(connection, now, settings)
         ages = newest_scores(connection, now, settings)
-        health = query(
-            connection,
-            "SELECT health_status AS health, count(*) AS devices FROM device_status GROUP BY ALL ORDER BY ALL",
-        )
+        devices = query(connection, "SELECT * FROM device_status")
     with operations.read() as connection:
-        severities = open_alert_summary(connection)["worst_severity"].value_counts()
+        open_alerts = open_alert_summary(connection)
         stream = look(statuses(connection), datetime.now(UTC), settings.streaming)
     deployments = Deployments(operations)
     pauses = [deployments.of(family).pause for family in sorted(deployments.paused())]
     paused = {pause.family: f"{pause.reason} ({pause.actor})" for pause in pauses if pause is not None}
+    # As of now: what was judged healthy long ago, by scores that have expired since, is not known to be healthy.
+    health = refreshed_status(devices, open_alerts, now, settings)["health_status"]
     ledger = [entry.status for entry in landing.ledger().values()]
     return Overview(
         now,
@@ -93,8 +93,8 @@ def fleet_overview(
         serving_tier(ages, paused, now, settings),
         paused,
         scores,
-        health,
-        severities.rename_axis("severity").reset_index(name="devices"),
+        health.value_counts().sort_index().rename_axis("health").reset_index(name="devices"),
+        open_alerts["worst_severity"].value_counts().rename_axis("severity").reset_index(name="devices"),
         pd.Series(ledger, dtype="str").value_counts().rename_axis("status").reset_index(name="files"),
         stream.line,
     )
@@ -106,7 +106,7 @@ def _scores(connection: duckdb.DuckDBPyConnection, now: datetime, settings: Sett
         # A run has a row for each version that scored somewhere.
         "SELECT family, string_agg(model_version, ', ' ORDER BY model_version) AS version, window_end, "
         "max(scored_at) AS scored_at, sum(rows)::BIGINT AS devices, "
-        "sum(rows) / greatest(sum(active_devices), 1) AS coverage, sum(flagged)::BIGINT AS flagged, "
+        "sum(rows) / nullif(sum(active_devices), 0) AS coverage, sum(flagged)::BIGINT AS flagged, "
         "string_agg(left_out, '; ' ORDER BY model_version) FILTER (left_out <> '') AS left_out "
         "FROM score_runs WHERE whole_fleet AND scored_at <= window_end + $max_age GROUP BY family, window_end, run_id "
         "QUALIFY row_number() OVER (PARTITION BY family ORDER BY window_end DESC, max(scored_at) DESC) = 1 "

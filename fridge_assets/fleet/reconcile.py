@@ -36,7 +36,7 @@ class Comparison:
 
     @property
     def rate(self) -> float:
-        """Share of the compared rows that differ."""
+        """Share of the compared rows that differ; 0 where nothing was compared, which ``compared`` tells."""
         return self.mismatches / max(self.compared, 1)
 
 

@@ -7,16 +7,14 @@ from typing import Any
 import pandas as pd
 
 from fridge_assets.contracts import DEVICE_REGISTRY, Column
-from fridge_assets.contracts.device_registry import REGISTRY_DEFAULTS, REGISTRY_REQUIRED
+from fridge_assets.contracts.device_registry import NO_SITE, REGISTRY_DEFAULTS, REGISTRY_REQUIRED
 from fridge_assets.contracts.validation import enforce
 from fridge_assets.errors import FridgeError
+from fridge_assets.moments import check_zone
 from fridge_assets.stores.warehouse import Warehouse
 
 REGISTRY_FILES = ("device_registry.csv", "device_registry.parquet")
 """Names a registry may have in the data folder; at most one of them may exist."""
-
-DERIVED_SITE = "unassigned"
-"""Site of every device when there is no registry."""
 
 _EXAMPLES_SHOWN = 5
 
@@ -36,6 +34,12 @@ def read_registry(data_dir: Path) -> pd.DataFrame | None:
         raise FridgeError(f"{data_dir} holds both {' and '.join(REGISTRY_FILES)}", "Keep the one that is right.")
     status = present[0].stat()
     return _checked(present[0], status.st_mtime_ns, status.st_size).copy()
+
+
+def registry_version(data_dir: Path) -> object:
+    """Something that is different once the registry in ``data_dir`` was changed."""
+    present = [path for name in REGISTRY_FILES if (path := data_dir / name).exists()]
+    return tuple((path.name, path.stat().st_mtime_ns, path.stat().st_size) for path in present)
 
 
 def complete_registry(frame: pd.DataFrame, name: str) -> pd.DataFrame:
@@ -58,6 +62,7 @@ def complete_registry(frame: pd.DataFrame, name: str) -> pd.DataFrame:
     registry = pd.DataFrame({field.name: _values(given[field.name], field, name) for field in DEVICE_REGISTRY.columns})
     registry = registry.fillna(REGISTRY_DEFAULTS)
     _refuse_blank_or_repeated(registry, name)
+    _check_zones(registry, name)
     enforce(DEVICE_REGISTRY, registry)
     return registry.sort_values("device_id", ignore_index=True)
 
@@ -69,7 +74,7 @@ def effective_registry(data_dir: Path, warehouse: Warehouse) -> pd.DataFrame:
         return registry
     with warehouse.read() as connection:
         rows = connection.execute("SELECT device_id FROM device_last_seen ORDER BY device_id").fetchall()
-    devices = pd.DataFrame({"device_id": [row[0] for row in rows], "site_id": DERIVED_SITE}, dtype="str")
+    devices = pd.DataFrame({"device_id": [row[0] for row in rows], "site_id": NO_SITE}, dtype="str")
     return complete_registry(devices, "derived registry") if rows else DEVICE_REGISTRY.empty()
 
 
@@ -123,6 +128,18 @@ def _refuse_unreadable(given: pd.Series, values: pd.Series, column: str, name: s
         raise FridgeError(
             f"{name}: {column} is {wrong.iloc[0]!r} in {len(wrong)} rows, the first is row {wrong.index[0] + 1}",
             f"Give {wanted}, or leave it empty for the default.",
+        )
+
+
+def _check_zones(registry: pd.DataFrame, name: str) -> None:
+    given = registry.dropna(subset="timezone")[["site_id", "timezone"]].drop_duplicates()
+    for site, zone in given.itertuples(index=False):
+        check_zone(zone, f"{name}: timezone of site {site}")
+    several = given.loc[given["site_id"].duplicated(), "site_id"]
+    if len(several):
+        zones = sorted(given.loc[given["site_id"] == several.iloc[0], "timezone"])
+        raise FridgeError(
+            f"{name} gives site {several.iloc[0]} the time zones {' and '.join(zones)}", "Give a site one time zone."
         )
 
 

@@ -21,7 +21,7 @@ HEALTH_OF_SEVERITY: Mapping[str, str] = {
     "CRITICAL": "critical",
 }
 
-_WORST_FIRST = ("critical", "warning", "healthy", "offline")
+_WORST_FIRST = ("critical", "warning", "unknown", "healthy", "offline")
 _MIN_TREND_WINDOWS = 3
 
 
@@ -125,13 +125,31 @@ def device_status(
     expired = status["score_status"] == "expired"
     status["latest_anomaly_score"] = status["latest_anomaly_score"].where(~expired)
     source = pd.Series("models", index=status.index, dtype="str").mask(expired)
-    silent = ~status["score_status"].isin(MODELS_SPEAK)
-    status["score_source"] = source.mask(silent & status["device_id"].isin(judged_by_rules), "rules_fallback")
+    models_silent = ~status["score_status"].isin(MODELS_SPEAK)
+    status["score_source"] = source.mask(models_silent & status["device_id"].isin(judged_by_rules), "rules_fallback")
     status["anomaly_trend"] = _trend(status["score_change"].where(~expired), settings.fleet.trend_slope)
     for count in ("open_alerts", "reading_count_24h"):
         status[count] = status[count].fillna(0).astype("int64")
-    status["health_status"] = _health(status, now, settings)
+    silent_for = now - status["last_reading_at"]
+    offline = status["last_reading_at"].isna() | (silent_for > settings.fleet.offline_after)
+    status["health_status"] = health_of(status["worst_severity"], status["score_source"], offline)
     return status[list(DEVICE_STATUS.column_names)].sort_values("device_id", ignore_index=True)
+
+
+def health_of(worst_severity: pd.Series, score_source: pd.Series, offline: pd.Series) -> pd.Series:
+    """Health of each device: the first of these that holds.
+
+    ``offline`` when it is silent; what its worst open alert says, whoever raised it; ``healthy`` when somebody judges
+    it and found nothing; ``unknown`` when nobody does: it was never scored, or was left out or its models paused for
+    so long that its scores are blanked, and the rules have not judged it either.
+
+    Args:
+        worst_severity: of the open alerts; null without one.
+        score_source: who judges the device; null when nobody does.
+        offline: whether it is silent.
+    """
+    unalerted = pd.Series("healthy", index=score_source.index, dtype="object").where(score_source.notna(), "unknown")
+    return worst_severity.map(HEALTH_OF_SEVERITY).fillna(unalerted).mask(offline, "offline").astype("str")
 
 
 def with_alerts(devices: pd.DataFrame, open_alerts: pd.DataFrame) -> pd.DataFrame:
@@ -151,8 +169,9 @@ def refreshed_status(
 ) -> pd.DataFrame:
     """DEVICE_STATUS rows brought up to date with the alerts between two runs, without a look at readings or scores.
 
-    What was sent and scored stays as it is; scores that have become too old meanwhile are shown as such. Whether a
-    device is offline is for the next run to say, which takes in what it sent.
+    What was sent and scored stays as it is; scores that have become too old meanwhile are shown as such, and a device
+    that nobody judges any more is unknown. Whether a device is offline is for the next run to say, which takes in what
+    it sent.
 
     Args:
         devices: DEVICE_STATUS rows as they are stored.
@@ -167,7 +186,7 @@ def refreshed_status(
         status[shown] = status[shown].where(~expired)
     status["score_source"] = status["score_source"].mask(expired & (status["score_source"] == "models"))
     offline = status["health_status"] == "offline"
-    status["health_status"] = _health_of_alerts(status["worst_severity"]).mask(offline, "offline")
+    status["health_status"] = health_of(status["worst_severity"], status["score_source"], offline)
     return status
 
 
@@ -209,13 +228,3 @@ def _trend(change: pd.Series, threshold: float) -> pd.Series:
 def _tiers(scored_at: pd.Series, now: datetime, settings: Settings) -> pd.Series:
     tiers = {moment: tier_of(moment.to_pydatetime(), now, settings.staleness) for moment in scored_at.dropna().unique()}
     return scored_at.map(tiers).astype("object").fillna("expired").astype("str")
-
-
-def _health_of_alerts(worst_severity: pd.Series) -> pd.Series:
-    return worst_severity.map(HEALTH_OF_SEVERITY).fillna("healthy").astype("str")
-
-
-def _health(status: pd.DataFrame, now: datetime, settings: Settings) -> pd.Series:
-    health = _health_of_alerts(status["worst_severity"])
-    silent = status["last_reading_at"].isna() | (now - status["last_reading_at"] > settings.fleet.offline_after)
-    return health.mask(silent, "offline")

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fridge_assets.contracts.device_features import FRACTION_FEATURES, SENSOR_FEATURES
+from fridge_assets.models.base import Comparison
 
 Array = NDArray[np.float64]
 
@@ -53,6 +54,35 @@ class Measure:
             elif name in _SHARE_FEATURES:
                 measured[:, position] = np.arcsin(np.sqrt(np.clip(column, 0.0, 1.0)))
         return measured
+
+    def undo(self, measured: Array) -> Array:
+        """The values that :meth:`apply` measures as ``measured``, the nearest possible ones, same shape.
+
+        Infinite where a model that was fitted on too little expects what no number holds.
+        """
+        values = measured.copy()
+        for position, (name, reference) in enumerate(zip(self.features, self.reference, strict=True)):
+            column = measured[:, position]
+            if reference > 0:
+                with np.errstate(over="ignore"):
+                    values[:, position] = np.maximum(reference * (np.exp(column) - _FLOOR), 0.0)
+            elif name in _SHARE_FEATURES:
+                values[:, position] = np.sin(np.clip(column, 0.0, np.pi / 2)) ** 2
+        return values
+
+    def compare(self, values: Array, expected: Array, spread: Array) -> Comparison:
+        """Hold ``values`` against what was expected of them.
+
+        Args:
+            values: in the features' units, shape (n, features).
+            expected: as measured, same shape.
+            spread: as measured, > 0, same shape.
+        """
+        deviation = (self.apply(values) - expected) / spread
+        plain = self.undo(expected)
+        beside = self.undo(expected + np.where(deviation < 0, -spread, spread))
+        with np.errstate(invalid="ignore"):  # of two infinities
+            return Comparison(self.features, values, plain, np.abs(beside - plain), deviation)
 
     @property
     def grain(self) -> Array:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from fridge_assets.errors import FridgeError
+from fridge_assets.stores.disk import full_disk
 from fridge_assets.stores.files import writable_folder
 
 if TYPE_CHECKING:
@@ -20,7 +21,7 @@ class RegistryUnavailable(FridgeError):
     """The model registry cannot be opened."""
 
 
-def open_client(uri: str) -> "MlflowClient":
+def open_client(uri: str, models_dir: Path) -> "MlflowClient":
     """A client of the tracking and registry database at ``uri``, which is created where there is none.
 
     Call it under :func:`one_process`. The import takes seconds, so it waits until a client is asked for.
@@ -41,7 +42,7 @@ def open_client(uri: str) -> "MlflowClient":
             client = MlflowClient(tracking_uri=uri, registry_uri=uri)
             client.search_registered_models(max_results=1)
         except (MlflowException, OSError) as error:
-            raise RegistryUnavailable(
+            raise full_disk(error, models_dir) or RegistryUnavailable(
                 f"the model registry {uri} cannot be opened: {error}",
                 "Check the address, or the access to the file, and FRIDGE_MLFLOW_URI.",
             ) from error
@@ -51,6 +52,6 @@ def open_client(uri: str) -> "MlflowClient":
 @contextmanager
 def one_process(models_dir: Path) -> Iterator[None]:
     """Hold the registry's lock: MLflow's migrations and SQLite do not take two writers at once."""
-    with (writable_folder(models_dir) / ".registry.lock").open("w") as file:
+    with (writable_folder(models_dir) / ".registry.lock").open("a") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         yield

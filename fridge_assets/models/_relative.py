@@ -12,7 +12,7 @@ from fridge_assets.models._measure import Measure
 from fridge_assets.models._medians import CohortMedians
 from fridge_assets.models._operating_point import OperatingPoint
 from fridge_assets.models._robust import MAD_TO_SIGMA
-from fridge_assets.models.base import feature_matrix, require_columns
+from fridge_assets.models.base import Comparison, feature_matrix, require_columns
 
 _MEDIANS_FILE = "centres.parquet"
 _SCALES_FILE = "scales.parquet"
@@ -66,6 +66,21 @@ class RelativeFeatures:
         measured = self.measure.apply(feature_matrix(rows, self.features))
         adjusted = self.operating_point.adjust(rows, measured)
         return (adjusted - self.medians.of(rows["cohort"])) / self.operating_point.scatter(rows)
+
+    def compare(self, rows: pd.DataFrame, standardised: Matrix, typical: Matrix) -> Comparison:
+        """Hold ``rows`` against what was expected of them.
+
+        Args:
+            rows: ``cohort``, features and operating conditions.
+            standardised: what was expected, as :meth:`deviations` in units of ``scales``, shape (n, features).
+            typical: how far a row usually is from that, in the same units, > 0, same shape.
+        """
+        values = feature_matrix(rows, self.features)
+        measured = self.measure.apply(values)
+        conditions = measured - self.operating_point.adjust(rows, measured)
+        unit = self.scales * self.operating_point.scatter(rows)
+        expected = self.medians.of(rows["cohort"]) + conditions + standardised * unit
+        return self.measure.compare(values, expected, typical * unit)
 
     def save(self, folder: Path) -> None:
         """Write everything into ``folder``, medians and scales as Parquet."""

@@ -6,7 +6,7 @@ from pathlib import Path
 import dagster as dg
 import pandas as pd
 
-from fridge_assets.asset_results import AssetEvent, guarded, picture
+from fridge_assets.asset_results import AssetEvent, guarded, picture, with_pictures
 from fridge_assets.clock import Clock
 from fridge_assets.contracts import DEVICE_FEATURES, LABEL_EVENTS
 from fridge_assets.deployment.decide import Request
@@ -37,9 +37,14 @@ def model_asset(family: str) -> dg.AssetsDefinition:
         group_name="models",
         kinds={"python", "mlflow"},
         owners=["team:ml"],
-        description=f"Versions of {family}. The first one is released by itself, later ones are drafts.",
+        description=with_pictures(
+            f"Versions of {family}. The first one is released by itself, later ones are drafts.",
+            model_name(family),
+            "calibration",
+        ),
         pool=model_name(family),
     )
+    @guarded({})
     def model(
         context: dg.AssetExecutionContext,
         settings: dg.ResourceParam[Settings],
@@ -48,28 +53,25 @@ def model_asset(family: str) -> dg.AssetsDefinition:
         models: dg.ResourceParam[ModelLifecycle],
         clock: Clock,
     ) -> Iterator[AssetEvent]:
-        def work() -> Iterator[AssetEvent]:
-            now = clock.now()
-            devices = with_cohort(effective_registry(settings.root, warehouse))
-            with operations.read() as store:
-                spans = known_spans(store, devices, now, settings)
-            with warehouse.read() as connection:
-                excluded = {
-                    "flagged before": flagged_windows(connection, family, spans, now, settings),
-                    "after maintenance": after_maintenance(connection, spans, now),
-                    "confirmed failures": confirmed_failures(connection, spans, now),
-                }
-                left_out = pd.concat(excluded.values())
-                rows = select_training_rows(connection, devices, now, settings, FAMILIES[family].view, left_out)
-            trained = train(FAMILIES[family], rows, settings, now)
-            request = Request(f"Dagster run {context.run.run_id[:8]}", clock.wall_time(), "first version of the family")
-            registered = models.introduce(trained, request)
-            stage = models.deployments.of(family).stage_of(registered.version)
-            card = models.registry.card(registered)
-            counts = {f"left out: {reason}": len(windows) for reason, windows in excluded.items()}
-            yield _result(registered, stage, trained, counts, card)
-
-        yield from guarded(work, {})
+        now = clock.now()
+        devices = with_cohort(effective_registry(settings.root, warehouse))
+        with operations.read() as store:
+            spans = known_spans(store, devices, now, settings)
+        with warehouse.read() as connection:
+            excluded = {
+                "flagged before": flagged_windows(connection, family, spans, now, settings),
+                "after maintenance": after_maintenance(connection, spans, now),
+                "confirmed failures": confirmed_failures(connection, spans, now),
+            }
+            left_out = pd.concat(excluded.values())
+            rows = select_training_rows(connection, devices, now, settings, FAMILIES[family].view, left_out)
+        trained = train(FAMILIES[family], rows, settings, now)
+        request = Request(f"Dagster run {context.run.run_id[:8]}", clock.wall_time(), "first version of the family")
+        registered = models.introduce(trained, request)
+        stage = models.deployments.of(family).stage_of(registered.version)
+        card = models.registry.card(registered)
+        counts = {f"left out: {reason}": len(windows) for reason, windows in excluded.items()}
+        yield _result(registered, stage, trained, counts, card)
 
     return model
 

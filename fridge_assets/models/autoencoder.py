@@ -16,7 +16,7 @@ from fridge_assets.models._network_training import Lesson, trained, untrained
 from fridge_assets.models._relative import RelativeFeatures
 from fridge_assets.models._robust import MAD_TO_SIGMA, root_mean_square_of_largest
 from fridge_assets.models._sensor_groups import sensor_groups, strongest_sensors
-from fridge_assets.models.base import Explanation, Granularity, View
+from fridge_assets.models.base import Basis, Comparison, Explanation, Granularity, View
 from fridge_assets.settings import Settings
 
 _FLEET = ""
@@ -58,6 +58,7 @@ class CohortAutoencoder:
     major: ClassVar[int] = 1
     granularity: ClassVar[Granularity] = "cohort"
     view: ClassVar[View] = "window"
+    basis: ClassVar[Basis] = "sensors"
 
     relative: RelativeFeatures
     networks: dict[str, DenseNetwork]
@@ -110,6 +111,11 @@ class CohortAutoencoder:
         strengths = np.column_stack([errors[:, own].max(axis=1) for own, _ in groups])
         return strongest_sensors(self.features, groups, errors, strengths, top)
 
+    def compare(self, rows: pd.DataFrame) -> Comparison:
+        """What the network restored of each row, beside the feature's typical error."""
+        _, restored, typical = self._restored(rows)
+        return self.relative.compare(rows, restored, typical)
+
     def save(self, folder: Path) -> None:
         """Write the networks as safetensors, typical errors as Parquet, and the rest as JSON."""
         arrays = {
@@ -141,6 +147,13 @@ class CohortAutoencoder:
 
     def _errors(self, rows: pd.DataFrame) -> Matrix:
         """Absolute errors in units of the feature's typical one, shape (n, features)."""
+        standardised, restored, typical = self._restored(rows)
+        # The network saw a clipped value; how far it is off counts in full, so that it cannot hide behind the clip.
+        errors: Matrix = np.minimum(np.abs(standardised - restored) / typical, self.limits.max_error)
+        return errors
+
+    def _restored(self, rows: pd.DataFrame) -> tuple[Matrix, Matrix, Matrix]:
+        """What was given to the networks and was not clipped, what they restored of it, and their typical errors."""
         standardised = self.relative.deviations(rows) / self.relative.scales
         given = np.clip(standardised, -self.limits.clip, self.limits.clip)
         position = np.maximum(self.typical.index.get_indexer(pd.Index(rows["cohort"].astype(str))), 0)
@@ -148,10 +161,7 @@ class CohortAutoencoder:
         for number, cohort in enumerate(self.typical.index):
             belonging = np.flatnonzero(position == number)
             restored[belonging] = self.networks[cohort].apply(given[belonging])
-        typical: Matrix = self.typical.to_numpy(dtype=np.float64)[position]
-        # The network saw a clipped value; how far it is off counts in full, so that it cannot hide behind the clip.
-        errors: Matrix = np.minimum(np.abs(standardised - restored) / typical, self.limits.max_error)
-        return errors
+        return standardised, restored, self.typical.to_numpy(dtype=np.float64)[position]
 
 
 def _typical(errors: Matrix) -> Matrix:

@@ -1,5 +1,6 @@
 """What every model family implements: frames in, arrays out, no state outside the fitted version (SPEC 2)."""
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar, Literal, Protocol, Self
 
@@ -18,6 +19,33 @@ Explanation = tuple[list[list[str]], list[list[float]]]
 """Feature names per row, strongest first, and their strengths in the same order."""
 
 
+Basis = Literal["history", "sensors", "cohort", "group"]
+"""What a family expects of a row: as in the device's own history, as its other sensors suggest, as in its cohort, each
+at the row's operating point, or as on earlier days of the devices that it is grouped with."""
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """What a model has judged: the values of rows, and what it expected of them under their operating conditions.
+
+    Each array has the shape (n, len(features)).
+
+    Args:
+        features: the features that are compared.
+        measured: in the feature's unit.
+        expected: in the feature's unit.
+        spread: how far a value of the row's side usually is from ``expected``, in the feature's unit, ≥ 0.
+        deviation: how far the value is from what was expected, in spreads on the scale that the model judges by; its
+            sign is that of ``measured - expected``.
+    """
+
+    features: tuple[str, ...]
+    measured: NDArray[np.float64]
+    expected: NDArray[np.float64]
+    spread: NDArray[np.float64]
+    deviation: NDArray[np.float64]
+
+
 class ScoreModel(Protocol):
     """A fitted model of one family, immutable.
 
@@ -30,6 +58,7 @@ class ScoreModel(Protocol):
     major: ClassVar[int]
     granularity: ClassVar[Granularity]
     view: ClassVar[View]
+    basis: ClassVar[Basis]
 
     @property
     def features(self) -> tuple[str, ...]:
@@ -47,6 +76,10 @@ class ScoreModel(Protocol):
 
     def explain(self, rows: pd.DataFrame, top: int) -> Explanation:
         """The features behind each row's score: 1 to ``top`` names per row, strengths descending."""
+        ...
+
+    def compare(self, rows: pd.DataFrame) -> Comparison:
+        """What was expected of each row; every feature that :meth:`explain` may name is compared."""
         ...
 
     def save(self, folder: Path) -> None:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from fridge_assets.models._clustering import ANY, Clustering
 from fridge_assets.models._relative import RelativeFeatures
 from fridge_assets.models._sensor_groups import sensor_groups, strongest_sensors
-from fridge_assets.models.base import Explanation, Granularity, View
+from fridge_assets.models.base import Basis, Comparison, Explanation, Granularity, View
 from fridge_assets.settings import DbscanSettings, Settings
 
 _FLEET = ""
@@ -46,6 +46,7 @@ class DbscanCohort:
     major: ClassVar[int] = 1
     granularity: ClassVar[Granularity] = "cohort"
     view: ClassVar[View] = "day"
+    basis: ClassVar[Basis] = "group"
 
     relative: RelativeFeatures
     clusterings: dict[str, Clustering]
@@ -95,15 +96,20 @@ class DbscanCohort:
         The squared distance is a sum over features; a sensor's strength is the root of the part that its features have
         in it, in units of eps.
         """
-        points, homes = _points(self.relative, rows, self.clip), self._home(rows)
+        points, cores = _points(self.relative, rows, self.clip), self._nearest_cores(rows)
         parts = np.zeros_like(points)
         for cohort, belonging in self._parts(rows):
             clustering = self.clusterings[cohort]
-            moved = points[belonging] - clustering.nearest_cores(points[belonging], homes[belonging])
+            moved = points[belonging] - cores[belonging]
             parts[belonging] = clustering.contributions(moved) / clustering.eps**2
         groups = sensor_groups(self.features)
         strengths = np.sqrt(np.maximum(np.column_stack([parts[:, own].sum(axis=1) for own, _ in groups]), 0.0))
         return strongest_sensors(self.features, groups, parts, strengths, top)
+
+    def compare(self, rows: pd.DataFrame) -> Comparison:
+        """The nearest core points of each row's cluster, beside the typical deviation in a cohort."""
+        cores = self._nearest_cores(rows)
+        return self.relative.compare(rows, cores, np.ones_like(cores))
 
     def save(self, folder: Path) -> None:
         """Write core points, projections and the devices' clusters as Parquet, and the rest as JSON."""
@@ -141,6 +147,13 @@ class DbscanCohort:
             for cohort, radii in parameters["clusterings"].items()
         }
         return cls(relative, clusterings, pd.read_parquet(folder / _HOMES_FILE), parameters["clip"])
+
+    def _nearest_cores(self, rows: pd.DataFrame) -> Matrix:
+        points, homes = _points(self.relative, rows, self.clip), self._home(rows)
+        cores = np.zeros_like(points)
+        for cohort, belonging in self._parts(rows):
+            cores[belonging] = self.clusterings[cohort].nearest_cores(points[belonging], homes[belonging])
+        return cores
 
     def _parts(self, rows: pd.DataFrame) -> list[tuple[str, NDArray[np.intp]]]:
         """Positions of the rows that each clustering judges."""

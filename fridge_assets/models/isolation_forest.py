@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from fridge_assets.models._relative import RelativeFeatures
 from fridge_assets.models._sensor_groups import SensorGroup, sensor_groups, strongest_sensors
-from fridge_assets.models.base import Explanation, Granularity, View
+from fridge_assets.models.base import Basis, Comparison, Explanation, Granularity, View
 from fridge_assets.models.isolation_trees import IsolationTrees
 from fridge_assets.settings import Settings
 
@@ -46,6 +46,7 @@ class FleetForest:
     major: ClassVar[int] = 1
     granularity: ClassVar[Granularity] = "fleet"
     view: ClassVar[View] = "window"
+    basis: ClassVar[Basis] = "cohort"
 
     relative: RelativeFeatures
     trees: IsolationTrees
@@ -93,6 +94,11 @@ class FleetForest:
         groups = sensor_groups(self.features)
         falls = self._falls(deviations, groups)
         return strongest_sensors(self.features, groups, np.abs(deviations) / self.relative.scales, falls, top)
+
+    def compare(self, rows: pd.DataFrame) -> Comparison:
+        """What is usual for each row's cohort under its operating conditions."""
+        zero = np.zeros((len(rows), len(self.features)))
+        return self.relative.compare(rows, zero, zero + 1.0)
 
     def save(self, folder: Path) -> None:
         """Write the trees as safetensors, what they are relative to as Parquet, the rest as JSON."""

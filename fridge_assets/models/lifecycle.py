@@ -173,7 +173,7 @@ class ModelLifecycle:
             remedy = (
                 f"Promote one with `fridge-assets models promote {family} {known[-1]}`."
                 if known
-                else f"Train one with `fridge-assets train {family}`."
+                else f"Train one: materialize {family}_model in the Dagster UI, or `fridge-assets train {family}`."
             )
             raise NothingReleased(f"{family} has no released version", remedy)
         return state

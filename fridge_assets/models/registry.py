@@ -201,7 +201,7 @@ class ModelRegistry:
     @cached_property
     def _client(self) -> "MlflowClient":
         with one_process(self.models_dir):
-            return open_client(self.tracking_uri)
+            return open_client(self.tracking_uri, self.models_dir)
 
     @property
     def _artifacts(self) -> Path:

@@ -16,7 +16,7 @@ from fridge_assets.models._history import fit_expectations
 from fridge_assets.models._measure import Measure
 from fridge_assets.models._operating_point import OperatingPoint
 from fridge_assets.models._robust import grouped_max, root_mean_square_of_largest
-from fridge_assets.models.base import Explanation, Granularity, View, feature_matrix, require_columns
+from fridge_assets.models.base import Basis, Comparison, Explanation, Granularity, View, feature_matrix, require_columns
 from fridge_assets.settings import Settings
 
 _EXPECTATIONS_FILE = "expectations.parquet"
@@ -52,6 +52,7 @@ class StatisticalBaseline:
     major: ClassVar[int] = 1
     granularity: ClassVar[Granularity] = "fleet"
     view: ClassVar[View] = "window"
+    basis: ClassVar[Basis] = "history"
 
     measure: Measure
     operating_point: OperatingPoint
@@ -114,6 +115,14 @@ class StatisticalBaseline:
             [row[:k].tolist() for row, k in zip(strengths, kept, strict=True)],
         )
 
+    def compare(self, rows: pd.DataFrame) -> Comparison:
+        """What was expected of each row, and how far off it is without the limit of ``max_z``."""
+        values = feature_matrix(rows, self.compared)
+        measured = self.measure.apply(values)
+        conditions = measured - self.operating_point.adjust(rows, measured)
+        location, scale = self._location_and_scale(rows)
+        return self.measure.compare(values, location + conditions, scale)
+
     def save(self, folder: Path) -> None:
         """Write the expectations as Parquet, measure and operating point in files of their own, the rest as JSON."""
         self.measure.save(folder)
@@ -138,10 +147,13 @@ class StatisticalBaseline:
         require_columns(rows, ("device_id", "cohort"))
         measured = self.measure.apply(feature_matrix(rows, self.compared))
         values = self.operating_point.adjust(rows, measured)
-        position = self._position(rows)
-        location = self._expected("location")[position]
-        scale = self._expected("scale")[position] * self.operating_point.scatter(rows)
+        location, scale = self._location_and_scale(rows)
         return np.minimum(np.abs(values - location) / scale, self.max_z)
+
+    def _location_and_scale(self, rows: pd.DataFrame) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        position = self._position(rows)
+        scale = self._expected("scale")[position] * self.operating_point.scatter(rows)
+        return self._expected("location")[position], scale
 
     def _position(self, rows: pd.DataFrame) -> NDArray[np.intp]:
         """Where in ``expectations`` to look: the row's device, else its cohort, else the fleet (the last)."""

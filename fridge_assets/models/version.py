@@ -11,7 +11,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from fridge_assets.errors import FridgeError
-from fridge_assets.models.base import Explanation, ScoreModel
+from fridge_assets.models.base import Comparison, Explanation, ScoreModel
 from fridge_assets.models.calibration import Calibration
 from fridge_assets.models.families import FAMILIES
 from fridge_assets.models.imputation import Imputer
@@ -48,6 +48,10 @@ class ModelVersion:
     def explain(self, rows: pd.DataFrame, top: int) -> Explanation:
         """The features behind the scores of ``rows``: up to ``top`` names per row, strengths descending."""
         return self.model.explain(rows, top)
+
+    def compare(self, rows: pd.DataFrame) -> Comparison:
+        """What was expected of ``rows``, and how far off they are."""
+        return self.model.compare(rows)
 
     def save(self, folder: Path) -> None:
         """Write the version into the existing, empty ``folder``, with a manifest of the files' hashes."""

@@ -10,8 +10,10 @@ from fridge_assets.asset_results import (
     contract_check_spec,
     contract_kept,
     guarded,
+    not_made,
     picture,
     table,
+    with_pictures,
 )
 from fridge_assets.clock import Clock
 from fridge_assets.contracts import DEVICE_FEATURES, MODEL_MONITORING, MODEL_SCORES
@@ -22,6 +24,8 @@ from fridge_assets.monitoring.wording import WATCHES, judgement, summary
 from fridge_assets.settings import Settings
 from fridge_assets.stores.warehouse import Warehouse
 
+_PICTURES = ("score quantiles", "flagged share", "feature drift", "agreement")
+
 
 @dg.asset(
     name=MODEL_MONITORING.name,
@@ -29,7 +33,7 @@ from fridge_assets.stores.warehouse import Warehouse
     group_name="monitoring",
     kinds={"duckdb", "python"},
     owners=["team:ml"],
-    description=MODEL_MONITORING.description,
+    description=with_pictures(MODEL_MONITORING.description, MODEL_MONITORING.name, *_PICTURES),
     metadata=column_schema(MODEL_MONITORING),
     check_specs=[
         contract_check_spec(MODEL_MONITORING),
@@ -37,6 +41,7 @@ from fridge_assets.stores.warehouse import Warehouse
     ],
     pool="monitoring",
 )
+@guarded({MODEL_MONITORING.name: MODEL_MONITORING.name})
 def model_monitoring(
     context: dg.AssetExecutionContext,
     settings: dg.ResourceParam[Settings],
@@ -45,14 +50,10 @@ def model_monitoring(
     clock: Clock,
 ) -> Iterator[AssetEvent]:
     """Hold scores, features and agreement of each family's newest window against their limits."""
-
-    def work() -> Iterator[AssetEvent]:
-        report = watch_models(warehouse, models, clock.now(), settings)
-        if report.rows.empty:
-            context.log.warning("There are no scores yet, so there is nothing to watch.")
-        yield _result(report, settings)
-
-    yield from guarded(work, {MODEL_MONITORING.name: MODEL_MONITORING.name})
+    report = watch_models(warehouse, models, clock.now(), settings)
+    if report.rows.empty:
+        context.log.warning("There are no scores yet, so there is nothing to watch.")
+    yield _result(report, settings)
 
 
 def _result(report: MonitoringReport, settings: Settings) -> dg.MaterializeResult[None]:
@@ -75,6 +76,9 @@ def _result(report: MonitoringReport, settings: Settings) -> dg.MaterializeResul
 def _checks(report: MonitoringReport) -> Iterator[dg.AssetCheckResult]:
     for watch in WATCHES:
         passed, said = judgement(watch, report)
+        if passed is None:
+            yield not_made(MODEL_MONITORING.name, watch.name, said)
+            continue
         yield dg.AssetCheckResult(
             passed=passed,
             asset_key=MODEL_MONITORING.name,

@@ -34,7 +34,7 @@ WATCHES = (
         ("flagged_share",),
         "Each family flags about the share of devices that its calibration means it to.",
         "Look at score_distribution and feature_drift of this run: where neither has moved, the fleet itself may be "
-        "failing; where one has, train again with `fridge-assets train FAMILY`.",
+        "failing; where one has, train again: materialize FAMILY_model, or `fridge-assets train FAMILY`.",
     ),
     Watch(
         "score_level",
@@ -54,7 +54,7 @@ WATCHES = (
         ("psi",),
         "The features are distributed as in the training rows of the released versions.",
         "Check the sensors behind these features and the readings' units; where the change is meant to last, such as "
-        "a season, train again with `fridge-assets train FAMILY`.",
+        "a season, train again: materialize FAMILY_model, or `fridge-assets train FAMILY`.",
     ),
     Watch(
         "score_distribution",
@@ -73,7 +73,7 @@ WATCHES = (
 """One check each, in the order they are shown."""
 
 
-def judgement(watch: Watch, report: MonitoringReport) -> tuple[bool, str]:
+def judgement(watch: Watch, report: MonitoringReport) -> tuple[bool | None, str]:
     """Whether nothing of a kind is beyond its limit, and what there is to say.
 
     Args:
@@ -81,15 +81,16 @@ def judgement(watch: Watch, report: MonitoringReport) -> tuple[bool, str]:
         report: what was found.
 
     Returns:
-        Passed, and sentences: what is beyond its limit and what to do, or what could not be judged.
+        Passed, None where nothing could be judged, and sentences: what is beyond its limit and what to do, or what
+        could not be judged.
     """
     warned = report.warned(*watch.metrics)
     if len(warned):
         return False, f"{_offending(warned)}. {watch.remedy}"
     rows = report.rows[report.rows["metric"].isin(watch.metrics)]
     lacking = rows.loc[rows["verdict"] == "not enough data", "family"].unique()
-    if not len(rows):
-        return True, "There is nothing to judge yet."
+    if (rows["verdict"] == "not enough data").all():
+        return None, f"not enough data of {', '.join(lacking)}" if len(lacking) else "there are no scores yet"
     return True, f"Not enough data to judge all of {', '.join(lacking)}." if len(lacking) else watch.meaning
 
 

@@ -1,11 +1,16 @@
-"""A message as Slack shows it: Block Kit, and plain text where blocks are refused (SPEC 7)."""
+"""A message as Slack shows it: Block Kit, and plain text where blocks are refused (SPEC 7).
+
+Names of devices and sites come from files: nothing of a text is ever read as Slack's markup. Texts are of the type that
+has none, and commands and links are elements of their own.
+"""
 
 from collections.abc import Iterator
 from itertools import islice
 from typing import Any
-from urllib.parse import quote
 
 from fridge_assets.notifications.message import Message
+from fridge_assets.notifications.plain_text import CUT, ending_of, link_of, notes_of, where_the_whole_is
+from fridge_assets.settings import NotificationSettings
 
 MAX_HEADER = 150
 MAX_SECTION = 3000
@@ -18,7 +23,6 @@ MAX_TEXT = 3500
 """Slack asks for less than 4,000 characters of plain text."""
 
 _ESCAPED = {"&": "&amp;", "<": "&lt;", ">": "&gt;"}
-_CUT = "…"
 
 
 def escaped(text: str) -> str:
@@ -26,35 +30,44 @@ def escaped(text: str) -> str:
     return "".join(_ESCAPED.get(character, character) for character in text)
 
 
-def blocks_of(message: Message, ui_url: str, resend: bool) -> list[dict[str, Any]]:
+def blocks_of(message: Message, settings: NotificationSettings, resend: bool) -> list[dict[str, Any]]:
     """The message as Block Kit blocks.
 
     Args:
         message: what to say.
-        ui_url: address of the Dagster UI.
+        settings: addresses that messages link to.
         resend: it may have been posted before, and says so.
     """
     sections = list(islice(_pieces("\n".join(message.lines), MAX_SECTION), MAX_SECTIONS + 1))
-    notes = _notes(message, ui_url, resend)
+    notes = [escaped(note) for note in notes_of(message, resend)]
     if len(sections) > MAX_SECTIONS:
         sections = sections[:MAX_SECTIONS]
-        notes.insert(0, _where_the_whole_is(message))
+        notes.insert(0, where_the_whole_is(message))
     return [
-        {"type": "header", "text": {"type": "plain_text", "text": _shortened(message.title, MAX_HEADER)}},
-        *({"type": "section", "text": {"type": "mrkdwn", "text": text}} for text in sections),
-        {"type": "context", "elements": [{"type": "mrkdwn", "text": note} for note in notes]},
+        {"type": "header", "text": _plain(_shortened(message.title, MAX_HEADER))},
+        *({"type": "section", "text": _plain(text)} for text in sections),
+        *_what_next(message, settings),
+        {"type": "context", "elements": [_plain(note) for note in notes]},
     ]
 
 
-def text_of(message: Message, ui_url: str, resend: bool) -> str:
-    """The message as plain text: for notifications, screen readers, and in place of blocks."""
-    notes = "\n".join(_notes(message, ui_url, resend))
+def content_of(message: Message, settings: NotificationSettings, resend: bool) -> dict[str, Any]:
+    """The message as text alone: for notifications, screen readers, and in place of blocks.
+
+    Asks Slack to read no markup in it, and to make no links or mentions of what looks like them.
+    """
+    return {"text": text_of(message, settings, resend), "mrkdwn": False, "parse": "none", "link_names": False}
+
+
+def text_of(message: Message, settings: NotificationSettings, resend: bool) -> str:
+    """The text of :func:`content_of`."""
+    ending = [escaped(line) for line in ending_of(message, settings, resend)]
     whole = "\n".join((message.title, *message.lines))
-    pieces = list(islice(_pieces(whole, MAX_TEXT - len(notes) - 1), 2))
+    pieces = list(islice(_pieces(whole, MAX_TEXT - len("\n".join(ending)) - 1), 2))
     if len(pieces) > 1:
-        notes = f"{_where_the_whole_is(message)}\n{notes}"
-        pieces = list(islice(_pieces(whole, MAX_TEXT - len(notes) - 1), 1))
-    return "\n".join((*pieces, notes))
+        ending.insert(0, where_the_whole_is(message))
+        pieces = list(islice(_pieces(whole, MAX_TEXT - len("\n".join(ending)) - 1), 1))
+    return "\n".join((*pieces, *ending))
 
 
 def metadata_of(message: Message, resend: bool) -> dict[str, Any]:
@@ -63,29 +76,25 @@ def metadata_of(message: Message, resend: bool) -> dict[str, Any]:
     return {"event_type": "fridge_assets_message", "event_payload": payload}
 
 
-def _notes(message: Message, ui_url: str, resend: bool) -> list[str]:
-    """What stands below the text. A link and no button: a button needs an app that answers when it is pressed."""
-    about = f"{message.occurred_at:%Y-%m-%d %H:%M} UTC · {message.kind.replace('_', ' ')} · key {message.short_id}"
-    notes = [about]
-    if message.run_id:
-        notes.insert(0, f"<{ui_url.rstrip('/')}/runs/{quote(message.run_id, safe='')}|Open the run>")
-    if resend and message.kind == "summary":
-        # What it says may have grown since.
-        notes.append(f"Sent again (key {message.short_id}); it replaces an earlier one with this key.")
-    elif resend:
-        notes.append(f"Sent again (key {message.short_id}); ignore it if you have seen it.")
-    return notes
+def _plain(text: str) -> dict[str, Any]:
+    return {"type": "plain_text", "text": text, "emoji": False}
 
 
-def _where_the_whole_is(message: Message) -> str:
-    return f"{_CUT} the whole text: `fridge-assets messages show {message.short_id}`"
+def _what_next(message: Message, settings: NotificationSettings) -> list[dict[str, Any]]:
+    """The link and the commands. A link and no button: a button needs an app that answers when it is pressed."""
+    link = link_of(message, settings)
+    lines: list[dict[str, Any]] = [{"type": "text", "text": text, "style": {"code": True}} for text in message.commands]
+    if link:
+        lines.insert(0, {"type": "link", "url": link.url, "text": link.label})
+    elements = [{"type": "rich_text_section", "elements": [line]} for line in lines]
+    return [{"type": "rich_text", "elements": elements}] if elements else []
 
 
 def _shortened(text: str, limit: int) -> str:
     """``text`` escaped, on one line and at most ``limit`` characters long; never empty, which Slack refuses."""
-    line = " ".join(text.split()) or _CUT
+    line = " ".join(text.split()) or CUT
     pieces = list(islice(_pieces(line, limit), 2))
-    return pieces[0] if len(pieces) == 1 else f"{next(_pieces(line, limit - len(_CUT)))}{_CUT}"
+    return pieces[0] if len(pieces) == 1 else f"{next(_pieces(line, limit - len(CUT)))}{CUT}"
 
 
 def _pieces(text: str, limit: int) -> Iterator[str]:

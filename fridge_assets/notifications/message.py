@@ -4,12 +4,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
-from fridge_assets.identity import deterministic_id
+from fridge_assets.identity import SHORT_ID, deterministic_id
 
 Channel = Literal["operations", "on_call", "site_digest", "data_platform", "ml", "everyone"]
 Kind = Literal[
     "anomaly",
     "deadline",
+    "escalation",
     "run_failure",
     "freshness",
     "data_quality",
@@ -18,14 +19,25 @@ Kind = Literal[
     "recovery",
     "automation",
     "summary",
+    "test",
 ]
-"""What a message is about; ``summary`` is the outbox's own: many old messages in one."""
+"""What a message is about; ``deadline`` says that nobody has taken an alert, ``escalation`` that a person wants more
+people to know; ``summary`` is the outbox's own: many old messages in one; ``test`` is never stored."""
 
-Status = Literal["pending", "sent", "summarised"]
-"""What became of a message; ``summarised``: another message stands for it."""
+Status = Literal["pending", "sent", "summarised", "superseded"]
+"""What became of a message; ``summarised``: another message stands for it; ``superseded``: it was no longer true when
+its turn came."""
 
-SHORT_ID = 8
-"""Characters of a message id that people see; commands take the beginning of an id."""
+_UNSEEN = {
+    # Controls end headers and move cursors; the others turn text around, so that it reads as something else.
+    **dict.fromkeys((*range(32), 127, *range(128, 160), 8232, 8233), " "),
+    **dict.fromkeys((0x061C, 0x200E, 0x200F, *range(0x202A, 0x202F), *range(0x2066, 0x206A))),
+}
+
+
+def plain(text: str) -> str:
+    """``text`` on one line, without characters that are not seen and change what is."""
+    return " ".join(text.translate(_UNSEEN).split())
 
 
 @dataclass(frozen=True)
@@ -37,10 +49,13 @@ class Message:
         channel: who is told.
         kind: what it is about.
         title: one line, without markup.
-        lines: the text, in Slack's markup or none.
+        lines: the text; whatever is in it is shown as it is, since names in it come from files.
         occurred_at: when what it is about happened, timezone-aware.
         run_id: the Dagster run that it is about or comes from; empty for none.
         about: ids of the alerts that it stands for.
+        commands: what to type next.
+        dedup_key: what services that call people know it by: events with the same one are one incident there, which a
+            ``recovery`` ends. Empty for the message's own key.
     """
 
     key: str
@@ -51,6 +66,8 @@ class Message:
     occurred_at: datetime
     run_id: str = ""
     about: tuple[str, ...] = ()
+    commands: tuple[str, ...] = ()
+    dedup_key: str = ""
 
     @property
     def message_id(self) -> str:

@@ -1,7 +1,8 @@
 """Slack, through Dagster's own resource; importing this module imports Dagster (SPEC 7)."""
 
+import time
 from collections.abc import Mapping
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.error import URLError
 
@@ -9,7 +10,8 @@ from dagster_slack import SlackResource
 from slack_sdk.errors import SlackApiError
 
 from fridge_assets.errors import FridgeError
-from fridge_assets.notifications.blocks import blocks_of, metadata_of, text_of
+from fridge_assets.moments import parse_retry_after
+from fridge_assets.notifications.blocks import blocks_of, content_of, metadata_of
 from fridge_assets.notifications.message import Channel, Message
 from fridge_assets.notifications.senders import NotSent
 from fridge_assets.settings import NotificationSettings
@@ -23,6 +25,9 @@ _CONTENT_REFUSED = frozenset(
 
 _PERHAPS_POSTED = frozenset({"fatal_error", "internal_error"})
 """Of these Slack itself says that some of the work may have been done."""
+
+_FAR_AHEAD = 100 * 24 * 3600
+"""Seconds; Slack takes scheduled messages up to 120 days ahead, and nobody should see one that was not taken back."""
 
 _LONGEST_REASON = 300
 """Characters kept of what a proxy says in Slack's place, which may be a page."""
@@ -72,9 +77,8 @@ class SlackSender:
         Raises:
             NotSent: it was not posted, or perhaps not.
         """
-        url = self._settings.ui_url
-        content: dict[str, Any] = {"text": text_of(message, url, resend)}
-        rich = {"blocks": blocks_of(message, url, resend), "metadata": metadata_of(message, resend)}
+        content = content_of(message, self._settings, resend)
+        rich = {"blocks": blocks_of(message, self._settings, resend), "metadata": metadata_of(message, resend)}
         try:
             return self._post(channel, content | rich)
         except _ContentRefused:
@@ -93,11 +97,45 @@ class SlackSender:
             remedy = _REMEDIES.get(code, "Try again later; messages wait in the outbox meanwhile.")
             raise FridgeError(f"Slack refuses the token in FRIDGE_NOTIFICATIONS__TOKEN: {code}", remedy) from error
         except Exception as error:
-            raise FridgeError(
-                f"Slack cannot be reached at {self._client.base_url}: {error}",
-                "Check the network and FRIDGE_NOTIFICATIONS__API_URL; messages wait in the outbox meanwhile.",
-            ) from error
+            raise self._unreachable(error) from error
         return f"{answer.get('user')} in {answer.get('team')}"
+
+    def check_channel(self, channel: Channel) -> str:
+        """Try whether the app may post to a channel, without a post: it schedules one and takes it back at once.
+
+        Nothing else tells it with the one scope that posting needs.
+
+        Returns:
+            The channel's name in Slack.
+
+        Raises:
+            FridgeError: it may not, or Slack cannot be reached.
+        """
+        name = getattr(self._settings.channels, channel)
+        text = "fridge-assets doctor tries whether it may post here; it takes this message back at once."
+        try:
+            answer = self._client.chat_scheduleMessage(channel=name, text=text, post_at=int(time.time() + _FAR_AHEAD))
+            self._client.chat_deleteScheduledMessage(
+                channel=str(answer["channel"]), scheduled_message_id=str(answer["scheduled_message_id"])
+            )
+        except SlackApiError as error:
+            remedy = self._remedy(channel, _error_code(error))
+            raise FridgeError(f"Slack says {_error_code(error)} for {name}", remedy) from error
+        except Exception as error:
+            raise self._unreachable(error) from error
+        return str(name)
+
+    def _unreachable(self, error: Exception) -> FridgeError:
+        return FridgeError(
+            f"Slack cannot be reached at {self._client.base_url}: {error}",
+            "Check the network and FRIDGE_NOTIFICATIONS__API_URL; messages wait in the outbox meanwhile.",
+        )
+
+    def _remedy(self, channel: Channel, code: str) -> str:
+        return _REMEDIES.get(code, "See Slack's documentation of chat.postMessage.").format(
+            name=getattr(self._settings.channels, channel),
+            variable=f"FRIDGE_NOTIFICATIONS__CHANNELS__{channel.upper()}",
+        )
 
     def _post(self, channel: Channel, content: Mapping[str, Any]) -> str:
         name = getattr(self._settings.channels, channel)
@@ -124,12 +162,9 @@ class SlackSender:
             return NotSent(f"Slack's answer is not Slack's: {code}", certain=status >= 400)
         if code in _CONTENT_REFUSED:
             return _ContentRefused(f"Slack refuses the message: {code}", certain=True)
-        names = {
-            "name": getattr(self._settings.channels, channel),
-            "variable": f"FRIDGE_NOTIFICATIONS__CHANNELS__{channel.upper()}",
-        }
-        remedy = _REMEDIES.get(code, "See Slack's documentation of chat.postMessage.").format(**names)
-        return NotSent(f"Slack says {code} for {names['name']}. {remedy}", certain=code not in _PERHAPS_POSTED)
+        name = getattr(self._settings.channels, channel)
+        reason = f"Slack says {code} for {name}. {self._remedy(channel, code)}"
+        return NotSent(reason, certain=code not in _PERHAPS_POSTED)
 
 
 class _ContentRefused(NotSent):
@@ -143,5 +178,4 @@ def _error_code(error: SlackApiError) -> str:
 
 
 def _retry_after(error: SlackApiError) -> timedelta | None:
-    seconds = str(error.response.headers.get("Retry-After", ""))
-    return timedelta(seconds=int(seconds)) if seconds.isdigit() else None
+    return parse_retry_after(str(error.response.headers.get("Retry-After", "")), datetime.now(UTC))

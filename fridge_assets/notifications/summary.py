@@ -1,55 +1,60 @@
 """One message in place of many that have become too old to be told one by one (SPEC 7)."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from fridge_assets.moments import spoken
+from fridge_assets.notifications.deliveries import record, waits_for
 from fridge_assets.notifications.message import Channel, Kind, Message
 from fridge_assets.notifications.outbox import StoredMessage, put, stored_messages
 from fridge_assets.settings import NotificationSettings
-from fridge_assets.stores.operations import outbox
+from fridge_assets.stores.operations import outbox, outbox_deliveries
 
 _SUMMARY: Kind = "summary"
 
 
-def summarise(connection: Connection, channel: Channel, now: datetime, settings: NotificationSettings) -> int:
-    """Let one summary stand for the channel's pending messages that are too old, in the place of the first of them.
+def summarise(
+    connection: Connection, channel: Channel, destination: str, now: datetime, settings: NotificationSettings
+) -> int:
+    """Let one summary stand for the messages that are too old and have yet to reach a destination.
 
-    A summary that has not arrived yet takes in what has become too old since: there is never more than one on its
-    way. Messages that may have been sent are taken in as well.
+    It takes the place of the first of them. A summary that has not arrived yet takes in what has become too old since:
+    there is never more than one on its way to a destination. Messages that may have been sent are taken in as well.
 
     Returns:
         How many messages it took in.
     """
     columns = outbox.c
-    pending = sa.and_(columns.status == "pending", columns.channel == channel)
-    too_old = sa.and_(pending, columns.kind != _SUMMARY, columns.occurred_at < now - settings.summarise_after)
-    first = next(iter(_first(connection, too_old)), None)
-    if first is None:
+    waits = waits_for(channel, destination)
+    too_old = sa.and_(waits, columns.kind != _SUMMARY, columns.occurred_at < now - settings.summarise_after)
+    ids = connection.scalars(sa.select(columns.message_id).where(too_old).order_by(columns.number)).all()
+    if not ids:
         return 0
-    open_summary = next(iter(_first(connection, sa.and_(pending, columns.kind == _SUMMARY))), None)
-    key = open_summary.key if open_summary else f"summary/{first.message_id}"
-    number = open_summary.number if open_summary else first.number
+    own = sa.and_(waits, columns.kind == _SUMMARY, columns.only_to == destination)
+    first = _first(connection, columns.message_id == ids[0])
+    open_summary = _first(connection, own)
+    key = open_summary.key if open_summary else f"summary/{destination}/{ids[0]}"
+    number = open_summary.number if open_summary else first.number if first else 0
     empty = Message(key, channel, _SUMMARY, "", (), now)
-    stand_for = sa.update(outbox).where(too_old)
-    taken = connection.execute(stand_for.values(status="summarised", summarised_by=empty.message_id)).rowcount
-    put(connection, _written(connection, empty, settings), number, now)
-    return taken
+    record(connection, ids, destination, status="summarised", summarised_by=empty.message_id, ended_at=now)
+    put(connection, _written(connection, empty, settings), number, now, destination)
+    return len(ids)
 
 
-def _first(connection: Connection, condition: sa.ColumnElement[bool]) -> Sequence[StoredMessage]:
-    return stored_messages(connection, sa.select(outbox).where(condition).order_by(outbox.c.number).limit(1))
+def _first(connection: Connection, condition: sa.ColumnElement[bool]) -> StoredMessage | None:
+    query = sa.select(outbox).where(condition).order_by(outbox.c.number).limit(1)
+    return next(iter(stored_messages(connection, query)), None)
 
 
 def _written(connection: Connection, empty: Message, settings: NotificationSettings) -> Message:
     """``empty`` with a text about all messages that it stands for."""
     columns = outbox.c
-    covered = sa.and_(
-        columns.status == "summarised", columns.channel == empty.channel, columns.summarised_by == empty.message_id
-    )
+    stands_for = sa.select(outbox_deliveries.c.message_id).where(outbox_deliveries.c.summarised_by == empty.message_id)
+    covered = columns.message_id.in_(stands_for)
     by_kind = sa.select(columns.kind, sa.func.count()).where(covered).group_by(columns.kind)
     kinds = {str(kind): int(count) for kind, count in connection.execute(by_kind.order_by(sa.func.count().desc()))}
     begin, end = connection.execute(
@@ -78,13 +83,12 @@ def text_of_summary(
     """
     number = sum(kinds.values())
     messages = "1 message" if number == 1 else f"{number:,} messages"
-    listing = f"fridge-assets messages list --channel {empty.channel} --status summarised --limit {number}"
+    listing = f"fridge-assets messages list --summarised-by {empty.short_id} --limit {number}"
     lines = (
         f"Older than {spoken(settings.summarise_after)} before they could be delivered, so they come as one: "
         + ", ".join(f"{count:,} {kind.replace('_', ' ')}" for kind, count in kinds.items()),
         f"First {span[0]:%Y-%m-%d %H:%M} UTC, last {span[1]:%Y-%m-%d %H:%M} UTC; the newest:",
         *(f"• {title}" for title in newest),
-        f"All of them: `{listing}`",
     )
     title = f"{messages} from {span[0]:%Y-%m-%d %H:%M} to {span[1]:%Y-%m-%d %H:%M} UTC"
-    return Message(empty.key, empty.channel, empty.kind, title, lines, empty.occurred_at)
+    return replace(empty, title=title, lines=lines, commands=(listing,))

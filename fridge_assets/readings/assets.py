@@ -56,6 +56,7 @@ device_registry = dg.AssetSpec(
     name="ingest",
     pool="ingest",
 )
+@guarded({c.name: c.name for c in (CLEAN_SENSOR_READINGS, QUARANTINED_READINGS)})
 def ingested_readings(
     context: dg.AssetExecutionContext,
     settings: dg.ResourceParam[Settings],
@@ -64,15 +65,11 @@ def ingested_readings(
     clock: Clock,
 ) -> Iterator[AssetEvent]:
     """Bring every new landing file into clean and quarantined readings."""
-
-    def work() -> Iterator[AssetEvent]:
-        registry = read_registry(settings.root)
-        report = ingest(landing, warehouse, registry, clock.wall_time(), settings)
-        for message in (*report.refused.values(), *report.waiting.values(), *report.warnings):
-            context.log.warning(message)
-        yield from _results(report)
-
-    yield from guarded(work, {c.name: c.name for c in (CLEAN_SENSOR_READINGS, QUARANTINED_READINGS)})
+    registry = read_registry(settings.root)
+    report = ingest(landing, warehouse, registry, clock.wall_time(), settings)
+    for message in (*report.refused.values(), *report.waiting.values(), *report.warnings):
+        context.log.warning(message)
+    yield from _results(report)
 
 
 def _results(report: IngestReport) -> Iterator[AssetEvent]:

@@ -15,6 +15,7 @@ from fridge_assets.readings.interpretation import Interpretation
 from fridge_assets.readings.source import SourceFile, probe
 from fridge_assets.readings.staging import create_staged, know_devices, stage
 from fridge_assets.settings import Settings
+from fridge_assets.stores.disk import require_space
 from fridge_assets.stores.frames import query
 from fridge_assets.stores.landing import Landing
 from fridge_assets.stores.warehouse import Warehouse
@@ -29,6 +30,7 @@ class DeliveryReport:
     Args:
         file: its name as given.
         delivered_as: where it lies in landing.
+        again: it lay there already, from an earlier delivery, and nothing was changed.
         rows: rows in it.
         devices: distinct devices with a usable row.
         sensors: sensors with at least one usable value.
@@ -41,6 +43,7 @@ class DeliveryReport:
 
     file: str
     delivered_as: Path
+    again: bool
     rows: int
     devices: int
     sensors: tuple[str, ...]
@@ -60,6 +63,9 @@ def deliver(
     settings: Settings,
 ) -> DeliveryReport:
     """Copy ``file`` into landing with its interpretation, after reading it the way ingestion will.
+
+    A file is known by what is in it and how that is to be read: delivered again, also after a delivery that was killed
+    and under another name, it stays the file that it is.
 
     Args:
         file: Parquet, CSV or JSON lines.
@@ -93,9 +99,14 @@ def deliver(
         raise FridgeError(
             f"{file.name} has no usable row among {int(summary['rows']):,}: {detail}", "Nothing was delivered."
         )
+    sidecar = None if interpretation.is_plain else interpretation.to_json()
+    before = landing.find(file, sidecar)
+    if before is None:
+        require_space(landing.folder, file.stat().st_size, f"a delivery of {file.name}")
     return DeliveryReport(
         file=str(file),
-        delivered_as=landing.deliver(file, None if interpretation.is_plain else interpretation.to_json()),
+        delivered_as=before or landing.deliver(file, sidecar),
+        again=before is not None,
         rows=int(summary["rows"]),
         devices=int(summary["devices"]),
         sensors=tuple(sensor.name for sensor in SENSORS if summary[sensor.name]),

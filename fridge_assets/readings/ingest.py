@@ -18,7 +18,14 @@ from fridge_assets.readings.staging import know_devices
 from fridge_assets.readings.witnesses import enforce_cleaned
 from fridge_assets.settings import Settings
 from fridge_assets.stores.frames import query
-from fridge_assets.stores.landing import Landing, LandingFile, LedgerEntry, still_growing
+from fridge_assets.stores.landing import (
+    Landing,
+    LandingFile,
+    LedgerEntry,
+    interpretation_text,
+    same_content,
+    still_growing,
+)
 from fridge_assets.stores.warehouse import Warehouse
 
 
@@ -66,13 +73,13 @@ def ingest(
         ContractViolation: cleaned rows break their contract; that batch wrote nothing.
     """
     report = IngestReport()
-    _settle_interrupted(landing, warehouse, now)
+    settle_interrupted(landing, warehouse, now)
     for batch in _batches(_pending(landing, settings, now, report), settings.readings.batch_bytes):
         _ingest_batch(batch, landing, warehouse, registry, now, settings, report)
     return report
 
 
-def _settle_interrupted(landing: Landing, warehouse: Warehouse, now: datetime) -> None:
+def settle_interrupted(landing: Landing, warehouse: Warehouse, now: datetime) -> None:
     """Complete the ledger for batches that were committed just before a crash."""
     loading = [entry for entry in landing.ledger().values() if entry.status == "loading"]
     if not loading:
@@ -104,7 +111,7 @@ def _pending(landing: Landing, settings: Settings, now: datetime, report: Ingest
                     f"{file.name} changed after it was ingested and is not read again; "
                     "deliver its new rows in a file of another name"
                 )
-        elif known is not None and known.status == "refused" and unchanged:
+        elif known is not None and known.status in ("refused", "repeated") and unchanged:
             continue
         elif format_of(file.path) is None:
             reason = f"{file.name} is not a readings file. Name it .parquet, .csv, .jsonl or with .gz behind."
@@ -116,7 +123,38 @@ def _pending(landing: Landing, settings: Settings, now: datetime, report: Ingest
     growing = still_growing(candidates, settings.readings.settle.total_seconds())
     for name in sorted(growing):
         report.waiting[name] = f"{name} is still being written; the next run looks again"
-    return [file for file in candidates if file.name not in growing]
+    return _without_repeated([f for f in candidates if f.name not in growing], files, ledger, landing, now, report)
+
+
+def _without_repeated(
+    candidates: Sequence[LandingFile],
+    files: Sequence[LandingFile],
+    ledger: Mapping[str, LedgerEntry],
+    landing: Landing,
+    now: datetime,
+    report: IngestReport,
+) -> list[LandingFile]:
+    """Leave out new files that hold the same bytes as another: somebody has dropped one twice.
+
+    Its readings were delivered once, so they are not marked as repeated ones, which features would show.
+    """
+    taken: dict[int, list[LandingFile]] = defaultdict(list)
+    for file in files:
+        if file.name in ledger and ledger[file.name].status == "ingested":
+            taken[file.size_bytes].append(file)
+    left, repeated = [], []
+    for file in candidates:
+        others = taken[file.size_bytes] if file.name not in ledger else []
+        twin = same_content(file.path, interpretation_text(file.path), others) if others else None
+        if twin is None:
+            left.append(file)
+            taken[file.size_bytes].append(file)
+            continue
+        reason = f"{file.name} holds the same as {twin.name} and is not read again"
+        report.warnings.append(reason)
+        repeated.append(LedgerEntry(file.name, file.size_bytes, file.modified_at, "repeated", now, reason=reason))
+    landing.record(repeated)
+    return left
 
 
 def _batches(files: Sequence[LandingFile], batch_bytes: int) -> Iterator[_Batch]:

@@ -8,7 +8,7 @@ from pathlib import Path
 import sqlalchemy as sa
 
 from fridge_assets.retention.report import Sweep, Swept
-from fridge_assets.stores.files import is_locked
+from fridge_assets.stores.files import is_locked, writer_of
 from fridge_assets.stores.operations import ingest_ledger, stream_files
 from fridge_assets.stores.reading_files import forget_files
 
@@ -50,7 +50,11 @@ def sweep_landing(sweep: Sweep, swept: Swept) -> None:
     ledger = sweep.landing.ledger()
     for file in sweep.landing.files():
         entry = ledger.get(file.name)
-        if entry is not None and entry.status == "ingested" and max(entry.recorded_at, file.modified_at) < cutoff:
+        if (
+            entry is not None
+            and entry.status in ("ingested", "repeated")
+            and max(entry.recorded_at, file.modified_at) < cutoff
+        ):
             # The sidecar first: left alone, it would tell how to read the next file of that name.
             remove((file.sidecar, file.path), swept, sweep.dry)
 
@@ -138,7 +142,9 @@ def sweep_temporary_files(sweep: Sweep, swept: Swept) -> None:
     before, chosen = sweep.now - swept.kept_for, sweep.settings
     for folder in (chosen.landing_dir, chosen.published_dir, chosen.models_dir / "training", chosen.root):
         # The names that stores.files.atomic_write gives: other people's temporary files are theirs.
-        names = (p for p in untouched_since(folder, before, ".*.tmp") if p.parent == folder and _of_ours(p))
+        names = (
+            p for p in untouched_since(folder, before, ".*.tmp") if p.parent == folder and writer_of(p) is not None
+        )
         remove(names, swept, sweep.dry)
 
 
@@ -153,8 +159,3 @@ def remove_empty_folders(folder: Path, before: datetime) -> None:
     for path in sorted((path for path in folder.rglob("*") if path.is_dir()), reverse=True):
         if path.stat().st_mtime < before.timestamp() and not any(os.scandir(path)):
             path.rmdir()
-
-
-def _of_ours(path: Path) -> bool:
-    parts = path.name.split(".")
-    return len(parts) >= 4 and parts[-2].isdigit()

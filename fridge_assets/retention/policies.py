@@ -46,6 +46,7 @@ WAREHOUSE_TABLES: Mapping[str, Policy] = {
     "device_features": Policy("features", "training looks back four weeks and drift is held against it", "window_end"),
     "model_scores": _SCORES,
     **{scores_table(family): _SCORES for family in FAMILIES},
+    "score_comparisons": Policy("scores", "what was expected goes with the scores that it explains", "window_end"),
     "score_runs": Policy("scores", "coverage and age of scores that are kept", "window_end"),
     "withheld_scores": Policy("withheld", "read when a model was paused, and not after", "window_end"),
     "canary_scores": Policy("canary", "what was compared before a release is asked for months later", "window_end"),
@@ -73,7 +74,8 @@ OPERATIONS_TABLES: Mapping[str, Policy] = {
     "ingest_ledger": Policy("ledger", "a landing file that is not in it is ingested; entries of files stay"),
     "deployment_decisions": Policy("", "which version scored a device at a moment has an answer for ever"),
     "watched_states": Policy("", "one row per thing that is watched; without it a change would be told again"),
-    "outbox_channels": Policy("", "one row per channel"),
+    "outbox_deliveries": Policy("messages", "what became of a message at each destination goes with it"),
+    "outbox_routes": Policy("", "one row per channel and destination"),
     "score_ages": Policy("", "one row per family, replaced"),
     "pulse": Policy("", "one row per program, replaced"),
     "stream_positions": Policy("", "one row per part of the stream's source, replaced"),
@@ -100,6 +102,7 @@ FOLDERS: Mapping[str, Policy] = {
     "dagster/storage": Policy("runs", "what the steps of a run printed"),
     "dagster/logs": Policy("runs", "as long as the runs that they are about"),
     "dagster/launches": Policy("leftovers", "a lock per program that runs a job; only a killed one leaves it there"),
+    "dagster/services": Policy("", "what the webserver and the daemon of `ui` have said lately, in three small files"),
     "dagster/schedules": Policy("", "ticks; Dagster purges them by `retention` in dagster.yaml"),
 }
 """By path below the data folder; what is inside such a folder belongs to it."""

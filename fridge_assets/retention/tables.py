@@ -12,6 +12,7 @@ from fridge_assets.stores.operations import (
     alert_events,
     device_alerts,
     outbox,
+    outbox_deliveries,
     outbox_subjects,
     silences,
     site_incidents,
@@ -80,7 +81,7 @@ def sweep_alerts(sweep: Sweep, swept: Swept) -> None:
 
 
 def sweep_messages(sweep: Sweep, swept: Swept) -> None:
-    """Remove messages that were sent, or that a summary stands for, with what they are about; pending ones stay."""
+    """Remove messages that wait for no destination, with what they are about and what became of them; others stay."""
     columns = outbox.c
     old = sa.and_(columns.status != "pending", columns.created_at < sweep.now - swept.kept_for)
     if sweep.dry:
@@ -89,7 +90,8 @@ def sweep_messages(sweep: Sweep, swept: Swept) -> None:
     while True:
         with sweep.operations.transaction() as connection:
             ids = connection.scalars(sa.select(columns.message_id).where(old).limit(ROWS)).all()
-            connection.execute(sa.delete(outbox_subjects).where(outbox_subjects.c.message_id.in_(ids)))
+            for table in (outbox_subjects, outbox_deliveries):
+                connection.execute(sa.delete(table).where(table.c.message_id.in_(ids)))
             connection.execute(sa.delete(outbox).where(columns.message_id.in_(ids)))
         swept.rows += len(ids)
         if len(ids) < ROWS:

@@ -14,9 +14,11 @@ from fridge_assets.asset_results import (
     contract_check_spec,
     contract_kept,
     guarded,
+    not_made,
     observed,
     picture,
     table,
+    with_pictures,
 )
 from fridge_assets.clock import Clock
 from fridge_assets.contracts import DEVICE_FEATURES, MODEL_SCORES
@@ -65,7 +67,7 @@ def score_asset(family: str) -> dg.AssetsDefinition:
         group_name="scores",
         kinds={"duckdb", "python"},
         owners=["team:ml"],
-        description=f"Scores of the released {family} version.",
+        description=with_pictures(f"Scores of the released {family} version.", name, "score histogram"),
         metadata=column_schema(MODEL_SCORES),
         check_specs=[
             contract_check_spec(MODEL_SCORES, name),
@@ -87,6 +89,7 @@ def score_asset(family: str) -> dg.AssetsDefinition:
         ],
         pool=name,
     )
+    @guarded({MODEL_SCORES.name: name})
     def scores(
         context: dg.AssetExecutionContext,
         config: ScoreConfig,
@@ -95,34 +98,31 @@ def score_asset(family: str) -> dg.AssetsDefinition:
         models: dg.ResourceParam[ModelLifecycle],
         clock: Clock,
     ) -> Iterator[AssetEvent]:
-        def work() -> Iterator[AssetEvent]:
-            now = clock.now()
-            deployment = models.deployments.of(family)
-            if deployment.pause is not None:
-                yield observed(context, _silent(name, sentence(deployment.pause, deployment)))
-                return
-            target = ScoreTarget(
-                family,
-                tuple(config.devices),
-                parse_moment(config.window_end, "window_end") if config.window_end else None,
-            )
-            registry = with_cohort(effective_registry(settings.root, warehouse))
-            with deadline(settings.scoring.step_timeout):
-                served = score_target(target, models, warehouse, registry, now, settings)
-            for reason in served.refused:
-                context.log.error(reason)
-            verdict = judge_scores(served, target, warehouse, deployment.resumed_at, settings)
-            if verdict.anomalous:
-                withhold(warehouse, served.reports, context.run.run_id, verdict.said, now)
-                models.pause(family, Request(AUTO_PAUSE, Clock.wall_time(), verdict.said, context.run.run_id))
-                yield observed(context, _result(name, served, verdict, {"withheld": True}, settings))
-                return
-            changed = commit_scores(warehouse, served.reports, context.run.run_id, whole_window=not config.devices)
-            result = _result(name, served, verdict, {"changed": changed}, settings)
-            current = is_current(served.reports[0].window_end, now, settings)
-            yield result if changed and current and not config.devices else observed(context, result)
-
-        yield from guarded(work, {MODEL_SCORES.name: name})
+        now = clock.now()
+        deployment = models.deployments.of(family)
+        if deployment.pause is not None:
+            yield observed(context, _silent(name, sentence(deployment.pause, deployment)))
+            return
+        target = ScoreTarget(
+            family,
+            tuple(config.devices),
+            parse_moment(config.window_end, "window_end") if config.window_end else None,
+        )
+        registry = with_cohort(effective_registry(settings.root, warehouse))
+        with deadline(settings.scoring.step_timeout):
+            served = score_target(target, models, warehouse, registry, now, settings)
+        for reason in served.refused:
+            context.log.error(reason)
+        verdict = judge_scores(served, target, warehouse, deployment.resumed_at, settings)
+        if verdict.anomalous:
+            withhold(warehouse, served.reports, context.run.run_id, verdict.said, now)
+            models.pause(family, Request(AUTO_PAUSE, Clock.wall_time(), verdict.said, context.run.run_id))
+            yield observed(context, _result(name, served, verdict, {"withheld": True}, settings))
+            return
+        changed = commit_scores(warehouse, served.reports, context.run.run_id, whole_window=not config.devices)
+        result = _result(name, served, verdict, {"changed": changed}, settings)
+        current = is_current(served.reports[0].window_end, now, settings)
+        yield result if changed and current and not config.devices else observed(context, result)
 
     return scores
 
@@ -140,6 +140,7 @@ SCORE_ASSETS: tuple[dg.AssetsDefinition, ...] = tuple(score_asset(family) for fa
     metadata=column_schema(MODEL_SCORES),
     pool=MODEL_SCORES.name,
 )
+@guarded({MODEL_SCORES.name: MODEL_SCORES.name})
 def model_scores(
     context: dg.AssetExecutionContext,
     settings: dg.ResourceParam[Settings],
@@ -148,27 +149,23 @@ def model_scores(
     clock: Clock,
 ) -> Iterator[AssetEvent]:
     """Publish the windows that were scored since the last publication, and note how old the newest scores are."""
-
-    def work() -> Iterator[AssetEvent]:
-        report = publish_scores(warehouse)
-        with warehouse.read() as connection:
-            # By the actual time, also in a replay: what is kept is about the fleet now.
-            ages = newest_scores(connection, Clock.wall_time(), settings)
-            own = newest_scores(connection, clock.now(), settings)
-        tier = serving_tier(own, Deployments(operations).paused(), clock.now(), settings)
-        with operations.transaction() as transaction:
-            news = ages != kept_ages(transaction)
-            keep_ages(transaction, ages)
-        result: dg.MaterializeResult[None] = dg.MaterializeResult(
-            metadata={
-                "dagster/row_count": report.rows,
-                "age of the scores": tier,
-                "published": table(report.published),
-            }
-        )
-        yield result if news and tier == "fresh" else observed(context, result)
-
-    yield from guarded(work, {MODEL_SCORES.name: MODEL_SCORES.name})
+    report = publish_scores(warehouse)
+    with warehouse.read() as connection:
+        # By the actual time, also in a replay: what is kept is about the fleet now.
+        ages = newest_scores(connection, Clock.wall_time(), settings)
+        own = newest_scores(connection, clock.now(), settings)
+    tier = serving_tier(own, Deployments(operations).paused(), clock.now(), settings)
+    with operations.transaction() as transaction:
+        news = ages != kept_ages(transaction)
+        keep_ages(transaction, ages)
+    result: dg.MaterializeResult[None] = dg.MaterializeResult(
+        metadata={
+            "dagster/row_count": report.rows,
+            "age of the scores": tier,
+            "published": table(report.published),
+        }
+    )
+    yield result if news and tier == "fresh" else observed(context, result)
 
 
 def _result(
@@ -176,7 +173,6 @@ def _result(
 ) -> dg.MaterializeResult[None]:
     scores = served.scores
     flagged = int(scores["anomaly_flag"].sum())
-    withheld = " The scores are withheld and the model is paused." if verdict.anomalous else ""
     return dg.MaterializeResult(
         asset_key=name,
         metadata={
@@ -208,17 +204,23 @@ def _result(
                 description=" ".join(served.refused) or None,
                 metadata={"scored by": served.versions},
             ),
-            dg.AssetCheckResult(
-                passed=not verdict.anomalous,
-                asset_key=name,
-                check_name=DISTRIBUTION_CHECK,
-                severity=dg.AssetCheckSeverity.ERROR,
-                description=f"{verdict.said}.{withheld}",
-                # The pause itself is what people are told.
-                metadata={NOT_TOLD: True, "limit": verdict.limit}
-                | ({} if verdict.kl is None else {"KL divergence": verdict.kl}),
-            ),
+            _distribution(name, verdict),
         ],
+    )
+
+
+def _distribution(name: str, verdict: DistributionVerdict) -> dg.AssetCheckResult:
+    if verdict.kl is None:
+        return not_made(name, DISTRIBUTION_CHECK, verdict.said)
+    withheld = " The scores are withheld and the model is paused." if verdict.anomalous else ""
+    return dg.AssetCheckResult(
+        passed=not verdict.anomalous,
+        asset_key=name,
+        check_name=DISTRIBUTION_CHECK,
+        severity=dg.AssetCheckSeverity.ERROR,
+        description=f"{verdict.said}.{withheld}",
+        # The pause itself is what people are told.
+        metadata={NOT_TOLD: True, "limit": verdict.limit, "KL divergence": verdict.kl},
     )
 
 
@@ -229,14 +231,14 @@ def _silent(name: str, why: str) -> dg.MaterializeResult[None]:
         metadata={"scored": False, "because": why},
         check_results=[
             dg.AssetCheckResult(
-                passed=check != DISTRIBUTION_CHECK,
+                passed=False,
                 asset_key=name,
-                check_name=check,
+                check_name=DISTRIBUTION_CHECK,
                 severity=dg.AssetCheckSeverity.WARN,
                 description=why,
                 metadata={NOT_TOLD: True},
-            )
-            for check in (CONTRACT_CHECK, COVERAGE_CHECK, ARTIFACT_CHECK, DISTRIBUTION_CHECK)
+            ),
+            *(not_made(name, check, why) for check in (CONTRACT_CHECK, COVERAGE_CHECK, ARTIFACT_CHECK)),
         ],
     )
 

@@ -10,7 +10,7 @@ from fridge_assets.contracts.device_features import MODEL_FEATURES
 from fridge_assets.errors import FridgeError
 from fridge_assets.models.base import View
 from fridge_assets.models.day_view import latest_day_means
-from fridge_assets.moments import spoken
+from fridge_assets.moments import OWN_TIME, spoken
 from fridge_assets.settings import Settings
 from fridge_assets.stores.frames import query, registered
 
@@ -52,14 +52,15 @@ def window_to_score(newest: datetime | None, now: datetime, settings: Settings) 
     """
     if newest is None:
         raise FeaturesStale(
-            "device_features has no window that is closed", "Bring readings with `fridge-assets ingest FILE` first."
+            "device_features has no window that is closed",
+            "Bring readings first: files in the landing folder, or `fridge-assets ingest FILE`.",
         )
     age = now - newest
     if age > settings.features.max_age:
         raise FeaturesStale(
             f"the newest features are of {newest:%Y-%m-%d %H:%M} UTC and it is {now:%Y-%m-%d %H:%M} UTC; "
             f"features older than {spoken(settings.features.max_age)} are not scored",
-            "Find out why readings are late; to score recorded data at its own time, give --as-of latest.",
+            f"Find out why readings are late; {OWN_TIME}.",
         )
     return newest
 

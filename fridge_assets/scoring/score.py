@@ -1,7 +1,7 @@
 """One family's scores of one window: validated, then committed in one transaction (SPEC 1.5, 2)."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 import duckdb
@@ -13,6 +13,7 @@ from fridge_assets.contracts.validation import enforce
 from fridge_assets.errors import FridgeError
 from fridge_assets.identity import deterministic_id, deterministic_ids
 from fridge_assets.models.version import ModelVersion
+from fridge_assets.scoring.comparisons import compared, no_comparisons, store_comparisons
 from fridge_assets.scoring.model_input import ModelInput
 from fridge_assets.settings import Settings
 from fridge_assets.stores.frames import registered
@@ -29,6 +30,8 @@ class ScoreReport:
     scores: pd.DataFrame
     active: int
     left_out: dict[str, int]
+    comparisons: pd.DataFrame = field(default_factory=no_comparisons)
+    """What was expected of the contributors of the flagged rows, as :func:`compared` has it."""
     seconds: float | None = None
     """How long scoring and explaining took; None where nobody measured."""
 
@@ -95,7 +98,8 @@ def score_window(version: ModelVersion, given: ModelInput, now: datetime, settin
     left_out = {reason: len(devices) for reason, devices in given.left_out.items()}
     if len(incomplete):
         left_out["a feature that nothing could stand in for"] = len(incomplete)
-    return ScoreReport(metadata.family, metadata.version, given.window_end, frame, given.active, left_out)
+    comparisons = compared(version, rows[flagged], frame[flagged], settings)
+    return ScoreReport(metadata.family, metadata.version, given.window_end, frame, given.active, left_out, comparisons)
 
 
 def choose_devices(active: pd.DataFrame, wanted: Sequence[str]) -> pd.DataFrame:
@@ -152,6 +156,8 @@ def commit_scores(warehouse: Warehouse, reports: Sequence[ScoreReport], run_id: 
         connection.register("new_scores", scores)
         if _already_there(connection, table, which, window):
             return False
+        comparisons = pd.concat([report.comparisons for report in reports], ignore_index=True)
+        store_comparisons(connection, comparisons, f"SELECT score_id FROM {table} WHERE {which}", window)
         connection.execute(f"DELETE FROM {table} WHERE {which}", window)
         connection.execute(f"INSERT INTO {table} SELECT * FROM new_scores")
         for report in reports:

@@ -145,8 +145,7 @@ def judge_scores(
         if newest is not None and newest > window_end:
             unjudged = "a later window has been scored already"
         if unjudged:
-            said = f"not judged: {unjudged}"
-            return DistributionVerdict(None, settings.monitoring.max_kl, anomalous=False, said=said)
+            return DistributionVerdict(None, settings.monitoring.max_kl, anomalous=False, said=unjudged)
         trailing = trailing_scores(connection, target.family, window_end, resumed_at, settings)
     scores = served.scores["anomaly_score"].to_numpy(dtype="float64")
     return judge_distribution(scores[np.isfinite(scores)], trailing, settings.monitoring)

@@ -1,7 +1,5 @@
 """Files of a simulated fleet: written under a temporary name, then renamed, then left alone (SPEC 1.2)."""
 
-import os
-from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -10,6 +8,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from fridge_assets.errors import FridgeError
+from fridge_assets.stores.files import atomic_write
 
 
 def landing_file(landing_dir: Path, start: datetime, end: datetime) -> Path:
@@ -20,7 +19,8 @@ def landing_file(landing_dir: Path, start: datetime, end: datetime) -> Path:
 def write_readings(readings: pa.Table, path: Path) -> int:
     """Write one landing file and return its size in bytes; FridgeError when it is there already."""
     refuse_existing(path)
-    _replace(path, lambda temporary: pq.write_table(readings, temporary, compression="zstd"))
+    with atomic_write(path) as temporary:
+        pq.write_table(readings, temporary, compression="zstd")
     return path.stat().st_size
 
 
@@ -37,23 +37,14 @@ def write_registry(registry: pd.DataFrame, path: Path) -> None:
     text = registry.to_csv(index=False, date_format="%Y-%m-%dT%H:%M:%SZ")
     if path.exists() and path.read_text(encoding="utf-8") != text:
         raise FridgeError(f"{path} holds another registry", "Choose another data folder or move that file away")
-    _replace(path, lambda temporary: temporary.write_text(text, encoding="utf-8"))
+    with atomic_write(path) as temporary:
+        temporary.write_text(text, encoding="utf-8")
 
 
 def write_ground_truth(ground_truth: pd.DataFrame, path: Path) -> None:
     """Write the ground truth as Parquet, over an earlier one."""
-    _replace(path, lambda temporary: ground_truth.to_parquet(temporary, index=False))
-
-
-def _replace(path: Path, write: Callable[[Path], object]) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    # A leading dot: readers of the landing folder pass over files that are still being written.
-    temporary = path.with_name(f".{path.name}.writing")
-    try:
-        write(temporary)
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    with atomic_write(path) as temporary:
+        ground_truth.to_parquet(temporary, index=False)
 
 
 def _stamp(time: datetime) -> str:

@@ -47,4 +47,5 @@ def simulate_registry(devices: int, seed: int) -> pd.DataFrame:
         }
     )
     thresholds: dict[str, Any] = {name: default for name, default in REGISTRY_DEFAULTS.items() if name not in frame}
-    return frame.assign(**thresholds)[list(DEVICE_REGISTRY.column_names)]
+    zone = pd.Series(None, index=frame.index, dtype="str")
+    return frame.assign(**thresholds, timezone=zone)[list(DEVICE_REGISTRY.column_names)]

@@ -16,8 +16,12 @@ from fridge_assets.simulation.landing_files import (
     write_readings,
     write_registry,
 )
+from fridge_assets.stores.disk import require_space
 
 ROWS_PER_FILE = 1_000_000
+
+_BYTES_PER_READING = 50
+"""About what a reading takes in a landing file."""
 
 Progress = Callable[[timedelta, timedelta], None]
 """Called after every file with the simulated time that is done and the whole of it."""
@@ -61,11 +65,15 @@ def write_fleet(
     in the file of their arrival, an hour a file for small fleets.
 
     Raises:
-        FridgeError: a landing file of the span, or another registry, is there already; nothing is written.
+        FridgeError: a landing file of the span, or another registry, is there already, or there is no space for the
+            readings; nothing is written.
     """
     spans = list(file_spans(fleet.start, fleet.end, len(fleet.registry), rows_per_file))
     for span in spans:
         refuse_existing(landing_file(landing_dir, *span))
+    minutes = (fleet.end - fleet.start) // timedelta(minutes=1)
+    needed = minutes * len(fleet.registry) * _BYTES_PER_READING
+    require_space(landing_dir, needed, f"a simulation of {minutes * len(fleet.registry):,} readings")
     write_registry(fleet.registry, registry_path)
     write_ground_truth(fleet.ground_truth, ground_truth_path)
     arrivals = Arrivals(fleet)

@@ -6,12 +6,14 @@ import dagster as dg
 import pandas as pd
 
 from fridge_assets.asset_results import (
+    CONTRACT_CHECK,
     AssetEvent,
     column_schema,
     contract_check_spec,
     contract_kept,
     counts_table,
     guarded,
+    not_made,
     table,
 )
 from fridge_assets.clock import Clock
@@ -43,25 +45,26 @@ _SHOWN = 20
     ],
     pool=RULES_BASED_FALLBACK.name,
 )
+@guarded({RULES_BASED_FALLBACK.name: RULES_BASED_FALLBACK.name})
 def rules_based_fallback(
-    settings: dg.ResourceParam[Settings], warehouse: Warehouse, clock: Clock
+    context: dg.AssetExecutionContext, settings: dg.ResourceParam[Settings], warehouse: Warehouse, clock: Clock
 ) -> Iterator[AssetEvent]:
     """Flag the devices beyond a fixed limit in the newest window."""
-
-    def work() -> Iterator[AssetEvent]:
-        devices = active_devices(effective_registry(settings.root, warehouse))
-        try:
-            report = judge_by_rules(warehouse, devices, clock.now(), settings)
-        except FallbackBlind as error:
-            # Alerts and status come after it in the same run: they must go on saying what is known.
-            yield dg.MaterializeResult(
-                metadata={"judged": "nothing", "because": str(error)},
-                check_results=[contract_kept(0, RULES_BASED_FALLBACK.name), _features_check(str(error))],
-            )
-            return
-        yield _result(report)
-
-    yield from guarded(work, {RULES_BASED_FALLBACK.name: RULES_BASED_FALLBACK.name})
+    devices = active_devices(effective_registry(settings.root, warehouse))
+    try:
+        report = judge_by_rules(warehouse, devices, clock.now(), settings)
+    except FallbackBlind as error:
+        context.log.warning(str(error))
+        # Alerts and status come after it in the same run: they must go on saying what is known.
+        yield dg.MaterializeResult(
+            metadata={"judged": "nothing", "because": str(error)},
+            check_results=[
+                not_made(RULES_BASED_FALLBACK.name, CONTRACT_CHECK, str(error)),
+                _features_check(str(error)),
+            ],
+        )
+        return
+    yield _result(report)
 
 
 def _result(report: FallbackReport) -> dg.MaterializeResult[None]:

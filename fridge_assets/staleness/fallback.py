@@ -12,10 +12,24 @@ from fridge_assets.contracts import RULES_BASED_FALLBACK
 from fridge_assets.contracts.validation import enforce
 from fridge_assets.errors import FridgeError
 from fridge_assets.features.compute import newest_window_end
-from fridge_assets.moments import spoken
+from fridge_assets.moments import OWN_TIME, spoken
 from fridge_assets.settings import FallbackSettings, Settings
 from fridge_assets.stores.frames import query, registered
 from fridge_assets.stores.warehouse import Warehouse
+
+LIMITED_FEATURES = ("temp_evaporator_mean", "vibration_compressor_max", "pressure_low_mean", "current_compressor_max")
+"""The features that have a limit."""
+
+
+def limits_of(settings: FallbackSettings) -> dict[str, float]:
+    """Feature → its limit."""
+    limits = (
+        settings.max_evaporator_temperature,
+        settings.max_vibration,
+        settings.min_low_pressure,
+        settings.max_current,
+    )
+    return dict(zip(LIMITED_FEATURES, limits, strict=True))
 
 
 class FallbackBlind(FridgeError):
@@ -28,7 +42,7 @@ class FallbackReport:
 
     Args:
         window_end: the judged window.
-        rows: RULES_BASED_FALLBACK rows, one per active device with features in that window.
+        rows: RULES_BASED_FALLBACK rows, one per active device that measured something there is a limit for.
         active: active devices of the fleet.
     """
 
@@ -64,6 +78,8 @@ def judge_by_rules(warehouse: Warehouse, devices: pd.DataFrame, now: datetime, s
                 "ORDER BY device_id",
                 {"window": window_end},
             )
+    # Where nothing was measured that has a limit nobody has judged: such a device has not recovered, nor is it healthy.
+    features = features.dropna(subset=list(LIMITED_FEATURES), how="all")
     conditions = conditions_met(features, settings.fallback)
     rows = features.assign(
         conditions=conditions,
@@ -130,5 +146,6 @@ def _window_to_judge(newest: datetime | None, now: datetime, settings: Settings)
     raise FallbackBlind(
         f"the rules cannot stand in for the models: {seen}, and features older than "
         f"{spoken(settings.features.max_age)} say nothing about now",
-        "Find out why readings are late; until they come only the streaming rules watch these devices.",
+        f"Find out why readings are late; until they come only the streaming rules watch these devices. "
+        f"{OWN_TIME[0].upper()}{OWN_TIME[1:]}.",
     )

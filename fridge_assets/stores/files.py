@@ -2,29 +2,28 @@
 
 import fcntl
 import os
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from fridge_assets.errors import FridgeError
+from fridge_assets.stores.disk import full_disk, not_writable
 
-
-class FolderNotWritable(FridgeError):
-    """A folder of the data folder cannot be written."""
+_TEMPORARY = re.compile(r"\..+\.(?P<process>\d+)\.tmp")
 
 
 def writable_folder(folder: Path) -> Path:
     """Create ``folder`` where it is missing and return it.
 
     Raises:
-        FolderNotWritable: it cannot be created or is read-only.
+        FolderNotWritable: it cannot be created or is read-only; ``DiskFull`` where there is no space.
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise _not_writable(folder, error.strerror) from error
+        raise full_disk(error, folder) or not_writable(folder, error.strerror or str(error)) from error
     if not os.access(folder, os.W_OK):
-        raise _not_writable(folder, "it is read-only")
+        raise not_writable(folder, "it is read-only")
     return folder
 
 
@@ -35,7 +34,7 @@ def atomic_write(path: Path) -> Iterator[Path]:
     The temporary name starts with a dot, which readers of the folder ignore.
 
     Raises:
-        FolderNotWritable: the folder cannot be written, or the disk is full.
+        FolderNotWritable: the folder cannot be written; ``DiskFull`` where there is no space.
     """
     writable_folder(path.parent)
     temporary = path.parent / f".{path.name}.{os.getpid()}.tmp"
@@ -43,16 +42,15 @@ def atomic_write(path: Path) -> Iterator[Path]:
         yield temporary
         temporary.replace(path)
     except OSError as error:
-        raise _not_writable(path.parent, error.strerror or str(error)) from error
+        raise full_disk(error, path.parent) or not_writable(path.parent, error.strerror or str(error)) from error
     finally:
         temporary.unlink(missing_ok=True)
 
 
-def _not_writable(folder: Path, reason: str | None) -> FolderNotWritable:
-    return FolderNotWritable(
-        f"{folder} cannot be written: {reason}",
-        "Give this user write access and free space there, or name another folder with --data-dir.",
-    )
+def writer_of(path: Path) -> int | None:
+    """The process that made ``path`` as the temporary file of an :func:`atomic_write`; None for any other file."""
+    name = _TEMPORARY.fullmatch(path.name)
+    return int(name["process"]) if name else None
 
 
 def is_locked(path: Path) -> bool:

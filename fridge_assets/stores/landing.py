@@ -3,10 +3,11 @@
 import os
 import shutil
 import time
-from collections.abc import Container, Iterable
+from collections.abc import Collection, Container, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from filecmp import cmp
 from pathlib import Path
 from typing import Literal
 
@@ -16,12 +17,15 @@ from sqlalchemy import delete, select
 from fridge_assets.stores.files import atomic_write, writable_folder
 from fridge_assets.stores.operations import Operations, ingest_ledger
 
-LedgerStatus = Literal["loading", "ingested", "refused", "waiting"]
+LedgerStatus = Literal["loading", "ingested", "repeated", "refused", "waiting"]
 
 SIDECAR_SUFFIX = ".reading.json"
 """Name ending of the file that says how a landing file's columns are to be read."""
 
 _SETTLE_PAUSE = 0.5
+
+_MOST_COMPARED = 1000
+"""Files of one size that are compared; where there are more, their size says nothing of what is in them."""
 
 
 @dataclass(frozen=True)
@@ -67,6 +71,29 @@ def sidecar_of(path: Path) -> Path:
     return path.with_name(f".{path.name}{SIDECAR_SUFFIX}")
 
 
+def same_content(path: Path, sidecar: str | None, files: Sequence[LandingFile]) -> LandingFile | None:
+    """That of ``files`` which holds the same bytes as ``path`` and is read in the same way.
+
+    Args:
+        path: a readings file.
+        sidecar: its interpretation as JSON, None when it needs none.
+        files: files of the landing folder of the same size, so that only those are read that may be the same.
+    """
+    for file in files[:_MOST_COMPARED]:
+        with suppress(FileNotFoundError):
+            if interpretation_text(file.path) == sidecar and cmp(path, file.path, shallow=False):
+                return file
+    return None
+
+
+def interpretation_text(path: Path) -> str | None:
+    """The interpretation beside the landing file ``path`` as it was written; None where there is none."""
+    try:
+        return sidecar_of(path).read_text(errors="replace")
+    except FileNotFoundError:
+        return None
+
+
 class Landing:
     """The landing folder and its ledger.
 
@@ -79,6 +106,12 @@ class Landing:
         self.folder = folder
         self._operations = operations
 
+    def find(self, source: Path, sidecar: str | None) -> Path | None:
+        """The file that an earlier delivery of ``source`` with this interpretation made, also one that was killed."""
+        size = source.stat().st_size
+        found = same_content(source, sidecar, [file for file in self.files() if file.size_bytes == size])
+        return None if found is None else found.path
+
     def deliver(self, source: Path, sidecar: str | None) -> Path:
         """Copy ``source`` into landing under a name that is free; it appears whole or not at all.
 
@@ -90,7 +123,10 @@ class Landing:
             The delivered file.
         """
         target = self._free_name(source.name)
-        if sidecar is not None:
+        if sidecar is None:
+            # What a killed delivery left would say how to read this file.
+            sidecar_of(target).unlink(missing_ok=True)
+        else:
             with atomic_write(sidecar_of(target)) as temporary:
                 temporary.write_text(sidecar)
         with atomic_write(target) as temporary:
@@ -130,6 +166,11 @@ class Landing:
             names = [value["file_name"] for value in values]
             connection.execute(delete(ingest_ledger).where(ingest_ledger.c.file_name.in_(names)))
             connection.execute(ingest_ledger.insert(), values)
+
+    def forget(self, names: Collection[str]) -> None:
+        """Take ``names`` out of the ledger, so that the next ingestion looks at these files as at new ones."""
+        with self._operations.transaction() as connection:
+            connection.execute(delete(ingest_ledger).where(ingest_ledger.c.file_name.in_(names)))
 
     def report(self) -> pd.DataFrame:
         """The ledger as a frame, newest first."""

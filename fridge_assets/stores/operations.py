@@ -20,6 +20,7 @@ from sqlalchemy.pool import ConnectionPoolEntry, NullPool
 
 from fridge_assets.errors import FridgeError
 from fridge_assets.settings import OperationsSettings
+from fridge_assets.stores.disk import full_disk
 from fridge_assets.stores.files import writable_folder
 from fridge_assets.stores.migrations import FOLDER, HEAD
 from fridge_assets.stores.operations_tables import (
@@ -32,7 +33,8 @@ from fridge_assets.stores.operations_tables import (
     label_events,
     metadata,
     outbox,
-    outbox_channels,
+    outbox_deliveries,
+    outbox_routes,
     outbox_subjects,
     pulse,
     score_ages,
@@ -60,7 +62,8 @@ __all__ = [
     "label_events",
     "metadata",
     "outbox",
-    "outbox_channels",
+    "outbox_deliveries",
+    "outbox_routes",
     "outbox_subjects",
     "pulse",
     "score_ages",
@@ -116,6 +119,9 @@ _SQLITE_PROBLEMS: Mapping[int, tuple[str, str]] = {
         "Move that file away to start with an empty store, or set FRIDGE_OPERATIONS_URL to the right one.",
     ),
 }
+
+_OF_A_FULL_DISK = (sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CANTOPEN)
+"""What SQLite says when the files that it keeps beside the database cannot be made or grow."""
 
 
 class Operations:
@@ -255,6 +261,8 @@ class Operations:
         if isinstance(error, sqlite3.Error):
             # The low byte is the kind of problem, the rest says where in SQLite it was met.
             code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+            if code in _OF_A_FULL_DISK and full_disk(error, Path(self._name)):
+                code = sqlite3.SQLITE_FULL
             if code not in _SQLITE_PROBLEMS:
                 return None
             problem, remedy = _SQLITE_PROBLEMS[code]

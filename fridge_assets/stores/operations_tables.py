@@ -181,7 +181,7 @@ ingest_ledger = sa.Table(
     sa.Column("recorded_at", UtcTimestamp(), nullable=False),
     sa.Index(None, "status"),
 )
-"""What became of each landing file: ``loading``, ``ingested``, ``refused`` or ``waiting``."""
+"""What became of each landing file: ``loading``, ``ingested``, ``repeated``, ``refused`` or ``waiting``."""
 
 deployment_decisions = sa.Table(
     "deployment_decisions",
@@ -210,20 +210,36 @@ outbox = sa.Table(
     sa.Column("key", sa.Text(), nullable=False),
     sa.Column("title", sa.Text(), nullable=False),
     sa.Column("lines", sa.JSON(), nullable=False),
+    sa.Column("commands", sa.JSON(), nullable=False),
     sa.Column("run_id", sa.Text(), nullable=False),
+    sa.Column("dedup_key", sa.Text(), nullable=False),
     sa.Column("occurred_at", UtcTimestamp(), nullable=False),
     sa.Column("created_at", UtcTimestamp(), nullable=False),
+    sa.Column("only_to", sa.Text(), nullable=False),
     sa.Column("status", sa.Text(), nullable=False),
-    sa.Column("attempts", sa.BigInteger(), nullable=False),
-    sa.Column("maybe_sent", sa.Boolean(), nullable=False),
-    sa.Column("last_error", sa.Text(), nullable=False),
-    sa.Column("sent_at", UtcTimestamp()),
-    sa.Column("sent_to", sa.Text(), nullable=False),
-    sa.Column("summarised_by", sa.Text(), nullable=False),
     sa.Index(None, "number"),
     sa.Index(None, "status", "channel", "number"),
 )
-"""What people are told (SPEC 7): ``pending``, ``sent``, or ``summarised`` by another message."""
+"""What people are told (SPEC 7): ``pending`` until every destination of its channel has had it; then ``sent``, or,
+where none had it by itself, ``summarised`` or ``superseded``."""
+
+outbox_deliveries = sa.Table(
+    "outbox_deliveries",
+    metadata,
+    sa.Column("message_id", sa.Text(), primary_key=True),
+    sa.Column("destination", sa.Text(), primary_key=True),
+    sa.Column("status", sa.Text(), nullable=False),
+    sa.Column("attempts", sa.BigInteger(), nullable=False),
+    sa.Column("maybe_sent", sa.Boolean(), nullable=False),
+    sa.Column("reason", sa.Text(), nullable=False),
+    sa.Column("ended_at", UtcTimestamp()),
+    sa.Column("sent_to", sa.Text(), nullable=False),
+    sa.Column("said", sa.Text(), nullable=False),
+    sa.Column("summarised_by", sa.Text(), nullable=False),
+    sa.Index(None, "summarised_by"),
+)
+"""What became of a message at each destination that it was tried at: ``pending``, ``sent``, ``summarised`` by another
+message, or ``superseded``: it was no longer true when its turn came."""
 
 outbox_subjects = sa.Table(
     "outbox_subjects",
@@ -234,16 +250,17 @@ outbox_subjects = sa.Table(
 )
 """Which alerts a message is about, by id."""
 
-outbox_channels = sa.Table(
-    "outbox_channels",
+outbox_routes = sa.Table(
+    "outbox_routes",
     metadata,
     sa.Column("channel", sa.Text(), primary_key=True),
+    sa.Column("destination", sa.Text(), primary_key=True),
     sa.Column("failures", sa.BigInteger(), nullable=False),
     sa.Column("next_attempt_at", UtcTimestamp()),
     sa.Column("lease_owner", sa.Text(), nullable=False),
     sa.Column("leased_until", UtcTimestamp()),
 )
-"""Failures in a row of each channel, when it is tried next, and who is delivering to it."""
+"""Of each channel's way to each destination: failures in a row, when it is tried next, and who is delivering on it."""
 
 watched_states = sa.Table(
     "watched_states",

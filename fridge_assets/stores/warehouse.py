@@ -30,6 +30,7 @@ from fridge_assets.contracts import (
 from fridge_assets.contracts.sensor_readings import SENSORS
 from fridge_assets.errors import FridgeError
 from fridge_assets.settings import Settings
+from fridge_assets.stores.disk import full_disk
 from fridge_assets.stores.files import writable_folder
 
 _RETRY_PAUSE = 0.1
@@ -77,6 +78,11 @@ SCHEMA: tuple[str, ...] = (
     "model_id VARCHAR NOT NULL, model_version VARCHAR NOT NULL, window_end TIMESTAMPTZ NOT NULL, "
     "scored_at TIMESTAMPTZ NOT NULL, rows BIGINT NOT NULL, flagged BIGINT NOT NULL, active_devices BIGINT NOT NULL, "
     "left_out VARCHAR NOT NULL, run_id VARCHAR NOT NULL, published BOOLEAN NOT NULL)",
+    # What was expected of the contributors of a flagged score and what was measured; ``spread`` and ``deviation`` as of
+    # fridge_assets.models.base.Comparison.
+    "CREATE TABLE IF NOT EXISTS score_comparisons (score_id VARCHAR NOT NULL, window_end TIMESTAMPTZ NOT NULL, "
+    "feature VARCHAR NOT NULL, measured_from TIMESTAMPTZ NOT NULL, measured DOUBLE NOT NULL, "
+    "expected DOUBLE NOT NULL, spread DOUBLE NOT NULL, deviation DOUBLE NOT NULL, basis VARCHAR NOT NULL)",
     # Whether the run was about every device: scores of a few do not make the fleet's fresh.
     "ALTER TABLE score_runs ADD COLUMN IF NOT EXISTS whole_fleet BOOLEAN DEFAULT true",
     # When it was committed by the actual time, whatever time the run was told that it is.
@@ -134,6 +140,7 @@ class Warehouse(DuckDBResource):
         Raises:
             WarehouseBusy: another process held the file for longer than ``lock_wait_seconds``.
             WarehouseUnavailable: the file cannot be opened, or the disk refused a write.
+            DiskFull: there is no space for what was written.
         """
         connection = self._connect(read_only=read_only)
         try:
@@ -151,7 +158,7 @@ class Warehouse(DuckDBResource):
         if not Path(self.database).exists():
             self._prepare()
         with self.get_connection(read_only=True) as connection:
-            if _schema_of(connection) == _SCHEMA_DIGEST:
+            if is_up_to_date(connection):
                 yield connection
                 return
         self._prepare()  # the file was written by an earlier release
@@ -182,6 +189,11 @@ class Warehouse(DuckDBResource):
             yield connection
         except duckdb.IOException as error:
             raise _unavailable(str(spill), error) from error
+        except duckdb.OutOfMemoryException as error:
+            full = full_disk(error, spill)  # what does not fit into memory did not fit onto the disk either
+            if full is None:
+                raise
+            raise full from error
         finally:
             connection.close()
 
@@ -257,11 +269,16 @@ def store_changed(
 
 def _bring_up_to_date(connection: duckdb.DuckDBPyConnection) -> None:
     """Create the tables and columns that the file lacks; one look when it lacks none."""
-    if _schema_of(connection) == _SCHEMA_DIGEST:
+    if is_up_to_date(connection):
         return
     for statement in SCHEMA:
         connection.execute(statement)
     connection.execute(f"CREATE OR REPLACE TABLE {_SCHEMA_TABLE} AS SELECT ? AS digest", [_SCHEMA_DIGEST])
+
+
+def is_up_to_date(connection: duckdb.DuckDBPyConnection) -> bool:
+    """Whether the file has all tables and columns of this release."""
+    return _schema_of(connection) == _SCHEMA_DIGEST
 
 
 def _schema_of(connection: duckdb.DuckDBPyConnection) -> str | None:
@@ -285,8 +302,8 @@ def _lock_holder(message: str) -> str:
     return f"{holder['program']} (process {holder['pid']})"
 
 
-def _unavailable(place: str, error: Exception) -> WarehouseUnavailable:
-    return WarehouseUnavailable(
+def _unavailable(place: str, error: Exception) -> FridgeError:
+    return full_disk(error, Path(place)) or WarehouseUnavailable(
         f"{place} cannot be used: {_first_line(str(error))}",
         "Check that the data folder is writable and the disk has space; the last committed state is intact.",
     )

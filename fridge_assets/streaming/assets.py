@@ -41,6 +41,7 @@ streaming_alerts = dg.AssetSpec(
     "wrote one into the registry, that counts instead. The stream follows within a minute.",
     pool=ACUTE_THRESHOLDS,
 )
+@guarded({})
 def acute_thresholds(
     context: dg.AssetExecutionContext,
     settings: dg.ResourceParam[Settings],
@@ -49,28 +50,24 @@ def acute_thresholds(
     models: dg.ResourceParam[ModelLifecycle],
 ) -> Iterator[AssetEvent]:
     """Learn the thresholds anew and keep what has changed; without a release nothing is learned and nothing changes."""
-
-    def work() -> Iterator[AssetEvent]:
-        registry = effective_registry(settings.root, warehouse)
-        try:
-            learned = learned_from(models, registry, settings)
-        except NothingReleased as error:
-            yield observed(context, dg.MaterializeResult(metadata={"learned": False, "because": str(error)}))
-            return
-        for reason in learned.refused:
-            context.log.error(reason)
-        written = note_learned(operations, learned.thresholds, f"{FAMILY} {learned.versions}", Clock.wall_time())
-        result: dg.MaterializeResult[None] = dg.MaterializeResult(
-            metadata={
-                "version": learned.versions,
-                "devices with a learned threshold": learned.thresholds["device_id"].nunique(),
-                "changes written": written,
-                "learned thresholds": table(_spread(learned.thresholds)),
-            }
-        )
-        yield result if written else observed(context, result)
-
-    yield from guarded(work, {})
+    registry = effective_registry(settings.root, warehouse)
+    try:
+        learned = learned_from(models, registry, settings)
+    except NothingReleased as error:
+        yield observed(context, dg.MaterializeResult(metadata={"learned": False, "because": str(error)}))
+        return
+    for reason in learned.refused:
+        context.log.error(reason)
+    written = note_learned(operations, learned.thresholds, f"{FAMILY} {learned.versions}", Clock.wall_time())
+    result: dg.MaterializeResult[None] = dg.MaterializeResult(
+        metadata={
+            "version": learned.versions,
+            "devices with a learned threshold": learned.thresholds["device_id"].nunique(),
+            "changes written": written,
+            "learned thresholds": table(_spread(learned.thresholds)),
+        }
+    )
+    yield result if written else observed(context, result)
 
 
 def _spread(thresholds: pd.DataFrame) -> pd.DataFrame:

@@ -9,7 +9,8 @@ from pathlib import Path
 import duckdb
 
 from fridge_assets.settings import StreamingSettings
-from fridge_assets.stores.files import FolderNotWritable, atomic_write
+from fridge_assets.stores.disk import FolderNotWritable, full_disk
+from fridge_assets.stores.files import atomic_write
 from fridge_assets.stores.frames import text_literal
 from fridge_assets.streaming.engine import STATE, Engine
 from fridge_assets.streaming.sources.base import Positions
@@ -50,7 +51,7 @@ class Checkpoint:
                     [source, self._made_with, json.dumps(dict(positions))],
                 )
         except duckdb.Error as error:
-            raise FolderNotWritable(
+            raise full_disk(error, self._path) or FolderNotWritable(
                 f"{self._path} cannot be written: {str(error).splitlines()[0]}",
                 "Free some space there; the checkpoint before is still good.",
             ) from error

@@ -10,12 +10,14 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from functools import partial
 
 from fridge_assets.alerting.deadlines import watch_deadlines
 from fridge_assets.errors import FridgeError
 from fridge_assets.features.usual_vibration import read_usual_vibration
+from fridge_assets.fleet.zones import zone_of_sites
 from fridge_assets.notifications.deliver import deliver_due
-from fridge_assets.notifications.senders import sender_of
+from fridge_assets.notifications.senders import senders_of
 from fridge_assets.settings import Settings
 from fridge_assets.stores.files import lock_file
 from fridge_assets.stores.operations import Operations
@@ -299,11 +301,15 @@ class StreamService:
 
     def _deliver(self, ended: threading.Event) -> None:
         settings = self._settings.notifications.model_copy(update={"budget": _DELIVERY_BUDGET})
+        zone_of = partial(zone_of_sites, self._settings)
         look_at = time.monotonic()
         while not ended.is_set():
             if time.monotonic() >= look_at and self._survive("deadlines", self._watch_deadlines):
                 look_at = time.monotonic() + _DEADLINES_EVERY
-            self._survive("delivery", lambda: deliver_due(self._operations, sender_of(settings), settings, self._now))
+            self._survive(
+                "delivery",
+                lambda: deliver_due(self._operations, senders_of(settings), settings, self._now, zone_of),
+            )
             ended.wait(_DELIVERY_PAUSE)
 
     def _hand_over(self, ended: threading.Event) -> None:

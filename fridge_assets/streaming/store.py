@@ -12,12 +12,13 @@ from sqlalchemy.engine import Connection
 
 from fridge_assets.alerting.events import events_of
 from fridge_assets.alerting.frames import conform
-from fridge_assets.alerting.generate import UNKNOWN_SITE, GeneratedAlerts
+from fridge_assets.alerting.generate import GeneratedAlerts
 from fridge_assets.alerting.silences import held, silences_between
 from fridge_assets.alerting.store import apply
 from fridge_assets.contracts import ALERT_EVENTS, DEVICE_ALERTS
 from fridge_assets.contracts.device_alerts import ACTIVE_STATUSES
 from fridge_assets.contracts.device_features import sensors_of
+from fridge_assets.contracts.device_registry import NO_SITE
 from fridge_assets.contracts.silences import SILENCE_KINDS
 from fridge_assets.settings import Settings
 from fridge_assets.stores.operations import device_alerts, insert_missing, stream_onsets
@@ -148,7 +149,7 @@ def _settle(
         if is_new and at not in known.stored:
             row = alert_of(
                 onsets[at],
-                sites.get(device, UNKNOWN_SITE),
+                sites.get(device, NO_SITE),
                 _first_detected(onsets[at], alerts),
                 None if verdicts[at] or held_because else last_told,
                 outcome.now,
@@ -283,7 +284,7 @@ def _held(connection: Connection, new: Sequence[Onset], sites: Mapping[str, str]
     if silences.empty:
         return {}
     spans = pd.DataFrame(
-        [(o.device_id, sites.get(o.device_id, UNKNOWN_SITE), o.at, o.at + _MOMENT) for o in new],
+        [(o.device_id, sites.get(o.device_id, NO_SITE), o.at, o.at + _MOMENT) for o in new],
         columns=["device_id", "site_id", "held_from", "held_to"],
     )
     by = held(spans, silences).dropna()

@@ -22,6 +22,7 @@ from fridge_assets.streaming.store import TOLD_AGAIN
 
 SUBJECT = "streaming/storm"
 _CHANNEL: Channel = "on_call"
+_LISTING = "fridge-assets alerts list --min-severity CRITICAL"
 _STORM, _CALM = "storm", "calm"
 
 
@@ -68,8 +69,8 @@ def announce(
                 f"The newest {len(alerts)} are in {len(names)} site{'s' if len(names) > 1 else ''}: "
                 f"{', '.join(names[: settings.alerts.listed_alerts])}.",
                 "Every alert is stored; until the storm is over none is told by itself.",
-                "`fridge-assets alerts list --min-severity CRITICAL`",
             ),
+            commands=(_LISTING,),
             about=ids,
         )
         enqueue(connection, [message], now)
@@ -88,14 +89,16 @@ def settle(connection: Connection, now: datetime, settings: Settings) -> None:
         channel=_CHANNEL,
         kind="recovery",
         title=f"The storm of acute alerts is over after {spoken(now - over.since)}",
-        lines=(f"{count} acute alerts were stored: `fridge-assets alerts list --min-severity CRITICAL`",),
+        lines=(f"{count} acute alerts were stored.",),
         occurred_at=now,
+        commands=(_LISTING,),
+        dedup_key=SUBJECT,
     )
     enqueue(connection, [message], now)
 
 
 def _beginning(since: datetime) -> Message:
-    return Message(f"{SUBJECT}/{since.isoformat()}", _CHANNEL, "anomaly", "", (), since)
+    return Message(f"{SUBJECT}/{since.isoformat()}", _CHANNEL, "anomaly", "", (), since, dedup_key=SUBJECT)
 
 
 def _since(connection: Connection) -> datetime:

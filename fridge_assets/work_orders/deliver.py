@@ -8,15 +8,13 @@ from typing import Any, Final
 
 import sqlalchemy as sa
 
+from fridge_assets.moments import retry_delay
 from fridge_assets.settings import WorkOrderSettings
 from fridge_assets.stores.operations import Operations, is_undelivered, work_orders
 from fridge_assets.work_orders.receivers import NotTaken, Receipt, Receiver
 
 _TIMEOUTS_PER_LEASE: Final = 3
 """Connecting, sending and answering may take one each."""
-_MOST_DOUBLINGS: Final = 64
-"""So many failures in a row wait the longest anyway; more would only overflow the power."""
-
 _columns = work_orders.c
 
 
@@ -95,12 +93,6 @@ def waiting(operations: Operations) -> Waiting:
         number = connection.scalar(sa.select(sa.func.count()).select_from(work_orders).where(is_undelivered)) or 0
         first = connection.execute(oldest).one_or_none()
     return Waiting(number, *(first or (None, "")))
-
-
-def retry_delay(failures: int, settings: WorkOrderSettings) -> timedelta:
-    """How long to wait after the given number of failures in a row, 1 or more."""
-    waits = settings.first_retry.total_seconds() * settings.retry_factor ** min(failures - 1, _MOST_DOUBLINGS)
-    return timedelta(seconds=min(waits, settings.max_retry.total_seconds()))
 
 
 def _claim(operations: Operations, now: datetime, lease: timedelta) -> Mapping[str, Any] | None:

@@ -7,15 +7,16 @@ import urllib.request
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import Any, Final, Protocol
 from urllib.parse import urlsplit
 
 from fridge_assets.contracts import WORK_ORDERS
 from fridge_assets.errors import FridgeError
+from fridge_assets.moments import parse_retry_after
 from fridge_assets.settings import Settings
-from fridge_assets.stores.files import FolderNotWritable, atomic_write
+from fridge_assets.stores.disk import FolderNotWritable
+from fridge_assets.stores.files import atomic_write
 from fridge_assets.work_orders.store import DELIVERY
 
 _CONTENT: Final = [name for name in WORK_ORDERS.column_names if name not in DELIVERY]
@@ -25,8 +26,6 @@ _MOST_READ: Final = 65_536
 """Bytes of an answer that are looked at."""
 _MOST_QUOTED: Final = 200
 """Characters of an answer that are kept."""
-_LONGEST_PAUSE: Final = timedelta(days=1)
-"""A receiver that asks for more has its clock or its units wrong."""
 
 
 class NotTaken(Exception):
@@ -197,20 +196,7 @@ def _not_taken(address: str, error: urllib.error.HTTPError) -> NotTaken:
         return NotTaken(f"{address} answers {error.code}; name the address that it redirects to", refused=True)
     if error.code // 100 == 4 and error.code not in _LATER:
         return NotTaken(reason, refused=True)
-    return NotTaken(reason, retry_after=_retry_after(error.headers.get("Retry-After", "")))
-
-
-def _retry_after(header: str) -> timedelta | None:
-    """Seconds or a date, as HTTP has it; None for anything else."""
-    try:
-        seconds: float = int(header)
-    except ValueError:
-        try:
-            until = parsedate_to_datetime(header)
-        except ValueError:
-            return None
-        seconds = (until.replace(tzinfo=until.tzinfo or UTC) - datetime.now(UTC)).total_seconds()
-    return timedelta(seconds=min(seconds, _LONGEST_PAUSE.total_seconds())) if seconds > 0 else None
+    return NotTaken(reason, retry_after=parse_retry_after(error.headers.get("Retry-After", ""), datetime.now(UTC)))
 
 
 def _plain(value: object) -> object:

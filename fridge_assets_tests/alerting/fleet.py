@@ -12,6 +12,7 @@ from fridge_assets.alerting.generate import GeneratedAlerts, generate_alerts
 from fridge_assets.alerting.sla import escalations
 from fridge_assets.contracts import ALERT_EVENTS, DEVICE_ALERTS, MODEL_SCORES, SILENCES
 from fridge_assets.identity import deterministic_id
+from fridge_assets.scoring.comparisons import no_comparisons
 from fridge_assets.settings import AlertSettings
 
 EPOCH = pd.Timestamp("2026-06-01T00:00:00Z")
@@ -92,6 +93,7 @@ class Fleet:
             registry=pd.DataFrame({"device_id": ["d1", "d2", "d3"], "site_id": ["s1", "s1", "s2"]}),
             features=pd.DataFrame({"device_id": ["d1"], LOW_SIDE: [141.0], SUPERHEAT: [15.0]}),
             typical=pd.DataFrame({"device_id": ["d1"], LOW_SIDE: [196.0], SUPERHEAT: [8.0]}),
+            comparisons=no_comparisons(),
             silences=self.silences,
             now=moment,
             settings=self.settings,

@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from fridge_assets.alerting.announce import announcements, single_message
+from fridge_assets.alerting.announce import announcements, single_message, worth_telling
 from fridge_assets.alerting.generate import GeneratedAlerts
 from fridge_assets.notifications.message import Message
 from fridge_assets.settings import AlertSettings
@@ -13,7 +13,7 @@ def said(
     generated: GeneratedAlerts, hour: float, settings: AlertSettings | None = None, run_id: str = ""
 ) -> list[Message]:
     moment = pd.Timestamp(window(hour)).to_pydatetime()
-    return announcements(generated, moment, run_id, run_time(hour), settings or AlertSettings())
+    return announcements(worth_telling(generated, moment), run_id, run_time(hour), settings or AlertSettings())
 
 
 def channels(messages: list[Message]) -> list[str]:
@@ -36,7 +36,8 @@ def test_a_single_alert_names_device_site_finding_deadline_and_the_next_step() -
     (message,) = said(Fleet().run(score("d1", 0, 0.97)), 0, run_id="run-7")
     assert message.title == "CRITICAL: d1 in s1: Low-side pressure unusually low"
     assert "Low-side pressure averaged 141 kPa" in message.lines[0]
-    assert message.lines[1].startswith("Act by 2026-06-01 00:34 UTC. `fridge-assets alerts show ")
+    assert message.lines[1] == "Act by 2026-06-01 00:34 UTC."
+    assert message.commands[0].startswith("fridge-assets alerts show ")
     assert message.run_id == "run-7"
 
 
@@ -92,7 +93,8 @@ def test_many_alerts_of_one_severity_come_as_one_list_with_the_worst_first() -> 
     assert message.channel == "on_call"
     assert message.title == "3 new CRITICAL alerts in 2 sites"
     assert [line.split(" ")[0] for line in message.lines[:2]] == ["d2", "d3"]
-    assert message.lines[2:] == ("and 1 more", "`fridge-assets alerts list --min-severity CRITICAL`")
+    assert message.lines[2:] == ("and 1 more",)
+    assert message.commands == ("fridge-assets alerts list --min-severity CRITICAL",)
 
 
 def test_medium_alerts_come_as_a_digest_by_site() -> None:

@@ -138,10 +138,10 @@ def test_after_an_hour_in_which_nobody_looked_all_is_as_if_somebody_had(desk: De
     identity = desk.alerts()["alert_id"].iloc[0]
     assert messages[0].title == "CRITICAL, nobody has taken it: d1 in s1: Low-side pressure unusually low"
     assert messages[0].lines == (
-        "It was to be taken by 2026-06-01 00:34 UTC and is at L2 now; the anomaly was first seen 2026-06-01 00:00 UTC.",
-        f"`fridge-assets alerts ack {identity[:8]}`",
+        "It was to be taken by 2026-06-01 00:34 UTC and went to L2; the anomaly was first seen 2026-06-01 00:00 UTC.",
     )
-    assert "is at L3 now" in messages[1].lines[0]
+    assert messages[0].commands == (f"fridge-assets alerts ack {identity[:8]}",)
+    assert "went to L3" in messages[1].lines[0]
     assert desk.look(61) == desk.look(500) == 0, "a second look finds nothing"
     assert len(desk.messages()) == 2
 
@@ -252,10 +252,11 @@ def test_many_alerts_of_one_step_are_told_as_a_list() -> None:
         desk.look(241)
         first, second, *others = desk.messages()
     assert first.title == second.title == "Nobody has taken 3 CRITICAL alerts in 2 sites"
-    assert first.lines[0] == "They are at L2 now."
+    assert first.lines[0] == "They went to L2."
     assert [line.split(" ")[0] for line in first.lines[1:3]] == ["d1", "d2"]
-    assert first.lines[3:] == ("and 1 more", "`fridge-assets alerts list --min-severity CRITICAL`")
-    assert second.lines[0] == "They are at L3 now."
+    assert first.lines[3:] == ("and 1 more",)
+    assert first.commands == ("fridge-assets alerts list --min-severity CRITICAL",)
+    assert second.lines[0] == "They went to L3."
     assert [m.title.split(":")[0] for m in others] == ["MEDIUM, nobody has taken it"] * 2
 
 

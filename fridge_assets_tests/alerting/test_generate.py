@@ -8,6 +8,7 @@ import pytest
 from fridge_assets.alerting.generate import generate_alerts
 from fridge_assets.contracts import ALERT_EVENTS, DEVICE_ALERTS, SILENCES
 from fridge_assets.identity import deterministic_id
+from fridge_assets.scoring.comparisons import no_comparisons
 from fridge_assets.settings import AlertSettings
 from fridge_assets.work_orders.rules import order_id_of
 from fridge_assets_tests.alerting.fleet import (
@@ -104,7 +105,7 @@ def test_highest_score_decides_model_and_dominant_contributor_whatever_the_row_o
 
 
 def test_device_that_left_the_registry_still_gets_its_alert(fleet: Fleet) -> None:
-    assert fleet.run(score("gone", 0, 0.9)).new["site_id"].tolist() == ["unknown"]
+    assert fleet.run(score("gone", 0, 0.9)).new["site_id"].tolist() == ["unassigned"]
 
 
 def test_alert_without_contributors_is_still_an_alert(fleet: Fleet) -> None:
@@ -125,6 +126,7 @@ def test_scores_of_two_windows_are_refused() -> None:
             registry=empty,
             features=empty,
             typical=empty,
+            comparisons=no_comparisons(),
             silences=SILENCES.empty(),
             now=run_time(1),
             settings=AlertSettings(),

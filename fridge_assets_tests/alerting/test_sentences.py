@@ -5,11 +5,14 @@ import itertools
 import pandas as pd
 import pytest
 
+from fridge_assets.alerting.judged import USUAL, Judged
 from fridge_assets.alerting.sentences import Anomaly, describe, description_of, title_of
 from fridge_assets.alerting.wording import number, words_for
 from fridge_assets.contracts import MODEL_FEATURES
+from fridge_assets.scoring.comparisons import no_comparisons
 
 END = pd.Timestamp("2026-06-14T10:00:00Z")
+START = END - pd.Timedelta(minutes=15)
 SPAN = "between 09:45 and 10:00 UTC"
 
 
@@ -19,12 +22,15 @@ def anomaly(
     usual: dict[str, float] | None = None,
     **changes: object,
 ) -> Anomaly:
-    """An anomaly of the window before 10:00 on 14 June, found by one of two models."""
+    """An anomaly of the window before 10:00 on 14 June, found by one of two models that kept no expectations."""
+    measured, usual = measured or {}, usual or {}
+    both = measured.keys() & usual.keys()
     return Anomaly(
         contributors,
-        measured or {},
-        usual or {},
-        END - pd.Timedelta(minutes=15),
+        {name: Judged(measured[name], usual[name], None, None, USUAL, START, END) for name in both},
+        measured,
+        usual,
+        START,
         END,
         END,
         1,
@@ -86,6 +92,86 @@ def test_dominant_contributor_is_told_with_direction_and_distance(
     told = anomaly([feature], {} if value is None else {feature: value}, {} if usual is None else {feature: usual})
     assert title_of(told) == title
     assert description_of(told) == f"{finding} First seen 10:00 UTC. One of two models flags this (score 0.91)."
+
+
+def judged(feature: str, value: float, expected: float, spread: float, basis: str, **changes: object) -> Anomaly:
+    """The same of a value that a model has judged."""
+    by = Judged(value, expected, spread, (value - expected) / spread, basis, START, END)
+    return anomaly([feature], {feature: value})._replace(judged={feature: by}, **changes)
+
+
+@pytest.mark.parametrize(
+    ("feature", "value", "expected", "spread", "basis", "title", "finding"),
+    [
+        ("pressure_low_mean", 141, 196, 8.04, "history", "Low-side pressure unusually low",
+         f"Low-side pressure averaged 141 kPa {SPAN}, 28 % below the 196 ± 8 kPa expected of this device under these "
+         "operating conditions."),
+        ("temp_ambient_mean", 31.2, 22.1, 1.5, "sensors", "Ambient temperature unusually high",
+         f"Ambient temperature averaged 31.2 °C {SPAN}, 9.1 °C above the 22.1 ± 1.5 °C suggested by its other "
+         "sensors."),
+        ("door_open_fraction", 0.62, 0.08, 0.05, "cohort", "Door open unusually long",
+         f"Door was open 62 % of the time {SPAN}, 8 ± 5 % expected of its cohort under these operating conditions."),
+        ("sensor_completeness", 0.91, 1.0, 0.001, "history", "Sensor values often missing",
+         f"91 % of the sensor values arrived {SPAN}, 100 ± 0.1 % expected of this device under these operating "
+         "conditions."),
+        ("temp_evaporator_slope", 0.4, 0.0, 0.1, "sensors", "Evaporator temperature rising unusually fast",
+         f"Evaporator temperature rose by 0.4 °C/min {SPAN}, 0 ± 0.1 °C/min suggested by its other sensors."),
+    ],
+)  # fmt: skip
+def test_a_value_is_told_beside_what_its_model_expected(
+    feature: str, value: float, expected: float, spread: float, basis: str, title: str, finding: str
+) -> None:
+    told = judged(feature, value, expected, spread, basis)
+    assert title_of(told) == title
+    assert description_of(told).startswith(f"{finding} First seen")
+
+
+def test_a_number_that_looks_usual_is_told_as_unusual_for_the_ambient_temperature_that_has_moved() -> None:
+    told = judged("pressure_high_mean", 829, 990, 20, "history")
+    usual = {"pressure_high_mean": 840.0, "temp_ambient_mean": 22.1}
+    told = told._replace(usual=usual, measured={**told.measured, "temp_ambient_mean": 31.2})
+    assert title_of(told) == "High-side pressure unusually low for the ambient temperature"
+    assert (
+        "16 % below the 990 ± 20 kPa expected of this device under these operating conditions. The device usually "
+        "reads 840 kPa at this time of day, but ambient temperature was 31.2 °C, usually 22.1 °C: that sensor may be "
+        "the one that is wrong. First seen"
+    ) in description_of(told)
+
+
+def test_a_number_that_looks_usual_is_told_as_unusual_for_what_it_was_compared_with() -> None:
+    told = judged("pressure_low_mean", 141, 196, 8, "cohort", usual={"pressure_low_mean": 143.0})
+    assert title_of(told) == "Low-side pressure unusually low for its cohort"
+    assert "The device usually reads 143 kPa at this time of day. First seen" in description_of(told)
+
+
+def test_the_strongest_contributor_that_is_unusual_by_itself_is_told() -> None:
+    calm = Judged(9.0, 8.0, 1.0, 1.0, "cohort", START, END)
+    far = Judged(141.0, 196.0, 8.0, -6.9, "cohort", START, END)
+    told = anomaly(["superheat_mean", "pressure_low_mean"])._replace(
+        judged={"superheat_mean": calm, "pressure_low_mean": far}
+    )
+    assert title_of(told) == "Low-side pressure unusually low"
+    assert "uperheat" not in description_of(told)
+
+
+def test_where_no_number_is_unusual_the_combination_is_told() -> None:
+    names = ["superheat_mean", "pressure_low_mean"]
+    calm = [Judged(9.0, 8.0, 1.0, 1.0, "cohort", START, END), Judged(190.0, 196.0, 8.0, -0.75, "cohort", START, END)]
+    told = anomaly(names)._replace(judged=dict(zip(names, calm, strict=True)))
+    assert title_of(told) == "Unusual combination of readings"
+    assert description_of(told).startswith(
+        f"No reading is far from what was expected {SPAN}, but all together are: superheat 9 K (expected 8 ± 1 K), "
+        "low-side pressure 190 kPa (expected 196 ± 8 kPa). First seen"
+    )
+
+
+def test_a_model_of_days_tells_of_the_day() -> None:
+    day = Judged(141.0, 196.0, 8.0, -6.9, "group", END - pd.Timedelta(days=1), END)
+    told = anomaly(["pressure_low_mean"], usual={"pressure_low_mean": 141.0})._replace(
+        judged={"pressure_low_mean": day}
+    )
+    assert title_of(told) == "Low-side pressure unusually low"
+    assert "averaged 141 kPa over the day up to 10:00 UTC, 28 % below the 196 ± 8 kPa expected" in description_of(told)
 
 
 def test_every_sensor_is_named_once_and_two_further_ones_at_most() -> None:
@@ -161,6 +247,7 @@ def test_describe_looks_up_each_device_and_survives_absent_columns_and_devices()
             "window_start": [END - pd.Timedelta(minutes=15)] * 2,
             "window_end": [END] * 2,
             "first_detected_at": [END] * 2,
+            "score_ids": [["s1"], ["s2"]],
             "models_flagging": [1, 1],
             "models_scored": [1, 1],
             "carried_from": [pd.NaT, pd.NaT],
@@ -169,7 +256,7 @@ def test_describe_looks_up_each_device_and_survives_absent_columns_and_devices()
         }
     )
     features = pd.DataFrame({"device_id": ["d2", "d1"], "pressure_low_mean": [None, 141.0]})
-    told = describe(drafts, features, pd.DataFrame({"device_id": ["d1"]}))
+    told = describe(drafts, features, pd.DataFrame({"device_id": ["d1"]}), no_comparisons())
     assert told["title"].tolist() == ["Low-side pressure unusual"] * 2
     assert told["description"].str.contains("141 kPa").tolist() == [True, False]
 

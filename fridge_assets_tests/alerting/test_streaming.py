@@ -5,7 +5,7 @@ from datetime import timedelta
 import pandas as pd
 import pytest
 
-from fridge_assets.alerting.announce import announcements
+from fridge_assets.alerting.announce import announcements, worth_telling
 from fridge_assets.contracts import DEVICE_ALERTS
 from fridge_assets.settings import Settings
 from fridge_assets.streaming.engine import Onset
@@ -173,7 +173,10 @@ def test_an_overload_that_lasts_for_hours_is_told_once_and_every_window_is_kept(
     for hour in range(10, 16):
         generated = fleet.run(score("d1", hour, 0.97, contributors=[CURRENT]))
         assert generated.new["suppressed"].tolist() == [True]
-        assert announcements(generated, window(hour).to_pydatetime(), "", run_time(hour), fleet.settings) == []
+        assert (
+            announcements(worth_telling(generated, window(hour).to_pydatetime()), "", run_time(hour), fleet.settings)
+            == []
+        )
     batch = fleet.alerts[fleet.alerts["source"] == "models"]
     assert len(batch) == 6
     assert set(batch["alert_type"]) == {"ANOMALY_SUSTAINED"}
@@ -223,7 +226,9 @@ def test_once_a_person_has_closed_it_what_the_models_still_flag_is_told(status: 
     told = fleet.run(score("d1", 11, 0.97, contributors=[contributor])).new.iloc[0]
     assert (told["suppressed"], told["status"], told["severity"]) == (False, "OPEN", "CRITICAL")
     assert told["first_detected_at"] == window(11)
-    assert announcements(fleet.run(score("d1", 12, 0.97)), window(12).to_pydatetime(), "", run_time(12), fleet.settings)
+    assert announcements(
+        worth_telling(fleet.run(score("d1", 12, 0.97)), window(12).to_pydatetime()), "", run_time(12), fleet.settings
+    )
 
 
 def test_a_transient_alert_does_not_keep_the_next_batch_alert_from_being_told() -> None:
@@ -295,4 +300,4 @@ def test_a_confirmed_alert_is_not_told_again_by_the_batch_path() -> None:
     streamed(fleet, 9.9)
     generated = fleet.run(score("d1", 10, 0.97, contributors=[CURRENT]))
     assert generated.updated["window_end"].tolist() == [window(10)]
-    assert announcements(generated, window(10).to_pydatetime(), "", run_time(10), fleet.settings) == []
+    assert announcements(worth_telling(generated, window(10).to_pydatetime()), "", run_time(10), fleet.settings) == []

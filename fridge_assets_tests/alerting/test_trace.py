@@ -13,6 +13,7 @@ from fridge_assets.alerting.silences import Silence, add_silence
 from fridge_assets.alerting.store import alert_of
 from fridge_assets.alerting.trace import Story, story
 from fridge_assets.contracts import CLEAN_SENSOR_READINGS, LABEL_EVENTS, MODEL_SCORES, WORK_ORDERS
+from fridge_assets.notifications.deliveries import record
 from fridge_assets.settings import Settings
 from fridge_assets.stores.frames import registered
 from fridge_assets.stores.operations import Operations, device_alerts, insert_missing, label_events, outbox, work_orders
@@ -134,11 +135,12 @@ def test_labels_work_and_messages_of_the_alert_are_told_and_no_others(shop: Shop
         connection.execute(
             sa.update(device_alerts).where(device_alerts.c.alert_id == own).values(ontology_action_id="w1")
         )
-        connection.execute(sa.update(outbox).values(status="sent", sent_at=NOON))
+        ids = connection.scalars(sa.select(outbox.c.message_id)).all()
+        record(connection, ids, "slack", status="sent", ended_at=NOON, said="as it was sent")
     known = told(shop, str(own))
     assert list(known.labels["label_id"]) == ["1"]
     assert list(known.work_order["work_order_id"]) == ["w1"]
-    assert list(known.messages["status"]) == ["sent"]
+    assert list(zip(known.messages["destination"], known.messages["status"], strict=True)) == [("slack", "sent")]
     assert "d1" in known.messages["title"].iloc[0]
     assert list(known.events["action"]) == ["detect"]
 

@@ -32,9 +32,8 @@ def alert(operations: Operations) -> str:
 
 
 def run(settings: Settings, instance: dg.DagsterInstance, name: str, **config: object) -> dg.ExecuteInProcessResult:
-    job = build_definitions(settings).resolve_job_def(name)
-    (op,) = (node.name for node in job.nodes)
-    return job.execute_in_process({"ops": {op: {"config": config}}}, instance=instance, raise_on_error=False)
+    job = build_definitions(settings).resolve_job_def(f"action_{name}")
+    return job.execute_in_process(config, instance=instance, raise_on_error=False)
 
 
 def failure_of(result: dg.ExecuteInProcessResult) -> str:

@@ -4,6 +4,8 @@ import os
 import subprocess
 import sys
 from datetime import timedelta
+from graphlib import TopologicalSorter
+from itertools import pairwise
 from pathlib import Path
 
 import dagster as dg
@@ -127,9 +129,50 @@ def test_each_job_scores_or_publishes_and_never_both(graph: dg.Definitions) -> N
 
 def test_models_that_score_in_one_run_have_processes_of_their_own(graph: dg.Definitions) -> None:
     for job in ("score_hourly", "score_daily"):
-        assert graph.resolve_job_def(job).executor_def.name == "multiprocess"
+        assert graph.resolve_job_def(job).executor_def.name == "separate_processes"
     one_step = {f"score_{family}" for family in FAMILIES} | {"publish", "fallback", "monitor"}
-    assert {graph.resolve_job_def(job).executor_def.name for job in one_step} == {"in_process"}
+    assert {graph.resolve_job_def(job).executor_def.name for job in one_step} == {"one_process"}
+
+
+def test_the_groups_of_assets_follow_each_other_as_data_flows(specs: dict[str, dg.AssetSpec]) -> None:
+    group = {name: spec.group_name for name, spec in specs.items()}
+    before: dict[str | None, set[str | None]] = {name: set() for name in group.values()}
+    for name, sources in EDGES.items():
+        before[group[name]] |= {group[source] for source in sources} - {group[name]}
+    order = list(TopologicalSorter(before).static_order())  # raises where two groups feed each other
+    for first, then in pairwise(["readings", "features", "models", "scores", "alerts", "fleet"]):
+        assert order.index(first) < order.index(then)
+    assert "alerts" not in before["models"] | before["scores"]
+
+
+def test_what_people_start_stands_together_in_the_list_of_jobs(graph: dg.Definitions) -> None:
+    jobs = sorted(
+        (graph.resolve_job_def(job.name) for job in graph.resolve_all_job_defs() if not job.name.startswith("__")),
+        key=lambda job: job.name,
+    )
+    started_by = [job.tags["fridge/started_by"] for job in jobs]
+    people = started_by.count("people")
+    assert people == 17
+    assert started_by == ["people"] * people + ["pipeline"] * (len(jobs) - people)
+
+
+def test_the_launchpad_offers_what_a_person_may_decide(graph: dg.Definitions) -> None:
+    for job in graph.resolve_all_job_defs():
+        offered = _fields(job.run_config_schema.config_type)
+        offered.pop("execution", None)
+        offered.pop("loggers", None)
+        if job.tags.get("fridge/started_by") == "people":
+            assert {"alert", "family", "silence", "reason"} & offered.keys(), job.name
+            assert not {"ops", "resources"} & offered.keys(), job.name
+            continue
+        resources = offered.pop("resources")
+        choices = {name: _fields(_fields(part)["config"]) for name, part in _fields(resources).items()}
+        assert {name: fields.keys() for name, fields in choices.items() if fields} == {"clock": {"as_of"}}, job.name
+
+
+def test_steps_have_the_names_of_what_they_do(graph: dg.Definitions) -> None:
+    (step,) = graph.resolve_job_def("action_acknowledge_alert").nodes
+    assert step.name == "acknowledge_alert"
 
 
 def test_dagsters_own_check_finds_nothing_wrong(tmp_path: Path) -> None:
@@ -142,3 +185,9 @@ def test_dagsters_own_check_finds_nothing_wrong(tmp_path: Path) -> None:
 
 def _assets_of(graph: dg.Definitions, job: str) -> set[str]:
     return {key.to_user_string() for key in graph.resolve_job_def(job).asset_layer.executable_asset_keys}
+
+
+def _fields(kind: object) -> dict[str, object]:
+    """The fields of a part of a run config schema; none where it has no parts."""
+    fields = getattr(getattr(kind, "config_type", kind), "fields", None) or {}
+    return dict(fields)

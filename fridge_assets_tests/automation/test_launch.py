@@ -1,4 +1,4 @@
-"""Running a job from a program: what went wrong comes back as a sentence, and killed runs block nobody."""
+"""Running a job from a program: what went wrong comes back as a sentence."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,7 +9,6 @@ import pytest
 import fridge_assets.definitions
 from fridge_assets.automation.cycles import hourly_cycle, one_model_cycle, train_models
 from fridge_assets.automation.launch import clock_config, run_cycle, run_job
-from fridge_assets.automation.lost_runs import end_lost_runs, launch
 from fridge_assets.clock import Clock
 from fridge_assets.errors import FridgeError
 from fridge_assets_tests.scenarios.small_fleet import cycle_time, forget_loaded_jobs, graph_of, settings_of
@@ -27,7 +26,7 @@ def test_a_failed_step_comes_back_with_its_reason_in_a_sentence(instance: dg.Dag
     assert not outcome.success
     assert outcome.failures == {
         "isolation_forest_scores": "device_features has no window that is closed. "
-        "Bring readings with `fridge-assets ingest FILE` first."
+        "Bring readings first: files in the landing folder, or `fridge-assets ingest FILE`."
     }
     assert instance.get_run_by_id(outcome.run_id).status == dg.DagsterRunStatus.FAILURE
 
@@ -58,7 +57,7 @@ def test_a_run_that_fails_before_its_first_step_says_why(
 
     graph = fridge_assets.definitions.defs
     resources = dict(graph.resources or {})
-    clock = StoppedClock(warehouse=resources["warehouse"], settings=resources["settings"])
+    clock = StoppedClock(warehouse=resources["clock"].warehouse, settings=resources["clock"].settings)
     stopped = dg.Definitions(
         assets=graph.assets,
         asset_checks=graph.asset_checks,
@@ -83,36 +82,3 @@ def test_what_cannot_be_run_is_refused_before_anything_runs(instance: dg.Dagster
     with pytest.raises(FridgeError, match="--as-of is 'noon', not a moment"):
         hourly_cycle(instance, "noon")
     assert instance.get_runs_count() == 0
-
-
-def test_a_run_whose_program_was_killed_ends_as_a_failure_and_frees_its_pools(instance: dg.DagsterInstance) -> None:
-    with launch(instance) as tags:
-        run = started_run(instance, tags)
-        claim(instance, run)
-        assert end_lost_runs(instance) == [], "its program lives"
-        assert held_slots(instance) == 1
-    assert end_lost_runs(instance) == [run.run_id]
-    assert instance.get_run_by_id(run.run_id).status == dg.DagsterRunStatus.FAILURE
-    assert held_slots(instance) == 0
-    assert end_lost_runs(instance) == []
-
-
-def test_runs_that_the_daemon_launched_are_left_to_its_monitoring(instance: dg.DagsterInstance) -> None:
-    run = started_run(instance, {})
-    assert end_lost_runs(instance) == []
-    assert instance.get_run_by_id(run.run_id).status == dg.DagsterRunStatus.STARTED
-
-
-def started_run(instance: dg.DagsterInstance, tags: dict[str, str]) -> dg.DagsterRun:
-    job = fridge_assets.definitions.defs.resolve_job_def("publish")
-    return instance.create_run_for_job(job, tags=tags, status=dg.DagsterRunStatus.STARTED)
-
-
-def claim(instance: dg.DagsterInstance, run: dg.DagsterRun) -> None:
-    """Hold the pool of the alerts, as a step of ``run`` does while it works."""
-    instance.event_log_storage.initialize_concurrency_limit_to_default("alerts")
-    assert instance.event_log_storage.claim_concurrency_slot("alerts", run.run_id, "device_alerts").is_claimed
-
-
-def held_slots(instance: dg.DagsterInstance) -> int:
-    return instance.event_log_storage.get_concurrency_info("alerts").active_slot_count

@@ -38,7 +38,8 @@ SCHEDULES = {
 PUBLISHING = {f"publish_after_{outcome}" for outcome in ENDINGS}
 SENSORS = PUBLISHING | {
     "switch_to_fallback", "monitor_after_publication", "report_stream", "tell_of_runs", "tell_of_freshness",
-    "deliver_messages", "deliver_work_orders", "pulse", "watch_deadlines", "refresh_status_after_changes",
+    "deliver_messages", "deliver_work_orders", "free_held_pools", "pulse", "watch_deadlines",
+    "refresh_status_after_changes",
 }  # fmt: skip
 
 
@@ -210,6 +211,28 @@ def test_a_run_that_its_launcher_publishes_is_left_to_it(
     requests, said, _ = tick(repository, instance, sensor, cursor)
     assert requests == []
     assert said == f"run {run.run_id} is published by whoever started it"
+
+
+@pytest.mark.parametrize(("retries", "published"), [("1", 0), ("0", 1)])
+def test_an_interrupted_run_that_is_tried_again_is_published_after_that(
+    repository: dg.RepositoryDefinition, instance: dg.DagsterInstance, retries: str, published: int
+) -> None:
+    _, _, cursor = tick(repository, instance, "publish_after_failure", None)
+    interrupted = {"dagster/failure_reason": "UNEXPECTED_TERMINATION", "dagster/max_retries": retries}
+    ended_run(repository, instance, "score_hourly", "failure", interrupted)
+    requests, _, _ = tick(repository, instance, "publish_after_failure", cursor)
+    assert len(requests) == published
+
+
+def test_a_pool_that_is_held_in_vain_is_freed_by_the_daemon(
+    repository: dg.RepositoryDefinition, instance: dg.DagsterInstance
+) -> None:
+    instance.event_log_storage.initialize_concurrency_limit_to_default("features")
+    run = ended_run(repository, instance, "score_hourly", "failure")
+    assert instance.event_log_storage.claim_concurrency_slot("features", run.run_id, "device_features").is_claimed
+    _, said, _ = tick(repository, instance, "free_held_pools", None)
+    assert said == f"device_features of score_hourly ({run.run_id}, failure) holds features"
+    assert tick(repository, instance, "free_held_pools", None)[1] == "no pool is held in vain"
 
 
 @pytest.mark.parametrize("outcome", ENDINGS)

@@ -104,7 +104,7 @@ def moment(end: datetime) -> str:
 
 def fridge_assets(settings: Settings, *command: str) -> Measured:
     """Run a command of the product."""
-    program = "from fridge_assets.cli.main import main; main()"
+    program = "from fridge_assets.cli import main; main()"
     arguments = [sys.executable, "-c", program, "--data-dir", str(settings.root), *command]
     return measure(arguments, process_environment(settings))
 

@@ -18,7 +18,7 @@ from fridge_assets.streaming.status import StreamStatus, statuses
 
 CHECKPOINT_SECONDS = 30
 """A quarter of the usual pause, so that every measured minute has checkpoints in it."""
-_PROGRAM = "from fridge_assets.cli.main import main; main()"
+_PROGRAM = "from fridge_assets.cli import main; main()"
 _PATIENCE = 300.0
 """Seconds after which what has not happened never will."""
 _PAUSE = 0.1

@@ -81,6 +81,18 @@ def test_the_story_of_a_models_alert(shop: Shop) -> None:
     assert "There are no readings of d1 up to 2026-06-01 12:00 UTC" in said
 
 
+def test_the_story_says_what_each_model_expected(shop: Shop) -> None:
+    store_features(shop.warehouse, {"d1": {}})
+    shop.by_models(NOON, {"d1": 0.97})
+    with shop.warehouse.transaction() as connection:
+        connection.execute(
+            "INSERT INTO score_comparisons SELECT score_id, window_end, top_contributors[1], window_start, 200, "
+            "260, 8, -7.5, 'history' FROM model_scores"
+        )
+    said = " ".join(shown(shop.settings, only_id(shop.operations)).split())
+    assert "isolation_forest_v1: low-side pressure 200 kPa (expected 260 ± 8 kPa), −7.5 spreads" in said
+
+
 def test_the_story_for_programs_is_one_document(shop: Shop) -> None:
     shop.settings.root.mkdir()
     (shop.settings.root / "device_registry.csv").write_text("device_id,site_id\nd1,s1\n")

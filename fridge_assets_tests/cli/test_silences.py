@@ -114,16 +114,14 @@ def test_jobs_do_what_the_commands_do(settings: Settings, operations: Operations
     add, end = SILENCE_JOBS
     resources = {"settings": settings, "operations": operations}
     config = {"site": "s1", "hours": 1.5, "reason": "new doors", "by": "ann"}
-    made = add.execute_in_process({"ops": {"take_add_silence": {"config": config}}}, resources=resources)
+    made = add.execute_in_process(config, resources=resources)
     (noted,) = [e for e in made.all_events if e.event_type_value == "ASSET_OBSERVATION"]
     (listed,) = said(settings, "silences", "list")
     assert (listed["site_id"], listed["actor"], listed["reason"]) == ("s1", "ann", "new doors")
     observation = noted.asset_observation_data.asset_observation
     assert observation.metadata["silence"].value == listed["silence_id"]
-    end.execute_in_process(
-        {"ops": {"take_end_silence": {"config": {"silence": listed["silence_id"]}}}}, resources=resources
-    )
+    end.execute_in_process({"silence": listed["silence_id"]}, resources=resources)
     assert said(settings, "silences", "list") == []
-    wrong = {"ops": {"take_add_silence": {"config": config | {"device": "d1"}}}}
+    wrong = config | {"device": "d1"}
     failed = add.execute_in_process(wrong, resources=resources, raise_on_error=False)
     assert not failed.success

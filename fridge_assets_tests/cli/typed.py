@@ -19,7 +19,7 @@ def typed(folder: Path, *words: str) -> tuple[int, str, str]:
     with pytest.MonkeyPatch.context() as patch, redirect_stdout(out), redirect_stderr(error):
         put_back(patch)
         patch.setattr(sys, "argv", ["fridge-assets", "--data-dir", str(folder), *words])
-        code = program._run()
+        code = program.run_typed()
     return code, out.getvalue(), error.getvalue()
 
 

@@ -1,4 +1,4 @@
-"""Export, overview and doctor, on an empty data folder and on a filled one."""
+"""Export and overview, on an empty data folder and on a filled one."""
 
 import sqlite3
 from datetime import UTC, datetime, timedelta
@@ -9,14 +9,12 @@ import pandas as pd
 import pytest
 
 from fridge_assets.contracts import DEVICE_ALERTS, DEVICE_STATUS, MODEL_SCORES
-from fridge_assets.deployment.store import Deployments
 from fridge_assets.errors import FridgeError
 from fridge_assets.features.compute import compute_features
-from fridge_assets.fleet.doctor import Finding, examine
+from fridge_assets.fleet.doctor.check import Finding, examine
+from fridge_assets.fleet.doctor.checks import checks
 from fridge_assets.fleet.export import export_dataset
 from fridge_assets.fleet.overview import Overview, fleet_overview
-from fridge_assets.models.lifecycle import ModelLifecycle
-from fridge_assets.models.registry import ModelRegistry
 from fridge_assets.readings.ingest import ingest
 from fridge_assets.settings import Settings
 from fridge_assets.stores.landing import Landing
@@ -42,8 +40,8 @@ class Folder(NamedTuple):
     def overview(self, as_of: str = "") -> Overview:
         return fleet_overview(self.warehouse, self.operations, self.landing, as_of, self.settings)
 
-    def findings(self, models: ModelLifecycle) -> dict[str, Finding]:
-        return {f.what: f for f in examine(self.warehouse, self.operations, self.landing, models, self.settings)}
+    def findings(self) -> dict[str, Finding]:
+        return {finding.what: finding for finding in examine(checks(self.settings))}
 
 
 def folder_at(path: Path) -> Folder:
@@ -68,7 +66,10 @@ def filled(tmp_path_factory: pytest.TempPathFactory) -> Folder:
     compute_features(warehouse, moment(60), settings)
     with warehouse.transaction() as connection:
         replace_all(connection, MODEL_SCORES, MODEL_SCORES.to_arrow(MODEL_SCORES.sample(3)))
-        status = DEVICE_STATUS.sample(2).assign(health_status=["healthy", "critical"])
+        scored_at = pd.Timestamp(moment(48))
+        status = DEVICE_STATUS.sample(2).assign(
+            device_id=["d1", "d2"], health_status=["critical", "healthy"], score_source="models", scored_at=scored_at
+        )
         replace_all(connection, DEVICE_STATUS, DEVICE_STATUS.to_arrow(status))
         for run, scored_at, family, version, scored in (
             ("old", moment(-60), "isolation_forest", "2.0.0", 4),
@@ -96,14 +97,6 @@ def filled(tmp_path_factory: pytest.TempPathFactory) -> Folder:
     with operations.transaction() as connection:
         connection.execute(device_alerts.insert(), alert.to_dict(orient="records"))
     return folder
-
-
-@pytest.fixture(scope="module")
-def models(tmp_path_factory: pytest.TempPathFactory) -> ModelLifecycle:
-    """A registry without any version; creating its database takes seconds, so that all folders share it."""
-    folder = tmp_path_factory.mktemp("models")
-    registry = ModelRegistry(f"sqlite:///{folder / 'mlflow.db'}", folder / "models")
-    return ModelLifecycle(registry, Deployments(Operations(f"sqlite:///{folder / 'operations.db'}")))
 
 
 # --- export
@@ -174,6 +167,11 @@ def test_overview_of_a_filled_folder_has_ages_tiers_coverage_health_alerts_and_f
     assert {row["status"]: row["files"] for row in shown["files"]} == {"ingested": 1, "refused": 1}
 
 
+def test_devices_that_were_healthy_by_scores_that_have_expired_since_are_unknown(filled: Folder) -> None:
+    shown = filled.overview(moment(48 + 4 * 60).isoformat()).as_dict()
+    assert shown["health"] == [{"health": "critical", "devices": 1}, {"health": "unknown", "devices": 1}]
+
+
 def test_overview_judges_ages_now_unless_told_otherwise(filled: Folder) -> None:
     assert abs(filled.overview().now - datetime.now(UTC)) < timedelta(minutes=1)
     with pytest.raises(FridgeError, match="--as-of is 'noon', not a moment"):
@@ -181,7 +179,7 @@ def test_overview_judges_ages_now_unless_told_otherwise(filled: Folder) -> None:
 
 
 def test_an_old_window_that_was_scored_again_leaves_ages_as_they_were_for_all_who_show_them(
-    tmp_path: Path, models: ModelLifecycle
+    tmp_path: Path,
 ) -> None:
     folder, now = folder_at(tmp_path), datetime.now(UTC)
     for window, scored in ((75, 72), (70, 10)):  # minutes ago; the second was an hour old when it was scored
@@ -189,16 +187,14 @@ def test_an_old_window_that_was_scored_again_leaves_ages_as_they_were_for_all_wh
     overview = folder.overview()
     (shown,) = overview.scores.to_dict(orient="records")
     assert (overview.tier, shown["tier"], shown["scored_at"]) == ("stale", "stale", now - 72 * MINUTE)
-    assert folder.findings(models)["scores"].detail == "stale"
+    assert folder.findings()["scores"].detail == "stale"
 
 
 # --- doctor
 
 
-def test_doctor_finds_nothing_broken_in_an_empty_folder_and_says_what_comes_next(
-    empty: Folder, models: ModelLifecycle
-) -> None:
-    findings = empty.findings(models)
+def test_doctor_finds_nothing_broken_in_an_empty_folder_and_says_what_comes_next(empty: Folder) -> None:
+    findings = empty.findings()
     assert {f.verdict for f in findings.values()} == {"ok", "note"}
     assert "fridge-assets ingest" in findings["readings"].detail
     assert "fridge-assets train" in findings["models"].detail
@@ -206,8 +202,8 @@ def test_doctor_finds_nothing_broken_in_an_empty_folder_and_says_what_comes_next
     assert "device_registry.csv" in findings["device registry"].detail
 
 
-def test_doctor_shows_refused_files_and_old_scores(filled: Folder, models: ModelLifecycle) -> None:
-    findings = filled.findings(models)
+def test_doctor_shows_refused_files_and_old_scores(filled: Folder) -> None:
+    findings = filled.findings()
     assert findings["landing files"].verdict == "note"
     assert "1 refused, for example: torn.csv is empty" in findings["landing files"].detail
     assert findings["warehouse"].detail == "opens; 6 feature rows"
@@ -215,9 +211,9 @@ def test_doctor_shows_refused_files_and_old_scores(filled: Folder, models: Model
     assert findings["clock"].verdict == "ok"
 
 
-def test_overview_and_doctor_tell_how_the_stream_is(tmp_path: Path, models: ModelLifecycle) -> None:
+def test_overview_and_doctor_tell_how_the_stream_is(tmp_path: Path) -> None:
     folder, now = folder_at(tmp_path), datetime.now(UTC)
-    assert folder.findings(models)["stream"].verdict == "note"
+    assert folder.findings()["stream"].verdict == "note"
     for beaten_at, stopped_at, verdict, said in (
         (now, None, "ok", "alive since"),
         (now - 2 * MINUTE, None, "broken", "dead, silent for 2 min"),
@@ -225,27 +221,27 @@ def test_overview_and_doctor_tell_how_the_stream_is(tmp_path: Path, models: Mode
     ):
         with folder.operations.transaction() as connection:
             beat(connection, StreamStatus("fridge/7", "landing", now - 5 * MINUTE, beaten_at, stopped_at))
-        finding = folder.findings(models)["stream"]
+        finding = folder.findings()["stream"]
         assert (finding.verdict, finding.detail) == (verdict, folder.overview(moment(0).isoformat()).stream)
         assert finding.detail.startswith(said)
 
 
-def test_doctor_notes_readings_from_the_future(tmp_path: Path, models: ModelLifecycle) -> None:
+def test_doctor_notes_readings_from_the_future(tmp_path: Path) -> None:
     folder = folder_at(tmp_path)
     with folder.warehouse.transaction() as connection:
         connection.execute(
             "INSERT INTO device_last_seen (device_id, last_reading_at) VALUES ('d1', now() + INTERVAL 1 HOUR)"
         )
-    clock = folder.findings(models)["clock"]
+    clock = folder.findings()["clock"]
     assert clock.verdict == "note"
     assert "ahead of this machine" in clock.detail
 
 
-def test_doctor_names_what_is_broken_and_looks_at_everything_else(tmp_path: Path, models: ModelLifecycle) -> None:
+def test_doctor_names_what_is_broken_and_looks_at_everything_else(tmp_path: Path) -> None:
     folder = folder_at(tmp_path)
     (tmp_path / "device_registry.csv").write_text("device_id\nd1\n")
     folder.settings.warehouse_file.write_bytes(b"x" * 10_000)
-    findings = folder.findings(models)
+    findings = folder.findings()
     broken = {name: f.detail for name, f in findings.items() if f.verdict == "broken"}
     assert any("has no column site_id" in detail for detail in broken.values())
     assert any("cannot be used" in detail for detail in broken.values())
@@ -253,11 +249,11 @@ def test_doctor_names_what_is_broken_and_looks_at_everything_else(tmp_path: Path
     assert findings["landing files"].verdict == "ok"
 
 
-def test_doctor_of_a_damaged_operations_store_names_it(tmp_path: Path, models: ModelLifecycle) -> None:
+def test_doctor_of_a_damaged_operations_store_names_it(tmp_path: Path) -> None:
     folder = folder_at(tmp_path)
     (tmp_path / "operations.db").write_bytes(b"not a database" * 100)
     assert any(
-        "is not a SQLite database" in f.detail for f in folder.findings(models).values() if f.verdict == "broken"
+        "is damaged: file is not a database" in f.detail for f in folder.findings().values() if f.verdict == "broken"
     )
     with pytest.raises(sqlite3.DatabaseError):
         sqlite3.connect(tmp_path / "operations.db").execute("SELECT 1 FROM x")

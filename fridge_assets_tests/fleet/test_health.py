@@ -16,7 +16,7 @@ from fridge_assets.notifications.message import Message
 from fridge_assets.notifications.outbox import enqueue
 from fridge_assets.notifications.watch import changed
 from fridge_assets.settings import HealthSettings, Settings
-from fridge_assets.stores.operations import Operations, outbox, score_ages
+from fridge_assets.stores.operations import Operations, outbox, outbox_deliveries, score_ages
 from fridge_assets.streaming import status as status_module
 from fridge_assets.streaming.status import StreamLook, StreamStatus
 from fridge_assets_tests.cli.typed import typed
@@ -128,6 +128,18 @@ def test_an_operations_store_that_cannot_be_read_is_red_and_named(settings: Sett
     assert "is not a SQLite database" in found.problems[0]
 
 
+def test_scores_that_the_automation_never_looked_at_are_not_said_to_be_fresh(
+    operations: Operations, settings: Settings
+) -> None:
+    alive(operations, NOW)
+    with operations.transaction() as connection:
+        aged = {"family": "isolation_forest", "window_end": NOW - 13 * MINUTE, "scored_at": NOW - 10 * MINUTE}
+        connection.execute(score_ages.insert(), [aged])
+    assert health(operations, NOW, settings).notes == (
+        "the newest scores are 10 min old (the automation has not looked at them yet): `fridge-assets status`",
+    )
+
+
 def test_waiting_messages_old_scores_and_paused_models_are_noted_and_not_red(
     operations: Operations, settings: Settings
 ) -> None:
@@ -168,7 +180,8 @@ def test_the_command_tells_delivers_by_itself_and_fails_while_red(settings: Sett
     code, said, _ = typed(settings.root, "health", "--tell")
     assert (code, said.split(",")[0]) == (1, "✗ dead")
     with operations.read() as connection:
-        assert connection.execute(sa.select(outbox.c.status, outbox.c.sent_to)).all() == [("sent", "log")]
+        columns = outbox_deliveries.c
+        assert connection.execute(sa.select(columns.status, columns.sent_to)).all() == [("sent", "log")]
     alive(operations, datetime.now(UTC))
     code, said, _ = typed(settings.root, "health", "--tell", "--json")
     assert (code, json.loads(said)["green"], json.loads(said)["problems"]) == (0, True, [])
@@ -198,8 +211,8 @@ def test_waiting_ends_when_it_is_green_or_the_time_is_over(settings: Settings, o
 
 def test_looking_imports_neither_dagster_nor_the_models(tmp_path: Path) -> None:
     code = (
-        "import sys; from fridge_assets.cli.main import _run; "
-        f"sys.argv = ['fridge-assets', '--data-dir', {str(tmp_path)!r}, 'health']; assert _run() == 1; "
+        "import sys; from fridge_assets.cli.main import run_typed; "
+        f"sys.argv = ['fridge-assets', '--data-dir', {str(tmp_path)!r}, 'health']; assert run_typed() == 1; "
         "print([m for m in ('dagster', 'sklearn', 'torch', 'duckdb', 'mlflow') if m in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

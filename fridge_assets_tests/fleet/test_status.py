@@ -1,5 +1,6 @@
 """What operators look at: tiers, blanking, trend and health of each device and site (SPEC 1.8)."""
 
+from collections.abc import Collection
 from datetime import timedelta
 
 import numpy as np
@@ -9,7 +10,7 @@ import pytest
 from fridge_assets.contracts import DEVICE_FEATURES, DEVICE_REGISTRY, DEVICE_STATUS, MODEL_SCORES, SITE_STATUS
 from fridge_assets.contracts.validation import enforce
 from fridge_assets.fleet.registry import complete_registry
-from fridge_assets.fleet.status import device_activity, device_scores, device_status, site_status
+from fridge_assets.fleet.status import device_activity, device_scores, device_status, refreshed_status, site_status
 from fridge_assets.settings import Settings
 from fridge_assets.stores.warehouse import Warehouse
 from fridge_assets_tests.readings.deliveries import moment
@@ -55,10 +56,11 @@ def status_of(
     scores: pd.DataFrame | None = None,
     alerts: pd.DataFrame = NO_ALERTS,
     registry: pd.DataFrame = REGISTRY,
+    judged_by_rules: Collection[str] = (),
 ) -> pd.DataFrame:
     activity = activity_of() if activity is None else activity
     scores = scores_of() if scores is None else scores
-    return device_status(registry, activity, scores, alerts, NOW, Settings())
+    return device_status(registry, activity, scores, alerts, NOW, Settings(), judged_by_rules)
 
 
 @pytest.mark.parametrize(
@@ -106,6 +108,42 @@ def test_health_follows_the_worst_open_alert(severity: str | None, health: str) 
     assert row["open_alerts"] == (2 if severity else 0)
 
 
+NEVER_SCORED = scores_of(device="somebody else")
+
+
+@pytest.mark.parametrize(
+    ("scores", "health"),
+    [
+        (NEVER_SCORED, "unknown"),
+        (scores_of(), "healthy"),
+        (scores_of(timedelta(hours=4) - MINUTE), "healthy"),
+        (scores_of(timedelta(hours=4)), "unknown"),
+    ],
+    ids=["never scored", "scored", "scored long ago", "scores blanked"],
+)
+def test_what_nobody_judges_is_unknown_and_not_healthy(scores: pd.DataFrame, health: str) -> None:
+    assert status_of(scores=scores).loc[0, "health_status"] == health
+    assert site_status(status_of(scores=scores)).loc[0, "health_status"] == health
+
+
+@pytest.mark.parametrize("scores", [NEVER_SCORED, scores_of(timedelta(hours=4))], ids=["never", "long ago"])
+def test_what_the_rules_judge_is_healthy_without_scores(scores: pd.DataFrame) -> None:
+    row = status_of(scores=scores, judged_by_rules=["d1"]).iloc[0]
+    assert (row["health_status"], row["score_source"]) == ("healthy", "rules_fallback")
+
+
+def test_an_alert_counts_for_a_device_that_was_never_scored() -> None:
+    assert status_of(scores=NEVER_SCORED, alerts=alerts_of("CRITICAL")).loc[0, "health_status"] == "critical"
+
+
+def test_a_device_whose_scores_are_blanked_between_two_runs_is_unknown_from_then_on() -> None:
+    hours = [
+        refreshed_status(status_of(), NO_ALERTS, NOW + timedelta(hours=after), Settings()).loc[0, "health_status"]
+        for after in (3, 4)
+    ]
+    assert hours == ["healthy", "unknown"]
+
+
 @pytest.mark.parametrize(("age", "offline"), [(timedelta(hours=1), False), (timedelta(hours=1) + MINUTE, True)])
 def test_device_silent_for_more_than_an_hour_is_offline_whatever_its_alerts(age: timedelta, offline: bool) -> None:
     row = status_of(activity_of(age), alerts=alerts_of("CRITICAL")).iloc[0]
@@ -145,6 +183,7 @@ def test_site_has_its_counts_scores_and_worst_health() -> None:
         ("s1", "retired", "critical", 5, 1.0), ("s2", "active", "offline", 1, None),
         ("s2", "active", "offline", 0, None),
         ("s3", "active", "warning", 1, 0.6), ("s3", "active", "offline", 0, None), ("s4", "retired", "healthy", 0, 0.1),
+        ("s5", "active", "healthy", 0, 0.1), ("s5", "active", "unknown", 0, None), ("s5", "active", "offline", 0, None),
     ))  # fmt: skip
     shown = [
         (r.site_id, r.device_count, r.devices_in_alert, r.mean_anomaly_score, r.max_anomaly_score, r.health_status)
@@ -155,7 +194,8 @@ def test_site_has_its_counts_scores_and_worst_health() -> None:
     assert pd.isna(shown[1][3])
     assert shown[1][5] == "offline"
     assert shown[2] == ("s3", 2, 1, 0.6, 0.6, "warning")
-    assert len(shown) == 3
+    assert shown[3][5] == "unknown"
+    assert len(shown) == 4
     assert set(sites["region"]) == {"north"}
 
 

@@ -35,6 +35,7 @@ def check_score_model(model_class: type[ScoreModel], folder: Path) -> None:
     _check_refusals(model, latest)
     _check_calibrated_range(model, rows, latest)
     _check_explanations(model, latest)
+    _check_comparisons(model, rows, latest)
     _check_round_trip(model, latest, raw, folder)
 
 
@@ -93,6 +94,23 @@ def _check_explanations(model: ScoreModel, rows: pd.DataFrame) -> None:
     assert model.explain(rows.iloc[[5]], 5) == ([names[5]], [strengths[5]]), "explanations depend on the batch"
     assert max(len(row) for row in model.explain(rows, 2)[0]) == 2
     assert model.explain(rows.iloc[:0], 5) == ([], [])
+
+
+def _check_comparisons(model: ScoreModel, rows: pd.DataFrame, latest: pd.DataFrame) -> None:
+    found = model.compare(latest)
+    named = {name for names in model.explain(latest, 5)[0] for name in names}
+    assert named <= set(found.features) <= set(model.features)
+    np.testing.assert_array_equal(found.measured, latest[list(found.features)].to_numpy())
+    for array in (found.measured, found.expected, found.spread, found.deviation):
+        assert array.shape == (len(latest), len(found.features))
+        assert np.isfinite(array).all()
+    assert (found.spread >= 0).all()
+    apart = np.abs(found.measured - found.expected) > 1e-6
+    assert (np.sign(found.deviation) == np.sign(found.measured - found.expected))[apart].all()
+    usual = model.compare(rows)
+    assert np.median(np.abs(usual.deviation)) < 1.5, "usual rows are far from what is expected of them"
+    third = model.compare(latest.iloc[[2]])
+    np.testing.assert_array_equal(third.expected, found.expected[[2]], "what is expected depends on the batch")
 
 
 def _check_round_trip(model: ScoreModel, rows: pd.DataFrame, raw: np.ndarray, folder: Path) -> None:

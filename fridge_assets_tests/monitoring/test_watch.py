@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from fridge_assets.asset_results import NOT_TOLD
 from fridge_assets.clock import Clock
 from fridge_assets.contracts import MODEL_MONITORING
 from fridge_assets.contracts.validation import validate
@@ -173,7 +174,9 @@ def test_the_asset_answers_with_a_check_a_kind_of_limit_and_its_pictures(scored:
 def test_the_asset_warns_of_nothing_that_it_cannot_judge(scored: Place) -> None:
     checks = asset_run(scored, MonitoringSettings()).get_asset_check_evaluations()
     said = {each.check_name: each.description for each in checks if each.check_name != "contract"}
-    assert all(each.passed for each in checks)
-    assert set(said.values()) == {"Not enough data to judge all of isolation_forest, statistical_baseline."} | {
-        "Not enough data to judge all of isolation_forest, all."
+    assert [each.check_name for each in checks if each.passed] == ["contract"]
+    assert all(NOT_TOLD in each.metadata for each in checks if not each.passed)
+    assert set(said.values()) == {
+        "not made: not enough data of isolation_forest, statistical_baseline",
+        "not made: not enough data of isolation_forest, all",
     }

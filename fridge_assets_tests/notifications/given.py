@@ -1,6 +1,6 @@
 """Messages, settings and a clock for the tests of this room."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -9,8 +9,8 @@ from pydantic import SecretStr
 
 from fridge_assets.notifications.deliver import DeliveryReport, deliver_due
 from fridge_assets.notifications.message import Channel, Kind, Message
-from fridge_assets.notifications.outbox import OutboxFilter, StoredMessage, enqueue, list_messages
-from fridge_assets.notifications.senders import Sender, sender_of
+from fridge_assets.notifications.outbox import Delivery, OutboxFilter, StoredMessage, enqueue, list_messages
+from fridge_assets.notifications.senders import Sender, senders_of
 from fridge_assets.settings import NotificationSettings
 from fridge_assets.stores.operations import Operations
 from fridge_assets_tests.notifications.slack_server import TOKEN, SlackServer
@@ -60,17 +60,30 @@ class WallClock:
         self.advance(timedelta(seconds=seconds))
 
 
-def deliver(operations: Operations, sender: Sender, settings: NotificationSettings, clock: WallClock) -> DeliveryReport:
-    return deliver_due(operations, sender, settings, clock, clock.sleep)
+def utc(sites: Collection[str]) -> str:
+    """Every site has the time of UTC."""
+    return "UTC"
+
+
+def deliver(
+    operations: Operations, senders: Mapping[str, Sender], settings: NotificationSettings, clock: WallClock
+) -> DeliveryReport:
+    return deliver_due(operations, senders, settings, clock, utc, clock.sleep)
 
 
 def delivered(operations: Operations, slack: SlackServer, clock: WallClock, **changes: object) -> DeliveryReport:
     settings = notification_settings(slack, **changes)
-    return deliver(operations, sender_of(settings), settings, clock)
+    return deliver(operations, senders_of(settings), settings, clock)
 
 
 def only(operations: Operations) -> StoredMessage:
     (one,) = stored(operations).values()
+    return one
+
+
+def at(operations: Operations, key: str = "a", destination: str = "slack") -> Delivery:
+    """What became of a message at a destination; it must have been tried there."""
+    (one,) = [d for d in stored(operations)[key].deliveries if d.destination == destination]
     return one
 
 

@@ -84,7 +84,7 @@ class Post:
 
 
 class SlackServer:
-    """Answers ``chat.postMessage`` and ``auth.test`` until the block ends.
+    """Answers what the product asks Slack until the block ends.
 
     Answers that were scripted with :meth:`then` are used up first, in order; then :attr:`always`.
     """
@@ -94,6 +94,10 @@ class SlackServer:
         self.posts: list[Post] = []
         self.requests = 0
         """Calls of chat.postMessage, posted or not."""
+        self.closed: dict[str, str] = {}
+        """Channels that the app may not post to, and with which error; for checks."""
+        self.scheduled: list[tuple[str, str]] = []
+        """Messages that are scheduled and not taken back: channel id and message id."""
         self._scripted: dict[str, deque[Answer]] = defaultdict(deque)
         self._lock = threading.Lock()
         self._closing = threading.Event()
@@ -148,7 +152,7 @@ class SlackServer:
         if method == "auth.test":
             return OK, {"ok": True, "user": "fridge", "team": "Test"}
         if method != "chat.postMessage":
-            return OK, {"ok": False, "error": "unknown_method"}
+            return OK, self._scheduling(method, body)
         channel = str(body["channel"])
         with self._lock:
             self.requests += 1
@@ -162,6 +166,19 @@ class SlackServer:
         if answer.error or answer.status != 200:
             return answer, {"ok": False, "error": answer.error or "server_error"}
         return answer, {"ok": True, "channel": channel, "ts": ts, "message": {"text": body["text"]}}
+
+    def _scheduling(self, method: str, body: Mapping[str, Any]) -> dict[str, Any]:
+        channel = str(body.get("channel", ""))
+        if method == "chat.scheduleMessage":
+            if channel in self.closed:
+                return {"ok": False, "error": self.closed[channel]}
+            scheduled = (f"C-{channel}", f"Q{len(self.scheduled)}-{channel}")
+            self.scheduled.append(scheduled)
+            return {"ok": True, "channel": scheduled[0], "scheduled_message_id": scheduled[1]}
+        if method == "chat.deleteScheduledMessage":
+            self.scheduled.remove((channel, str(body["scheduled_message_id"])))
+            return {"ok": True}
+        return {"ok": False, "error": "unknown_method"}
 
 
 class _Server(ThreadingHTTPServer):

@@ -5,11 +5,13 @@ from typing import Any
 
 import pytest
 
-from fridge_assets.notifications.blocks import MAX_TEXT, blocks_of, escaped, metadata_of, text_of
+from fridge_assets.notifications.blocks import MAX_TEXT, blocks_of, content_of, escaped, metadata_of, text_of
 from fridge_assets.notifications.message import Message
+from fridge_assets.notifications.plain_text import Link, link_of
+from fridge_assets.settings import NotificationSettings
 from fridge_assets_tests.notifications.given import message
 
-UI = "http://127.0.0.1:3000/"
+UI = NotificationSettings(ui_url="http://127.0.0.1:3000/")
 
 
 def sections(said: Message) -> list[str]:
@@ -21,26 +23,46 @@ def notes(said: Message, resend: bool = False) -> str:
 
 
 def test_a_message_has_a_header_its_text_and_where_it_comes_from() -> None:
-    said = message(lines=("First.", "Second."), run_id="run/1")
-    header, section, context = blocks_of(said, UI, False)
-    assert header == {"type": "header", "text": {"type": "plain_text", "text": said.title}}
-    assert section == {"type": "section", "text": {"type": "mrkdwn", "text": "First.\nSecond."}}
-    assert [e["text"] for e in context["elements"]] == [
-        "<http://127.0.0.1:3000/runs/run%2F1|Open the run>",
-        f"2026-06-01 12:00 UTC · anomaly · key {said.short_id}",
+    said = message(kind="run_failure", lines=("First.", "Second."), run_id="run/1", commands=("fridge-assets status",))
+    header, section, more, context = blocks_of(said, UI, False)
+    assert header == {"type": "header", "text": {"type": "plain_text", "text": said.title, "emoji": False}}
+    text = {"type": "plain_text", "text": "First.\nSecond.", "emoji": False}
+    assert section == {"type": "section", "text": text}
+    assert [part["elements"] for part in more["elements"]] == [
+        [{"type": "link", "url": "http://127.0.0.1:3000/runs/run%2F1", "text": "Open the run"}],
+        [{"type": "text", "text": "fridge-assets status", "style": {"code": True}}],
     ]
+    assert [e["text"] for e in context["elements"]] == [f"2026-06-01 12:00 UTC · run failure · key {said.short_id}"]
 
 
-def test_without_a_run_there_is_no_link() -> None:
-    assert "<" not in notes(message())
-    assert "<" not in text_of(message(), UI, False)
+def test_a_message_about_an_alert_links_to_the_alert_and_never_to_the_run() -> None:
+    page = NotificationSettings(alerts_url="https://fridges.example.com/alerts/")
+    one, many = message(run_id="r", about=("4f1c",)), message(run_id="r", about=("4f1c", "5a2b"))
+    assert link_of(one, page) == Link("Open the alert", "https://fridges.example.com/alerts/4f1c")
+    assert link_of(many, page) == Link("Open the alerts", "https://fridges.example.com/alerts")
+    assert link_of(one, UI) is None
+    assert "runs/r" not in text_of(one, UI, False) + str(blocks_of(one, UI, False))
 
 
-def test_texts_cannot_mention_or_link() -> None:
-    said = message(title="a < b", lines=("<!channel> & <http://x|y>",))
-    assert sections(said) == ["&lt;!channel&gt; &amp; &lt;http://x|y&gt;"]
-    assert blocks_of(said, UI, False)[0]["text"]["text"] == "a &lt; b"
-    assert "<!channel>" not in text_of(said, UI, False)
+def test_without_a_page_or_a_command_there_is_nothing_to_follow() -> None:
+    assert [block["type"] for block in blocks_of(message(), UI, False)] == ["header", "section", "context"]
+
+
+@pytest.mark.parametrize(
+    "text", ["*bold*", "_italics_", "`code`", "~strike~", ":fire:", "<!channel> & <http://x|y>", "@here", "> quoted"]
+)
+def test_nothing_of_a_text_is_read_as_markup_a_mention_or_a_link(text: str) -> None:
+    said = message(title=text, lines=(text,), commands=(text,))
+    shown = html.escape(text, quote=False)
+    header, section, more, context = blocks_of(said, UI, False)
+    assert header["text"] == {"type": "plain_text", "text": shown, "emoji": False}
+    assert section["text"] == {"type": "plain_text", "text": shown, "emoji": False}
+    assert {element["type"] for element in context["elements"]} == {"plain_text"}
+    # Elements of rich text are shown as they are, whatever is in them.
+    assert more["elements"][0]["elements"] == [{"type": "text", "text": text, "style": {"code": True}}]
+    content = content_of(said, UI, False)
+    assert content["text"].count(shown) == 3
+    assert (content["mrkdwn"], content["parse"], content["link_names"]) == (False, "none", False)
 
 
 @pytest.mark.parametrize("character", ["x", "&", "\n", "é"])
@@ -60,8 +82,8 @@ def test_whatever_the_length_slacks_limits_hold_and_nothing_is_lost_unsaid(chara
 def check_limits(blocks: list[dict[str, Any]]) -> None:
     assert len(blocks) <= 50
     for block in blocks:
-        elements = block.get("elements") or [block["text"]]
-        assert 1 <= len(elements) <= 10
+        elements = (block.get("elements") or [block["text"]]) if block["type"] != "rich_text" else []
+        assert len(elements) <= 10
         for element in elements:
             limit = 150 if block["type"] == "header" else 3000
             assert 1 <= len(element["text"]) <= limit
@@ -76,7 +98,7 @@ def test_a_long_line_is_never_cut_within_an_escape() -> None:
 
 def test_long_text_says_where_the_whole_of_it_is() -> None:
     said = message(lines=tuple(f"line {n}" for n in range(10_000)))
-    assert f"`fridge-assets messages show {said.short_id}`" in notes(said)
+    assert f"fridge-assets messages show {said.short_id}" in notes(said)
 
 
 def test_a_resend_says_so_in_blocks_text_and_metadata() -> None:

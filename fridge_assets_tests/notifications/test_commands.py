@@ -6,18 +6,22 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from pydantic import SecretStr
 
-from fridge_assets.deployment.store import Deployments
-from fridge_assets.fleet.doctor import Finding, examine
-from fridge_assets.models.lifecycle import ModelLifecycle
-from fridge_assets.models.registry import ModelRegistry
-from fridge_assets.notifications.senders import sender_of
+from fridge_assets.fleet.doctor.check import Finding, examine
+from fridge_assets.fleet.doctor.checks import checks
+from fridge_assets.notifications.senders import senders_of
 from fridge_assets.settings import NotificationSettings, Settings
 from fridge_assets.stores.operations import Operations
-from fridge_assets.stores.warehouse import Warehouse
 from fridge_assets_tests.cli.typed import refused as refused_command
 from fridge_assets_tests.cli.typed import typed
-from fridge_assets_tests.conftest import landing_of
-from fridge_assets_tests.notifications.given import WallClock, deliver, message, notification_settings, store, stored
+from fridge_assets_tests.notifications.given import (
+    WallClock,
+    at,
+    deliver,
+    message,
+    notification_settings,
+    store,
+    stored,
+)
 from fridge_assets_tests.notifications.slack_server import TOKEN, SlackServer, refused
 
 
@@ -72,8 +76,8 @@ def test_deliver_without_a_token_sends_to_the_log(messages: Operations, settings
     code, said, _ = typed(settings.root, "messages", "deliver", "--json")
     assert code == 0
     # One a second per channel: the log keeps Slack's pace.
-    assert json.loads(said) == {"sent": 3, "failed": 0, "summarised": 0, "waiting": 0}
-    assert {m.sent_to for m in stored(messages).values()} == {"log"}
+    assert json.loads(said) == {"sent": 3, "failed": 0, "summarised": 0, "superseded": 0, "waiting": 0}
+    assert {at(messages, key, "log").sent_to for key in "abc"} == {"log"}
     assert set(stored(messages)) == set(messages_before)
 
 
@@ -92,34 +96,40 @@ def test_deliver_posts_to_slack_and_names_what_could_not_be_sent(
 # --- doctor
 
 
-def findings(settings: Settings, operations: Operations, **notifications: object) -> dict[str, Finding]:
+def findings(settings: Settings, **notifications: object) -> dict[str, Finding]:
     changed = settings.model_copy(update={"notifications": NotificationSettings.model_validate(notifications)})
-    warehouse = Warehouse.from_settings(changed)
-    models = ModelLifecycle(ModelRegistry(changed.mlflow_database, changed.models_dir), Deployments(operations))
-    examined = examine(warehouse, operations, landing_of(changed, operations), models, changed)
-    return {finding.what: finding for finding in examined}
+    return {finding.what: finding for finding in examine(checks(changed))}
 
 
-def test_doctor_is_content_without_a_token_and_says_where_messages_go(
-    operations: Operations, settings: Settings
-) -> None:
-    found = findings(settings, operations)
-    assert found["slack"].verdict == "ok"
-    assert "log and the outbox" in found["slack"].detail
+def test_doctor_notes_that_without_a_token_messages_reach_nobody(settings: Settings) -> None:
+    found = findings(settings)
+    assert found["channels"].verdict == "note"
+    assert "log and the outbox only" in found["channels"].detail
     assert found["messages"] == Finding("messages", "ok", "0 wait to be sent")
 
 
-def test_doctor_tries_the_token(operations: Operations, settings: Settings, slack: SlackServer) -> None:
-    good = findings(settings, operations, token=SecretStr(TOKEN), api_url=slack.url)["slack"]
+def test_doctor_tries_the_token(settings: Settings, slack: SlackServer) -> None:
+    good = findings(settings, token=SecretStr(TOKEN), api_url=slack.url)["channels"]
     assert (good.verdict, "fridge in Test" in good.detail) == ("ok", True)
-    wrong = findings(settings, operations, token=SecretStr("xoxb-wrong"), api_url=slack.url)["slack"]
+    wrong = findings(settings, token=SecretStr("xoxb-wrong"), api_url=slack.url)["channels"]
     assert wrong.verdict == "broken"
     assert "invalid_auth" in wrong.detail
     assert "FRIDGE_NOTIFICATIONS__TOKEN" in wrong.detail
     assert "xoxb-wrong" not in wrong.detail
     slack.refuse()
-    away = findings(settings, operations, token=SecretStr(TOKEN), api_url=slack.url)["slack"]
+    away = findings(settings, token=SecretStr(TOKEN), api_url=slack.url)["channels"]
     assert (away.verdict, "cannot be reached" in away.detail) == ("broken", True)
+
+
+def test_doctor_tries_every_channel_and_leaves_nothing_behind(settings: Settings, slack: SlackServer) -> None:
+    slack.closed = {"#fridge-ml": "channel_not_found", "#fridge-sites": "not_in_channel"}
+    found = findings(settings, token=SecretStr(TOKEN), api_url=slack.url)["channels"]
+    assert found.verdict == "broken"
+    assert "Slack says channel_not_found for #fridge-ml. Create #fridge-ml, or name another one" in found.detail
+    assert "type /invite in #fridge-sites" in found.detail
+    assert "#fridge-on-call" not in found.detail
+    assert slack.scheduled == []
+    assert slack.posts == []
 
 
 def test_doctor_warns_of_messages_that_wait_for_long(
@@ -129,8 +139,8 @@ def test_doctor_warns_of_messages_that_wait_for_long(
     long_ago = datetime.now(UTC) - timedelta(minutes=20)
     store(operations, [message(occurred_at=long_ago)], long_ago)
     given = notification_settings(slack)
-    deliver(operations, sender_of(given), given, WallClock(datetime.now(UTC)))
-    found = findings(settings, operations)["messages"]
+    deliver(operations, senders_of(given), given, WallClock(datetime.now(UTC)))
+    found = findings(settings)["messages"]
     assert found.verdict == "note"
     assert "1 wait to be sent, the oldest for 20 min" in found.detail
     assert "/invite" in found.detail

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 import dagster as dg
 import pytest
 
-from fridge_assets.alerting.announce import announcements
+from fridge_assets.alerting.announce import announcements, worth_telling
 from fridge_assets.automation.outcomes import RunOutcome
 from fridge_assets.automation.switch import switch_to_fallback
 from fridge_assets.automation.telling import tell_freshness, tell_run, tell_tier
@@ -16,7 +16,7 @@ from fridge_assets.clock import Clock
 from fridge_assets.models.families import HOURLY_FAMILIES
 from fridge_assets.notifications.deliver import deliver_due
 from fridge_assets.notifications.outbox import OutboxFilter, enqueue, list_messages
-from fridge_assets.notifications.senders import sender_of
+from fridge_assets.notifications.senders import senders_of
 from fridge_assets.settings import AlertSettings, NotificationSettings, Settings
 from fridge_assets.staleness.ages import ScoreAge, keep_ages
 from fridge_assets.staleness.tiers import tier_of
@@ -30,6 +30,7 @@ from fridge_assets_tests.notifications.given import (
     message,
     notification_settings,
     store,
+    utc,
 )
 from fridge_assets_tests.notifications.slack_server import (
     BROKEN_AFTER,
@@ -67,7 +68,9 @@ def live(hour: int, fleet: Fleet, operations: Operations) -> None:
         tell_freshness(connection, {"model_scores": shown}, now, AGES.patience)
         if hour in SCORED:
             generated = fleet.run(score("d1", hour, 0.97), score("d2", hour, 0.75), score("d3", hour, 0.1))
-            told = announcements(generated, window(hour).to_pydatetime(), f"run-{hour}", now, AlertSettings())
+            told = announcements(
+                worth_telling(generated, window(hour).to_pydatetime()), f"run-{hour}", now, AlertSettings()
+            )
             enqueue(connection, told, now)
 
 
@@ -75,7 +78,7 @@ def test_a_day_of_errors_timeouts_and_refusals_loses_nothing_and_marks_what_it_r
     operations: Operations, slack: SlackServer
 ) -> None:
     settings = notification_settings(slack, timeout=TIMEOUT)
-    sender, fleet = sender_of(settings), Fleet()
+    senders, fleet = senders_of(settings), Fleet()
     clock = WallClock(run_time(0))
     for hour in range(24):
         if hour in REFUSED:
@@ -86,7 +89,7 @@ def test_a_day_of_errors_timeouts_and_refusals_loses_nothing_and_marks_what_it_r
         live(hour, fleet, operations)
         for tenth in range(6):
             clock.now = max(clock.now, run_time(hour) + tenth * 10 * MINUTE)
-            deliver(operations, sender, settings, clock)
+            deliver(operations, senders, settings, clock)
     with operations.read() as connection:
         messages = list(reversed(list_messages(connection, OutboxFilter(limit=1000))))
     assert {m.status for m in messages} == {"sent"}
@@ -140,7 +143,7 @@ def publish(operations: Operations, scored_at: datetime) -> None:
 
 
 def run_delivery(operations: Operations, settings: NotificationSettings) -> None:
-    deliver_due(operations, sender_of(settings), settings, WallClock())
+    deliver_due(operations, senders_of(settings), settings, WallClock(), utc)
 
 
 def wait_for_post(slack: SlackServer) -> None:

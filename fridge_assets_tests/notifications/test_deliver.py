@@ -5,10 +5,10 @@ from datetime import timedelta
 
 import pytest
 
-from fridge_assets.notifications.channels import release_leases, schedule, take_lease
 from fridge_assets.notifications.deliver import DeliveryReport
 from fridge_assets.notifications.message import Channel
-from fridge_assets.notifications.senders import LogSender, NotSent, Sender, sender_of
+from fridge_assets.notifications.routes import Route, release_leases, schedule, take_lease
+from fridge_assets.notifications.senders import LogSender, NotSent, senders_of
 from fridge_assets.settings import NotificationSettings
 from fridge_assets.stores.operations import Operations
 from fridge_assets_tests.notifications.given import (
@@ -16,6 +16,7 @@ from fridge_assets_tests.notifications.given import (
     NOON,
     ON_CALL,
     WallClock,
+    at,
     deliver,
     delivered,
     keys,
@@ -42,9 +43,9 @@ def test_messages_arrive_once_each_in_the_order_of_their_channel(
     assert keys(slack, ML) == ["1", "3", "5", "7"]
     assert delivered(operations, slack, clock) == DeliveryReport()
     assert slack.requests == 8
-    first = stored(operations)["0"]
-    assert (first.status, first.sent_at, first.sent_to) == ("sent", NOON, slack.posted(ON_CALL)[0].ts)
-    assert (first.attempts, first.last_error) == (1, "")
+    first = at(operations, "0")
+    assert (first.status, first.ended_at, first.sent_to) == ("sent", NOON, slack.posted(ON_CALL)[0].ts)
+    assert (first.attempts, first.reason, first.said) == (1, "", "Title of 0")
 
 
 def test_a_channel_gets_at_most_one_message_a_second(
@@ -52,7 +53,8 @@ def test_a_channel_gets_at_most_one_message_a_second(
 ) -> None:
     store(operations, [message(f"{n}") for n in range(4)] + [message("x", "ml")])
     delivered(operations, slack, clock, pause_between=timedelta(seconds=1))
-    times = {key: m.sent_at - NOON for key, m in stored(operations).items() if m.sent_at}
+    ended = {key: at(operations, key).ended_at for key in stored(operations)}
+    times = {key: moment - NOON for key, moment in ended.items() if moment}
     assert [times[f"{n}"].total_seconds() for n in range(4)] == [0, 1, 2, 3]
     assert times["x"] == timedelta(0)
 
@@ -63,7 +65,7 @@ def test_the_pause_holds_across_calls(operations: Operations, slack: SlackServer
     delivered(operations, slack, clock, pause_between=second)
     store(operations, [message("b")])
     delivered(operations, slack, clock, pause_between=second)
-    assert stored(operations)["b"].sent_at == NOON + second
+    assert at(operations, "b").ended_at == NOON + second
 
 
 def test_a_delivery_stops_when_its_time_is_used_up_and_the_next_goes_on(
@@ -86,13 +88,13 @@ def test_without_a_token_messages_go_to_the_log(
     operations: Operations, clock: WallClock, caplog: pytest.LogCaptureFixture
 ) -> None:
     settings = NotificationSettings()
-    sender = sender_of(settings)
-    assert isinstance(sender, LogSender)
+    senders = senders_of(settings)
+    assert [type(sender) for sender in senders.values()] == [LogSender]
     store(operations, [message(title="Leak at site 3", lines=("Low side falls.",))])
     with caplog.at_level(logging.WARNING):
-        assert deliver(operations, sender, settings, clock).sent == 1
+        assert deliver(operations, senders, settings, clock).sent == 1
     assert "[on_call] Leak at site 3 / Low side falls." in caplog.text
-    assert only(operations).sent_to == "log"
+    assert at(operations, destination="log").sent_to == "log"
 
 
 # --- a sender that ends the process or loses its lease
@@ -110,12 +112,14 @@ class Breaks:
 class Meanwhile:
     """Another deliverer takes over while this one is in the middle of a send."""
 
-    def __init__(self, operations: Operations, sender: Sender, clock: WallClock, ends: NotSent | None) -> None:
-        self.operations, self.sender, self.clock, self.ends = operations, sender, clock, ends
+    def __init__(
+        self, operations: Operations, settings: NotificationSettings, clock: WallClock, ends: NotSent | None
+    ) -> None:
+        self.operations, self.settings, self.clock, self.ends = operations, settings, clock, ends
 
     def send(self, *_: object) -> str:
         self.clock.advance(timedelta(hours=1))
-        deliver(self.operations, self.sender, notification_settings(), self.clock)
+        deliver(self.operations, senders_of(self.settings), self.settings, self.clock)
         if self.ends:
             raise self.ends
         return "late"
@@ -126,7 +130,7 @@ def test_a_deliverer_that_breaks_after_the_mark_leads_to_one_marked_resend(
 ) -> None:
     store(operations, [message()])
     with pytest.raises(Interrupted):
-        deliver(operations, Breaks(), notification_settings(slack), clock)
+        deliver(operations, {"slack": Breaks()}, notification_settings(slack), clock)
     assert delivered(operations, slack, clock).sent == 1
     assert [post.resend for post in slack.posts] == [True]
 
@@ -137,18 +141,20 @@ def test_a_deliverer_that_outlived_its_lease_undoes_nothing(
 ) -> None:
     settings = notification_settings(slack)
     store(operations, [message()])
-    deliver(operations, Meanwhile(operations, sender_of(settings), clock, ends), settings, clock)
+    deliver(operations, {"slack": Meanwhile(operations, settings, clock, ends)}, settings, clock)
     assert [post.resend for post in slack.posts] == [True]
-    assert (only(operations).status, only(operations).last_error) == ("sent", "")
+    assert (only(operations).status, at(operations).reason) == ("sent", "")
     assert delivered(operations, slack, clock) == DeliveryReport()
 
 
 def test_a_deliverer_that_looked_before_another_failed_leaves_the_channel_alone(operations: Operations) -> None:
     soon, later = NOON + timedelta(minutes=1), NOON + timedelta(minutes=5)
     with operations.transaction() as connection:
-        assert take_lease(connection, "on_call", "first", NOON, soon)
-        assert not take_lease(connection, "on_call", "second", NOON, soon)
-        assert schedule(connection, "on_call", "first", 1, later)
+        route = Route("on_call", "slack")
+        assert take_lease(connection, route, "first", NOON, soon)
+        assert not take_lease(connection, route, "second", NOON, soon)
+        assert take_lease(connection, Route("on_call", "mail"), "second", NOON, soon), "another route is free"
+        assert schedule(connection, route, "first", 1, later)
         release_leases(connection, "first")
-        assert not take_lease(connection, "on_call", "second", soon, later)
-        assert take_lease(connection, "on_call", "second", later, later)
+        assert not take_lease(connection, route, "second", soon, later)
+        assert take_lease(connection, route, "second", later, later)

@@ -10,7 +10,7 @@ from multiprocessing.synchronize import Barrier
 
 from fridge_assets.notifications.deliver import deliver_due
 from fridge_assets.notifications.message import Channel
-from fridge_assets.notifications.senders import sender_of
+from fridge_assets.notifications.senders import senders_of
 from fridge_assets.settings import NotificationSettings
 from fridge_assets.stores.operations import Operations
 from fridge_assets_tests.notifications.given import (
@@ -21,6 +21,7 @@ from fridge_assets_tests.notifications.given import (
     notification_settings,
     store,
     stored,
+    utc,
 )
 from fridge_assets_tests.notifications.slack_server import SlackServer, late
 
@@ -29,13 +30,13 @@ PATIENCE = 30.0
 
 
 def delivering(url: str, settings: NotificationSettings, barrier: Barrier) -> None:
-    sender = sender_of(settings)
+    senders = senders_of(settings)
     barrier.wait(PATIENCE)
-    deliver_due(Operations(url), sender, settings, WallClock())
+    deliver_due(Operations(url), senders, settings, WallClock(), utc)
 
 
 def started(operations: Operations, settings: NotificationSettings, number: int) -> list[ForkProcess]:
-    sender_of(settings)  # what it imports is then there in every process
+    senders_of(settings)  # what it imports is then there in every process
     barrier = FORK.Barrier(number)
     processes = [FORK.Process(target=delivering, args=(operations.url, settings, barrier)) for _ in range(number)]
     for process in processes:
@@ -51,7 +52,7 @@ def test_deliverers_at_once_send_each_message_once_and_in_order(operations: Oper
     for process in started(operations, settings, 4):
         process.join(PATIENCE)
         assert process.exitcode == 0
-    assert deliver(operations, sender_of(settings), settings, WallClock()).waiting == 0
+    assert deliver(operations, senders_of(settings), settings, WallClock()).waiting == 0
     for channel in channels:
         name = getattr(settings.channels, channel)
         assert [(post.key, post.resend) for post in slack.posted(name)] == [(f"{n}", False) for n in range(10)]
@@ -71,9 +72,9 @@ def test_a_deliverer_killed_after_the_post_leads_to_one_marked_resend_when_its_l
     process.join(PATIENCE)
     assert process.exitcode == -signal.SIGKILL
 
-    assert deliver(operations, sender_of(settings), settings, clock).sent == 0, "the lease of the dead still holds"
+    assert deliver(operations, senders_of(settings), settings, clock).sent == 0, "the lease of the dead still holds"
     clock.advance(settings.lease + 2 * settings.timeout)
-    assert deliver(operations, sender_of(settings), settings, clock).sent == 2
+    assert deliver(operations, senders_of(settings), settings, clock).sent == 2
     expected = [("a", False), ("a", True), ("b", False)]
     assert [(post.key, post.resend) for post in slack.posted(ON_CALL)] == expected
     assert {m.status for m in stored(operations).values()} == {"sent"}

@@ -86,8 +86,8 @@ def test_a_message_is_found_by_the_beginning_of_its_id(operations: Operations) -
 def test_the_room_is_usable_without_loading_dagster() -> None:
     script = (
         "import sys; import fridge_assets.notifications.deliver, fridge_assets.notifications.watch; "
-        "from fridge_assets.notifications.senders import sender_of; "
-        "from fridge_assets.settings import NotificationSettings; sender_of(NotificationSettings()); "
+        "from fridge_assets.notifications.senders import senders_of; "
+        "from fridge_assets.settings import NotificationSettings; senders_of(NotificationSettings()); "
         "sys.exit(any(name.split('.')[0].startswith(('dagster', 'slack_sdk')) for name in sys.modules))"
     )
     assert subprocess.run([sys.executable, "-c", script], check=False).returncode == 0

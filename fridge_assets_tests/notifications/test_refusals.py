@@ -10,12 +10,11 @@ from fridge_assets.stores.operations import Operations
 from fridge_assets_tests.notifications.given import (
     NOON,
     WallClock,
+    at,
     delivered,
     keys,
     message,
-    only,
     store,
-    stored,
 )
 from fridge_assets_tests.notifications.slack_server import (
     Answer,
@@ -34,7 +33,7 @@ def test_what_surely_was_not_posted_is_tried_again_unmarked(
     slack.then(answer)
     store(operations, [message("a"), message("b")])
     assert delivered(operations, slack, clock) == DeliveryReport(failed=1, waiting=2)
-    assert stored(operations)["a"].maybe_sent is False
+    assert at(operations).maybe_sent is False
     clock.advance(timedelta(minutes=5))
     assert delivered(operations, slack, clock).sent == 2
     assert [(post.key, post.resend) for post in slack.posts] == [("a", False), ("b", False)]
@@ -46,7 +45,7 @@ def test_refused_connections_are_surely_not_posted(
     slack.refuse()
     store(operations, [message()])
     assert delivered(operations, slack, clock).failed == 1
-    assert (only(operations).maybe_sent, "cannot be reached" in only(operations).last_error) == (False, True)
+    assert (at(operations).maybe_sent, "cannot be reached" in at(operations).reason) == (False, True)
     slack.open()
     clock.advance(timedelta(seconds=5))
     assert delivered(operations, slack, clock).sent == 1
@@ -96,8 +95,8 @@ def test_the_last_error_says_what_to_do(
     slack.then(refused(code))
     store(operations, [message()])
     delivered(operations, slack, clock)
-    assert code in only(operations).last_error
-    assert remedy in only(operations).last_error
+    assert code in at(operations).reason
+    assert remedy in at(operations).reason
 
 
 @pytest.mark.parametrize("code", ["invalid_blocks", "msg_too_long", "metadata_too_large"])

@@ -9,6 +9,7 @@ from fridge_assets_tests.notifications.given import (
     NOON,
     ON_CALL,
     WallClock,
+    at,
     delivered,
     message,
     store,
@@ -39,13 +40,13 @@ def test_after_an_outage_of_30_hours_one_summary_and_then_the_last_day_arrive(
     summary, *rest = slack.posted(ON_CALL)
     assert [post.key for post in rest] == [f"{hour}" for hour in range(6, 30)]
     assert not any(post.resend for post in slack.posts)
+    messages = stored(operations)
     for part in ("4 anomaly, 2 freshness", "First 2026-06-01 12:00 UTC, last 2026-06-01 17:00 UTC", "• Title of 5",
-                 "`fridge-assets messages list --channel on_call --status summarised --limit 6`"):  # fmt: skip
+                 f"fridge-assets messages list --summarised-by {messages[summary.key].message.short_id}"):  # fmt: skip
         assert part in summary.text
     assert "Title of 0" not in summary.text, "only the newest are named"
-    messages = stored(operations)
     assert messages[summary.key].status == "sent"
-    assert {messages[f"{hour}"].summarised_by for hour in range(6)} == {messages[summary.key].message_id}
+    assert {at(operations, f"{hour}").summarised_by for hour in range(6)} == {messages[summary.key].message_id}
     assert {messages[f"{hour}"].status for hour in range(6)} == {"summarised"}
     assert delivered(operations, slack, clock) == DeliveryReport()
 

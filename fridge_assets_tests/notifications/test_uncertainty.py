@@ -12,7 +12,7 @@ from fridge_assets.errors import FridgeError
 from fridge_assets.notifications.deliver import DeliveryReport
 from fridge_assets.notifications.message import Channel
 from fridge_assets.notifications.outbox import enqueue
-from fridge_assets.notifications.senders import sender_of
+from fridge_assets.notifications.senders import senders_of
 from fridge_assets.settings import NotificationSettings
 from fridge_assets.stores.operations import Operations
 from fridge_assets_tests.notifications.given import (
@@ -20,6 +20,7 @@ from fridge_assets_tests.notifications.given import (
     NOON,
     ON_CALL,
     WallClock,
+    at,
     deliver,
     delivered,
     keys,
@@ -65,7 +66,7 @@ def test_what_may_have_been_posted_is_sent_again_and_says_so(
     slack.then(Answer(posts=posts, **how))
     store(operations, [message("a"), message("b")])
     assert delivered(operations, slack, clock, timeout=BRIEF).failed == 1
-    assert stored(operations)["a"].maybe_sent is True
+    assert at(operations).maybe_sent is True
     clock.advance(timedelta(seconds=5))
     assert delivered(operations, slack, clock).sent == 2
     expected = [("a", False)] * posts + [("a", True), ("b", False)]
@@ -115,7 +116,7 @@ def test_the_token_is_nowhere_to_be_seen(
     settings = notification_settings(slack)
     with caplog.at_level(logging.DEBUG):
         for _ in range(5):
-            deliver(operations, sender_of(settings), settings, clock)
+            deliver(operations, senders_of(settings), settings, clock)
             clock.advance(timedelta(minutes=5))
             assert TOKEN not in str(stored(operations))
     assert len(slack.posts) == 2
@@ -125,7 +126,7 @@ def test_the_token_is_nowhere_to_be_seen(
 @pytest.mark.parametrize("token", ["xoxb-1\nxoxb-2", "xoxb-1…"])
 def test_a_mangled_token_is_refused_without_showing_it(token: str) -> None:
     with pytest.raises(FridgeError, match="characters that no token has") as refusal:
-        sender_of(NotificationSettings(token=SecretStr(token)))
+        senders_of(NotificationSettings(token=SecretStr(token)))
     assert "xoxb-1" not in str(refusal.value)
 
 
@@ -139,7 +140,7 @@ def test_a_day_of_trouble_loses_nothing_and_repeats_nothing_unmarked(
     chance = random.Random(seed)
     troubles = [BROKEN_BEFORE, BROKEN_AFTER, HUNG_UP_AFTER, too_much(60), refused("not_in_channel"), OK, OK, OK]
     settings = notification_settings(slack, summarise_after=timedelta(days=2))
-    sender = sender_of(settings)
+    senders = senders_of(settings)
     told: dict[Channel, list[str]] = {"on_call": [], "ml": []}
     away = False
     for half_hour in range(48):
@@ -153,12 +154,12 @@ def test_a_day_of_trouble_loses_nothing_and_repeats_nothing_unmarked(
             (slack.open if away else slack.refuse)()
             away = not away
         slack.then(*chance.choices(troubles, k=2))
-        deliver(operations, sender, settings, clock)
+        deliver(operations, senders, settings, clock)
     if away:
         slack.open()
     for _ in range(100):
         clock.advance(timedelta(minutes=5))
-        if deliver(operations, sender, settings, clock).waiting == 0:
+        if deliver(operations, senders, settings, clock).waiting == 0:
             break
     for channel, name in (("on_call", ON_CALL), ("ml", ML)):
         posts = slack.posted(name)

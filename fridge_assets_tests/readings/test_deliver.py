@@ -7,6 +7,7 @@ import pytest
 
 from fridge_assets.errors import FridgeError
 from fridge_assets.readings.deliver import DeliveryReport, deliver
+from fridge_assets.readings.ingest import ingest
 from fridge_assets.readings.interpretation import Interpretation
 from fridge_assets.settings import Settings
 from fridge_assets.stores.landing import Landing, sidecar_of
@@ -96,3 +97,21 @@ def test_file_without_a_usable_row_is_refused_and_landing_stays_as_it_was(
     with pytest.raises(FridgeError, match=message):
         bring(tmp_path / "a.csv", settings, landing, registry=KNOWN)
     assert list(landing.folder.iterdir()) == []
+
+
+def test_a_file_that_is_delivered_again_stays_one_file(tmp_path: Path, settings: Settings, landing: Landing) -> None:
+    file = write(tmp_path / "june.csv", [reading(m) for m in range(5)])
+    first = bring(file, settings, landing)
+    again = bring(file.rename(tmp_path / "june (1).csv"), settings, landing)
+    assert (first.again, again.again) == (False, True)
+    assert again.delivered_as == first.delivered_as
+    assert [found.name for found in landing.files()] == ["june.csv"]
+    ingest(landing, Warehouse.from_settings(settings), None, moment(60), settings)
+    assert bring(tmp_path / "june (1).csv", settings, landing).again, "also once it was ingested"
+
+
+def test_a_file_read_in_another_way_is_another_delivery(tmp_path: Path, settings: Settings, landing: Landing) -> None:
+    file = write(tmp_path / "june.csv", [{**reading(0), "timestamp": "2026-06-01 14:00"}])
+    reports = [bring(file, settings, landing, Interpretation({}, {}, zone)) for zone in ("UTC", "Europe/Berlin")]
+    assert [report.again for report in reports] == [False, False]
+    assert [found.name for found in landing.files()] == ["june-2.csv", "june.csv"]

@@ -3,6 +3,7 @@
 import multiprocessing
 import os
 import resource
+import shutil
 import signal
 import threading
 from collections.abc import Iterable, Iterator
@@ -193,6 +194,22 @@ def test_repeats_across_batches_are_removed_and_show_in_the_flags_of_their_windo
     compute_features(warehouse, NOW, settings)
     flags = rows_of(warehouse, "SELECT reading_count, quality_flag_count FROM device_features")
     assert flags == [(3, 1)]
+
+
+@pytest.mark.parametrize("at_once", [True, False], ids=["in the same run", "in a later run"])
+def test_a_file_dropped_twice_under_two_names_is_read_once(settings: Settings, at_once: bool) -> None:
+    landing = landing_of(settings)
+    file = write(settings.landing_dir / "june.csv", [reading(m) for m in range(5)])
+    reports = [] if at_once else [run(settings)]
+    shutil.copy(file, settings.landing_dir / "june-copy.csv")
+    write(settings.landing_dir / "july.csv", [reading(m) for m in range(5, 10)])
+    reports += [run(settings), run(settings)]
+    assert [report.rows for report in reports] == ([10, 0] if at_once else [5, 5, 0])
+    statuses = {name: entry.status for name, entry in landing.ledger().items()}
+    kept, twin = ("june-copy.csv", "june.csv") if at_once else ("june.csv", "june-copy.csv")
+    assert statuses == {kept: "ingested", twin: "repeated", "july.csv": "ingested"}
+    assert landing.ledger()[twin].reason == f"{twin} holds the same as {kept} and is not read again"
+    assert all(report.duplicates == 0 for report in reports)
 
 
 def test_sensor_gap_is_seen_across_batches_hours_apart(settings: Settings) -> None:

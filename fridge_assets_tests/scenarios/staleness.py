@@ -51,7 +51,7 @@ IN_TIME = timedelta(seconds=30)
 LOOK = 2.0
 OVER = "Alerts come from the models again"
 HOURLY = ("isolation_forest_scores", "statistical_baseline_scores", "model_scores", "device_alerts")
-LOCATION = {"repositoryLocationName": "fridge_assets", "repositoryName": "__repository__"}
+LOCATION = {"repositoryLocationName": "fridge_assets.definitions", "repositoryName": "__repository__"}
 SHOWN = {"HEALTHY": "PASS", "WARNING": "WARN", "DEGRADED": "FAIL", "UNKNOWN": "UNKNOWN"}
 """What the UI's API calls Dagster's freshness states."""
 
@@ -173,10 +173,9 @@ def prepare(stack: ExitStack, settings: Settings) -> None:
 def start_dagster(stack: ExitStack, settings: Settings) -> Webserver:
     """The daemon and the webserver, as one runs them for real."""
     prepare_dagster_home(settings)
-    workspace = str(Path(__file__).parents[2] / "workspace.yaml")
     port = free_port()
-    stack.enter_context(running(settings, "dagster-daemon", "run", "-w", workspace))
-    stack.enter_context(running(settings, "dagster-webserver", "-h", "127.0.0.1", "-p", str(port), "-w", workspace))
+    stack.enter_context(running(settings, "dagster-daemon", "run", "-m", "fridge_assets.definitions"))
+    stack.enter_context(running(settings, "fridge-assets", "ui", "--no-daemon", "--port", str(port)))
     web = Webserver(port)
     wait_until(lambda: answers(web), 120)
     CONSOLE.print(f"Daemon and webserver run: {web.url}")

@@ -12,11 +12,12 @@ import pandas as pd
 import pytest
 
 from fridge_assets.automation.cycles import one_model_cycle, run_canary
-from fridge_assets.automation.launch import run_job
+from fridge_assets.automation.outcomes import outcome_of
 from fridge_assets.canary.promotion import promote, proof_of
 from fridge_assets.canary.run import due_pairs
 from fridge_assets.canary.store import canary_reports, commit_comparisons
 from fridge_assets.contracts import CANARY_REPORTS, CANARY_SCORES
+from fridge_assets.definitions import load_job
 from fridge_assets.deployment import decide
 from fridge_assets.deployment.decide import NotAllowed, Proof, Request
 from fridge_assets.deployment.state import Decision, Deployment
@@ -205,16 +206,11 @@ def test_decisions_are_the_same_as_commands_and_as_jobs(cycled: Place) -> None:
     new = another_version(cycled)
     with graph_of(cycled.settings) as instance:
         config = {"family": FAMILY, "version": new, "reason": "looks good", "override": True}
-        refused = run_job(
-            instance,
-            "promote_model",
-            {"ops": {"decide_promote_model": {"config": {**config, "override": False}}}},
-            in_process=True,
-        )
-        done = run_job(
-            instance, "promote_model", {"ops": {"decide_promote_model": {"config": config}}}, in_process=True
-        )
-    assert "may not be promoted" in refused.failures["decide_promote_model"]
+        job = load_job("action_promote_model")
+        refused = job.execute_in_process({**config, "override": False}, instance=instance, raise_on_error=False)
+        done = job.execute_in_process(config, instance=instance)
+    outcome = outcome_of(job.name, refused.run_id, refused.all_events)
+    assert "may not be promoted" in outcome.failures["promote_model"]
     assert done.success
     code, said, error = typed(cycled.root, "models", "rollback", FAMILY, "--reason", "too many alerts")
     assert (code, error) == (0, "")

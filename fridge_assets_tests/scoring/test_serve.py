@@ -50,12 +50,12 @@ def test_scores_of_the_newest_window_and_of_a_later_one_are_judged(
 def test_a_backfill_never_pauses_a_model(warehouse: Warehouse, settings: Settings) -> None:
     verdict = judged(warehouse, settings, NOON - HOUR)
     assert (verdict.kl, verdict.anomalous) == (None, False)
-    assert verdict.said == "not judged: a later window has been scored already"
+    assert verdict.said == "a later window has been scored already"
 
 
 def test_scores_of_some_devices_say_nothing_of_the_model(warehouse: Warehouse, settings: Settings) -> None:
     verdict = judged(warehouse, settings, NOON + HOUR, devices=("device-000001",))
-    assert (verdict.anomalous, verdict.said) == (False, "not judged: only some devices were scored")
+    assert (verdict.anomalous, verdict.said) == (False, "only some devices were scored")
 
 
 def test_after_a_resumption_there_is_nothing_yet_to_hold_scores_against(

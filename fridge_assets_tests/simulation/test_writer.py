@@ -114,7 +114,7 @@ def test_a_file_that_cannot_be_written_whole_does_not_appear(tmp_path: Path) -> 
     # Large enough for the registry and the ground truth, too small for an hour of readings.
     resource.setrlimit(resource.RLIMIT_FSIZE, (16_000, unlimited[1]))
     try:
-        with pytest.raises(OSError, match="File too large"):
+        with pytest.raises(FridgeError, match=r"cannot be written: .*File too large"):
             write(tmp_path, fleet())
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, unlimited)

@@ -104,6 +104,12 @@ def test_active_devices_of_the_newest_window_are_judged_and_only_flagged(
     assert (rows["window_end"] == NOON).all()
 
 
+def test_a_device_that_measured_nothing_with_a_limit_is_not_judged(warehouse: Warehouse, settings: Settings) -> None:
+    nothing: Values = dict.fromkeys((EVAPORATOR, VIBRATION, PRESSURE, CURRENT))
+    store_features(warehouse, {"d1": {}, "blind": nothing, "half blind": {**nothing, CURRENT: 14.0}})
+    assert list(judged(warehouse, settings, "d1", "blind", "half blind")["device_id"]) == ["d1", "half blind"]
+
+
 def test_judging_a_window_again_replaces_what_was_said_of_it(warehouse: Warehouse, settings: Settings) -> None:
     store_features(warehouse, {"d1": LEAKING})
     judged(warehouse, settings, "d1")
@@ -217,11 +223,11 @@ def test_an_alert_of_the_rules_says_which_sensor_how_far_since_when_and_that_no_
         store_features(shop.warehouse, {"d1": {}}, NOON - hours * HOUR)
     shop.by_rules(NOON, {"d1": {PRESSURE: 90.0, VIBRATION: 22.0}})
     alert = shop.alerts().iloc[0]
-    assert alert["title"] == "Low-side pressure unusually low"
+    assert alert["title"] == "Low-side pressure below its limit"
     assert alert["description"] == (
-        "Low-side pressure averaged 90 kPa between 11:45 and 12:00 UTC, 55 % below the usual 200 kPa. "
-        "Also compressor vibration peak 22 mm/s (usual 4 mm/s). First seen 12:00 UTC. "
-        "A fixed limit was crossed; the models' scores are too old to be asked."
+        "Low-side pressure averaged 90 kPa between 11:45 and 12:00 UTC, below the limit of 100 kPa. "
+        "Also compressor vibration peak 22 mm/s (limit 20 mm/s). First seen 12:00 UTC. "
+        "The models' scores are too old to be asked."
     )
 
 

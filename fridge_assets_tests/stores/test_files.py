@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from fridge_assets.stores.files import FolderNotWritable, atomic_write, writable_folder
+from fridge_assets.stores.disk import DiskFull, FolderNotWritable
+from fridge_assets.stores.files import atomic_write, writable_folder
 
 
 def test_file_appears_only_when_the_block_has_ended_well(tmp_path: Path) -> None:
@@ -48,6 +49,6 @@ def test_full_disk_is_named_and_the_file_before_stays(tmp_path: Path) -> None:
         with atomic_write(target), open("/dev/full", "w") as full:
             full.write("x" * 100_000)
 
-    with pytest.raises(FolderNotWritable, match="No space left on device"):
+    with pytest.raises(DiskFull, match=f"{tmp_path} cannot be written: its disk is full"):
         write_to_full_disk()
     assert target.read_text() == "before"

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from fridge_assets.stores.files import FolderNotWritable
+from fridge_assets.stores.disk import FolderNotWritable
 from fridge_assets.stores.landing import Landing, LedgerEntry, sidecar_of, still_growing
 from fridge_assets.stores.operations import Operations
 
@@ -35,6 +35,22 @@ def test_second_delivery_of_a_name_gets_a_free_one_and_changes_nothing(landing: 
     names = [landing.deliver(source, None).name for _ in range(2)]
     assert names == ["june-2.csv.gz", "june-3.csv.gz"]
     assert (landing.folder / "june.csv.gz").read_bytes() == b"readings"
+
+
+def test_a_delivery_is_known_by_what_is_in_it_and_how_that_is_read(landing: Landing, source: Path) -> None:
+    berlin, plain = '{"timezone": "Europe/Berlin"}', landing.deliver(source, None)
+    copy = source.with_name("copy.csv.gz")
+    copy.write_bytes(source.read_bytes())
+    assert landing.find(copy, None) == plain
+    assert landing.find(copy, berlin) is None
+    assert landing.find(landing.deliver(source, berlin), berlin) == landing.folder / "june-2.csv.gz"
+    copy.write_bytes(b"READINGS")
+    assert landing.find(copy, None) is None
+
+
+def test_what_a_killed_delivery_left_does_not_say_how_another_file_is_read(landing: Landing, source: Path) -> None:
+    sidecar_of(landing.folder / source.name).write_text('{"timezone": "Europe/Berlin"}')
+    assert not sidecar_of(landing.deliver(source, None)).exists()
 
 
 def test_interpretation_lies_beside_the_file_and_is_no_delivery_itself(landing: Landing, source: Path) -> None:

@@ -15,7 +15,7 @@ import pytest
 
 from fridge_assets.contracts import SITE_STATUS
 from fridge_assets.settings import Settings, WarehouseSettings
-from fridge_assets.stores.files import FolderNotWritable
+from fridge_assets.stores.disk import FolderNotWritable
 from fridge_assets.stores.warehouse import Warehouse, WarehouseBusy, WarehouseUnavailable, replace_all
 from fridge_assets_tests.conftest import settings_of
 

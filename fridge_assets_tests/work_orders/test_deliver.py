@@ -11,9 +11,10 @@ import pytest
 
 from fridge_assets.contracts import WORK_ORDERS
 from fridge_assets.errors import FridgeError
+from fridge_assets.moments import retry_delay
 from fridge_assets.settings import Settings, WorkOrderSettings
 from fridge_assets.stores.operations import Operations
-from fridge_assets.work_orders.deliver import DeliveryReport, deliver_orders, retry_delay
+from fridge_assets.work_orders.deliver import DeliveryReport, deliver_orders
 from fridge_assets.work_orders.receivers import FileDrop, Receipt, receiver_of
 from fridge_assets.work_orders.store import DELIVERY
 from fridge_assets_tests.notifications.given import WallClock

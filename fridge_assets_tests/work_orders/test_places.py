@@ -9,15 +9,11 @@ import sqlalchemy as sa
 
 from fridge_assets.automation.work_orders import deliver_work_orders
 from fridge_assets.contracts import DEVICE_ALERTS
-from fridge_assets.deployment.store import Deployments
-from fridge_assets.fleet.doctor import Finding, examine
-from fridge_assets.models.lifecycle import ModelLifecycle
-from fridge_assets.models.registry import ModelRegistry
+from fridge_assets.fleet.doctor.check import Finding, examine
+from fridge_assets.fleet.doctor.checks import checks
 from fridge_assets.settings import Settings, StreamingSettings
 from fridge_assets.stores.operations import Operations, device_alerts, insert_missing, work_orders
-from fridge_assets.stores.warehouse import Warehouse
 from fridge_assets_tests.cli.typed import refused, typed
-from fridge_assets_tests.conftest import landing_of
 from fridge_assets_tests.notifications.given import WallClock
 from fridge_assets_tests.retention.given import Folder, aged, days
 from fridge_assets_tests.streaming.test_service import streaming, until
@@ -81,12 +77,8 @@ def test_deliver_says_what_was_not_taken_and_why(
 # --- doctor
 
 
-def finding(settings: Settings, operations: Operations) -> Finding:
-    models = ModelLifecycle(ModelRegistry(settings.mlflow_database, settings.models_dir), Deployments(operations))
-    examined = examine(
-        Warehouse.from_settings(settings), operations, landing_of(settings, operations), models, settings
-    )
-    return next(f for f in examined if f.what == "work orders")
+def finding(settings: Settings) -> Finding:
+    return next(found for found in examine(checks(settings)) if found.what == "work orders")
 
 
 def test_doctor_warns_of_orders_that_wait_for_long(
@@ -94,21 +86,21 @@ def test_doctor_warns_of_orders_that_wait_for_long(
 ) -> None:
     now = datetime.now(UTC)
     store(operations, order_of("young", created_at=now - timedelta(minutes=10), updated_at=now))
-    assert finding(settings, operations) == Finding("work orders", "ok", "1 wait to be handed over")
+    assert finding(settings) == Finding("work orders", "ok", "1 wait to be handed over")
     long_ago = now - timedelta(minutes=20)
     store(operations, order_of("old", created_at=long_ago, updated_at=now))
     webhook.always = failing(500)
     there = posting_to(settings, webhook.url)
     delivered(operations, there, WallClock(now))
-    warned = finding(there, operations)
+    warned = finding(there)
     assert warned.verdict == "note"
     assert "2 wait to be handed over, the oldest for 20 min" in warned.detail
     assert f"{webhook.url} answers 500" in warned.detail
     assert "fridge-assets work-orders deliver" in warned.detail
 
 
-def test_doctor_says_that_an_address_cannot_be_used(operations: Operations, settings: Settings) -> None:
-    broken = finding(posting_to(settings, "ftp://there/"), operations)
+def test_doctor_says_that_an_address_cannot_be_used(settings: Settings) -> None:
+    broken = finding(posting_to(settings, "ftp://there/"))
     assert (broken.verdict, "WEBHOOK_URL" in broken.detail) == ("broken", True)
 
 

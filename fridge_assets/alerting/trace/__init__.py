@@ -27,13 +27,16 @@ class Story:
         usual: contributor → what it usually is at this time of day.
         scores: MODEL_SCORES rows, one for each family that had scored the device, and ``behind``: whether the alert was
             made of it.
+        comparisons: what the models expected of the contributors of these scores, as of
+            :func:`fridge_assets.scoring.comparisons.compared`.
         conditions: what the rules that stood in for the models said: ``conditions`` and ``evaluated_at``.
         previous: told alerts of the device in the month before: ``alert_id``, ``first_detected_at``, ``severity``,
             ``title``, ``status``, and of their newest event ``action``, ``actor`` and ``event_note``.
         events: ALERT_EVENTS rows in their order.
         labels: LABEL_EVENTS rows in their order.
         silences: SILENCES rows that held it.
-        messages: messages that stand for it, in their order, in the columns of the outbox.
+        messages: what became of the messages that stand for it, in their order: ``message_id``, ``channel``, ``kind``,
+            ``title`` and ``created_at``, and for each destination the columns of its delivery.
         work_order: WORK_ORDERS row of its work.
         missing: sentences about the parts that could not be read.
     """
@@ -43,6 +46,7 @@ class Story:
     windows: pd.DataFrame
     usual: dict[str, float]
     scores: pd.DataFrame
+    comparisons: pd.DataFrame
     conditions: pd.DataFrame
     previous: pd.DataFrame
     events: pd.DataFrame

@@ -15,6 +15,7 @@ from fridge_assets.errors import FridgeError
 from fridge_assets.fleet.registry import effective_registry, with_cohort
 from fridge_assets.models.families import FAMILY_SQL, HOURLY_SQL
 from fridge_assets.moments import spoken
+from fridge_assets.scoring.comparisons import comparisons_of, no_comparisons
 from fridge_assets.settings import Settings
 from fridge_assets.stores.frames import query, registered
 from fridge_assets.stores.reading_files import clean_files
@@ -55,14 +56,17 @@ class Measured:
             "windows": pd.DataFrame(columns=["window_end", *self._contributors]),
             "usual": {},
             "scores": MODEL_SCORES.empty().assign(behind=False),
+            "comparisons": no_comparisons(),
             "conditions": pd.DataFrame(columns=["conditions", "evaluated_at"]),
         }
         try:
             with self._warehouse.read() as connection:
+                windows, scores = self._windows(connection), self._scores(connection)
                 parts |= {
-                    "windows": self._windows(connection),
+                    "windows": windows,
                     "usual": self._usual(connection, registry),
-                    "scores": self._scores(connection),
+                    "scores": scores,
+                    "comparisons": comparisons_of(connection, scores["score_id"]),
                     "conditions": self._conditions(connection),
                 }
                 begin = self._end - READINGS_SPAN

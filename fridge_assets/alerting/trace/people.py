@@ -1,5 +1,6 @@
 """What the operations store knows of an alert: its life, its device's earlier alerts, work, silences and messages."""
 
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict, fields
 from datetime import timedelta
 from typing import Any
@@ -13,12 +14,13 @@ from fridge_assets.alerting.silences import silences_between
 from fridge_assets.alerting.store import events_of_alerts
 from fridge_assets.contracts import LABEL_EVENTS, SILENCES, WORK_ORDERS
 from fridge_assets.contracts.silences import SILENCE_KINDS
-from fridge_assets.notifications.outbox import StoredMessage, messages_about
+from fridge_assets.notifications.outbox import Delivery, StoredMessage, messages_about
 from fridge_assets.stores.operations import alert_events, device_alerts, label_events, work_orders
 
 _PREVIOUS_SPAN = timedelta(days=30)
 _PREVIOUS_ALERTS = 20
-_MESSAGE = [field.name for field in fields(StoredMessage)]
+_MESSAGE = ["message_id", "channel", "kind", "title", "created_at"]
+_DELIVERY = [field.name for field in fields(Delivery)]
 
 
 def of_people(connection: Connection, row: dict[str, Any], window: timedelta) -> dict[str, pd.DataFrame]:
@@ -37,9 +39,20 @@ def of_people(connection: Connection, row: dict[str, Any], window: timedelta) ->
         "events": events_of_alerts(connection, [identity]),
         "labels": conform([_rows(connection, labels)], LABEL_EVENTS),
         "silences": _silences(connection, row, window),
-        "messages": pd.DataFrame([asdict(message) for message in messages], columns=_MESSAGE),
+        "messages": pd.DataFrame(_deliveries(messages), columns=[*_MESSAGE, *_DELIVERY]),
         "work_order": conform([_rows(connection, work)], WORK_ORDERS),
     }
+
+
+def _deliveries(messages: Iterable[StoredMessage]) -> Iterator[dict[str, Any]]:
+    """What became of each message at each destination; a message that none was tried at waits."""
+    for message in messages:
+        own = {name: getattr(message, name) for name in _MESSAGE}
+        tried = [asdict(delivery) for delivery in message.deliveries]
+        for delivery in tried:
+            yield own | delivery
+        if not tried:
+            yield own | {"status": message.status}
 
 
 def _previous(connection: Connection, row: dict[str, Any]) -> pd.DataFrame:

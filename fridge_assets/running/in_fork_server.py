@@ -1,0 +1,32 @@
+"""Imported by the executor's fork server first of all: it ends without a word, and its steps end with it.
+
+The server has nothing to clean up, and DuckDB's binding would print pages about references that Dagster and torch still
+hold when its interpreter is torn down. The steps themselves are forks, which end without that.
+
+Whoever ends a program often signals all its processes at once. The server ignores that and ends with the program;
+otherwise the program would find its server gone, and say so, instead of ending its run in order.
+"""
+
+import atexit
+import os
+import signal
+
+from fridge_assets.running.processes import end_with_parent
+from fridge_assets.running.stopping import SIGNALS
+
+_SERVER = os.getpid()
+
+
+def _in_a_step() -> None:
+    end_with_parent(_SERVER)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
+    for number in SIGNALS:
+        signal.signal(number, signal.SIG_DFL)
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+for _number in SIGNALS:
+    signal.signal(_number, signal.SIG_IGN)
+os.register_at_fork(after_in_child=_in_a_step)
+atexit.register(os._exit, 0)
+end_with_parent(os.getppid())
