@@ -12,6 +12,7 @@ tolerance. Exit code 1 when a round ends with anything else; it prints how to pl
 import argparse
 import os
 import random
+import re
 import shutil
 import sys
 import tempfile
@@ -47,8 +48,11 @@ _EARLIEST = 0.3
 """Seconds after its start from which a command does more than start an interpreter."""
 _PATIENCE = 600.0
 
-_OF_THE_PROCESS = (*WALL_TIME, "batch_id", "modified_at", "beaten_at", "ended_at", "next_attempt_at", "context")
+_OF_THE_PROCESS = (*WALL_TIME, "batch_id", "modified_at", "beaten_at", "ended_at", "next_attempt_at")
 """Columns of operations about the processes that worked and the moments at which they did."""
+_OF_DECISIONS = {"deployment_decisions": ("occurred_at",), "outbox": ("occurred_at", "number")}
+"""The same of what is decided, and told, at the moment at which a training ends."""
+_RUN = re.compile(r"Dagster run [0-9a-f]{8}")
 
 
 @dataclass(frozen=True)
@@ -84,8 +88,9 @@ def everything(place: Place) -> dict[str, pd.DataFrame]:
     found = tables(place)
     with place.operations.read() as connection:
         for name in sa.inspect(connection).get_table_names():
-            rows = pd.read_sql(sa.text(f"SELECT * FROM {name}"), connection)
-            found[f"operations.{name}"] = rows.drop(columns=list(_OF_THE_PROCESS), errors="ignore")
+            rows = pd.read_sql(sa.text(f"SELECT * FROM {name}"), connection).replace(_RUN, "Dagster run", regex=True)
+            left_out = [*_OF_THE_PROCESS, *_OF_DECISIONS.get(name, ())]
+            found[f"operations.{name}"] = rows.drop(columns=left_out, errors="ignore")
     registry = place.models.registry
     versions = [
         (known.family, known.version, known.metadata.training.hash, known.metadata.training.rows)
