@@ -99,7 +99,7 @@ def guarded(contracts: Mapping[str, str]) -> Callable[[Step[P]], Step[P]]:
     """
 
     def decorate(step: Step[P]) -> Step[P]:
-        def answering(context: dg.AssetExecutionContext, *args: P.args, **kwargs: P.kwargs) -> Iterator[AssetEvent]:
+        def answering(context: dg.AssetExecutionContext, /, *args: P.args, **kwargs: P.kwargs) -> Iterator[AssetEvent]:
             checks: dict[dg.AssetCheckKey, bool] = {}  # whether it was made
             try:
                 for event in step(context, *args, **kwargs):

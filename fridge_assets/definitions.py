@@ -33,10 +33,16 @@ from fridge_assets.stores.warehouse import Warehouse
 from fridge_assets.streaming.assets import acute_thresholds, streaming_alerts
 
 
-def build_definitions(settings: Settings) -> dg.Definitions:
-    """The asset graph over the data folder that ``settings`` name."""
+def build_definitions(settings: Settings, registry: ModelRegistry | None = None) -> dg.Definitions:
+    """The asset graph over the data folder that ``settings`` name.
+
+    Args:
+        settings: the data folder, and everything that can be set.
+        registry: the model versions, where they are not those of the data folder.
+    """
     warehouse = Warehouse.from_settings(settings)
     operations = Operations(settings.operations_database, settings.operations.lock_wait)
+    registry = registry or ModelRegistry(settings.mlflow_database, settings.models_dir)
     assets = with_freshness(
         [
             sensor_readings,
@@ -70,9 +76,7 @@ def build_definitions(settings: Settings) -> dg.Definitions:
             "operations": _fixed(operations),
             "landing": _fixed(Landing(settings.landing_dir, operations)),
             "published": _fixed(Published(settings.published_dir)),
-            "models": _fixed(
-                ModelLifecycle(ModelRegistry(settings.mlflow_database, settings.models_dir), Deployments(operations))
-            ),
+            "models": _fixed(ModelLifecycle(registry, Deployments(operations))),
             "clock": Clock(warehouse=warehouse, settings=settings, as_of=""),
             "io_manager": dg.IOManagerDefinition(dg.FilesystemIOManager().create_io_manager, config_schema={}),
         },

@@ -355,6 +355,10 @@ class StalenessSettings(Group):
         timedelta(minutes=10),
         description="what is late for less is not told: between two hourly runs scores are stale for a minute",
     )
+    first_scoring: timedelta = Field(
+        timedelta(minutes=10),
+        description="how long the rules wait for the first scores of a fleet whose models have just been released",
+    )
     daily_stale: timedelta = Field(timedelta(hours=25), description="a daily model should have scored again by then")
     daily_expired: timedelta = Field(
         timedelta(hours=26), description="a daily model's latest scores count in hourly runs while younger than this"
@@ -891,6 +895,11 @@ class Settings(BaseSettings):
     def work_orders_dir(self) -> Path:
         """Work orders as files, where no webhook takes them."""
         return self.root / "work_orders"
+
+    @property
+    def replays_dir(self) -> Path:
+        """What replays work in, each in a folder that it removes at its end."""
+        return self.root / "replays"
 
     @property
     def models_dir(self) -> Path:

@@ -232,6 +232,18 @@ def test_a_known_error_fails_the_step_with_its_sentence_and_is_not_tried_again()
     assert event.step_failure_data.user_failure_data.metadata["kind of error"].value == "FridgeError"
 
 
+def test_a_full_disk_fails_the_step_with_a_sentence_whichever_library_met_it() -> None:
+    def work() -> Iterator[AssetEvent]:
+        with open("/dev/full", "w") as full:
+            full.write("x" * 100_000)
+        yield dg.MaterializeResult()
+
+    result = materialize(work)
+    assert not result.success
+    assert " cannot be written: its disk is full" in failure_of(result)
+    assert "Free some space there" in failure_of(result)
+
+
 def test_a_bug_stays_a_traceback() -> None:
     (event,) = [event for event in materialize(failing(ZeroDivisionError("a bug"))).all_events if event.is_step_failure]
     assert event.step_failure_data.user_failure_data is None

@@ -2,6 +2,7 @@
 
 import pandas as pd
 
+from fridge_assets.alerting.after_fallback import superseded_rules
 from fridge_assets.alerting.evidence import STREAMING
 from fridge_assets.alerting.frames import TIMESTAMP, look_up
 from fridge_assets.alerting.severity import BELOW_ALL, name_of
@@ -45,7 +46,7 @@ def relate(drafts: pd.DataFrame, known: pd.DataFrame) -> pd.DataFrame:
     """Add ``alert_type`` and ``first_detected_at``: how each draft continues what is active of its device.
 
     The moment of detection is that of the oldest active alert about the same problem or, if the stream raised it, about
-    the same sensor.
+    the same sensor; of one of the rules whose place it takes whatever that was about.
     """
     active = known[known["active"]]
     before = look_up(drafts["device_id"], active.groupby("device_id")["severity_rank"].max())
@@ -60,6 +61,7 @@ def relate(drafts: pd.DataFrame, known: pd.DataFrame) -> pd.DataFrame:
     for earlier in (
         since,
         drafts["stream_since"],
+        drafts["rules_since"],
         drafts["stored_first_detected_at"].astype(TIMESTAMP),
     ):
         first = first.mask(earlier < first, earlier)
@@ -88,13 +90,13 @@ def assign_work(
         note=drafts["stored_note"].astype("object").fillna(note),
     )
     mine = known["active"] & (known["source"] != STREAMING) & ~known["alert_id"].isin(drafts["alert_id"])
-    before = known[mine].drop_duplicates("problem").set_index("problem")
-    goes_on = look_up(work["problem"], before["severity_rank"]) >= work["severity_rank"]
+    before = _continued(work, known[mine])
+    goes_on = before["severity_rank"] >= work["severity_rank"]
     takers = work.index[goes_on & ~work["suppressed"]]
     for column in _TAKEN_OVER if len(takers) else ():
         work[column] = work[column].astype("object")
-        work.loc[takers, column] = look_up(work.loc[takers, "problem"], before[column]).astype("object")
-    continued = look_up(work["problem"], before["ontology_action_id"]).astype("object").where(~work["suppressed"])
+        work.loc[takers, column] = before.loc[takers, column].astype("object")
+    continued = before["ontology_action_id"].astype("object").where(~work["suppressed"])
     own = work["stored_ontology_action_id"].astype("object")
     action = pd.Series("detect", index=work.index, dtype="object").mask(work.index.isin(takers), "continue")
     return work.assign(
@@ -104,6 +106,17 @@ def assign_work(
         action=action.mask(work["stored"], "raise").mask(work["suppressed"], "suppress"),
         event_note=_notes(work, settings),
     )
+
+
+def _continued(work: pd.DataFrame, active: pd.DataFrame) -> pd.DataFrame:
+    """For each draft the active alert that it continues: of its problem, else the one of the rules that it replaces."""
+    columns = ["severity_rank", "ontology_action_id", *_TAKEN_OVER]
+    by_problem = active.drop_duplicates("problem").set_index("problem")[columns]
+    replaced = active[superseded_rules(work, active).notna()].sort_values("severity_rank", ascending=False)
+    by_device = replaced.drop_duplicates("device_id").set_index("device_id")[columns]
+    own = by_problem.reindex(work["problem"]).set_axis(work.index)
+    rules = by_device.reindex(work["device_id"]).set_axis(work.index)
+    return own.where(work["problem"].isin(by_problem.index), rules)
 
 
 def _reasons(drafts: pd.DataFrame) -> pd.Series:

@@ -6,6 +6,9 @@ from fridge_assets.alerting.severity import fallback_severity_rank, severity_ran
 from fridge_assets.identity import deterministic_id
 from fridge_assets.settings import AlertSettings
 
+MODELS = "models"
+"""Source of the alerts that the models raise."""
+
 FALLBACK = "rules_fallback"
 """Source of the alerts that the rules raise while the models are silent."""
 

@@ -17,6 +17,8 @@ A *problem* is a device and its dominant contributor. These rules keep "open ale
 - What happens during a silence or maintenance window of the device or its site is an audit row too, however severe. It
   neither starts a span nor changes any other alert: one that was told before stays as it is.
 - Every insertion and every change is an event.
+- The models judge what the rules raised while they were silent (see ``after_fallback``): one window without a flag
+  closes it, and their own alert of the device takes its place.
 
 Alerts of the stream live beside these, and have repeats and spans of their own (SPEC 5):
 
@@ -34,6 +36,7 @@ from datetime import datetime
 
 import pandas as pd
 
+from fridge_assets.alerting.after_fallback import judge_rules, take_over_from_rules
 from fridge_assets.alerting.dedup import hold_silenced, leave_to_stream, suppress_repeats
 from fridge_assets.alerting.drafts import assign_work, relate, select_news
 from fridge_assets.alerting.events import events_of
@@ -107,11 +110,13 @@ def generate_alerts(
     book = _Book(_understand(known_alerts), source, moment)
 
     book.change(judge_streaming(scores, book.known, moment, settings, source))
+    book.change(judge_rules(scores, book.known, moment, source))
     drafts = _locate(select_news(gather_evidence(scores, source, settings), book.known), registry)
     drafts = suppress_repeats(drafts, book.known, moment, settings)
     drafts = hold_silenced(drafts, book.known, silences, moment)
     book.change(reopen_returned(drafts[drafts["held_because"].isna()], book.known, moment, settings))
     drafts = leave_to_stream(drafts, book.known)
+    drafts = take_over_from_rules(drafts, book.known, source)
     drafts = relate(drafts, book.known)
     drafts = assign_work(drafts, book.known, moment, settings, provenance)
     drafts = describe(drafts, features, typical, comparisons)

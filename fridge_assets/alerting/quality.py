@@ -7,15 +7,12 @@ from statistics import NormalDist
 
 import pandas as pd
 
-from fridge_assets.alerting.evidence import FALLBACK, STREAMING
+from fridge_assets.alerting.evidence import FALLBACK, MODELS, STREAMING
 from fridge_assets.alerting.quality_advice import Advice, model_advice, rule_advice, severity_advice
 from fridge_assets.contracts import ALERT_QUALITY
 from fridge_assets.contracts.alert_quality import QUALITY_GROUPINGS
 from fridge_assets.contracts.device_alerts import SEVERITIES
 from fridge_assets.settings import Settings
-
-MODELS = "models"
-"""Source of the alerts that the models raise."""
 
 _EPISODE = ["device_id", "first_detected_at"]
 _Z = NormalDist().inv_cdf(0.975)

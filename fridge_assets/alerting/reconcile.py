@@ -6,6 +6,7 @@ Each function returns the stored alerts it changes, as they are to be from now o
 
 import pandas as pd
 
+from fridge_assets.alerting.after_fallback import superseded_rules
 from fridge_assets.alerting.dedup import told_in_span
 from fridge_assets.alerting.evidence import FALLBACK, STREAMING
 from fridge_assets.alerting.frames import TIMESTAMP, look_up
@@ -113,9 +114,9 @@ def reopen_returned(
 
 
 def close_superseded(drafts: pd.DataFrame, known: pd.DataFrame, now: pd.Timestamp) -> pd.DataFrame:
-    """Active alerts whose problem is told anew by one of ``drafts``, which takes their place."""
+    """Active alerts whose problem is told anew by one of ``drafts``, or of the rules where the models speak now."""
     told = drafts.loc[~drafts["suppressed"]].set_index("problem")["alert_id"]
-    successor = look_up(known["problem"], told)
+    successor = look_up(known["problem"], told).astype("object").fillna(superseded_rules(drafts, known))
     replaced = known["active"] & successor.notna() & (successor != known["alert_id"])
     old = known[replaced & (known["source"] != STREAMING)]
     return old.assign(

@@ -9,7 +9,7 @@ import pandas as pd
 
 from fridge_assets.alerting.announce import announcements, worth_telling
 from fridge_assets.alerting.deadlines import watch_deadlines
-from fridge_assets.alerting.evidence import FALLBACK, STREAMING
+from fridge_assets.alerting.evidence import FALLBACK, MODELS, STREAMING
 from fridge_assets.alerting.generate import GeneratedAlerts, generate_alerts
 from fridge_assets.alerting.inputs import AlertInputs, read_alert_inputs, read_fallback_inputs
 from fridge_assets.alerting.silences import silences_between
@@ -28,7 +28,6 @@ from fridge_assets.staleness.tiers import MODELS_SPEAK, Tier, tier_of
 from fridge_assets.stores.operations import Operations
 from fridge_assets.stores.warehouse import Warehouse
 
-_MODELS = "models"
 _SUBJECT = "alerts"
 _ATTEMPTS = 5
 """How often alerts are made again because somebody changed one, or a silence, meanwhile."""
@@ -87,7 +86,7 @@ def raise_alerts(
     with warehouse.read() as connection:
         since = serving_since(newest_scores(connection, now, settings), paused)
         tier = tier_of(since, now, settings.staleness)
-        source = _MODELS if tier in MODELS_SPEAK else FALLBACK
+        source = MODELS if tier in MODELS_SPEAK else FALLBACK
         found = _inputs(connection, source, registry, now, settings, paused)
     if found is None:
         nothing = GeneratedAlerts(DEVICE_ALERTS.empty(), DEVICE_ALERTS.empty(), ALERT_EVENTS.empty())

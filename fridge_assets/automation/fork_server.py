@@ -5,6 +5,7 @@ Python's start-up costs more than the mathematics: the server imports once what 
 
 import os
 import signal
+from contextlib import suppress
 from multiprocessing import forkserver, get_context
 
 import psutil
@@ -44,12 +45,7 @@ def ensure_fork_server() -> None:
 
 def end_steps() -> None:
     """Kill every step that this process has forked, and the server, so that it forks no other."""
-    servers = [child for child in psutil.Process().children() if _is_server(child)]
-    kill([*servers, *(step for server in servers for step in server.children(recursive=True))])
-
-
-def _is_server(process: psutil.Process) -> bool:
-    try:
-        return any(forkserver.__name__ in word for word in process.cmdline())
-    except psutil.NoSuchProcess:
-        return False
+    for server in psutil.Process().children():
+        with suppress(psutil.NoSuchProcess):
+            if any(forkserver.__name__ in word for word in server.cmdline()):
+                kill([server, *server.children(recursive=True)])

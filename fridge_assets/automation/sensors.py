@@ -19,7 +19,7 @@ from fridge_assets.automation.jobs import MONITOR, PUBLISH, PUBLISHES_ITSELF_TAG
 from fridge_assets.automation.outcomes import outcome_of
 from fridge_assets.automation.status import refresh_status_after_changes
 from fridge_assets.automation.stream_report import report_stream
-from fridge_assets.automation.switch import switch_to_fallback, voices
+from fridge_assets.automation.switch import first_scoring_asked, rules_wait, switch_to_fallback, voices
 from fridge_assets.automation.telling import freshness_states, tell_freshness, tell_run, tell_tier
 from fridge_assets.automation.work_orders import deliver_work_orders
 from fridge_assets.clock import Clock
@@ -111,10 +111,11 @@ def tell_of_freshness(
     now = Clock.wall_time()
     states = freshness_states(context.instance, WATCHED)
     speaking = voices(operations, now, settings)
+    waits = speaking is not None and rules_wait(speaking, first_scoring_asked(context.instance), now, settings)
     patience = settings.staleness.patience
     with operations.transaction() as connection:
         tell_freshness(connection, states, now, patience)
-        if speaking is not None:
+        if speaking is not None and not waits:
             tell_tier(connection, speaking.tier, speaking.since, now, patience)
     return dg.SkipReason("noted what changed")
 

@@ -250,8 +250,7 @@ def _say_messages(told: "Story") -> None:
     """What was sent, when and where; then what waits, and what was not sent because it was no longer true."""
     messages = told.messages.assign(message=told.messages["message_id"].astype("str").str[:SHORT_ID])
     # As it was sent: it may say what happened while it waited.
-    said = messages["said"].fillna("")
-    messages["title"] = messages["title"].where(said == "", said)
+    messages["title"] = messages["title"].where(messages["said"] == "", messages["said"])
     messages["summary"] = messages["summarised_by"].astype("str").str[:SHORT_ID]
     where, what = {"channel": "channel", "destination": "by"}, {"message": "message", "title": "title"}
     groups = (

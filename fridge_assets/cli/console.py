@@ -103,6 +103,12 @@ def working(description: str, quiet: bool) -> Iterator[None]:
         yield
 
 
+def tell_failures(failures: Mapping[str, str]) -> None:
+    """Print why steps failed (step → reason) on standard error."""
+    for step, reason in failures.items():
+        err.print(f"[red]✗ {step}:[/red] {reason}", soft_wrap=True)
+
+
 def moment(value: datetime | None) -> str:
     """A moment as people read it."""
     return "never" if _is_null(value) else f"{value:%Y-%m-%d %H:%M} UTC"

@@ -16,6 +16,7 @@ from fridge_assets.cli import (
     inspect,
     messages,
     models,
+    replay,
     retention,
     run,
     silences,
@@ -56,7 +57,7 @@ def workplace(
     context.obj = Workplace(data_dir)
 
 
-for module in (simulate, data, run, ui, inspect, health, retention):
+for module in (simulate, data, run, replay, ui, inspect, health, retention):
     module.register(app)
 deploy.register_pause(app)
 app.add_typer(models.app, name="models")

@@ -1,13 +1,11 @@
-"""`train`, `run`, `replay` and `demo`: making the graph do something."""
+"""`train`, `run` and `demo`: making the graph do something."""
 
-from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from fridge_assets.cli.console import err, progress, say, say_json, working
+from fridge_assets.cli.console import say, say_json, tell_failures, working
 from fridge_assets.cli.context import Workplace
-from fridge_assets.errors import FridgeError
 from fridge_assets.moments import LATEST, parse_moment
 
 if TYPE_CHECKING:
@@ -30,7 +28,6 @@ AsOf = Annotated[
 Json = Annotated[bool, typer.Option("--json", help="Print the outcome as JSON.")]
 
 _LONGEST_SHOWN = 60
-_CYCLE_MINUTE = timedelta(minutes=3)
 
 run_app = typer.Typer(no_args_is_help=True, help="Run one cycle: scores, then alerts and status.")
 
@@ -39,7 +36,6 @@ def register(app: typer.Typer) -> None:
     """Add the commands to ``app``."""
     app.command(epilog="Example: fridge-assets train isolation_forest")(train)
     app.add_typer(run_app, name="run")
-    app.command(epilog="Example: fridge-assets replay --from 2026-01-01T00:00Z --to 2026-01-02T00:00Z")(replay)
     app.command(epilog="Example: fridge-assets --data-dir /tmp/fleet demo")(demo)
 
 
@@ -89,55 +85,11 @@ def model(
     tell(place, [cycle.score, cycle.publish], as_json)
 
 
-def replay(
-    context: typer.Context,
-    start: Annotated[str, typer.Option("--from", help="First hour, ISO 8601.")],
-    end: Annotated[str, typer.Option("--to", help="Last hour, ISO 8601.")],
-    as_json: Json = False,
-) -> None:
-    """The hourly cycle at every hour between two moments: a backtest over recorded data."""
-    from fridge_assets.automation.cycles import replay_hours  # noqa: PLC0415
-
-    place: Workplace = context.obj
-    first, last = parse_moment(start, "--from"), parse_moment(end, "--to")
-    if last < first:
-        raise FridgeError(f"--to {end} lies before --from {start}", "Swap them.")
-    hours = full_hours(first, last)
-    with place.instance() as instance, progress("replaying (hours)", as_json) as bar:
-        outcomes = []
-        for cycle in replay_hours(instance, [hour + _CYCLE_MINUTE for hour in hours]):
-            outcomes.append(cycle)
-            bar.update(bar.task_ids[0], completed=len(outcomes), total=len(hours))
-    failed = [cycle for cycle in outcomes if not cycle.success]
-    if as_json:
-        say_json(
-            {
-                "hours": len(outcomes),
-                "failed": [cycle.score.failures | cycle.publish.failures for cycle in failed],
-            }
-        )
-    else:
-        say(f"Replayed {len(outcomes)} hours from {first:%Y-%m-%d %H:%M} to {last:%Y-%m-%d %H:%M} UTC.")
-        for cycle in failed:
-            _tell_failures(cycle.score.failures | cycle.publish.failures)
-    if failed:
-        raise typer.Exit(1)
-
-
 def demo(context: typer.Context, as_json: Json = False) -> None:
     """A small fleet with faults from raw readings to alerts: simulate, train, score its last hours, compare."""
     from fridge_assets.cli.demo import run_demo  # noqa: PLC0415
 
     run_demo(context.obj, as_json)
-
-
-def full_hours(first: datetime, last: datetime) -> list[datetime]:
-    """Every full hour between two moments, both included."""
-    hour = first.replace(minute=0, second=0, microsecond=0)
-    hour += timedelta(hours=1) if hour < first else timedelta(0)
-    return (
-        [hour + timedelta(hours=n) for n in range(int((last - hour) / timedelta(hours=1)) + 1)] if last >= hour else []
-    )
 
 
 def tell(place: Workplace, outcomes: "list[RunOutcome]", as_json: bool) -> None:
@@ -149,7 +101,7 @@ def tell(place: Workplace, outcomes: "list[RunOutcome]", as_json: bool) -> None:
             for asset, metadata in outcome.metadata.items():
                 say(f"[green]✓[/green] {asset}: {_summary(metadata)}")
         for outcome in outcomes:
-            _tell_failures(outcome.failures)
+            tell_failures(outcome.failures)
         if all(outcome.success for outcome in outcomes):
             say(f"Next: {place.command('status')}, {place.command('alerts list')}, {place.command('ui')}")
     if not all(outcome.success for outcome in outcomes):
@@ -165,11 +117,6 @@ def _run_cycle(place: Workplace, as_of: str, as_json: bool, *, every_model: bool
     with place.instance() as instance, working("scoring", as_json):
         cycle = (daily_cycle if every_model else hourly_cycle)(instance, as_of)
     tell(place, [cycle.score, cycle.publish], as_json)
-
-
-def _tell_failures(failures: dict[str, str]) -> None:
-    for step, reason in failures.items():
-        err.print(f"[red]✗ {step}:[/red] {reason}", soft_wrap=True)
 
 
 def _summary(metadata: dict[str, Any]) -> str:

@@ -46,6 +46,13 @@ def ui(
 ) -> None:
     """The Dagster UI with its daemon, over this data folder; Ctrl-C ends both and the runs that are under way."""
     place: Workplace = context.obj
+    from fridge_assets.replay.scratch import is_replay  # noqa: PLC0415
+
+    if is_replay(place.settings.root):
+        raise FridgeError(
+            f"{place.settings.root} is the folder of a replay, whose alerts the automation would go on with",
+            "Look at it with the other commands, such as `alerts list --all`.",
+        )
     _require_free(place, port)
     from fridge_assets.automation.environment import process_environment  # noqa: PLC0415
     from fridge_assets.automation.instance import prepare_dagster_home  # noqa: PLC0415

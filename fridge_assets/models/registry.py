@@ -69,10 +69,12 @@ class ModelRegistry:
     Args:
         tracking_uri: MLflow tracking and registry URI, such as ``sqlite:////data/mlflow.db``.
         models_dir: folder of the artifacts and training snapshots.
+        labels: whether MLflow shows how versions stand; not where decisions are only tried, as in a replay.
     """
 
-    def __init__(self, tracking_uri: str, models_dir: Path) -> None:
+    def __init__(self, tracking_uri: str, models_dir: Path, *, labels: bool = True) -> None:
         self.tracking_uri = tracking_uri
+        self._labels = labels
         self.models_dir = models_dir.resolve()
         self._loaded: dict[str, ModelVersion] = {}
 
@@ -142,6 +144,8 @@ class ModelRegistry:
             stages: version → its stage, as a tag.
             aliases: alias → the version it points to; None removes it.
         """
+        if not self._labels:
+            return
         numbers = {entry.tags.get("semantic_version"): entry for entry in self._entries(family)}
         with one_process(self.models_dir):
             for version, stage in stages.items():

@@ -195,15 +195,19 @@ SELECT source_file, rows, rows - quarantined - coalesce(duplicates, 0) AS clean,
 FROM delivered LEFT JOIN removed USING (source_file) ORDER BY source_file
 """
 
-# A window is due for every device once it has closed; readings that arrive later make it due again for their own
-# device only. Whole minutes keep the number of recomputations small.
-_DUE_SQL = """
-WITH arrivals AS (
-  SELECT device_id, timestamp_utc, timestamp_ingested FROM cleaned
-  UNION ALL
-  SELECT repeated_now.device_id, repeated_now.timestamp_utc, usable.timestamp_ingested
-  FROM repeated_now JOIN repeats USING (event_id) JOIN usable USING (row_id)
-),
+
+def due_windows_sql(arrivals: str) -> str:
+    """SELECT of the windows that readings make due: ``window_start``, ``device_id`` (null: all) and ``due_at``.
+
+    A window is due for every device once it has closed; readings that arrive later make it due again for their own
+    device only. Whole minutes keep the number of recomputations small.
+
+    Args:
+        arrivals: SELECT of ``device_id``, ``timestamp_utc`` and ``timestamp_ingested``. The parameters are ``window``
+            and ``lateness``, in seconds.
+    """
+    return f"""
+WITH arrivals AS ({arrivals}),
 timed AS (
   SELECT device_id,
     make_timestamptz(epoch_us(timestamp_utc) // ($window * 1000000) * $window * 1000000) AS window_start,
@@ -218,3 +222,11 @@ SELECT DISTINCT window_start, CASE WHEN arrived_at > closes_at THEN device_id EN
   CASE WHEN arrived_at > closes_at THEN arrived_at ELSE closes_at END AS due_at
 FROM timed
 """
+
+
+_DUE_SQL = due_windows_sql("""
+  SELECT device_id, timestamp_utc, timestamp_ingested FROM cleaned
+  UNION ALL
+  SELECT repeated_now.device_id, repeated_now.timestamp_utc, usable.timestamp_ingested
+  FROM repeated_now JOIN repeats USING (event_id) JOIN usable USING (row_id)
+""")

@@ -1,6 +1,7 @@
 """Files that are too old: each on its own, so that one that cannot be removed keeps no other."""
 
 import os
+import shutil
 from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -8,7 +9,7 @@ from pathlib import Path
 import sqlalchemy as sa
 
 from fridge_assets.retention.report import Sweep, Swept
-from fridge_assets.stores.files import is_locked, writer_of
+from fridge_assets.stores.files import RUNNING, is_locked, writer_of
 from fridge_assets.stores.operations import ingest_ledger, stream_files
 from fridge_assets.stores.reading_files import forget_files
 
@@ -152,6 +153,17 @@ def sweep_launches(sweep: Sweep, swept: Swept) -> None:
     """Remove the locks of programs that were killed while they ran a job."""
     folder, before = sweep.settings.root / swept.subject, sweep.now - swept.kept_for
     remove((path for path in untouched_since(folder, before, "*.lock") if not is_locked(path)), swept, sweep.dry)
+
+
+def sweep_replays(sweep: Sweep, swept: Swept) -> None:
+    """Remove the folders of replays that were killed; readings and models in them are links, and stay."""
+    before = (sweep.now - swept.kept_for).timestamp()
+    for lock in sorted(sweep.settings.replays_dir.glob(f"*/{RUNNING}")):
+        if lock.stat().st_mtime >= before or is_locked(lock):
+            continue
+        remove((path for path in lock.parent.rglob("*") if path.is_file() and path != lock), swept, sweep.dry)
+        if not sweep.dry:
+            shutil.rmtree(lock.parent)
 
 
 def remove_empty_folders(folder: Path, before: datetime) -> None:

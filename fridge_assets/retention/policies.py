@@ -102,6 +102,7 @@ FOLDERS: Mapping[str, Policy] = {
     "dagster/storage": Policy("runs", "what the steps of a run printed"),
     "dagster/logs": Policy("runs", "as long as the runs that they are about"),
     "dagster/launches": Policy("leftovers", "a lock per program that runs a job; only a killed one leaves it there"),
+    "replays": Policy("leftovers", "a folder per replay that is under way; only a killed one leaves it there"),
     "dagster/services": Policy("", "what the webserver and the daemon of `ui` have said lately, in three small files"),
     "dagster/schedules": Policy("", "ticks; Dagster purges them by `retention` in dagster.yaml"),
 }

@@ -48,6 +48,7 @@ STEPS: Mapping[str, tuple[Policy, _Step]] = {
     "dagster/storage": (FOLDERS["dagster/storage"], files.sweep_folder),
     "dagster/logs": (FOLDERS["dagster/logs"], files.sweep_folder),
     "dagster/launches": (FOLDERS["dagster/launches"], files.sweep_launches),
+    "replays": (FOLDERS["replays"], files.sweep_replays),
     "temporary files": (_LEFTOVERS, files.sweep_temporary_files),
 }
 """Subject → its policy and what removes it, in this order."""

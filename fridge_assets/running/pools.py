@@ -38,14 +38,6 @@ def holders(instance: dg.DagsterInstance, pool: str) -> list[Slot]:
     return [slot for slot in _slots_of(pool, info) if not slot.waits]
 
 
-def may_claim(instance: dg.DagsterInstance, pool: str, run_id: str, step: str) -> bool:
-    """Whether it is the turn of a waiting step, and the pool has a free place."""
-    info = instance.event_log_storage.get_concurrency_info(pool)
-    mine = [one for one in info.pending_steps if (one.run_id, one.step_key) == (run_id, step)]
-    # Without a place in the queue it takes one with its next attempt.
-    return not mine or (mine[0].assigned_timestamp is not None and info.active_slot_count < info.slot_count)
-
-
 def call_next(instance: dg.DagsterInstance) -> None:
     """Call the next waiting step of each pool that has a free place and has called nobody.
 

@@ -14,7 +14,7 @@ from dagster_webserver.version import __version__
 
 from fridge_assets.running.guard import Guard, allowed_hosts
 from fridge_assets.running.pictures import picture_route
-from fridge_assets.settings import Settings, UiSettings
+from fridge_assets.settings import UiSettings, read_settings
 
 DEFINITIONS = "fridge_assets.definitions"
 """Module of the graph, which the webserver and the daemon each load in a code server of their own."""
@@ -51,4 +51,4 @@ def serve(port: int, settings: UiSettings) -> None:
 if __name__ == "__main__":
     configure_loggers(formatter="json")
     logging.getLogger("uvicorn").handlers = logging.getLogger("dagster").handlers
-    serve(int(sys.argv[1]), Settings().ui)
+    serve(int(sys.argv[1]), read_settings().ui)

@@ -91,9 +91,14 @@ def free_space(place: Path) -> int:
 
 
 def _full(place: Path) -> DiskFull:
-    free, needed = size_of(free_space(place)), size_of(_RESERVE)
+    free = free_space(place)
+    if free < _RESERVE:
+        why = f"its disk is full ({size_of(free)} free, {size_of(_RESERVE)} are needed)"
+    else:
+        # A disk of temporary files, or only this user has no more.
+        why = f"its disk is full, or this user's quota is used up, or another disk that it needs ({size_of(free)} free)"
     return DiskFull(
-        f"{place} cannot be written: its disk is full ({free} free, {needed} are needed)",
+        f"{place} cannot be written: {why}",
         "Free some space there, or move the data folder to a larger disk and name it with --data-dir, then run this "
         "again: it goes on from what was committed.",
     )

@@ -9,6 +9,9 @@ from pathlib import Path
 
 from fridge_assets.stores.disk import full_disk, not_writable
 
+RUNNING = "running.lock"
+"""File in a folder of its own that a program keeps locked while it works there."""
+
 _TEMPORARY = re.compile(r"\..+\.(?P<process>\d+)\.tmp")
 
 

@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Self
 
 import duckdb
 import pyarrow as pa
@@ -123,7 +124,7 @@ class Warehouse(DuckDBResource):
     lock_wait_seconds: float = Field(description="How long to wait for another process to release the file")
 
     @classmethod
-    def from_settings(cls, settings: Settings) -> "Warehouse":
+    def from_settings(cls, settings: Settings) -> Self:
         """The warehouse of a data folder."""
         return cls(
             database=str(settings.warehouse_file),

@@ -12,6 +12,7 @@ import dagster as dg
 import pytest
 
 import fridge_assets.definitions
+from fridge_assets.automation.executors import PatientClaims
 from fridge_assets.automation.launch import clock_config, run_job
 from fridge_assets.automation.lost_runs import (
     LAUNCH_TAG,
@@ -155,6 +156,16 @@ def test_a_run_that_waits_for_a_killed_one_goes_on_by_itself(
         thread.start()
         assert run_job(instance, "publish", clock_config(cycle_time(7)), in_process=True).success
         thread.join()
+
+
+def test_waiting_for_a_pool_takes_no_processor_time(instance: dg.DagsterInstance) -> None:
+    holder, waiting = started_run(instance, {}), started_run(instance, {})
+    claim(instance, holder)
+    with PatientClaims(instance, waiting) as claims:
+        before, began = time.thread_time(), time.monotonic()
+        while time.monotonic() - began < 2:
+            assert not claims.claim(POOL, STEP)
+        assert time.thread_time() - before < 1
 
 
 def killed(instance: dg.DagsterInstance, work: Callable[[], str]) -> str:

@@ -1,12 +1,21 @@
 """When the rules take over, and which runs the age of the scores asks for (SPEC 4)."""
 
+import os
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 
 import dagster as dg
 import pytest
 
-from fridge_assets.automation.switch import Voices, due_runs, switch_to_fallback, voices
+from fridge_assets.automation.sensors import tell_of_freshness
+from fridge_assets.automation.switch import (
+    FIRST_SCORING_TAG,
+    Voices,
+    due_runs,
+    rules_wait,
+    switch_to_fallback,
+    voices,
+)
 from fridge_assets.clock import Clock
 from fridge_assets.deployment import decide
 from fridge_assets.deployment.decide import Proof, Request
@@ -16,6 +25,7 @@ from fridge_assets.settings import Settings
 from fridge_assets.staleness.ages import ScoreAge, keep_ages
 from fridge_assets.staleness.tiers import tier_of
 from fridge_assets.stores.operations import Operations, ingest_ledger
+from fridge_assets_tests.notifications.given import stored
 
 NOON = datetime(2026, 6, 1, 12, tzinfo=UTC)
 SCORED = NOON + timedelta(minutes=3)
@@ -30,9 +40,12 @@ def publish(operations: Operations, scored_at: datetime = SCORED, window_end: da
         keep_ages(connection, [ScoreAge(family, window_end, scored_at) for family in HOURLY_FAMILIES])
 
 
-def deliver(operations: Operations, name: str, status: str = "ingested") -> None:
+def deliver(
+    operations: Operations, name: str, status: str = "ingested", newest_reading: datetime | None = None
+) -> None:
     """A landing file arrived, and this became of it."""
     entry = {"file_name": name, "size_bytes": 1, "modified_at": NOON, "status": status, "recorded_at": NOON}
+    entry["last_timestamp"] = newest_reading
     with operations.transaction() as connection:
         connection.execute(ingest_ledger.insert(), entry)
 
@@ -50,7 +63,10 @@ class Switch:
 
     def at(self, now: datetime) -> tuple[list[dg.RunRequest], str]:
         self.patch.setattr(Clock, "wall_time", staticmethod(lambda: now))
-        with dg.build_sensor_context(resources=self.resources) as context:
+        with (
+            dg.DagsterInstance.ephemeral() as instance,
+            dg.build_sensor_context(instance=instance, resources=self.resources) as context,
+        ):
             data = switch_to_fallback.evaluate_tick(context)
         return list(data.run_requests or []), data.skip_message or ""
 
@@ -92,6 +108,81 @@ def test_readings_that_no_model_has_ever_scored_are_judged_by_the_rules(
     assert jobs(switch.at(NOON)[0]) == ["fallback", "publish"]
     publish(operations)
     assert switch.at(SCORED) == ([], "the scores are fresh")
+
+
+def set_up(operations: Operations, *families: str, newest_reading: datetime | None = NOON) -> None:
+    """A fleet with readings and releases of ``families``, and not one score."""
+    deliver(operations, "a.csv", newest_reading=newest_reading)
+    for family in families:
+        released(operations, family)
+
+
+def test_models_that_were_just_released_score_at_once_and_the_rules_wait_for_them(
+    switch: Switch, operations: Operations, settings: Settings
+) -> None:
+    set_up(operations, *HOURLY_FAMILIES)
+    (asked,), _ = switch.at(NOON + MINUTE)
+    assert (asked.job_name, asked.tags[FIRST_SCORING_TAG]) == ("score_hourly", "yes")
+    assert [again.run_key for again in switch.at(NOON + 2 * MINUTE)[0]] == [asked.run_key], "it is started once"
+    publish(operations)
+    assert switch.at(SCORED) == ([], "the scores are fresh")
+
+
+def test_the_rules_speak_when_the_first_scores_do_not_come_in_time(operations: Operations, settings: Settings) -> None:
+    set_up(operations, *HOURLY_FAMILIES)
+    speaking = voices(operations, NOON, settings)
+    assert speaking is not None
+    patience = settings.staleness.first_scoring
+    for asked, waits in ((None, True), (NOON - patience + SECOND, True), (NOON - patience, False)):
+        assert rules_wait(speaking, asked, NOON, settings) == waits
+        wanted = ["score_hourly"] if waits else ["fallback", "publish"]
+        assert jobs(due_runs(speaking, NOON, settings, asked)) == wanted
+
+
+@pytest.mark.parametrize(
+    ("families", "newest_reading"),
+    [(HOURLY_FAMILIES[:1], NOON), ((), NOON), (HOURLY_FAMILIES, NOON - 46 * MINUTE), (HOURLY_FAMILIES, None)],
+    ids=["one model is still being trained", "no model", "old readings", "not one reading"],
+)
+def test_the_rules_wait_for_no_first_scores_that_cannot_be_made(
+    switch: Switch, operations: Operations, families: tuple[str, ...], newest_reading: datetime | None
+) -> None:
+    set_up(operations, *families, newest_reading=newest_reading)
+    assert jobs(switch.at(NOON)[0]) == ["fallback", "publish"]
+
+
+def test_a_model_that_is_paused_is_not_waited_for(switch: Switch, operations: Operations) -> None:
+    set_up(operations, *HOURLY_FAMILIES)
+    pause(operations, HOURLY_FAMILIES[0], NOON)
+    assert jobs(switch.at(NOON)[0]) == ["fallback", "publish", "publish"]
+
+
+def test_readings_that_wait_in_landing_count_as_young_by_their_files(
+    switch: Switch, operations: Operations, settings: Settings
+) -> None:
+    set_up(operations, *HOURLY_FAMILIES, newest_reading=NOON - 3 * HOUR)
+    settings.landing_dir.mkdir(parents=True)
+    file = settings.landing_dir / "b.csv"
+    file.write_text("")
+    os.utime(file, times=(NOON.timestamp(), NOON.timestamp()))
+    assert jobs(switch.at(NOON + MINUTE)[0]) == ["score_hourly"]
+
+
+def test_nobody_is_told_of_the_rules_while_the_first_scores_are_on_their_way(
+    operations: Operations, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    set_up(operations, *HOURLY_FAMILIES)
+    monkeypatch.setattr(Clock, "wall_time", staticmethod(lambda: NOON))
+    resources = {"operations": operations, "settings": settings}
+    with (
+        dg.DagsterInstance.ephemeral() as instance,
+        dg.build_sensor_context(instance=instance, resources=resources) as context,
+    ):
+        tell_of_freshness.evaluate_tick(context)
+        assert {message.kind for message in stored(operations).values()} == {"model"}, "the releases"
+        publish(operations)
+        tell_of_freshness.evaluate_tick(context)
+    assert {message.kind for message in stored(operations).values()} == {"model"}
 
 
 @pytest.mark.parametrize(

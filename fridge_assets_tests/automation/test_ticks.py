@@ -230,9 +230,9 @@ def test_a_pool_that_is_held_in_vain_is_freed_by_the_daemon(
     instance.event_log_storage.initialize_concurrency_limit_to_default("features")
     run = ended_run(repository, instance, "score_hourly", "failure")
     assert instance.event_log_storage.claim_concurrency_slot("features", run.run_id, "device_features").is_claimed
-    _, said, _ = tick(repository, instance, "free_held_pools", None)
+    _, said, _ = tick(repository, instance, "free_held_pools", "-")
     assert said == f"device_features of score_hourly ({run.run_id}, failure) holds features"
-    assert tick(repository, instance, "free_held_pools", None)[1] == "no pool is held in vain"
+    assert tick(repository, instance, "free_held_pools", "-")[1] == "no pool is held in vain"
 
 
 @pytest.mark.parametrize("outcome", ENDINGS)

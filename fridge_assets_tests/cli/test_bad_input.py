@@ -15,6 +15,7 @@ def csv(trained_template: Place, tmp_path_factory: pytest.TempPathFactory) -> Pa
     return write_csv(trained_template, tmp_path_factory.mktemp("readings") / "june.csv")
 
 
+REPLAY = ["replay", "--from", "2026-03-02T04:00Z", "--to", "2026-03-02T05:00Z"]
 REFUSED = [
     (["ingest", "missing.csv"], "missing.csv is not a file. Give the path of a readings file."),
     (["ingest", "{csv}", "--map", "a"], "--map a is not a pair. Write --map LEFT=RIGHT without blanks."),
@@ -29,6 +30,15 @@ REFUSED = [
     (["run", "model", "isolation_forest", "--window-end", "noon"], "--window-end is 'noon', not a moment."),
     (["replay", "--from", "noon", "--to", "2026-01-01"], "--from is 'noon', not a moment."),
     (["replay", "--from", "2026-01-02", "--to", "2026-01-01"], "--to 2026-01-01 lies before --from 2026-01-02. Swap"),
+    (
+        ["replay", "--from", "2020-01-01T00:00Z", "--to", "2020-01-01T02:00Z"],
+        "2020-01-01 00:00 UTC lies before the first readings: there are readings from 2026-03-02 00:00 to",
+    ),
+    ([*REPLAY[:3], "--to", "2031-01-01", "--into-live", "--yes"], "2031-01-01 00:00 UTC lies after the last reading"),
+    ([*REPLAY, "--compare-setting", "training.seed=1"], "training.seed is no setting that a replay depends on. Choose"),
+    ([*REPLAY, "--compare-version", "isolation_forest=9.9.9"], "isolation_forest has no version 9.9.9. Choose one of"),
+    ([*REPLAY, "--compare-version", "isolation_forest=1.0.0"], "isolation_forest 1.0.0 is what scores now. Compare"),
+    ([*REPLAY, "--into-live", "--keep", "x"], "--into-live can neither compare nor keep. Leave out --into-live"),
     (["status", "--as-of", "noon"], "--as-of is 'noon', not a moment."),
     (["alerts", "show", "zzzz"], "no alert begins with 'zzzz'. See `fridge-assets alerts list --all`"),
     (["alerts", "list", "--min-severity", "AWFUL"], "there is no severity AWFUL. Choose one of LOW, MEDIUM"),

@@ -286,3 +286,18 @@ def test_leftovers_of_killed_programs_go_and_those_of_living_ones_stay(folder: F
         assert running.exists()
     assert [path for path in gone if path.exists()] == []
     assert [path for path in stay if not path.exists()] == []
+
+
+def test_the_folder_of_a_killed_replay_goes_and_that_of_one_under_way_stays_with_its_old_readings(
+    folder: Folder,
+) -> None:
+    replays = folder.settings.replays_dir
+    _, young, running = (
+        [aged(replays / name / file, days(age)) for file in ("running.lock", "warehouse/old.parquet")]
+        for name, age in (("killed", 2), ("young", 0.1), ("running", 2))
+    )
+    with running[0].open() as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        assert folder.sweep()["replays"].files == 1
+    assert not (replays / "killed").exists()
+    assert all(path.exists() for path in (*young, *running))

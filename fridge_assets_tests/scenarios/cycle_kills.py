@@ -38,7 +38,7 @@ HISTORY: tuple[tuple[str, ...], ...] = (
     ("train", "--as-of", cycle_time(TRAINED_HOUR).isoformat()),
     ("run", "hourly", "--as-of", cycle_time(_FIRST).isoformat()),
     ("run", "daily", "--as-of", cycle_time(_SECOND).isoformat()),
-    ("replay", "--from", hour(_FIRST).isoformat(), "--to", hour(_SECOND).isoformat()),
+    ("replay", "--from", hour(_FIRST).isoformat(), "--to", hour(_SECOND).isoformat(), "--into-live", "--yes"),
 )
 """What is typed; FILE stands for the readings of the first hour, those of the second land before the daily cycle."""
 

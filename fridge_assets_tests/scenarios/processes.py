@@ -38,7 +38,7 @@ def started(place: Place, *words: str) -> Iterator[subprocess.Popen[str]]:
 def replaying(place: Place, number: int) -> Iterator[subprocess.Popen[str]]:
     """The hourly cycle of the window that ends at ``hour(number)``, all of it in one process of its own."""
     moment = hour(number).isoformat()
-    with started(place, "replay", "--from", moment, "--to", moment) as process:
+    with started(place, "replay", "--from", moment, "--to", moment, "--into-live", "--yes") as process:
         yield process
 
 
@@ -46,6 +46,11 @@ def finish(process: subprocess.Popen[str]) -> tuple[int, str, str]:
     """Wait for the end of a process; its exit code, standard output and standard error."""
     out, error = process.communicate(timeout=_PATIENCE)
     return process.returncode, out, error
+
+
+def complaints(error: str) -> list[str]:
+    """Lines of standard error, but for those about runs that wait for each other, as they should."""
+    return [line for line in error.splitlines() if "waits for the pool" not in line]
 
 
 def kill(process: subprocess.Popen[str]) -> None:

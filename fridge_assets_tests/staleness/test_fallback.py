@@ -6,8 +6,10 @@ from datetime import datetime, timedelta
 import pandas as pd
 import pytest
 
+from fridge_assets.alerting.act import act
+from fridge_assets.alerting.actions import ActionRequest
 from fridge_assets.alerting.run import AlertReport, raise_alerts
-from fridge_assets.alerting.store import AlertFilter, list_alerts
+from fridge_assets.alerting.store import AlertFilter, events_of_alerts, list_alerts
 from fridge_assets.contracts import MODEL_SCORES
 from fridge_assets.settings import AlertSettings, FallbackSettings, Settings
 from fridge_assets.staleness.fallback import (
@@ -186,6 +188,16 @@ class Shop:
     def alert(self, now: datetime, *devices: str) -> AlertReport:
         return raise_alerts(self.warehouse, self.operations, registry_of(*devices), now, self.settings)
 
+    def acknowledge(self, alert_id: str, at: datetime) -> None:
+        """Somebody takes the alert."""
+        act(self.operations, alert_id, "acknowledge", ActionRequest("ann", at), self.settings.alerts)
+
+    def events(self, alert_id: str) -> list[tuple[str, str]]:
+        """Action and note of the events of an alert, in their order."""
+        with self.operations.read() as connection:
+            events = events_of_alerts(connection, [alert_id])
+        return list(zip(events["action"], events["note"], strict=True))
+
     def alerts(self, active: bool = True) -> pd.DataFrame:
         """Alerts, also the suppressed ones when not only the active ones are wanted."""
         wanted = AlertFilter(active_only=active, include_suppressed=not active, limit=1000)
@@ -262,15 +274,57 @@ def test_the_rules_close_their_own_alerts_after_two_quiet_windows_and_never_thos
     assert list(shop.alerts()["source"]) == ["models"]
 
 
-def test_once_they_speak_again_the_models_close_the_alerts_of_the_rules_after_two_quiet_windows(shop: Shop) -> None:
-    shop.by_models(NOON, {"d1": 0.1})
-    shop.by_rules(NOON + 2 * HOUR, {"d1": LEAKING})
+def test_once_they_speak_again_the_models_close_at_once_what_the_rules_raised_and_they_do_not_see(shop: Shop) -> None:
+    shop.by_models(NOON, {"d1": 0.1, "d2": 0.1})
+    shop.by_rules(NOON + 2 * HOUR, {"d1": LEAKING, "d2": LEAKING})
     assert shop.by_models(NOON + 3 * HOUR, {"d1": 0.1}).source == "models"
-    assert len(shop.alerts()) == 1, "one quiet window is not enough"
-    shop.by_models(NOON + 4 * HOUR, {"d1": 0.1})
-    assert shop.alerts().empty
+    assert list(shop.alerts()["device_id"]) == ["d2"], "which no model has looked at"
     over = shop.alerts(active=False).iloc[0]
-    assert (over["status"], over["alert_type"]) == ("RESOLVED", "ANOMALY_RESOLVED")
+    assert (over["device_id"], over["status"], over["alert_type"]) == ("d1", "RESOLVED", "ANOMALY_RESOLVED")
+    assert shop.events(over["alert_id"])[-1] == (
+        "recover",
+        "The models see nothing unusual: highest score 0.10 in the window ending 2026-06-01 15:00 UTC",
+    )
+
+
+def test_the_models_judge_also_the_very_window_that_the_rules_have_judged(shop: Shop) -> None:
+    shop.by_rules(NOON, {"d1": LEAKING})
+    shop.by_models(NOON, {"d1": 0.1})
+    assert shop.alerts().empty
+
+
+def test_what_the_models_confirm_as_less_urgent_or_a_repeat_stays_open_and_says_so_once(shop: Shop) -> None:
+    shop.by_rules(NOON, {"d1": LEAKING, "d2": LEAKING})
+    for hours in (1, 2):
+        shop.by_models(NOON + hours * HOUR, {"d1": 0.65, "d2": 0.8})
+    alerts = shop.alerts()
+    of_rules = alerts[alerts["source"] == "rules_fallback"]
+    assert dict(zip(of_rules["device_id"], of_rules["alert_type"], strict=True)) == {
+        "d1": "ANOMALY_SUSTAINED",
+        "d2": "ANOMALY_SUSTAINED",
+    }
+    for alert_id in of_rules["alert_id"]:
+        assert [action for action, _ in shop.events(alert_id)] == ["detect", "sustain"]
+
+
+def test_an_alert_of_the_models_takes_the_place_of_the_one_of_the_rules_whatever_it_was_about(shop: Shop) -> None:
+    shop.by_rules(NOON, {"d1": LEAKING})
+    raised = shop.alerts().iloc[0]
+    shop.acknowledge(raised["alert_id"], NOON + 10 * MINUTE)
+    shop.by_models(NOON + HOUR, {"d1": 0.8}, contributor="superheat_mean")
+    (alert,) = shop.alerts().to_dict(orient="records")
+    assert (alert["source"], alert["status"]) == ("models", "ACKNOWLEDGED"), "the work goes on"
+    assert alert["first_detected_at"] == raised["first_detected_at"]
+    assert alert["sla_deadline"] == raised["sla_deadline"]
+    assert shop.events(raised["alert_id"])[-1] == ("supersede", f"Continued by alert {alert['alert_id']}")
+
+
+def test_what_the_rules_raised_gives_way_to_an_alert_of_the_models_that_was_open_before_them(shop: Shop) -> None:
+    shop.by_models(NOON, {"d1": 0.8}, contributor="superheat_mean")
+    shop.by_rules(NOON + 2 * HOUR + WINDOW, {"d1": LEAKING})
+    assert len(shop.alerts()) == 2
+    shop.by_models(NOON + 3 * HOUR, {"d1": 0.8}, contributor="superheat_mean")
+    assert list(shop.alerts()["source"]) == ["models"]
 
 
 def test_the_rules_speak_from_two_hours_on_and_not_a_moment_before(shop: Shop) -> None:

@@ -48,11 +48,9 @@ def _deliveries(messages: Iterable[StoredMessage]) -> Iterator[dict[str, Any]]:
     """What became of each message at each destination; a message that none was tried at waits."""
     for message in messages:
         own = {name: getattr(message, name) for name in _MESSAGE}
-        tried = [asdict(delivery) for delivery in message.deliveries]
-        for delivery in tried:
-            yield own | delivery
-        if not tried:
-            yield own | {"status": message.status}
+        untried = Delivery("", message.status, 0, False, "", None, "", "", "")
+        for delivery in message.deliveries or (untried,):
+            yield own | asdict(delivery)
 
 
 def _previous(connection: Connection, row: dict[str, Any]) -> pd.DataFrame:
