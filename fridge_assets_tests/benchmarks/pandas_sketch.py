@@ -7,7 +7,7 @@ identity, validates nothing, knows no earlier hour and commits nothing: what is 
 import argparse
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -123,7 +123,27 @@ def alerts(scores: pd.DataFrame, settings: Settings) -> pd.DataFrame:
     return found.assign(severity=name_of(severity_rank(found["max_score"], found["models"], settings.alerts)))
 
 
-def run(settings: Settings, files: list[Path], now: datetime, folder: Path) -> dict[str, object]:
+Features = Callable[[list[Path], pd.DataFrame, Settings, Path, Stopwatch], pd.DataFrame]
+"""From landing files, registry and settings to all features; the clean readings go to a folder."""
+
+
+def features_of(
+    files: list[Path], registry: pd.DataFrame, settings: Settings, folder: Path, watch: Stopwatch
+) -> pd.DataFrame:
+    """Clean readings into ``folder``, and all features."""
+    with watch.stage("readings"):
+        readings = pd.concat([pd.read_parquet(file) for file in files], ignore_index=True)
+        readings = clean(readings, registry, settings)
+        readings.to_parquet(folder / "clean_sensor_readings.parquet", index=False)
+    with watch.stage("features"):
+        computed = features(readings, settings.features.window)
+        computed.to_parquet(folder / "device_features.parquet", index=False)
+    return computed
+
+
+def run(
+    settings: Settings, files: list[Path], now: datetime, folder: Path, make_features: Features
+) -> dict[str, object]:
     """The whole cycle; results go to ``folder`` as Parquet.
 
     Returns:
@@ -133,13 +153,7 @@ def run(settings: Settings, files: list[Path], now: datetime, folder: Path) -> d
     registry = read_registry(settings.root)
     if registry is None:
         raise FileNotFoundError(f"no registry in {settings.root}")
-    with watch.stage("readings"):
-        readings = pd.concat([pd.read_parquet(file) for file in files], ignore_index=True)
-        readings = clean(readings, registry, settings)
-        readings.to_parquet(folder / "clean_sensor_readings.parquet", index=False)
-    with watch.stage("features"):
-        computed = features(readings, settings.features.window)
-        computed.to_parquet(folder / "device_features.parquet", index=False)
+    computed = make_features(files, registry, settings, folder, watch)
     with watch.stage("scores"):
         latest = computed[computed["window_end"] == computed.loc[computed["window_end"] <= now, "window_end"].max()]
         devices = with_cohort(active_devices(registry))[["device_id", "cohort"]]
@@ -178,7 +192,7 @@ def _slope(rows: pd.DataFrame, sensor: str) -> pd.Series:
     return (sums["n"] * sums["xy"] - sums["x"] * sums["y"]) / spread.where(spread > 0)
 
 
-def main() -> None:
+def main(make_features: Features = features_of) -> None:
     """Run on the files named and print the outcome as JSON."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--now", required=True, help="moment of the cycle, ISO 8601")
@@ -186,7 +200,7 @@ def main() -> None:
     parser.add_argument("files", type=Path, nargs="+", help="landing files")
     given = parser.parse_args()
     now = datetime.fromisoformat(given.now).astimezone(UTC)
-    print(json.dumps(run(Settings(), given.files, now, given.out)))
+    print(json.dumps(run(Settings(), given.files, now, given.out, make_features)))
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ import resource
 import shutil
 import signal
 import threading
+import uuid
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
@@ -24,6 +25,7 @@ from fridge_assets.readings.interpretation import Interpretation
 from fridge_assets.settings import ReadingSettings, Settings
 from fridge_assets.stores.landing import Landing, LedgerEntry, sidecar_of
 from fridge_assets.stores.operations import Operations
+from fridge_assets.stores.reading_files import clean_readings_sql
 from fridge_assets.stores.warehouse import Warehouse
 from fridge_assets_tests.conftest import landing_of, settings_of
 from fridge_assets_tests.readings.deliveries import (
@@ -210,6 +212,60 @@ def test_a_file_dropped_twice_under_two_names_is_read_once(settings: Settings, a
     assert statuses == {kept: "ingested", twin: "repeated", "july.csv": "ingested"}
     assert landing.ledger()[twin].reason == f"{twin} holds the same as {kept} and is not read again"
     assert all(report.duplicates == 0 for report in reports)
+
+
+def test_event_id_is_stored_only_where_the_reading_brought_one_and_shown_everywhere(settings: Settings) -> None:
+    warehouse = Warehouse.from_settings(settings)
+    write(settings.landing_dir / "a.csv", [reading(0, event_id="e0"), reading(1, event_id="")])
+    run(settings)
+    (file,) = warehouse.clean_readings_folder().rglob("*.parquet")
+    assert pd.read_parquet(file).sort_values("timestamp_utc")["event_id"].tolist() == ["e0", None]
+    shown = stored_readings(warehouse)["event_id"].tolist()
+    assert shown[0] == "e0"
+    assert uuid.UUID(shown[1]).version == 5
+
+
+def test_readings_that_an_earlier_release_stored_with_their_ids_are_recognised_when_they_come_again(
+    settings: Settings,
+) -> None:
+    warehouse = Warehouse.from_settings(settings)
+    write(settings.landing_dir / "a.csv", [reading(0), reading(1)])
+    run(settings)
+    shown = stored_readings(warehouse)
+    (file,) = warehouse.clean_readings_folder().rglob("*.parquet")
+    with warehouse.engine() as engine:
+        engine.execute(f"COPY (FROM {clean_readings_sql([file])}) TO '{file}.new' (FORMAT parquet)")
+    file.with_suffix(".parquet.new").replace(file)
+    assert pd.read_parquet(file)["event_id"].notna().all()
+    write(settings.landing_dir / "b.csv", [reading(1), reading(2)])
+    report = run(settings)
+    assert (report.clean, report.duplicates) == (1, 1)
+    assert stored_readings(warehouse)["event_id"].tolist()[:2] == shown["event_id"].tolist()
+
+
+def test_readings_that_come_again_with_the_id_they_were_shown_with_are_recognised(settings: Settings) -> None:
+    warehouse = Warehouse.from_settings(settings)
+    write(settings.landing_dir / "a.csv", [reading(0), reading(1)])
+    run(settings)
+    shown = stored_readings(warehouse)["event_id"].tolist()
+    write(settings.landing_dir / "b.csv", [reading(1, event_id=shown[1], humidity=99), reading(1, event_id="other")])
+    report = run(settings)
+    assert (report.clean, report.duplicates) == (1, 1)
+    assert stored_readings(warehouse)["humidity"].tolist() == [45, 45, 45]
+    compute_features(warehouse, NOW, settings)
+    assert rows_of(warehouse, "SELECT reading_count, quality_flag_count FROM device_features") == [(3, 1)]
+
+
+def test_event_that_comes_again_at_another_time_shows_in_the_window_where_it_is_stored(settings: Settings) -> None:
+    warehouse = Warehouse.from_settings(settings)
+    write(settings.landing_dir / "a.csv", [reading(0, event_id="e0"), reading(20, event_id="e1")])
+    run(settings)
+    compute_features(warehouse, NOW, settings)
+    write(settings.landing_dir / "b.csv", [reading(20, event_id="e0")])
+    assert run(settings).duplicates == 1
+    compute_features(warehouse, NOW, settings)
+    flags = rows_of(warehouse, "SELECT reading_count, quality_flag_count FROM device_features ORDER BY window_start")
+    assert flags == [(1, 1), (1, 0)]
 
 
 def test_sensor_gap_is_seen_across_batches_hours_apart(settings: Settings) -> None:
