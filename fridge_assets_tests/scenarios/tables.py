@@ -4,6 +4,7 @@ import pandas as pd
 import sqlalchemy as sa
 from pandas.api.types import is_float_dtype
 
+from fridge_assets.stores.frames import query
 from fridge_assets_tests.scenarios.contents import WALL_TIME, warehouse_tables
 from fridge_assets_tests.scenarios.small_fleet import Place
 
@@ -20,12 +21,12 @@ def tables(place: Place) -> dict[str, pd.DataFrame]:
     names = warehouse_tables(place)
     with place.warehouse.read() as connection:
         for name in names:
-            found[name] = connection.execute(f"SELECT * FROM {name}").df()
+            found[name] = query(connection, f"SELECT * FROM {name}")
         files = found.pop("clean_reading_files", None)
         if files is not None and len(files):
             paths = [str(folder / path) for path in files["path"]]
             sql = f"SELECT * FROM read_parquet({paths}, hive_partitioning = false)"
-            found["clean_sensor_readings"] = connection.execute(sql).df()
+            found["clean_sensor_readings"] = query(connection, sql)
     with place.operations.read() as connection:
         found["device_alerts"] = pd.read_sql(sa.text(_ALERTS), connection)
     return {name: frame.drop(columns=[*WALL_TIME, *_OF_DELIVERY], errors="ignore") for name, frame in found.items()}
