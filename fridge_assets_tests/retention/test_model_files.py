@@ -90,7 +90,7 @@ def test_files_go_the_entry_stays_and_says_so_and_the_training_rows_go_with_the_
     stray = aged(registry.models_dir / "artifacts" / "stray" / "artifacts" / "model.json", TRAINED_AT)
     for parent in (stray.parent, stray.parent.parent):
         aged(parent, TRAINED_AT)
-    now = TRAINED_AT + timedelta(days=181)
+    now = TRAINED_AT + timedelta(days=182)
     folder.heard_from(now)
 
     looked = folder.sweep(now, dry=True)
