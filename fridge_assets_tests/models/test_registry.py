@@ -3,7 +3,9 @@
 import json
 import multiprocessing
 import shutil
+import signal
 import subprocess
+import sys
 from collections.abc import Callable
 from multiprocessing.synchronize import Barrier
 from pathlib import Path
@@ -195,3 +197,25 @@ def test_a_registration_that_was_cut_off_leaves_nothing_that_counts(
 
 def test_a_new_database_is_made_without_a_word(first_opening: subprocess.CompletedProcess[str]) -> None:
     assert (first_opening.returncode, first_opening.stdout, first_opening.stderr) == (0, "", "")
+
+
+_DIES_WHILE_MAKING = """
+import os, signal, sys, threading, time
+from pathlib import Path
+from fridge_assets.models.registry import ModelRegistry
+folder = Path(sys.argv[1])
+
+def die() -> None:
+    while not any(file.stat().st_size > 50_000 for file in folder.iterdir() if file.name.endswith((".db", ".tmp"))):
+        time.sleep(0.001)
+    os.kill(os.getpid(), signal.SIGKILL)
+
+threading.Thread(target=die, daemon=True).start()
+ModelRegistry(f"sqlite:///{folder}/mlflow.db", folder / "models").versions()
+"""
+
+
+def test_a_process_killed_while_it_makes_the_database_leaves_none_that_is_half_made(tmp_path: Path) -> None:
+    killed = subprocess.run([sys.executable, "-c", _DIES_WHILE_MAKING, str(tmp_path)], check=False)
+    assert killed.returncode == -signal.SIGKILL
+    assert ModelRegistry(f"sqlite:///{tmp_path}/mlflow.db", tmp_path / "models").versions() == []
