@@ -914,12 +914,22 @@ class Settings(BaseSettings):
     @property
     def operations_database(self) -> str:
         """SQLAlchemy URL of the operations store."""
-        return self.operations_url or f"sqlite:///{self.root / 'operations.db'}"
+        return self.operations_url or f"sqlite:///{self.operations_file}"
+
+    @property
+    def operations_file(self) -> Path:
+        """The operations store where no URL names another."""
+        return self.root / "operations.db"
 
     @property
     def mlflow_database(self) -> str:
         """MLflow tracking and registry URI."""
-        return self.mlflow_uri or f"sqlite:///{self.root / 'mlflow.db'}"
+        return self.mlflow_uri or f"sqlite:///{self.mlflow_file}"
+
+    @property
+    def mlflow_file(self) -> Path:
+        """MLflow's database where no URI names another."""
+        return self.root / "mlflow.db"
 
 
 def read_settings() -> Settings:

@@ -27,12 +27,15 @@ from fridge_assets.alerting.sla import channel_of
 from fridge_assets.alerting.store import apply, events_of_alerts, list_alerts
 from fridge_assets.contracts import ALERT_EVENTS, DEVICE_ALERTS
 from fridge_assets.errors import FridgeError
-from fridge_assets.identity import SHORT_ID, SHORTEST_ID
+from fridge_assets.identity import SHORT_ID
 from fridge_assets.notifications.message import Message
 from fridge_assets.notifications.outbox import enqueue
 from fridge_assets.settings import AlertSettings
+from fridge_assets.stores.beginnings import Ids, id_beginning_with
 from fridge_assets.stores.operations import Operations, device_alerts
 from fridge_assets.work_orders.store import ensure_order
+
+_IDS = Ids(device_alerts.c.alert_id, "alert", "alerts list --all")
 
 Schedule = tuple[datetime, datetime]
 """When maintenance begins, and the first moment after it; timezone-aware."""
@@ -115,22 +118,9 @@ def find_alert(connection: Connection, beginning: str) -> str:
     """The id of the alert that ``beginning`` means.
 
     Raises:
-        FridgeError: no alert's id begins with it, or more than one, or it is too short to be meant.
+        UnknownName: no alert's id begins with it, or more than one, or it is too short to be meant.
     """
-    if len(beginning) < SHORTEST_ID:
-        raise FridgeError(
-            f"{beginning!r} is too short for an alert", f"Give {SHORTEST_ID} characters of its id or more."
-        )
-    name = device_alerts.c.alert_id
-    # Ids are hexadecimal, so that those with a beginning lie between it and "g" after it, which an index can use.
-    near = sa.and_(name >= beginning, name < f"{beginning}g", name.startswith(beginning, autoescape=True))
-    found = connection.scalars(sa.select(name).where(near).limit(2)).all()
-    if len(found) != 1:
-        raise FridgeError(
-            f"{'several alerts begin' if found else 'no alert begins'} with {beginning!r}",
-            "See `fridge-assets alerts list --all` and give more of the id.",
-        )
-    return str(found[0])
+    return id_beginning_with(connection, _IDS, beginning)
 
 
 def _locked(connection: Connection, alert_id: str) -> pd.DataFrame:

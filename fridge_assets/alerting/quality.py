@@ -15,6 +15,7 @@ from fridge_assets.contracts.device_alerts import SEVERITIES
 from fridge_assets.settings import Settings
 
 _EPISODE = ["device_id", "first_detected_at"]
+_VERDICT = ("label", "label_id")
 _Z = NormalDist().inv_cdf(0.975)
 
 
@@ -35,8 +36,7 @@ def alert_quality(
     Returns:
         ALERT_QUALITY rows in the order of QUALITY_GROUPINGS; severities from most to least urgent.
     """
-    labelled = told.assign(label=_labels_of(told, labels))
-    groups = pd.concat(list(_groups(labelled, scores)), ignore_index=True)
+    groups = pd.concat(list(_groups(_judged(told, labels), scores)), ignore_index=True)
     rows = [
         _row(str(grouping), str(name), group, now, settings)
         for (grouping, name), group in groups.groupby(["grouping", "name"], sort=False)
@@ -59,13 +59,28 @@ def wilson(successes: int, trials: int) -> tuple[float, float]:
     return max(middle - reach, 0.0), min(middle + reach, 1.0)
 
 
-def _labels_of(told: pd.DataFrame, labels: pd.DataFrame) -> pd.Series:
-    """The newest verdict on each alert; where there is none, on any alert of the same episode; null without one."""
-    newest_last = labels.sort_values(["labelled_at", "revision"])
-    own = newest_last.drop_duplicates("alert_id", keep="last").set_index("alert_id")["label"]
-    of_episode = newest_last.drop_duplicates(_EPISODE, keep="last")[[*_EPISODE, "label"]]
-    shared = told[_EPISODE].merge(of_episode, on=_EPISODE, how="left")["label"].set_axis(told.index)
-    return own.reindex(told["alert_id"]).set_axis(told.index).fillna(shared)
+def _judged(told: pd.DataFrame, labels: pd.DataFrame) -> pd.DataFrame:
+    """``told`` with the newest verdict on each alert; where there is none, on any alert of the same episode.
+
+    Returns:
+        The rows of ``told`` with ``label``, ``label_id`` (which verdict it is) and ``own`` (whether it is on this very
+        alert); null without one.
+    """
+    newest_last = labels.sort_values(["labelled_at", "revision"])[["alert_id", *_EPISODE, *_VERDICT]]
+    own = newest_last.drop_duplicates("alert_id", keep="last").set_index("alert_id")[list(_VERDICT)]
+    of_episode = newest_last.drop_duplicates(_EPISODE, keep="last")[[*_EPISODE, *_VERDICT]]
+    shared = told[_EPISODE].merge(of_episode, on=_EPISODE, how="left")[list(_VERDICT)].set_axis(told.index)
+    direct = own.reindex(told["alert_id"]).set_axis(told.index)
+    return told.assign(**direct.fillna(shared), own=direct["label"].notna())
+
+
+def _verdicts(group: pd.DataFrame) -> pd.DataFrame:
+    """The labelled alerts of a group, one for each verdict of a person: what was said once counts once.
+
+    An alert that became more severe was told again, and a verdict on one of the two is about both.
+    """
+    labelled = group[group["label"].notna()].sort_values("own", ascending=False, kind="stable")
+    return labelled.drop_duplicates("label_id")
 
 
 def _groups(told: pd.DataFrame, scores: pd.DataFrame) -> Iterator[pd.DataFrame]:
@@ -95,10 +110,11 @@ def _once(alerts: pd.DataFrame) -> pd.DataFrame:
 
 def _row(grouping: str, name: str, group: pd.DataFrame, now: datetime, settings: Settings) -> dict[str, object]:
     told = len(group)
-    confirmed, false_positives = (int((group["label"] == label).sum()) for label in ("confirmed", "false_positive"))
+    verdicts = _verdicts(group)
+    confirmed, false_positives = (int((verdicts["label"] == label).sum()) for label in ("confirmed", "false_positive"))
     labelled = confirmed + false_positives
     low, high = wilson(confirmed, labelled) if labelled else (None, None)
-    advice = _advice(grouping, name, group, settings)
+    advice = _advice(grouping, name, verdicts, settings)
     return {
         "computed_at": pd.Timestamp(now),
         "grouping": grouping,
@@ -112,7 +128,7 @@ def _row(grouping: str, name: str, group: pd.DataFrame, now: datetime, settings:
         "precision": confirmed / labelled if labelled else None,
         "precision_low": low,
         "precision_high": high,
-        "hit_rate": confirmed / told,
+        "hit_rate": int((group["label"] == "confirmed").sum()) / told,
         "threshold": advice.threshold,
         "advice": advice.said,
     }

@@ -16,10 +16,14 @@ from fridge_assets.alerting.frames import conform
 from fridge_assets.contracts import SILENCES
 from fridge_assets.contracts.silences import SILENCE_KINDS
 from fridge_assets.errors import FridgeError
-from fridge_assets.identity import SHORTEST_ID, deterministic_id
+from fridge_assets.identity import deterministic_id
 from fridge_assets.moments import spoken
+from fridge_assets.names import unknown
 from fridge_assets.settings import AlertSettings
+from fridge_assets.stores.beginnings import Ids, id_beginning_with
 from fridge_assets.stores.operations import insert_missing, silences
+
+_IDS = Ids(silences.c.silence_id, "silence", "silences list --all")
 
 
 @dataclass(frozen=True)
@@ -86,7 +90,7 @@ def refuse_unknown(silence: Silence, registry: pd.DataFrame | None) -> None:
         return
     for what, name in (("device", silence.device_id), ("site", silence.site_id)):
         if name is not None and name not in set(registry[f"{what}_id"]):
-            raise FridgeError(f"there is no {what} {name!r} in the device registry", "Look for its name in there.")
+            raise unknown(what, name, list(registry[f"{what}_id"].unique()), "in the device registry")
 
 
 def end_silence(connection: Connection, silence_id: str, actor: str, at: datetime) -> Silence:
@@ -105,19 +109,10 @@ def end_silence(connection: Connection, silence_id: str, actor: str, at: datetim
         FridgeError: there is no such silence, or more than one, or it is over.
     """
     columns = silences.c
-    if len(silence_id) < SHORTEST_ID:
-        raise FridgeError(
-            f"{silence_id!r} is too short for a silence", f"Give {SHORTEST_ID} characters of its id or more."
-        )
-    query = sa.select(silences).where(columns.silence_id.startswith(silence_id, autoescape=True)).with_for_update()
-    found = connection.execute(query).mappings().all()
-    if len(found) != 1:
-        problem = f"{len(found)} silences begin" if found else "no silence begins"
-        raise FridgeError(
-            f"{problem} with {silence_id!r}", "See `fridge-assets silences list --all` and give more of the id."
-        )
-    before = dict(found[0])
-    identity = before.pop("silence_id")
+    identity = id_beginning_with(connection, _IDS, silence_id)
+    query = sa.select(silences).where(columns.silence_id == identity).with_for_update()
+    before = dict(connection.execute(query).mappings().one())
+    del before["silence_id"]
     if before["ends_at"] <= at or before["starts_at"] == before["ends_at"]:
         raise FridgeError(
             f"the silence {identity} is over since {before['ends_at']:%Y-%m-%d %H:%M} UTC",
@@ -191,7 +186,7 @@ def _check(silence: Silence, settings: AlertSettings) -> None:
         which = "neither" if silence.device_id is None else "both"
         raise FridgeError(f"a silence is of {which} a device and a site", "Name one of them.")
     if silence.kind not in SILENCE_KINDS:
-        raise FridgeError(f"there is no kind of silence {silence.kind}", f"Choose one of {', '.join(SILENCE_KINDS)}.")
+        raise unknown("kind of silence", silence.kind, SILENCE_KINDS)
     if silence.ends_at <= silence.starts_at:
         raise FridgeError(
             f"a silence from {silence.starts_at:%Y-%m-%d %H:%M} to {silence.ends_at:%Y-%m-%d %H:%M} UTC ends before it "

@@ -5,12 +5,19 @@ from datetime import datetime
 
 import dagster as dg
 
-from fridge_assets.automation.jobs import CANARY, SCORE_DAILY, SCORE_HOURLY, SCORE_ONE, TRAIN, UP_TO_DATE_FEATURES
+from fridge_assets.automation.jobs import (
+    CANARY,
+    SCORE_DAILY,
+    SCORE_HOURLY,
+    SCORE_ONE,
+    TAKE_IN_READINGS,
+    TRAIN,
+    UP_TO_DATE_FEATURES,
+)
 from fridge_assets.automation.launch import clock_config, run_cycle, run_job
 from fridge_assets.automation.outcomes import CycleOutcome, RunOutcome
-from fridge_assets.errors import FridgeError
 from fridge_assets.models.assets import model_name
-from fridge_assets.models.families import FAMILIES
+from fridge_assets.models.families import FAMILIES, require_family
 from fridge_assets.moments import parse_moment
 from fridge_assets.scoring.score import scores_table
 
@@ -32,6 +39,13 @@ def train_models(
         require_family(family)
     assets = [*UP_TO_DATE_FEATURES, *(model_name(family) for family in chosen)]
     return run_job(instance, TRAIN.name, clock_config(as_of), assets=assets, in_process=in_process)
+
+
+def take_in_readings(
+    instance: dg.DagsterInstance, as_of: str | datetime | None, *, in_process: bool = False
+) -> RunOutcome:
+    """Readings that have landed to features, at ``as_of``; nothing is scored."""
+    return run_job(instance, TAKE_IN_READINGS.name, clock_config(as_of), in_process=in_process)
 
 
 def hourly_cycle(
@@ -77,9 +91,3 @@ def replay_hours(instance: dg.DagsterInstance, moments: Sequence[datetime]) -> I
     """The hourly cycle at each of ``moments``, in this process, one outcome at a time."""
     for moment in moments:
         yield hourly_cycle(instance, moment, in_process=True)
-
-
-def require_family(family: str) -> None:
-    """Refuse a family that does not exist, naming those that do."""
-    if family not in FAMILIES:
-        raise FridgeError(f"there is no model family {family}", f"Choose one of {', '.join(FAMILIES)}.")

@@ -47,6 +47,13 @@ def _job(
     return dg.define_asset_job(name, selection=selection, description=description, executor_def=executor, tags=PIPELINE)
 
 
+TAKE_IN_READINGS = _job(
+    "take_in_readings",
+    UP_TO_DATE_FEATURES,
+    "Readings that have landed to features, without scoring: the hourly run then finds most of its hour done.",
+    dg.in_process_executor,
+)
+
 SCORE_HOURLY = _job(
     "score_hourly",
     [*UP_TO_DATE_FEATURES, *(scores_table(family) for family in HOURLY_FAMILIES)],
@@ -134,6 +141,7 @@ SCORE_JOBS = (SCORE_HOURLY, SCORE_DAILY, *SCORE_ONE.values())
 """Jobs whose end, however it comes, is followed by a publication."""
 
 JOBS = (
+    TAKE_IN_READINGS,
     *SCORE_JOBS,
     PUBLISH,
     FALLBACK,

@@ -9,6 +9,7 @@ from fridge_assets.automation.jobs import (
     LEARN_THRESHOLDS,
     SCORE_DAILY,
     SCORE_HOURLY,
+    TAKE_IN_READINGS,
     TRAIN_MONTHLY,
     TRAIN_WEEKLY,
 )
@@ -16,7 +17,9 @@ from fridge_assets.automation.retention import RETENTION
 from fridge_assets.automation.status import RECONCILE
 from fridge_assets.canary.run import due_pairs
 from fridge_assets.models.lifecycle import ModelLifecycle
+from fridge_assets.readings.ingest import files_waiting
 from fridge_assets.settings import Settings
+from fridge_assets.stores.landing import Landing
 from fridge_assets.stores.warehouse import Warehouse
 
 Job = dg.JobDefinition | UnresolvedAssetJobDefinition
@@ -50,7 +53,22 @@ def canary_schedule(
     return dg.SkipReason("no version is staged, being rolled out or newly released")
 
 
+@dg.schedule(
+    name="take_in_readings_schedule",
+    job=TAKE_IN_READINGS,
+    cron_schedule="*/5 * * * *",
+    execution_timezone="UTC",
+    default_status=dg.DefaultScheduleStatus.RUNNING,
+    description="Every five minutes, so that the hourly run finds most of its hour done; skips when nothing landed.",
+)
+def take_in_readings_schedule(landing: dg.ResourceParam[Landing]) -> dg.RunRequest | dg.SkipReason:
+    """A run when files have landed that no run has taken."""
+    waiting = files_waiting(landing)
+    return dg.RunRequest() if waiting else dg.SkipReason("no file has landed since the last run")
+
+
 SCHEDULES = (
+    take_in_readings_schedule,
     _schedule(SCORE_HOURLY, "3 * * * *", "Minute 3: the window that ended on the hour has closed at minute 2."),
     _schedule(SCORE_DAILY, "0 3 * * *", "03:00 UTC: all models, on the window that closed last."),
     canary_schedule,

@@ -45,7 +45,8 @@ def promote(
         override: promote although the canary did not pass; the history keeps what it said and the reason.
 
     Raises:
-        NotAllowed: it has not proved itself, or a region does not exist.
+        NotAllowed: it has not proved itself.
+        UnknownName: a region does not exist.
         ArtifactRefused: its files are not what training wrote.
     """
     known = active_devices(effective_registry(settings.root, warehouse))["region"].unique() if regions else ()

@@ -5,10 +5,10 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.markup import escape
 
-from fridge_assets.cli.console import err, frame_records, moment, say, say_json
-from fridge_assets.cli.context import Workplace, user_name
+from fridge_assets.cli.console import moment, say, say_error, say_json
+from fridge_assets.cli.context import Workplace, changing, user_name
+from fridge_assets.cli.nulls import frame_records
 from fridge_assets.errors import FridgeError
 from fridge_assets.moments import parse_moment, parse_span
 
@@ -45,7 +45,7 @@ def ack(
     as_json: Json = False,
 ) -> None:
     """Take an alert: from now on no deadline runs."""
-    _act(context.obj, alerts, "acknowledge", note, if_revision, by, as_json)
+    _act(changing(context), alerts, "acknowledge", note, if_revision, by, as_json)
 
 
 def start(
@@ -57,7 +57,7 @@ def start(
     as_json: Json = False,
 ) -> None:
     """Say that somebody is working on an alert."""
-    _act(context.obj, alerts, "start", note, if_revision, by, as_json)
+    _act(changing(context), alerts, "start", note, if_revision, by, as_json)
 
 
 def maintain(
@@ -72,7 +72,7 @@ def maintain(
 ) -> None:
     """Schedule maintenance: a work order, and a window in which the device raises nothing."""
     begins = parse_moment(from_, "--from") if from_ else None
-    _act(context.obj, alerts, "maintain", note, if_revision, by, as_json, (begins, parse_span(for_, "--for")))
+    _act(changing(context), alerts, "maintain", note, if_revision, by, as_json, (begins, parse_span(for_, "--for")))
 
 
 def resolve(
@@ -84,7 +84,7 @@ def resolve(
     as_json: Json = False,
 ) -> None:
     """Close an alert that was a real failure and is repaired."""
-    _act(context.obj, alerts, "resolve", note, if_revision, by, as_json)
+    _act(changing(context), alerts, "resolve", note, if_revision, by, as_json)
 
 
 def false_positive(
@@ -96,7 +96,7 @@ def false_positive(
     as_json: Json = False,
 ) -> None:
     """Close an alert that was no failure."""
-    _act(context.obj, alerts, "false_positive", note, if_revision, by, as_json)
+    _act(changing(context), alerts, "false_positive", note, if_revision, by, as_json)
 
 
 def confirm(
@@ -108,7 +108,7 @@ def confirm(
     as_json: Json = False,
 ) -> None:
     """Say of an alert that is closed that it was a real failure."""
-    _act(context.obj, alerts, "confirm", note, if_revision, by, as_json)
+    _act(changing(context), alerts, "confirm", note, if_revision, by, as_json)
 
 
 def escalate(
@@ -120,7 +120,7 @@ def escalate(
     as_json: Json = False,
 ) -> None:
     """Hand an alert to the next level and tell them."""
-    _act(context.obj, alerts, "escalate", note, if_revision, by, as_json)
+    _act(changing(context), alerts, "escalate", note, if_revision, by, as_json)
 
 
 def _act(
@@ -154,11 +154,11 @@ def _act(
         except FridgeError as error:
             refused.append({"alert": alert, "problem": error.problem, "remedy": error.remedy})
             if not as_json:
-                err.print(f"[red]Error:[/red] {escape(str(error))}", soft_wrap=True)
+                say_error(error)
             continue
         done.append({**frame_records(acted.alert)[0], "event": frame_records(acted.event)[0]})
         if not as_json:
-            say(escape(" ".join(_sentences(place, acted))))
+            say(" ".join(_sentences(place, acted)))
     if as_json:
         say_json({"done": done, "refused": refused})
     if refused:

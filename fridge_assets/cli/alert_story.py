@@ -6,11 +6,12 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.markup import escape
 
 from fridge_assets.cli.charts import Cells, bars, cells
-from fridge_assets.cli.console import frame_records, moment, out, say, say_json, say_plain, say_rows, say_table
-from fridge_assets.cli.context import Workplace
+from fridge_assets.cli.console import moment, out, say, say_json, styled, time_of_day
+from fridge_assets.cli.context import Workplace, reading
+from fridge_assets.cli.nulls import frame_records
+from fridge_assets.cli.tables import Wide, say_rows, say_table
 from fridge_assets.identity import SHORT_ID
 
 if TYPE_CHECKING:  # pandas takes half of the time of a command that only lists
@@ -19,7 +20,11 @@ if TYPE_CHECKING:  # pandas takes half of the time of a command that only lists
     from fridge_assets.alerting.trace import Story
 
 _WIDTH = 60
+_NARROWEST = 30
+_LABEL = 10
+"""Room for the numbers beside a chart."""
 _HEIGHT = 5
+_PREVIOUS_SPARE = ("actor", "status", "first_detected_at", "severity")
 _WHY_NOT_TOLD = {
     "repeat": "not told: a repeat of what was told shortly before",
     "told_by_stream": "not told: the stream told of the same sensor",
@@ -37,6 +42,7 @@ def register(app: typer.Typer) -> None:
 def show(
     context: typer.Context,
     alert: Annotated[str, typer.Argument(help="Alert id, or its beginning.")],
+    wide: Wide = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print as JSON.")] = False,
 ) -> None:
     """One alert: what was measured, what each model said, what people were told and what they did."""
@@ -45,7 +51,7 @@ def show(
     from fridge_assets.alerting.store import alert_of  # noqa: PLC0415
     from fridge_assets.alerting.trace import story  # noqa: PLC0415
 
-    place: Workplace = context.obj
+    place = reading(context)
     with place.operations.read() as connection:
         found = alert_of(connection, find_alert(connection, alert))
     now = datetime.now(UTC)
@@ -57,10 +63,10 @@ def show(
         return
     _say_header(told)
     _say_charts(told)
-    _say_verdicts(told, threshold)
-    _say_life(told)
+    _say_verdicts(told, threshold, wide)
+    _say_life(told, wide)
     for sentence in told.missing:
-        say(f"[yellow]{escape(sentence)}[/yellow]")
+        say(styled(sentence, "yellow"))
 
 
 def _threshold(place: Workplace, told: "Story") -> "pd.DataFrame":
@@ -87,8 +93,8 @@ def _say_header(told: "Story") -> None:
     import pandas as pd  # noqa: PLC0415
 
     alert = told.alert
-    say(f"[bold]{alert['severity']}: {escape(alert['title'])}[/bold]")
-    say(escape(alert["description"]))
+    say(styled(f"{alert['severity']}: {alert['title']}", "bold"))
+    say(alert["description"])
     say(f"\nalert {alert['alert_id']} on {alert['device_id']} at {alert['site_id']}")
     who = _WHY_NOT_TOLD[alert["suppressed_because"]] if alert["suppressed"] else _told_of(told)
     say(f"{alert['alert_type']}, {alert['status']}, {alert['escalation_level']}, {who}")
@@ -99,9 +105,9 @@ def _say_header(told: "Story") -> None:
     say(f"score {alert['anomaly_score']:.3f} by {alert['model_id']}{_families(alert['models_flagging'])}")
     for order in told.work_order.to_dict(orient="records"):
         reference = f", {order['external_reference']}" if order["external_reference"] else ""
-        say(f"work order {order['work_order_id']}: {order['status']}, {order['priority']}{escape(reference)}")
+        say(f"work order {order['work_order_id']}: {order['status']}, {order['priority']}{reference}")
     if alert["note"]:
-        say(f"{escape(alert['note'])}.")
+        say(f"{alert['note']}.")
 
 
 def _told_of(told: "Story") -> str:
@@ -126,11 +132,12 @@ def _say_charts(told: "Story") -> None:
 
     end = told.alert["window_end"].to_pydatetime()
     sensors = {s.name: s for s in SENSORS}
+    width = max(min(_WIDTH, out.width - _LABEL), _NARROWEST)
     for name in told.readings.columns.drop("timestamp_utc"):
-        shown = _spread(told.readings, "timestamp_utc", name, end - READINGS_SPAN, end, _WIDTH)
+        shown = _spread(told.readings, "timestamp_utc", name, end - READINGS_SPAN, end, width)
         if any(value is not None for value in shown):
             unit = f", {sensors[name].unit}" if sensors[name].unit else ""
-            say(f"\n[bold]{sensors[name].label.capitalize()}{unit}[/bold]")
+            say(styled(f"\n{sensors[name].label.capitalize()}{unit}", "bold"))
             _say_axes(shown, (end - READINGS_SPAN, end))
     _say_contributors(told, end - WINDOWS_SPAN, end)
 
@@ -142,9 +149,9 @@ def _say_axes(shown: Cells, span: tuple[datetime, datetime]) -> None:
     labels = [number(max(known)), *[""] * (_HEIGHT - 2), number(min(known))]
     room = max(map(len, labels))
     for label, line in zip(labels, bars(shown, _HEIGHT), strict=True):
-        say_plain(f"{label:>{room}} ┤{line}".rstrip())
-    begin, end = (f"{at:%H:%M}" for at in span)
-    say_plain(f"{'':>{room}}  {begin}{end + ' UTC':>{_WIDTH - len(begin)}}")
+        say(f"{label:>{room}} ┤{line}".rstrip())
+    begin, end = map(time_of_day, span)
+    say(f"{'':>{room}}  {begin}{end:>{len(shown) - len(begin)}}")
 
 
 def _say_contributors(told: "Story", begin: datetime, end: datetime) -> None:
@@ -163,12 +170,12 @@ def _say_contributors(told: "Story", begin: datetime, end: datetime) -> None:
         return
     heads = ("over the last 24 h", "from … to", "last", "usual")
     room = [max(len(row[n]) for row in (*rows, heads)) for n in range(4)]
-    width = max(min(_WIDTH, out.width - sum(room) - 2 * len(room)), 10)
-    say("\n[bold]Strongest contributors[/bold]")
-    say(f"[dim]{_aligned(heads, room)}[/dim]")
+    width = max(min(_WIDTH, out.width - sum(room) - 2 * len(room)), _NARROWEST // 3)
+    say(styled("\nStrongest contributors", "bold"))
+    say(styled(_aligned(heads, room), "dim"))
     for *texts, name in rows:
         chart = bars(_spread(told.windows, "window_end", name, begin, end, width))[0]
-        say_plain(f"{_aligned(tuple(texts), room)}  {chart}".rstrip())
+        say(f"{_aligned(tuple(texts), room)}  {chart}".rstrip())
 
 
 def _aligned(texts: tuple[str, ...], room: list[int]) -> str:
@@ -181,7 +188,7 @@ def _spread(frame: "pd.DataFrame", when: str, name: str, begin: datetime, end: d
     return cells([m.to_pydatetime() for m in frame[when]], values, begin, end, width)
 
 
-def _say_verdicts(told: "Story", threshold: "pd.DataFrame") -> None:
+def _say_verdicts(told: "Story", threshold: "pd.DataFrame", wide: bool) -> None:
     say("")
     for row in frame_records(threshold):
         since = f" since {moment(row['since'])}" if row["since"].year > 1970 else ""
@@ -190,14 +197,14 @@ def _say_verdicts(told: "Story", threshold: "pd.DataFrame") -> None:
         conditions = ", ".join(row["conditions"]) or "none"
         say(f"Rules in place of the models, {moment(row['evaluated_at'])}: {conditions} beyond the limit")
     if len(told.scores):
-        _say_scores(told)
+        _say_scores(told, wide)
 
 
-def _say_scores(told: "Story") -> None:
+def _say_scores(told: "Story", wide: bool) -> None:
     from fridge_assets.alerting.judged import judged_by_score  # noqa: PLC0415
     from fridge_assets.alerting.wording import number, words_for  # noqa: PLC0415
 
-    window, scores = told.alert["window_end"], frame_records(told.scores)
+    scores = frame_records(told.scores)
     rows = [
         {
             "model": row["model_id"],
@@ -205,12 +212,18 @@ def _say_scores(told: "Story") -> None:
             "score": row["anomaly_score"],
             "threshold": row["threshold_used"],
             "flagged": ("yes" if row["anomaly_flag"] else "no") + (", behind this alert" if row["behind"] else ""),
-            "scored": moment(row["scored_at"])
-            + (f", of {row['window_end']:%H:%M}" if row["window_end"] != window else ""),
+            "scored": row["scored_at"],
+            "of window": row["window_end"],
         }
         for row in scores
     ]
-    say_rows("What each model said", rows, {name: name for name in rows[0]})
+    say_rows(
+        "What each model said",
+        rows,
+        {name: name for name in rows[0]},
+        spare=("of window", "scored", "threshold"),
+        wide=wide,
+    )
     judged = judged_by_score(told.comparisons)
     for row in scores:
         kept = judged.get(row["score_id"], {})
@@ -224,15 +237,15 @@ def _say_scores(told: "Story") -> None:
             say(f"{row['model_id']}: {'; '.join(dict.fromkeys(phrases))}")
 
 
-def _say_life(told: "Story") -> None:
+def _say_life(told: "Story", wide: bool) -> None:
     events = told.events.rename(columns={"occurred_at": "when", "to_status": "status"})
-    say_table("\nEvents", events[["when", "actor", "action", "status", "note"]])
+    say_table("\nEvents", events[["when", "actor", "action", "status", "note"]], spare=("status",), wide=wide)
     if len(told.labels):
         labels = told.labels.rename(columns={"labelled_at": "when"})
-        say_table("\nLabels", labels[["when", "actor", "label", "note"]])
+        say_table("\nLabels", labels[["when", "actor", "label", "note"]], wide=wide)
     if len(told.silences):
-        say_table("\nHeld by", told.silences[["kind", "starts_at", "ends_at", "actor", "reason"]])
-    _say_messages(told)
+        say_table("\nHeld by", told.silences[["kind", "starts_at", "ends_at", "actor", "reason"]], wide=wide)
+    _say_messages(told, wide)
     previous = told.previous.assign(alert=told.previous["alert_id"].astype("str").str[:SHORT_ID])
     names = {
         "alert": "alert",
@@ -243,10 +256,10 @@ def _say_life(told: "Story") -> None:
         "actor": "last by",
         "event_note": "how it stands or ended",
     }
-    say_table("\nEarlier alerts of this device, 30 days", previous, names)
+    say_table("\nEarlier alerts of this device, 30 days", previous, names, spare=_PREVIOUS_SPARE, wide=wide)
 
 
-def _say_messages(told: "Story") -> None:
+def _say_messages(told: "Story", wide: bool) -> None:
     """What was sent, when and where; then what waits, and what was not sent because it was no longer true."""
     messages = told.messages.assign(message=told.messages["message_id"].astype("str").str[:SHORT_ID])
     # As it was sent: it may say what happened while it waited.
@@ -262,4 +275,4 @@ def _say_messages(told: "Story") -> None:
     for status, heading, columns in groups:
         own = messages[messages["status"] == status]
         if len(own) or status == "sent":
-            say_table(heading, own, columns)
+            say_table(heading, own, columns, spare=("message", "destination"), wide=wide)

@@ -6,11 +6,14 @@ from typing import Annotated
 import typer
 
 from fridge_assets.cli import alert_actions, audit
-from fridge_assets.cli.console import frame_records, moment, say, say_json, say_rows, say_table
-from fridge_assets.cli.context import Workplace
-from fridge_assets.errors import FridgeError
+from fridge_assets.cli.console import moment, say, say_json, styled
+from fridge_assets.cli.context import reading
+from fridge_assets.cli.nulls import frame_records
+from fridge_assets.cli.tables import Wide, say_rows, say_table
+from fridge_assets.cli.unknown import refuse_unknown_names
 from fridge_assets.identity import SHORT_ID
 from fridge_assets.moments import parse_moment
+from fridge_assets.names import unknown
 
 app = typer.Typer(no_args_is_help=True, help="Alerts.")
 
@@ -24,8 +27,10 @@ _COLUMNS = {
     "anomaly_score": "score",
     "first_detected_at": "since",
     "sla_deadline": "act by",
+    "late": "late",
     "title": "title",
 }
+_SPARE = ("anomaly_score", "escalation_level", "first_detected_at", "site_id", "status", "sla_deadline", "late")
 _QUALITY = {
     "grouping": "of",
     "name": "name",
@@ -38,6 +43,8 @@ _QUALITY = {
     "precision_high": "to",
     "hit_rate": "hit rate",
 }
+_QUALITY_SPARE = ("hit_rate", "told", "precision_low", "precision_high", "confirmed")
+Json = Annotated[bool, typer.Option("--json", help="Print as JSON.")]
 _SLA_SPAN = timedelta(days=30)
 """Alerts of this span are reported where no other is asked for."""
 
@@ -50,22 +57,29 @@ def list_(
     site: Annotated[str | None, typer.Option(help="Only this site.")] = None,
     all_: Annotated[bool, typer.Option("--all", help="Resolved and suppressed ones too.")] = False,
     limit: Annotated[int, typer.Option(min=1, help="At most this many.")] = 50,
-    as_json: Annotated[bool, typer.Option("--json", help="Print as JSON.")] = False,
+    wide: Wide = False,
+    as_json: Json = False,
 ) -> None:
-    """Alerts, newest window first."""
-    from fridge_assets.alerting.listing import AlertFilter, alert_rows, rows_as_of  # noqa: PLC0415
+    """Alerts, the most urgent first: past their deadline, then by severity, then by deadline; closed ones last."""
+    from fridge_assets.alerting.listing import AlertFilter, rows_as_of, urgent_rows  # noqa: PLC0415
     from fridge_assets.contracts.device_alerts import SEVERITIES  # noqa: PLC0415
 
-    place: Workplace = context.obj
+    place = reading(context)
     if min_severity not in SEVERITIES:
-        raise FridgeError(f"there is no severity {min_severity}", f"Choose one of {', '.join(SEVERITIES)}.")
+        raise unknown("severity", min_severity, SEVERITIES)
     wanted = AlertFilter(not all_, min_severity, device, site, include_suppressed=all_, limit=limit)
+    now = datetime.now(UTC)
     with place.operations.read() as connection:
-        alerts = rows_as_of(alert_rows(connection, wanted), datetime.now(UTC), place.settings.alerts)
+        alerts = rows_as_of(urgent_rows(connection, wanted, now), now, place.settings.alerts)
+    if not alerts:
+        refuse_unknown_names(place, device, site)
     if as_json:
         say_json(alerts)
         return
-    say_rows("Alerts", [row | {"alert_id": row["alert_id"][:SHORT_ID]} for row in alerts], _COLUMNS)
+    shown = [
+        row | {"alert_id": row["alert_id"][:SHORT_ID], "late": "late" if row["sla_breached"] else ""} for row in alerts
+    ]
+    say_rows("Alerts", shown, _COLUMNS, spare=_SPARE, wide=wide)
     if alerts:
         say(f"Next: {place.command('alerts show ALERT')}")
 
@@ -74,13 +88,14 @@ def list_(
 def sla(
     context: typer.Context,
     since: Annotated[str, typer.Option(help="Alerts told from this moment on, ISO 8601; default: 30 days ago.")] = "",
-    as_json: Annotated[bool, typer.Option("--json", help="Print as JSON.")] = False,
+    wide: Wide = False,
+    as_json: Json = False,
 ) -> None:
     """How many alerts were taken by their deadline, and how long it took."""
     from fridge_assets.alerting.sla_report import sla_table  # noqa: PLC0415
     from fridge_assets.alerting.store import told_alerts  # noqa: PLC0415
 
-    place: Workplace = context.obj
+    place = reading(context)
     now = datetime.now(UTC)
     start = parse_moment(since, "--since") if since else now - _SLA_SPAN
     with place.operations.read() as connection:
@@ -89,27 +104,34 @@ def sla(
     if as_json:
         say_json(frame_records(table))
         return
-    say_table(f"Deadlines of alerts told since {moment(start)}", table)
+    say_table(f"Deadlines of alerts told since {moment(start)}", table, wide=wide)
 
 
 @app.command(epilog="Example: fridge-assets alerts quality --json")
 def quality(
     context: typer.Context,
     as_of: Annotated[str, typer.Option(help="Moment to look back from, ISO 8601; now when not given.")] = "",
-    as_json: Annotated[bool, typer.Option("--json", help="Print as JSON.")] = False,
+    wide: Wide = False,
+    as_json: Json = False,
 ) -> None:
     """How many alerts were real failures, by what raised them, and which threshold to change."""
     from fridge_assets.alerting.quality_store import assess_alerts  # noqa: PLC0415
 
-    place: Workplace = context.obj
+    place = reading(context)
     now = parse_moment(as_of, "--as-of") if as_of else datetime.now(UTC)
     rows = assess_alerts(place.warehouse, place.operations, now, place.settings)
     if as_json:
         say_json(frame_records(rows))
         return
-    say_table(f"Alerts told in the {place.settings.quality.span.days} days before {moment(now)}", rows, _QUALITY)
+    say_table(
+        f"Alerts told in the {place.settings.quality.span.days} days before {moment(now)}",
+        rows,
+        _QUALITY,
+        spare=_QUALITY_SPARE,
+        wide=wide,
+    )
     for said in rows.loc[rows["advice"] != "", "advice"]:
-        say(f"[yellow]advice[/yellow] {said}")
+        say(styled("advice", "yellow"), f" {said}")
     if not rows["labelled"].any():
         say(f"No labels yet: {place.command('alerts confirm ALERT')} or {place.command('alerts false-positive ALERT')}")
 

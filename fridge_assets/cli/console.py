@@ -1,87 +1,102 @@
-"""How commands talk: tables and sentences for people, JSON for programs, one line for what went wrong."""
+"""How commands talk: sentences for people, JSON for programs, one line for what went wrong; tables are in `tables`.
+
+What is printed may come from a file that somebody else has written: text is never read as markup, and characters that
+would steer the terminal are shown instead of sent.
+"""
 
 import json
-import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+import os
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
 
 from rich.console import Console
-from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
-from rich.table import Table
+from rich.text import Text
 
-if TYPE_CHECKING:  # a command that prints no frame starts in half the time without pandas
-    import pandas as pd
-
-out = Console(highlight=False)
-if not out.is_terminal:
-    out = Console(highlight=False, width=160)  # a file or a pipe has no width to fold tables to
-err = Console(stderr=True, highlight=False)
+from fridge_assets.cli.nulls import is_null
+from fridge_assets.moments import in_zone
 
 
-def say(text: str) -> None:
-    """Print a sentence; rich markup is allowed."""
-    out.print(text, soft_wrap=True)
+class Screen(Console):
+    """A terminal, a file or a pipe that takes text as it is; whoever reads it may stop reading at any time."""
+
+    def __init__(self, *, stderr: bool = False, width: int | None = None) -> None:
+        super().__init__(stderr=stderr, width=width, highlight=False, markup=False, emoji=False)
+
+    def write(self, text: str) -> None:
+        """Write ``text`` without looking at it, for what may be long and is safe."""
+        try:
+            self.file.write(text)
+            self.file.flush()
+        except BrokenPipeError:
+            self.on_broken_pipe()
+
+    def on_broken_pipe(self) -> None:
+        """Print the rest to nowhere: a reader such as `head` has seen enough, and the command goes on to its end."""
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, self.file.fileno())
+        os.close(nowhere)
 
 
-def say_plain(text: str) -> None:
-    """Print text as it is, for what is in a format of its own."""
-    print(text)  # noqa: T201 (rich would read brackets as markup)
+out = Screen()
+err = Screen(stderr=True)
+
+_STEERING: Final = {
+    code: (f"\\x{code:02x}" if code < 256 else f"\\u{code:04x}")
+    for code in (
+        *range(0x20),
+        *range(0x7F, 0xA0),
+        *range(0x200E, 0x2010),  # marks of the direction of writing
+        *range(0x2028, 0x202F),  # separators of lines, and overrides of the direction
+        *range(0x2066, 0x206A),
+    )
+}
+_STEERING_SENTENCES: Final = {code: shown for code, shown in _STEERING.items() if chr(code) not in "\n\t"}
+
+_zone = ""
+
+
+def show_times_in(zone: str) -> None:
+    """From now on show moments in ``zone``, an IANA name; empty for the machine's."""
+    global _zone  # noqa: PLW0603 (one screen, one zone, set by the settings of the command)
+    _zone = zone
+
+
+def printable(text: str, *, one_line: bool = False) -> str:
+    """``text`` with the characters that would steer a terminal written out, such as ``\\x1b``.
+
+    Args:
+        text: whatever a file or a person has said.
+        one_line: write out line breaks and tabs too.
+    """
+    return text.translate(_STEERING if one_line else _STEERING_SENTENCES)
+
+
+def styled(text: str, style: str) -> Text:
+    """``text`` in a colour or weight of the terminal, for :func:`say`."""
+    return Text(printable(text), style=style)
+
+
+def say(*parts: str | Text) -> None:
+    """Print a sentence made of ``parts``, each as it is."""
+    out.print(_joined(parts), soft_wrap=True)
+
+
+def complain(*parts: str | Text) -> None:
+    """Print a sentence on standard error."""
+    err.print(_joined(parts), soft_wrap=True)
+
+
+def say_error(error: object) -> None:
+    """Print on standard error what kept a command, or a part of it, from being done."""
+    complain(styled("Error:", "red"), f" {error}")
 
 
 def say_json(value: Any) -> None:
     """Print ``value`` as JSON for programs."""
-    print(json.dumps(value, indent=2, default=_plain))  # noqa: T201 (rich would wrap and colour it)
-
-
-def say_table(title: str, frame: "pd.DataFrame", columns: Mapping[str, str] | None = None) -> None:
-    """Print the ``columns`` (name → heading) of ``frame``, all when None; 'none' when it has no rows."""
-    names = columns or {str(name): str(name).replace("_", " ") for name in frame.columns}
-    import pandas as pd  # noqa: PLC0415
-
-    numeric = {
-        name
-        for name in names
-        if pd.api.types.is_numeric_dtype(frame[name]) and not pd.api.types.is_bool_dtype(frame[name])
-    }
-    _print_table(title, names, numeric, frame[list(names)].itertuples(index=False))
-
-
-def say_rows(title: str, rows: Sequence[Mapping[str, Any]], columns: Mapping[str, str]) -> None:
-    """Print the ``columns`` (name → heading) of ``rows`` as :func:`say_table` does."""
-    first = rows[0] if rows else {}
-    numeric = {name for name in columns if type(first.get(name)) in (int, float)}
-    _print_table(title, columns, numeric, [[row[name] for name in columns] for row in rows])
-
-
-def _print_table(title: str, columns: Mapping[str, str], numeric: set[str], rows: Iterable[Iterable[object]]) -> None:
-    table = Table(
-        title=title,
-        title_justify="left",
-        title_style="bold",
-        header_style="dim",
-        box=None,
-        pad_edge=False,
-        collapse_padding=True,
-    )
-    for name, heading in columns.items():
-        table.add_column(heading, justify="right" if name in numeric else "left", overflow="fold")
-    for row in rows:
-        table.add_row(*(escape(_cell(value)) for value in row))
-    if table.row_count:
-        out.print(table)
-    else:
-        say(f"[bold]{title}[/bold]: none")
-
-
-def frame_records(frame: "pd.DataFrame") -> list[dict[str, Any]]:
-    """Rows of ``frame`` for :func:`say_json`; nulls become null."""
-    return [
-        {str(name): None if _is_null(value) else value for name, value in row.items()}
-        for row in frame.to_dict(orient="records")
-    ]
+    out.write(json.dumps(value, indent=2, default=_plain) + "\n")
 
 
 @contextmanager
@@ -106,34 +121,37 @@ def working(description: str, quiet: bool) -> Iterator[None]:
 def tell_failures(failures: Mapping[str, str]) -> None:
     """Print why steps failed (step → reason) on standard error."""
     for step, reason in failures.items():
-        err.print(f"[red]✗ {step}:[/red] {reason}", soft_wrap=True)
+        complain(styled(f"✗ {step}:", "red"), f" {reason}")
 
 
 def moment(value: datetime | None) -> str:
-    """A moment as people read it."""
-    return "never" if _is_null(value) else f"{value:%Y-%m-%d %H:%M} UTC"
+    """A moment as people read it: on the clocks of their zone, and in UTC where that is another time."""
+    if value is None or is_null(value):
+        return "never"
+    here, utc = in_zone(value, _zone), value.astimezone(UTC)
+    if not here.utcoffset():
+        return f"{utc:%Y-%m-%d %H:%M} UTC"
+    beside = f"{utc:%H:%M}" if here.date() == utc.date() else f"{utc:%Y-%m-%d %H:%M}"
+    return f"{here:%Y-%m-%d %H:%M %Z} ({beside} UTC)"
 
 
-def _cell(value: object) -> str:
-    if _is_null(value):
-        return "–"
-    if isinstance(value, datetime):
-        return f"{value:%Y-%m-%d %H:%M}"
-    if isinstance(value, float):
-        return f"{value:.3g}"
-    if isinstance(value, Sequence) and not isinstance(value, str):
-        return ", ".join(map(str, value))
-    return f"{value:,}" if isinstance(value, int) and not isinstance(value, bool) else str(value)
+def short_moment(value: datetime) -> str:
+    """A moment in a table, whose heading says :func:`zone_name`."""
+    return f"{in_zone(value, _zone):%Y-%m-%d %H:%M}"
 
 
-def _is_null(value: Any) -> bool:
-    if isinstance(value, float):
-        return math.isnan(value)
-    if value is None or type(value) in (str, int, bool, datetime, list):
-        return value is None
-    import pandas as pd  # noqa: PLC0415
+def time_of_day(value: datetime) -> str:
+    """The time of a moment, with its zone."""
+    return f"{in_zone(value, _zone):%H:%M %Z}"
 
-    return pd.api.types.is_scalar(value) and bool(pd.isna(value))
+
+def zone_name() -> str:
+    """The zone that moments are shown in."""
+    return _zone or str(in_zone(datetime.now(UTC), "").tzname())
+
+
+def _joined(parts: tuple[str | Text, ...]) -> Text:
+    return Text().join(part if isinstance(part, Text) else Text(printable(part)) for part in parts)
 
 
 def _plain(value: Any) -> Any:

@@ -6,8 +6,10 @@ from typing import Annotated
 
 import typer
 
-from fridge_assets.cli.console import frame_records, moment, say, say_json, say_table, working
-from fridge_assets.cli.context import Workplace
+from fridge_assets.cli.console import moment, say, say_json, styled, working
+from fridge_assets.cli.context import reading, starting
+from fridge_assets.cli.nulls import frame_records
+from fridge_assets.cli.tables import say_table
 from fridge_assets.errors import FridgeError
 from fridge_assets.moments import parse_moment
 
@@ -47,19 +49,25 @@ def ingest(
         list[str] | None, typer.Option(help="COLUMN=UNIT, e.g. temperature_ambient=degF; repeatable.")
     ] = None,
     timezone: Annotated[str, typer.Option(help="Zone of timestamps that name none.")] = "UTC",
+    encoding: Annotated[
+        str, typer.Option(help="How text files are encoded, such as latin-1 or cp1252; UTF-8 when not given.")
+    ] = "",
     as_json: Annotated[bool, typer.Option("--json", help="Print the report as JSON.")] = False,
 ) -> None:
     """Bring readings into landing; the next run takes them from there."""
     from fridge_assets.fleet.registry import read_registry  # noqa: PLC0415
     from fridge_assets.readings.deliver import deliver  # noqa: PLC0415
+    from fridge_assets.readings.encoding import check_encoding  # noqa: PLC0415
     from fridge_assets.readings.interpretation import Interpretation  # noqa: PLC0415
 
-    place: Workplace = context.obj
+    place = starting(context)
     interpretation = Interpretation(_pairs(mapping, "--map"), _pairs(unit, "--unit"), timezone)
+    chosen = check_encoding(encoding) if encoding else ""
     registry = read_registry(place.settings.root)
     with working("reading", as_json):
         reports = [
-            deliver(file, interpretation, place.landing, place.warehouse, registry, place.settings) for file in files
+            deliver(file, interpretation, place.landing, place.warehouse, registry, place.settings, encoding=chosen)
+            for file in files
         ]
     if as_json:
         say_json([{**vars(report), "unusable_examples": frame_records(report.unusable_examples)} for report in reports])
@@ -72,7 +80,7 @@ def ingest(
         )
         say(f"  sensors present ({len(report.sensors)} of 14): {', '.join(report.sensors)}")
         for warning in report.warnings:
-            say(f"  [yellow]note[/yellow] {warning}")
+            say("  ", styled("note", "yellow"), f" {warning}")
         if not report.unusable_examples.empty:
             say_table(f"  {report.unusable:,} rows will be quarantined, for example", report.unusable_examples)
     say(f"Next: {place.command('train')} (the first time), then {place.command('run hourly --as-of latest')}")
@@ -84,10 +92,14 @@ def export(
     to: Annotated[Path, typer.Option(help="File to write: .parquet or .csv.")],
     since: Annotated[str, typer.Option(help="Only rows from this moment on, ISO 8601.")] = "",
 ) -> None:
-    """Write a dataset to a Parquet or CSV file."""
+    """Write a dataset to a Parquet or CSV file.
+
+    In a CSV file, text that a spreadsheet would run as a formula (it begins with =, +, -, @, a tab or a line break) has
+    an apostrophe in front; numbers are numbers. Parquet keeps every text as it is.
+    """
     from fridge_assets.fleet.export import export_dataset  # noqa: PLC0415
 
-    place: Workplace = context.obj
+    place = reading(context)
     from_moment = parse_moment(since, "--since") if since else None
     rows = export_dataset(dataset.value, to, from_moment, place.warehouse, place.operations, place.settings)
     say(f"{rows:,} rows of {dataset.value} in {to}")

@@ -8,9 +8,11 @@ from itertools import chain
 from multiprocessing import active_children, get_context
 from typing import TYPE_CHECKING
 
-from fridge_assets.cli.console import frame_records, progress, say, say_json, say_table, working
+from fridge_assets.cli.console import progress, say, say_json, working
 from fridge_assets.cli.context import Workplace
+from fridge_assets.cli.nulls import frame_records
 from fridge_assets.cli.simulate import last_full_hour
+from fridge_assets.cli.tables import say_table
 from fridge_assets.errors import FridgeError
 from fridge_assets.running.processes import end_with_parent
 from fridge_assets.running.stopping import Stopped

@@ -7,13 +7,23 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from fridge_assets.cli.console import say, say_json
-from fridge_assets.cli.context import Workplace, user_name
+from fridge_assets.cli.context import Workplace, changing, user_name
 
 if TYPE_CHECKING:
     from fridge_assets.deployment.decide import Request
     from fridge_assets.deployment.state import Decision
 
-Family = Annotated[str, typer.Argument(help="Model family.")]
+
+def known_family(family: str | None) -> str | None:
+    """Refuse a family that does not exist before anything is opened."""
+    if family is not None:
+        from fridge_assets.models.families import require_family  # noqa: PLC0415
+
+        require_family(family)
+    return family
+
+
+Family = Annotated[str, typer.Argument(help="Model family.", callback=known_family)]
 Version = Annotated[str, typer.Argument(help="Semantic version, such as 1.1.0.")]
 Reason = Annotated[str, typer.Option(help="Why; the history keeps it.")]
 Json = Annotated[bool, typer.Option("--json", help="Print the decision as JSON.")]
@@ -38,7 +48,7 @@ def register_pause(app: typer.Typer) -> None:
 
 def stage(context: typer.Context, family: Family, version: Version, reason: Reason = "", as_json: Json = False) -> None:
     """Make a version the candidate that the canary compares with the release."""
-    place: Workplace = context.obj
+    place = changing(context)
     _tell(place, place.models.stage(family, version, _request(reason)), as_json)
 
 
@@ -54,7 +64,7 @@ def promote(
     """Release a version whose canary passed, everywhere or to some regions first."""
     from fridge_assets.canary.promotion import promote as promote_if_proven  # noqa: PLC0415
 
-    place: Workplace = context.obj
+    place = changing(context)
     decision = promote_if_proven(
         place.models,
         place.warehouse,
@@ -70,19 +80,19 @@ def promote(
 
 def rollback(context: typer.Context, family: Family, reason: Reason = "", as_json: Json = False) -> None:
     """Take back what was released last: a rollout to some regions, or the release itself."""
-    place: Workplace = context.obj
+    place = changing(context)
     _tell(place, place.models.roll_back(family, _request(reason)), as_json)
 
 
 def pin(context: typer.Context, family: Family, version: Version, reason: Reason = "", as_json: Json = False) -> None:
     """Let a version that was released before score everywhere until it is unpinned."""
-    place: Workplace = context.obj
+    place = changing(context)
     _tell(place, place.models.pin(family, version, _request(reason)), as_json)
 
 
 def unpin(context: typer.Context, family: Family, reason: Reason = "", as_json: Json = False) -> None:
     """Let the release score again."""
-    place: Workplace = context.obj
+    place = changing(context)
     _tell(place, place.models.unpin(family, _request(reason)), as_json)
 
 
@@ -90,19 +100,19 @@ def archive(
     context: typer.Context, family: Family, version: Version, reason: Reason = "", as_json: Json = False
 ) -> None:
     """Take a draft or staged version out of consideration."""
-    place: Workplace = context.obj
+    place = changing(context)
     _tell(place, place.models.archive(family, version, _request(reason)), as_json)
 
 
 def pause(context: typer.Context, family: Family, reason: Reason = "", as_json: Json = False) -> None:
     """Silence a model: it neither scores nor counts for alerts until it is resumed."""
-    place: Workplace = context.obj
+    place = changing(context)
     _tell(place, place.models.pause(family, _request(reason)), as_json)
 
 
 def resume(context: typer.Context, family: Family, reason: Reason = "", as_json: Json = False) -> None:
     """Let a paused model score again, and accept how its scores are distributed from then on."""
-    place: Workplace = context.obj
+    place = changing(context)
     _tell(place, place.models.resume(family, _request(reason)), as_json)
 
 

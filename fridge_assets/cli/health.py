@@ -8,10 +8,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from fridge_assets.cli.console import moment, say, say_json
-from fridge_assets.cli.context import Workplace
+from fridge_assets.cli.console import moment, say, say_json, styled
+from fridge_assets.cli.context import Workplace, changing, reading
+from fridge_assets.errors import FridgeError
 
 if TYPE_CHECKING:
+    from rich.text import Text
+
     from fridge_assets.fleet.health import Health
 
 _LOOK_AGAIN = 1.0
@@ -32,7 +35,7 @@ def health(
     as_json: Annotated[bool, typer.Option("--json", help="Print as JSON.")] = False,
 ) -> None:
     """Whether the daemon runs, its code loads, its store answers and the stream is not dead; exit code 1 when not."""
-    place: Workplace = context.obj
+    place = changing(context) if tell else reading(context)
     found = _look(place)
     deadline = time.monotonic() + wait
     while not found.green and time.monotonic() < deadline:
@@ -43,22 +46,28 @@ def health(
     if as_json:
         say_json(asdict(found))
     else:
-        say(f"{_verdict(found)}, last pulse {_pulse(found)}")
+        say(*_verdict(found), f", last pulse {_pulse(found)}")
         for problem in found.problems:
             say(f"  {problem}")
         for note in found.notes:
-            say(f"  [yellow]note[/yellow] {note}")
+            say("  ", styled("note", "yellow"), f" {note}")
         if found.stream is not None and found.stream.state != "silent":
-            sign = "" if found.stream.state == "alive" else "[yellow]note[/yellow] "
-            say(f"  {sign}stream {found.stream.line}")
+            sign = "" if found.stream.state == "alive" else styled("note ", "yellow")
+            say("  ", sign, f"stream {found.stream.line}")
     if not found.green:
         raise typer.Exit(1)
 
 
 def _look(place: Workplace) -> "Health":
+    from fridge_assets.fleet.health import AUTOMATION, Health  # noqa: PLC0415
     from fridge_assets.fleet.health import health as look  # noqa: PLC0415
 
-    return look(place.operations, datetime.now(UTC), place.settings)
+    now = datetime.now(UTC)
+    try:
+        operations = place.operations
+    except FridgeError as error:  # it may come while somebody waits for it
+        return Health(False, (str(error),), (), None, now, (AUTOMATION,), None)
+    return look(operations, now, place.settings)
 
 
 def _tell(place: Workplace, found: "Health") -> None:
@@ -76,12 +85,10 @@ def _tell(place: Workplace, found: "Health") -> None:
         deliver_due(place.operations, senders_of(chosen), chosen, lambda: datetime.now(UTC), zone_of)
 
 
-def _verdict(found: "Health") -> str:
+def _verdict(found: "Health") -> tuple["Text", str]:
     if found.green:
-        return "[green]✓[/green] alive"
-    return (
-        "[red]✗[/red] dead" if "automation" in found.dead else "[red]✗[/red] the stream is dead, the automation alive"
-    )
+        return styled("✓", "green"), " alive"
+    return styled("✗", "red"), " dead" if "automation" in found.dead else " the stream is dead, the automation alive"
 
 
 def _pulse(found: "Health") -> str:

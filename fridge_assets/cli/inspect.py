@@ -3,27 +3,28 @@
 from typing import Annotated
 
 import typer
-from rich.markup import escape
 
-from fridge_assets.cli.console import moment, say, say_json, say_table
-from fridge_assets.cli.context import Workplace
+from fridge_assets.cli.console import moment, say, say_json, styled
+from fridge_assets.cli.context import reading
+from fridge_assets.cli.tables import Wide, say_table
 
 Json = Annotated[bool, typer.Option("--json", help="Print as JSON.")]
 
+_SCORES_SPARE = ("left_out", "flagged", "window_end", "scored_at", "devices")
 _SIGNS = {
-    "ok": "[green]✓[/green]",
-    "note": "[yellow]![/yellow]",
-    "broken": "[red]✗[/red]",
-    "mended": "[green]+[/green]",
+    "ok": styled("✓", "green"),
+    "note": styled("!", "yellow"),
+    "broken": styled("✗", "red"),
+    "mended": styled("+", "green"),
 }
 
 _TIERS = {
-    "fresh": "scores are [green]fresh[/green]: alerts come from the models",
-    "stale": "scores are [yellow]delayed[/yellow]: over an hour old, alerts still come from the models",
-    "very_stale": "scores are [red]very stale[/red]: over two hours old, alerts come from the rules",
-    "expired": "scores are [red]expired[/red] and blanked: over four hours old; alerts come from the rules",
+    "fresh": (styled("fresh", "green"), ": alerts come from the models"),
+    "stale": (styled("delayed", "yellow"), ": over an hour old, alerts still come from the models"),
+    "very_stale": (styled("very stale", "red"), ": over two hours old, alerts come from the rules"),
+    "expired": (styled("expired", "red"), " and blanked: over four hours old; alerts come from the rules"),
 }
-_NEVER = "[red]nothing has been scored yet[/red]: a device without an open alert is unknown, not healthy"
+_NEVER = "nothing has been scored yet"
 
 
 def register(app: typer.Typer) -> None:
@@ -35,23 +36,27 @@ def register(app: typer.Typer) -> None:
 def status(
     context: typer.Context,
     as_of: Annotated[str, typer.Option(help="Judge ages at this moment, ISO 8601; default: now.")] = "",
+    wide: Wide = False,
     as_json: Json = False,
 ) -> None:
     """Age of the scores, the stream, last runs, coverage, health of the fleet and open alerts."""
     from fridge_assets.fleet.overview import fleet_overview  # noqa: PLC0415
 
-    place: Workplace = context.obj
+    place = reading(context)
     overview = fleet_overview(place.warehouse, place.operations, place.landing, as_of, place.settings)
     if as_json:
         say_json(overview.as_dict())
         return
-    say(f"[bold]{place.settings.root}[/bold] at {moment(overview.now)}")
+    say(styled(str(place.settings.root), "bold"), f" at {moment(overview.now)}")
     say(f"newest reading {moment(overview.newest_reading)}, newest features {moment(overview.newest_features)}")
-    say(_TIERS[overview.tier] if len(overview.scores) else _NEVER)
+    if len(overview.scores):
+        say("scores are ", *_TIERS[overview.tier])
+    else:
+        say(styled(_NEVER, "red"), ": a device without an open alert is unknown, not healthy")
     say(f"stream {overview.stream}")
     for family, why in overview.paused.items():
-        say(f"[yellow]{family} is paused[/yellow]: {why}. Next: {place.command(f'resume {family}')}")
-    say_table("Scores", overview.scores)
+        say(styled(f"{family} is paused", "yellow"), f": {why}. Next: {place.command(f'resume {family}')}")
+    say_table("Scores", overview.scores, spare=_SCORES_SPARE, wide=wide)
     say_table("Devices by health", overview.health)
     say_table("Open alerts", overview.open_alerts)
     say_table("Landing files", overview.files)
@@ -69,7 +74,7 @@ def doctor(
     from fridge_assets.automation.doctor import checks  # noqa: PLC0415
     from fridge_assets.fleet.doctor.check import examine  # noqa: PLC0415
 
-    place: Workplace = context.obj
+    place = reading(context)
     is_broken = False
     findings = []
     for finding in examine(checks(place.settings), fix=fix):
@@ -77,7 +82,7 @@ def doctor(
         findings.append(vars(finding))
         if not as_json:
             remedy = f"; {place.command('doctor --fix')} {finding.remedy}" if finding.remedy else ""
-            say(f"{_SIGNS[finding.verdict]} {finding.what}: {escape(finding.detail + remedy)}")
+            say(_SIGNS[finding.verdict], f" {finding.what}: {finding.detail}{remedy}")
     if as_json:
         say_json(findings)
     if is_broken:

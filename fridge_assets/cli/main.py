@@ -26,7 +26,7 @@ from fridge_assets.cli import (
     ui,
     work_orders,
 )
-from fridge_assets.cli.console import err
+from fridge_assets.cli.console import complain, say_error
 from fridge_assets.cli.context import Workplace
 from fridge_assets.errors import FridgeError
 from fridge_assets.running.stopping import Stopped, asked_to_stop
@@ -103,10 +103,10 @@ def _full_disk(error: BaseException) -> FridgeError | None:
 
 def _failed(message: str) -> int:
     if not asked_to_stop():
-        err.print(f"[red]Error:[/red] {message}", soft_wrap=True)
+        say_error(message)
     return 1
 
 
 def _stopped(stopped: Stopped) -> int:
-    err.print(f"Stopped by {stopped}; what was committed stays, the same command goes on from there.", soft_wrap=True)
+    complain(f"Stopped by {stopped}; what was committed stays, the same command goes on from there.")
     return stopped.exit_code

@@ -7,16 +7,15 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from fridge_assets.cli.console import moment, say, say_json, say_plain, say_table
-from fridge_assets.cli.context import Workplace
+from fridge_assets.cli.console import moment, say, say_json
+from fridge_assets.cli.context import changing, reading
+from fridge_assets.cli.tables import Wide, say_table
 from fridge_assets.errors import FridgeError
 from fridge_assets.identity import SHORT_ID
 from fridge_assets.notifications.message import Channel, Status
 
 if TYPE_CHECKING:
-    from sqlalchemy.engine import Connection
-
-    from fridge_assets.notifications.outbox import Delivery, StoredMessage
+    from fridge_assets.notifications.outbox import Delivery
 
 app = typer.Typer(no_args_is_help=True, help="Messages to people.")
 
@@ -29,6 +28,7 @@ _COLUMNS = {
     "deliveries": "where",
     "title": "title",
 }
+_SPARE = ("deliveries", "kind", "status", "occurred_at")
 
 
 @app.command("list", epilog="Example: fridge-assets messages list --channel on_call --status pending")
@@ -41,23 +41,25 @@ def list_(
         typer.Option(metavar="MESSAGE", help="Only those that this summary stands for; id or its beginning."),
     ] = None,
     limit: Annotated[int, typer.Option(min=1, help="At most this many.")] = 50,
+    wide: Wide = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print as JSON.")] = False,
 ) -> None:
     """Messages, newest first."""
     import pandas as pd  # noqa: PLC0415
 
-    from fridge_assets.notifications.outbox import OutboxFilter, list_messages  # noqa: PLC0415
+    from fridge_assets.notifications.outbox import OutboxFilter, find_message, list_messages  # noqa: PLC0415
 
-    place: Workplace = context.obj
+    place = reading(context)
     with place.operations.read() as connection:
-        summary = _one(connection, summarised_by).message_id if summarised_by else None
+        summary = find_message(connection, summarised_by).message_id if summarised_by else None
         found = list_messages(connection, OutboxFilter(channel, status, summary, limit))
     if as_json:
         say_json([asdict(message) for message in found])
         return
     rows = [asdict(m) | {"deliveries": ", ".join(f"{d.destination} {d.status}" for d in m.deliveries)} for m in found]
     frame = pd.DataFrame(rows, columns=list(_COLUMNS))
-    say_table("Messages", frame.assign(message_id=frame["message_id"].astype("str").str[:SHORT_ID]), _COLUMNS)
+    shown = frame.assign(message_id=frame["message_id"].astype("str").str[:SHORT_ID])
+    say_table("Messages", shown, _COLUMNS, spare=_SPARE, wide=wide)
     if found:
         say(f"Next: {place.command('messages show MESSAGE')}")
 
@@ -69,23 +71,25 @@ def show(
     as_json: Annotated[bool, typer.Option("--json", help="Print as JSON.")] = False,
 ) -> None:
     """One message in full, and what became of it."""
-    place: Workplace = context.obj
+    from fridge_assets.notifications.outbox import find_message  # noqa: PLC0415
+
+    place = reading(context)
     with place.operations.read() as connection:
-        stored = _one(connection, message)
+        stored = find_message(connection, message)
     if as_json:
         say_json(asdict(stored))
         return
     for line in (stored.title, *stored.lines, *stored.commands):
-        say_plain(line)
-    say_plain(f"\nmessage {stored.message_id} to {stored.channel}: {stored.kind.replace('_', ' ')}, key {stored.key}")
-    say_plain(f"happened {moment(stored.occurred_at)}, stored {moment(stored.created_at)}")
-    say_plain(f"{stored.status}{f', only to {stored.only_to}' if stored.only_to else ''}")
+        say(line)
+    say(f"\nmessage {stored.message_id} to {stored.channel}: {stored.kind.replace('_', ' ')}, key {stored.key}")
+    say(f"happened {moment(stored.occurred_at)}, stored {moment(stored.created_at)}")
+    say(f"{stored.status}{f', only to {stored.only_to}' if stored.only_to else ''}")
     for delivery in stored.deliveries:
-        say_plain(f"{delivery.destination}: {_outcome(delivery)}")
+        say(f"{delivery.destination}: {_outcome(delivery)}")
         if delivery.said not in ("", stored.title):
-            say_plain(f"  as: {delivery.said}")
+            say(f"  as: {delivery.said}")
     if stored.run_id:
-        say_plain(f"run {stored.run_id}")
+        say(f"run {stored.run_id}")
 
 
 @app.command(epilog="Example: fridge-assets messages deliver")
@@ -99,7 +103,7 @@ def deliver(
     from fridge_assets.notifications.outbox import OutboxFilter, list_messages  # noqa: PLC0415
     from fridge_assets.notifications.senders import senders_of  # noqa: PLC0415
 
-    place: Workplace = context.obj
+    place = changing(context)
     settings, zone_of = place.settings.notifications, partial(zone_of_sites, place.settings)
     report = deliver_due(place.operations, senders_of(settings), settings, lambda: datetime.now(UTC), zone_of)
     if as_json:
@@ -130,12 +134,12 @@ def send_test(
     """Send a message that says it is a test, and report whether it arrived."""
     from fridge_assets.notifications.check import send_tests  # noqa: PLC0415
 
-    place: Workplace = context.obj
+    place = changing(context)
     results = []
     for result in send_tests(place.settings.notifications, datetime.now(UTC), channel, destination):
         results.append(result)
         if not as_json:
-            say_plain(f"{'✓' if result.ok else '✗'} {result.destination}: {result.detail}")
+            say(f"{'✓' if result.ok else '✗'} {result.destination}: {result.detail}")
     if as_json:
         say_json([asdict(result) for result in results])
     failed = [result.destination for result in results if not result.ok]
@@ -143,23 +147,6 @@ def send_test(
         raise FridgeError(
             f"no test message has arrived at {'; '.join(failed)}", "Do what is said of it above and try again."
         )
-
-
-def _one(connection: "Connection", beginning: str) -> "StoredMessage":
-    """The message whose id begins with ``beginning``.
-
-    Raises:
-        FridgeError: there is none, or more than one.
-    """
-    from fridge_assets.notifications.outbox import messages_by_id_prefix  # noqa: PLC0415
-
-    found = messages_by_id_prefix(connection, beginning)
-    if len(found) != 1:
-        problem = (
-            f"{len(found)} messages begin with {beginning!r}" if found else f"no message begins with {beginning!r}"
-        )
-        raise FridgeError(problem, "See `fridge-assets messages list` and give more of the id.")
-    return found[0]
 
 
 def _outcome(delivery: "Delivery") -> str:

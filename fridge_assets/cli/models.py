@@ -6,19 +6,26 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from fridge_assets.cli import deploy
-from fridge_assets.cli.console import frame_records, moment, say, say_json, say_plain, say_table, working
-from fridge_assets.cli.context import Workplace
+from fridge_assets.cli.console import moment, say, say_json, styled, working
+from fridge_assets.cli.context import Workplace, changing, reading
+from fridge_assets.cli.nulls import frame_records
 from fridge_assets.cli.run import AsOf
+from fridge_assets.cli.tables import Wide, say_table
+from fridge_assets.cli.unknown import refuse_unknown_names
 
 if TYPE_CHECKING:
     import pandas as pd
 
 app = typer.Typer(no_args_is_help=True, help="Model versions: what they are, how they compare, which one scores.")
-OneFamily = Annotated[str | None, typer.Argument(help="Only this family.")]
+OneFamily = Annotated[str | None, typer.Argument(help="Only this family.", callback=deploy.known_family)]
 OneVersion = Annotated[str | None, typer.Argument(help="Semantic version; the one that scores when not given.")]
 Json = Annotated[bool, typer.Option("--json", help="Print as JSON.")]
 
 _VERSION_COLUMNS = ["family", "version", "stage", "scores", "trained_at", "rows", "training_hash"]
+_VERSION_SPARE = ("training_hash", "rows", "trained_at")
+_DECISION_SPARE = ("regions", "from", "who", "why")
+_COMPARISON_SPARE = ("production_version", "devices", "window_end")
+_SCORED_SPARE = ("released_by", "released_at", "scored_at", "flagged")
 _HASH_SHOWN = 12
 _LATEST_REPORTS = 10
 
@@ -27,12 +34,13 @@ _LATEST_REPORTS = 10
 def list_versions(
     context: typer.Context,
     family: OneFamily = None,
+    wide: Wide = False,
     as_json: Json = False,
 ) -> None:
     """Every version, its stage, where it scores and what it was trained on."""
     import pandas as pd  # noqa: PLC0415
 
-    place: Workplace = context.obj
+    place = reading(context)
     known = place.models.registry.versions(family)
     states = {name: place.models.deployments.of(name) for name in {registered.family for registered in known}}
     rows = [
@@ -51,9 +59,8 @@ def list_versions(
     if as_json:
         say_json(frame_records(versions))
         return
-    say_table(
-        "Model versions", versions.assign(training_hash=versions["training_hash"].astype("str").str[:_HASH_SHOWN])
-    )
+    shown = versions.assign(training_hash=versions["training_hash"].astype("str").str[:_HASH_SHOWN])
+    say_table("Model versions", shown, spare=_VERSION_SPARE, wide=wide)
 
 
 @app.command(epilog="Example: fridge-assets models show isolation_forest 1.0.0")
@@ -64,7 +71,7 @@ def show(
     as_json: Json = False,
 ) -> None:
     """All that a version says about itself."""
-    place: Workplace = context.obj
+    place = reading(context)
     models = place.models
     registered = models.registry.version(family, version) if version else models.require_serving(family)
     metadata = models.registry.load(registered).metadata
@@ -73,7 +80,7 @@ def show(
         say_json({"stage": stage, **metadata.model_dump(mode="json")})
         return
     record = metadata.training
-    say(f"[bold]{metadata.model_id} {metadata.version}[/bold] ({stage}), per {metadata.granularity}")
+    say(styled(f"{metadata.model_id} {metadata.version}", "bold"), f" ({stage}), per {metadata.granularity}")
     say(f"trained {moment(metadata.trained_at)} on {record.rows:,} windows of {record.devices:,} devices")
     say(f"  from {moment(record.window_from)} to {moment(record.window_to)}, hash {record.hash}")
     say(f"  {record.self_cleaned:,} rows dropped as contaminated; calibrated on {record.calibrated_on}")
@@ -89,11 +96,11 @@ def card(
     version: OneVersion = None,
 ) -> None:
     """The card of a version, as Markdown, and where it lies with its plot."""
-    models = context.obj.models
+    models = reading(context).models
     registered = models.registry.version(family, version) if version else models.require_serving(family)
     file = models.registry.card(registered)
-    say_plain(file.read_text())
-    say(f"[dim]{file}[/dim]")
+    say(file.read_text())
+    say(styled(str(file), "dim"))
 
 
 @app.command(epilog="Example: fridge-assets models reproduce isolation_forest 1.0.0")
@@ -101,7 +108,7 @@ def reproduce(context: typer.Context, family: deploy.Family, version: deploy.Ver
     """Train a version again from the rows it was trained on, and compare the scores bit by bit."""
     from fridge_assets.models.reproduce import reproduces  # noqa: PLC0415
 
-    place: Workplace = context.obj
+    place = reading(context)
     registered = place.models.registry.version(family, version)
     with working("training again", as_json):
         rows, differing = reproduces(place.models.registry, registered, place.settings)
@@ -121,12 +128,13 @@ def reproduce(context: typer.Context, family: deploy.Family, version: deploy.Ver
 def history(
     context: typer.Context,
     family: OneFamily = None,
+    wide: Wide = False,
     as_json: Json = False,
 ) -> None:
     """Every decision about a version: who, when, from what, to what and why."""
     import pandas as pd  # noqa: PLC0415
 
-    place: Workplace = context.obj
+    place = reading(context)
     decisions = place.models.deployments.history(family)
     if as_json:
         say_json([asdict(decision) for decision in decisions])
@@ -144,7 +152,7 @@ def history(
         }
         for decision in decisions
     ]
-    say_table("Decisions", pd.DataFrame(rows))
+    say_table("Decisions", pd.DataFrame(rows), spare=_DECISION_SPARE, wide=wide)
 
 
 @app.command(epilog="Example: fridge-assets models canary isolation_forest --run --as-of latest")
@@ -153,13 +161,13 @@ def canary(
     family: OneFamily = None,
     run: Annotated[bool, typer.Option("--run", help="Compare on the latest window first.")] = False,
     as_of: AsOf = "",
+    wide: Wide = False,
     as_json: Json = False,
 ) -> None:
     """How candidates compare with what scores now, and whether they may be promoted."""
-    from fridge_assets.canary.promotion import proof_of  # noqa: PLC0415
     from fridge_assets.canary.store import canary_reports  # noqa: PLC0415
 
-    place: Workplace = context.obj
+    place = changing(context) if run else reading(context)
     if run:
         from fridge_assets.automation.cycles import run_canary  # noqa: PLC0415
         from fridge_assets.cli.run import tell  # noqa: PLC0415
@@ -169,14 +177,18 @@ def canary(
         if not outcome.success:
             tell(place, [outcome], as_json)
             return
+        compared = outcome.metadata["canary_scores"]["compared"]
+        if not as_json:
+            too_old = "" if as_of else "; where the newest features are old, --as-of latest compares on them"
+            say(f"Compared on the newest window: {compared}{too_old if compared == 'nothing' else ''}.")
     reports = canary_reports(place.warehouse, family, limit=_LATEST_REPORTS)
     if as_json:
         say_json(frame_records(reports))
         return
     columns = ["family", "candidate_version", "production_version", "window_end", "devices", "verdict", "reason"]
-    say_table("Comparisons, newest first", reports[columns])
+    say_table("Comparisons, newest first", reports[columns], spare=_COMPARISON_SPARE, wide=wide)
+    _say_candidates(place, family, reports)
     if reports.empty:
-        say(f"Stage a version first: {place.command('models stage FAMILY VERSION')}")
         return
     newest = reports.iloc[0]
     say_table(
@@ -187,12 +199,6 @@ def canary(
         say(_budget(newest))
     entered, left = (", ".join(newest[column]) or "none" for column in ("entered_top", "left_top"))
     say(f"entered the highest: {entered}; left: {left}")
-    for name in dict.fromkeys(reports["family"]):
-        candidate = place.models.deployments.of(name).candidate
-        if candidate:
-            proof = proof_of(place.models, place.warehouse, name, candidate, place.settings)
-            verdict = "may be promoted" if proof.passed else "may not be promoted yet"
-            say(f"{name} {candidate} {verdict}: {proof.said}")
 
 
 @app.command(epilog="Example: fridge-assets models scored device-000012 --at 2026-03-02T09:00Z")
@@ -200,17 +206,42 @@ def scored(
     context: typer.Context,
     device: Annotated[str, typer.Argument(help="Device id.")],
     at: Annotated[str, typer.Option(help="Moment, ISO 8601; now when not given.")] = "",
+    wide: Wide = False,
     as_json: Json = False,
 ) -> None:
     """Which version of each family scored a device at a moment, with what result, and who had released it."""
-    from fridge_assets.scoring.provenance import provenance  # noqa: PLC0415
+    from fridge_assets.scoring.provenance import NeverScored, provenance  # noqa: PLC0415
 
-    place: Workplace = context.obj
-    found = provenance(place.warehouse, place.models.deployments, device, at)
+    place = reading(context)
+    try:
+        found = provenance(place.warehouse, place.models.deployments, device, at)
+    except NeverScored:
+        refuse_unknown_names(place, device)
+        raise
     if as_json:
         say_json(frame_records(found))
         return
-    say_table(f"{device} was scored by", found)
+    say_table(f"{device} was scored by", found, spare=_SCORED_SPARE, wide=wide)
+
+
+def _say_candidates(place: Workplace, family: str | None, reports: "pd.DataFrame") -> None:
+    """Where each candidate stands at this moment, and what its next step is."""
+    from fridge_assets.canary.promotion import proof_of  # noqa: PLC0415
+    from fridge_assets.models.families import FAMILIES  # noqa: PLC0415
+
+    states = [place.models.deployments.of(name) for name in ([family] if family else FAMILIES)]
+    candidates = [(state.family, state.candidate) for state in states if state.candidate]
+    if not candidates:
+        say(f"No version is staged: {place.command('models stage FAMILY VERSION')}")
+    for name, candidate in candidates:
+        compared = ((reports["family"] == name) & (reports["candidate_version"] == candidate)).any()
+        if not compared:
+            run = place.command(f"models canary {name} --run --as-of latest")
+            say(f"{name} {candidate} is staged and was not compared yet: {run}")
+            continue
+        proof = proof_of(place.models, place.warehouse, name, candidate, place.settings)
+        verdict = "may be promoted" if proof.passed else "may not be promoted yet"
+        say(f"{name} {candidate} {verdict}: {proof.said}")
 
 
 def _metrics(report: "pd.Series[Any]") -> "pd.DataFrame":

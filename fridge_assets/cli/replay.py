@@ -12,17 +12,19 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from fridge_assets.cli.console import (
-    err,
-    frame_records,
+    complain,
+    moment,
     out,
     progress,
     say,
     say_json,
-    say_table,
+    styled,
     tell_failures,
     working,
 )
-from fridge_assets.cli.context import Workplace
+from fridge_assets.cli.context import Workplace, changing
+from fridge_assets.cli.nulls import frame_records
+from fridge_assets.cli.tables import say_table
 from fridge_assets.errors import FridgeError
 from fridge_assets.moments import parse_moment
 from fridge_assets.running.stopping import Stopped
@@ -88,7 +90,7 @@ def replay(
     from fridge_assets.replay.change import Change, parse_pairs  # noqa: PLC0415
     from fridge_assets.replay.span import hours_between  # noqa: PLC0415
 
-    place: Workplace = context.obj
+    place = changing(context, on_readings=True)
     first, last = parse_moment(start, "--from"), parse_moment(end, "--to")
     if last < first:
         raise FridgeError(f"--to {end} lies before --from {start}", "Swap them.")
@@ -142,7 +144,7 @@ def _folder(place: Workplace, keep: Path | None) -> Iterator[Path]:
             yield folder
     except Stopped:
         left = f"what it wrote so far is in {folder}" if keep else "what it wrote is gone"
-        err.print(f"Stopped: {left}; nothing of the fleet was changed.", soft_wrap=True)
+        complain(f"Stopped: {left}; nothing of the fleet was changed.")
         raise
     finally:
         (folder / RUNNING).unlink()
@@ -266,7 +268,7 @@ def _tell(
     say(f"Replayed {len(hours)} hours, {_span(hours)}; nothing of the fleet was changed and nobody was told.")
     for name, one in replayed.items():
         if len(replayed) > 1:
-            say(f"[bold]{name}[/bold]: {one.change.said}")
+            say(styled(name, "bold"), f": {one.change.said}")
     paused = sorted(family for family, state in states.items() if state.pause is not None)
     if paused:
         say(f"Paused and therefore silent: {', '.join(paused)}.")
@@ -281,9 +283,12 @@ def _tell(
             say(f"{own}{began:,} of them were told in the first hour, which starts with no alert open.")
         for version in one.trained:
             say(
-                f"[yellow]{own}{version.family} {version.version} has learned from {version.since:%Y-%m-%d %H:%M} to "
-                f"{version.until:%Y-%m-%d %H:%M} UTC, {version.hours} of these {len(hours)} hours: how well it does "
-                "there is flattered.[/yellow]"
+                styled(
+                    f"{own}{version.family} {version.version} has learned from {moment(version.since)} to "
+                    f"{moment(version.until)}, {version.hours} of these {len(hours)} hours: how well it does there is "
+                    "flattered.",
+                    "yellow",
+                )
             )
         _tell_failed_runs(own, one.failures)
     if keep is not None:
@@ -294,11 +299,11 @@ def _tell(
 
 
 def _tell_failed_runs(own: str, failures: "Failures") -> None:
-    for moment, failed in list(failures.items())[:_MOST_FAILURES]:
-        err.print(f"[red]{own}{moment:%Y-%m-%d %H:%M} UTC:[/red]")
+    for at, failed in list(failures.items())[:_MOST_FAILURES]:
+        complain(styled(f"{own}{moment(at)}:", "red"))
         tell_failures(failed)
     if len(failures) > _MOST_FAILURES:
-        err.print(f"[red]{own}{len(failures) - _MOST_FAILURES} more runs failed.[/red]")
+        complain(styled(f"{own}{len(failures) - _MOST_FAILURES} more runs failed.", "red"))
 
 
 def _as_json(

@@ -6,8 +6,9 @@ from typing import Annotated
 
 import typer
 
-from fridge_assets.cli.console import err, say, say_json, say_table, working
-from fridge_assets.cli.context import Workplace
+from fridge_assets.cli.console import complain, say, say_json, styled, working
+from fridge_assets.cli.context import changing, reading
+from fridge_assets.cli.tables import say_table
 from fridge_assets.moments import parse_moment
 
 _COLUMNS = {"subject": "what", "kept_for": "kept for", "rows": "rows", "files": "files", "mib": "MiB"}
@@ -28,7 +29,7 @@ def retention(
     from fridge_assets.automation.retention import DagsterRuns, report_frame  # noqa: PLC0415
     from fridge_assets.retention.sweep import problems, sweep  # noqa: PLC0415
 
-    place: Workplace = context.obj
+    place = reading(context) if dry_run else changing(context)
     wall_time = datetime.now(UTC)
     now = parse_moment(as_of, "--as-of") if as_of else wall_time
     with place.instance() as instance, working("sweeping", as_json):
@@ -49,6 +50,6 @@ def retention(
         say("Why each is kept so long: fridge_assets/retention/policies.py; how long: FRIDGE_RETENTION__… variables.")
     unswept = problems(report)
     for problem in unswept:
-        err.print(f"[red]✗[/red] {problem}", soft_wrap=True)
+        complain(styled("✗", "red"), f" {problem}")
     if unswept:
         raise typer.Exit(1)

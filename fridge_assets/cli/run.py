@@ -4,8 +4,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from fridge_assets.cli.console import say, say_json, tell_failures, working
-from fridge_assets.cli.context import Workplace
+from fridge_assets.cli.console import say, say_json, styled, tell_failures, working
+from fridge_assets.cli.context import Workplace, changing, starting
 from fridge_assets.moments import LATEST, parse_moment
 
 if TYPE_CHECKING:
@@ -48,22 +48,33 @@ def train(
     """Fit new versions on the features there are; the first version of a family is released."""
     from fridge_assets.automation.cycles import train_models  # noqa: PLC0415
 
-    place: Workplace = context.obj
+    place = changing(context, on_readings=True)
     with place.instance() as instance, working("training", as_json):
         outcome = train_models(instance, families, as_of)
+    tell(place, [outcome], as_json)
+
+
+@run_app.command(epilog="Example: fridge-assets run readings")
+def readings(context: typer.Context, as_of: AsOf = "", as_json: Json = False) -> None:
+    """Readings that have landed to features, without scoring; the schedule does it every five minutes."""
+    from fridge_assets.automation.cycles import take_in_readings  # noqa: PLC0415
+
+    place: Workplace = context.obj
+    with place.instance() as instance, working("taking readings in", as_json):
+        outcome = take_in_readings(instance, as_of)
     tell(place, [outcome], as_json)
 
 
 @run_app.command(epilog="Example: fridge-assets run hourly --as-of latest")
 def hourly(context: typer.Context, as_of: AsOf = "", as_json: Json = False) -> None:
     """Readings to features to scores of the hourly models, then alerts and status."""
-    _run_cycle(context.obj, as_of, as_json, every_model=False)
+    _run_cycle(changing(context, on_readings=True), as_of, as_json, every_model=False)
 
 
 @run_app.command(epilog="Example: fridge-assets run daily --as-of latest")
 def daily(context: typer.Context, as_of: AsOf = "", as_json: Json = False) -> None:
     """Readings to features to scores of all models, then alerts and status."""
-    _run_cycle(context.obj, as_of, as_json, every_model=True)
+    _run_cycle(changing(context, on_readings=True), as_of, as_json, every_model=True)
 
 
 @run_app.command(epilog="Example: fridge-assets run model isolation_forest --devices device-000007,device-000012")
@@ -78,7 +89,7 @@ def model(
     """One model on demand, for some devices or a past window if you like, then alerts and status."""
     from fridge_assets.automation.cycles import one_model_cycle  # noqa: PLC0415
 
-    place: Workplace = context.obj
+    place = changing(context, on_readings=True)
     chosen = [device.strip() for device in devices.split(",") if device.strip()]
     with place.instance() as instance, working("scoring", as_json):
         cycle = one_model_cycle(instance, family, chosen, window_end, as_of)
@@ -89,7 +100,7 @@ def demo(context: typer.Context, as_json: Json = False) -> None:
     """A small fleet with faults from raw readings to alerts: simulate, train, score its last hours, compare."""
     from fridge_assets.cli.demo import run_demo  # noqa: PLC0415
 
-    run_demo(context.obj, as_json)
+    run_demo(starting(context), as_json)
 
 
 def tell(place: Workplace, outcomes: "list[RunOutcome]", as_json: bool) -> None:
@@ -99,7 +110,7 @@ def tell(place: Workplace, outcomes: "list[RunOutcome]", as_json: bool) -> None:
     else:
         for outcome in outcomes:
             for asset, metadata in outcome.metadata.items():
-                say(f"[green]✓[/green] {asset}: {_summary(metadata)}")
+                say(styled("✓", "green"), f" {asset}: {_summary(metadata)}")
         for outcome in outcomes:
             tell_failures(outcome.failures)
         if all(outcome.success for outcome in outcomes):

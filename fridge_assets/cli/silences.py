@@ -4,10 +4,11 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.markup import escape
 
-from fridge_assets.cli.console import frame_records, moment, say, say_json, say_table
-from fridge_assets.cli.context import Workplace, user_name
+from fridge_assets.cli.console import moment, say, say_json
+from fridge_assets.cli.context import changing, reading, user_name
+from fridge_assets.cli.nulls import frame_records
+from fridge_assets.cli.tables import Wide, say_table
 from fridge_assets.identity import SHORT_ID
 from fridge_assets.moments import parse_moment, parse_span
 
@@ -29,6 +30,7 @@ _COLUMNS = {
     "reason": "reason",
     "ended_by": "ended early by",
 }
+_SPARE = ("ended_by", "kind", "actor", "starts_at")
 
 
 @app.command(epilog="Example: fridge-assets silences add --device device-000042 --for 2h --reason 'new compressor'")
@@ -49,7 +51,7 @@ def add(
     from fridge_assets.alerting.silences import Silence, add_silence, refuse_unknown  # noqa: PLC0415
     from fridge_assets.fleet.registry import read_registry  # noqa: PLC0415
 
-    place: Workplace = context.obj
+    place = changing(context)
     now = datetime.now(UTC)
     starts_at = parse_moment(from_, "--from") if from_ else now
     actor = user_name() if by is None else by
@@ -66,12 +68,13 @@ def add(
 def list_(
     context: typer.Context,
     all_: Annotated[bool, typer.Option("--all", help="Those that are over too.")] = False,
+    wide: Wide = False,
     as_json: Json = False,
 ) -> None:
     """Silences that are in force or to come, the one that ends last first."""
     from fridge_assets.alerting.silences import list_silences  # noqa: PLC0415
 
-    place: Workplace = context.obj
+    place = reading(context)
     with place.operations.read() as connection:
         found = list_silences(connection, None if all_ else datetime.now(UTC))
     if as_json:
@@ -82,7 +85,7 @@ def list_(
         silence_id=found["silence_id"].astype("str").str[:SHORT_ID],
         scope=devices.fillna(sites),
     )
-    say_table("Silences", shown, _COLUMNS)
+    say_table("Silences", shown, _COLUMNS, spare=_SPARE, wide=wide)
 
 
 @app.command(epilog="Example: fridge-assets silences end 4f1c9a2e")
@@ -95,7 +98,7 @@ def end(
     """End a silence now; one that has not begun is taken back."""
     from fridge_assets.alerting.silences import end_silence  # noqa: PLC0415
 
-    place: Workplace = context.obj
+    place = changing(context)
     with place.operations.transaction() as connection:
         ended = end_silence(connection, silence, user_name() if by is None else by, datetime.now(UTC))
     _tell(ended, as_json)
@@ -110,4 +113,4 @@ def _tell(silence: "Silence", as_json: bool) -> None:
         return
     ended = f", ended by {silence.ended_by}" if silence.ended_by else ""
     said = f"{silence.kind.capitalize()} of {silence.scope} from {moment(silence.starts_at)} "
-    say(escape(f"{said}until {moment(silence.ends_at)}{ended}: {silence.reason}"))
+    say(f"{said}until {moment(silence.ends_at)}{ended}: {silence.reason}")

@@ -7,10 +7,9 @@ from typing import Annotated
 import typer
 
 from fridge_assets.cli.console import progress, say, say_json
-from fridge_assets.cli.context import Workplace
+from fridge_assets.cli.context import starting
 from fridge_assets.errors import FridgeError
 from fridge_assets.moments import parse_moment
-from fridge_assets.stores.files import writable_folder
 
 
 def register(app: typer.Typer) -> None:
@@ -36,11 +35,18 @@ def simulate(
     as_json: Annotated[bool, typer.Option("--json", help="Print the summary as JSON.")] = False,
 ) -> None:
     """Write a simulated fleet: registry, landing files and the ground truth of its faults."""
-    from fridge_assets.simulation import Fleet, parse_fault_share, simulate_registry, write_fleet, write_live  # noqa: PLC0415
+    from fridge_assets.simulation import (  # noqa: PLC0415
+        Fleet,
+        Plan,
+        Unfinished,
+        parse_fault_share,
+        simulate_registry,
+        write_fleet,
+        write_live,
+    )
 
-    place: Workplace = context.obj
+    place = starting(context)
     settings = place.settings
-    writable_folder(settings.root)
     until = parse_moment(end, "--end") if end else last_full_hour()
     shares = [parse_fault_share(text) for text in fault or []]
     if settings.root.joinpath("device_registry.parquet").exists():
@@ -48,6 +54,9 @@ def simulate(
             f"{settings.root} holds a device registry of a real fleet",
             "Name an empty folder with --data-dir.",
         )
+    wanted = Plan(devices, hours, seed, tuple(fault or ()), until)
+    unfinished = Unfinished(settings.root, wanted, any_end=not end)
+    until = unfinished.plan.end
     fleet = Fleet(simulate_registry(devices, seed), seed, until - timedelta(hours=hours), until, shares)
     with progress("simulating (minutes of readings)", as_json) as bar:
         summary = write_fleet(
@@ -55,6 +64,7 @@ def simulate(
             settings.landing_dir,
             settings.root / "device_registry.csv",
             settings.root / "ground_truth.parquet",
+            unfinished=unfinished,
             progress=lambda done, whole: bar.update(
                 bar.task_ids[0],
                 completed=int(done.total_seconds() // 60),

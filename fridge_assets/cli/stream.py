@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from fridge_assets.cli.console import progress, say, say_json, say_table
-from fridge_assets.cli.context import Workplace
+from fridge_assets.cli.console import progress, say, say_json
+from fridge_assets.cli.context import Workplace, reading, starting
+from fridge_assets.cli.tables import Wide, say_table
 from fridge_assets.errors import FridgeError
 from fridge_assets.moments import parse_moment
 from fridge_assets.running.stopping import stop_gently
@@ -39,7 +40,7 @@ def stream(
     """
     if context.invoked_subcommand is not None:
         return
-    place: Workplace = context.obj
+    place = starting(context)
     if until_idle and place.settings.kafka.bootstrap_servers:
         raise FridgeError("--until-idle is for the landing folder; a topic never ends", "Leave it out.")
     import logging  # noqa: PLC0415
@@ -68,13 +69,14 @@ def backtest(
     context: typer.Context,
     start: Annotated[str, typer.Option("--from", help="First moment, ISO 8601.")],
     end: Annotated[str, typer.Option("--to", help="Moment after the last, ISO 8601.")],
+    wide: Wide = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print as JSON.")] = False,
 ) -> None:
     """What the rules say of the readings that were ingested, with the thresholds of that time; stores nothing."""
     from fridge_assets.streaming.backtest import backtest as run_backtest  # noqa: PLC0415
     from fridge_assets.streaming.thresholds import thresholds_in_force  # noqa: PLC0415
 
-    place: Workplace = context.obj
+    place = reading(context)
     first, last = parse_moment(start, "--from"), parse_moment(end, "--to")
     with place.operations.read() as connection:
         thresholds = thresholds_in_force(connection)
@@ -90,7 +92,7 @@ def backtest(
     if as_json:
         say_json({"readings": report.readings, "too_late": report.too_late, "onsets": _records(report)})
     else:
-        _print(report)
+        _print(report, wide)
 
 
 def _source(place: Workplace) -> "Source":
@@ -107,7 +109,7 @@ def _records(report: "BacktestReport") -> list[dict[str, object]]:
     return [{**vars(onset), "told": told} for onset, told in zip(report.onsets, report.told, strict=True)]
 
 
-def _print(report: "BacktestReport") -> None:
+def _print(report: "BacktestReport", wide: bool) -> None:
     import pandas as pd  # noqa: PLC0415
 
     from fridge_assets.streaming.rules import RULES  # noqa: PLC0415
@@ -128,6 +130,6 @@ def _print(report: "BacktestReport") -> None:
     say(f"{report.readings:,} readings, {report.too_late:,} of them too late for the stream.")
     told = frame[frame["told"].astype(bool)]
     if len(told):
-        say_table(f"First alerts of {len(told):,}", told.head(_SHOWN).drop(columns="told"))
+        say_table(f"First alerts of {len(told):,}", told.head(_SHOWN).drop(columns="told"), wide=wide)
         if len(told) > _SHOWN:
             say("All of them: --json")

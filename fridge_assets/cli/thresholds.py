@@ -5,9 +5,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from fridge_assets.cli.console import frame_records, moment, say, say_json, say_table
-from fridge_assets.cli.context import Workplace
-from fridge_assets.errors import FridgeError
+from fridge_assets.cli.console import moment, say, say_json
+from fridge_assets.cli.context import reading
+from fridge_assets.cli.nulls import frame_records
+from fridge_assets.cli.tables import Wide, say_table
+from fridge_assets.cli.unknown import refuse_unknown_names
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -16,52 +18,58 @@ app = typer.Typer(no_args_is_help=True, help="Thresholds of the acute rules, dev
 Json = Annotated[bool, typer.Option("--json", help="Print as JSON.")]
 
 _WORDS = {"since": "since", "rule": "rule", "origin": "origin", "value": "threshold", "detail": "said by"}
+_SPARE = ("detail", "origin")
 
 
 @app.command(epilog="Example: fridge-assets thresholds show device-000042")
 def show(
     context: typer.Context,
     device: Annotated[str, typer.Argument(help="Device id.")],
+    wide: Wide = False,
     as_json: Json = False,
 ) -> None:
     """The thresholds in force for one device, where they come from, and their history."""
-    from fridge_assets.fleet.registry import effective_registry  # noqa: PLC0415
     from fridge_assets.streaming.thresholds import thresholds_of, words_about  # noqa: PLC0415
 
-    place: Workplace = context.obj
+    place = reading(context)
     with place.operations.read() as connection:
         words = words_about(connection, device)
         in_force = thresholds_of(connection, device, datetime.now(UTC))
-    if words.empty and device not in set(effective_registry(place.settings.root, place.warehouse)["device_id"]):
-        raise FridgeError(
-            f"there is no device {device!r}", "Look for its id in the device registry or with `fridge-assets export`."
-        )
+    if words.empty:
+        refuse_unknown_names(place, device)
     in_force = in_force.assign(meaning=in_force["rule"].map(_meanings()))
     if as_json:
         history = frame_records(words.drop(columns="device_id"))
         say_json({"device_id": device, "in_force": frame_records(in_force), "history": history})
         return
     shown = in_force.rename(columns={"value": "threshold"}).assign(since=_since(in_force))
-    say_table(f"Thresholds in force for {device}", shown)
-    say_table("History, newest first", _readable(words), _WORDS)
+    say_table(f"Thresholds in force for {device}", shown, spare=("meaning", "since"), wide=wide)
+    say_table("History, newest first", _readable(words), _WORDS, spare=_SPARE, wide=wide)
 
 
 @app.command("list", epilog="Example: fridge-assets thresholds list --limit 20")
 def list_(
     context: typer.Context,
     limit: Annotated[int, typer.Option(min=1, help="At most this many.")] = 50,
+    wide: Wide = False,
     as_json: Json = False,
 ) -> None:
     """Changes of thresholds, newest first; what was said first of a device counts from the beginning and comes last."""
     from fridge_assets.streaming.thresholds import newest_words  # noqa: PLC0415
 
-    place: Workplace = context.obj
+    place = reading(context)
     with place.operations.read() as connection:
         words = newest_words(connection, limit)
     if as_json:
         say_json(frame_records(words))
         return
-    say_table("Changes of thresholds", _readable(words), {"device_id": "device", **_WORDS})
+    say_table(
+        "Changes of thresholds",
+        _readable(words),
+        {"device_id": "device", **_WORDS},
+        spare=("detail", "origin"),
+        wide=wide,
+    )
     if not words.empty:
         say(f"Next: {place.command('thresholds show DEVICE')}")
 

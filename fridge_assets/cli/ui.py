@@ -16,10 +16,10 @@ from datetime import UTC, datetime
 from typing import Annotated
 
 import typer
-from rich.markup import escape
+from rich.text import Text
 
-from fridge_assets.cli.console import say
-from fridge_assets.cli.context import Workplace
+from fridge_assets.cli.console import say, styled
+from fridge_assets.cli.context import Workplace, starting
 from fridge_assets.errors import FridgeError
 from fridge_assets.running.processes import process_tree
 from fridge_assets.running.service_log import Entry, ServiceLog
@@ -45,7 +45,7 @@ def ui(
     ] = True,
 ) -> None:
     """The Dagster UI with its daemon, over this data folder; Ctrl-C ends both and the runs that are under way."""
-    place: Workplace = context.obj
+    place = starting(context)
     from fridge_assets.replay.scratch import is_replay  # noqa: PLC0415
 
     if is_replay(place.settings.root):
@@ -106,7 +106,7 @@ def _watch(place: Workplace, tree: "subprocess.Popen[bytes]", port: int, daemon:
         news = RunNews(since)
         while tree.poll() is None:
             for said in news.look(instance):
-                _tell_line(escape(said))
+                _tell_line(said)
             time.sleep(_TICK)
 
 
@@ -180,8 +180,8 @@ def _pipe_to(log: ServiceLog) -> Iterator[int]:
 def _tell(entry: Entry) -> None:
     colour = "red" if entry.level >= logging.ERROR else "yellow"
     said = f"{logging.getLevelName(entry.level).lower()} of {entry.logger}: {entry.in_short}"
-    _tell_line(f"[{colour}]{escape(said)}[/{colour}]")
+    _tell_line(styled(said, colour))
 
 
-def _tell_line(text: str) -> None:
-    say(f"{datetime.now(UTC):%H:%M:%S} {text}")
+def _tell_line(said: str | Text) -> None:
+    say(f"{datetime.now(UTC):%H:%M:%S} UTC ", said)

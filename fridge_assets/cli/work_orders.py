@@ -6,8 +6,10 @@ from typing import Annotated, Literal
 
 import typer
 
-from fridge_assets.cli.console import frame_records, moment, say, say_json, say_plain, say_table
-from fridge_assets.cli.context import Workplace
+from fridge_assets.cli.console import moment, say, say_json
+from fridge_assets.cli.context import changing, reading
+from fridge_assets.cli.nulls import frame_records
+from fridge_assets.cli.tables import Wide, say_table
 from fridge_assets.errors import FridgeError
 from fridge_assets.identity import SHORT_ID
 
@@ -25,6 +27,7 @@ _COLUMNS = {
     "handed_over": "handed over",
     "title": "title",
 }
+_SPARE = ("scheduled_from", "handed_over", "site_id", "status", "due_at")
 
 
 @app.command("list", epilog="Example: fridge-assets work-orders list --status open")
@@ -32,12 +35,13 @@ def list_(
     context: typer.Context,
     status: Annotated[_Status | None, typer.Option(help="Only with this status.")] = None,
     limit: Annotated[int, typer.Option(min=1, help="At most this many.")] = 50,
+    wide: Wide = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print as JSON.")] = False,
 ) -> None:
     """Work orders: open ones first, the urgent ones first, then by deadline."""
     from fridge_assets.work_orders.store import list_orders  # noqa: PLC0415
 
-    place: Workplace = context.obj
+    place = reading(context)
     with place.operations.read() as connection:
         orders = list_orders(connection, status, limit)
     if as_json:
@@ -48,7 +52,7 @@ def list_(
         work_order_id=orders["work_order_id"].astype("str").str[:SHORT_ID],
         handed_over=taken.map({True: "yes", False: "waiting"}).astype("object"),
     )
-    say_table("Work orders", shown, _COLUMNS)
+    say_table("Work orders", shown, _COLUMNS, spare=_SPARE, wide=wide)
     if len(orders):
         say(f"Next: {place.command('work-orders show ORDER')}")
 
@@ -60,30 +64,26 @@ def show(
     as_json: Annotated[bool, typer.Option("--json", help="Print as JSON.")] = False,
 ) -> None:
     """One work order in full, and whether it was handed over."""
-    from fridge_assets.work_orders.store import orders_by_id_prefix  # noqa: PLC0415
+    from fridge_assets.work_orders.store import find_order  # noqa: PLC0415
 
-    place: Workplace = context.obj
+    place = reading(context)
     with place.operations.read() as connection:
-        found = orders_by_id_prefix(connection, order)
-    if len(found) != 1:
-        problem = f"{len(found)} orders begin with {order!r}" if len(found) else f"no order begins with {order!r}"
-        raise FridgeError(problem, "See `fridge-assets work-orders list` and give more of the id.")
-    (row,) = frame_records(found)
+        (row,) = frame_records(find_order(connection, order))
     if as_json:
         say_json(row)
         return
     for line in (row["title"], row["description"]):
-        say_plain(line)
-    say_plain(f"\norder {row['work_order_id']} on {row['device_id']} at {row['site_id']}")
-    say_plain(f"{row['status']}, {row['priority']}: {row['reason']}")
-    say_plain(f"asked for by {row['requested_by']} {moment(row['created_at'])}, due {moment(row['due_at'])}")
+        say(line)
+    say(f"\norder {row['work_order_id']} on {row['device_id']} at {row['site_id']}")
+    say(f"{row['status']}, {row['priority']}: {row['reason']}")
+    say(f"asked for by {row['requested_by']} {moment(row['created_at'])}, due {moment(row['due_at'])}")
     if row["scheduled_from"]:
-        say_plain(f"scheduled for {moment(row['scheduled_from'])} to {moment(row['scheduled_to'])}")
-    say_plain(f"for {place.command('alerts show ' + row['alert_id'][:SHORT_ID])}")
+        say(f"scheduled for {moment(row['scheduled_from'])} to {moment(row['scheduled_to'])}")
+    say(f"for {place.command('alerts show ' + row['alert_id'][:SHORT_ID])}")
     known_as = f", there called {row['external_reference']}" if row["external_reference"] else ""
-    say_plain(f"revision {row['revision']}, {_handed_over(row['delivered_revision'], row['delivered_to'])}{known_as}")
+    say(f"revision {row['revision']}, {_handed_over(row['delivered_revision'], row['delivered_to'])}{known_as}")
     if row["last_error"]:
-        say_plain(f"failed {row['attempts']} times in a row, the newest: {row['last_error']}")
+        say(f"failed {row['attempts']} times in a row, the newest: {row['last_error']}")
 
 
 @app.command(epilog="Example: fridge-assets work-orders deliver")
@@ -95,7 +95,7 @@ def deliver(
     from fridge_assets.work_orders.deliver import deliver_orders, waiting  # noqa: PLC0415
     from fridge_assets.work_orders.receivers import receiver_of  # noqa: PLC0415
 
-    place: Workplace = context.obj
+    place = changing(context)
     settings = place.settings
     report = deliver_orders(place.operations, receiver_of(settings), settings.work_orders, lambda: datetime.now(UTC))
     if as_json:

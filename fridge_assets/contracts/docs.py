@@ -28,10 +28,21 @@ DATASETS: tuple[contracts.Contract, ...] = (
 """In the order that data flows."""
 
 
+_INTRODUCTION = """# Datasets
+
+Columns with a star identify a row. Times are UTC.
+
+`fridge-assets export DATASET --to FILE` writes one to Parquet or CSV. In a CSV file a text that begins with `=`, `+`,
+`-`, `@`, a tab or a line break, which a spreadsheet would run as a formula, has an apostrophe in front of it; numbers
+are numbers. Take Parquet where another program needs every text exactly as it is.
+
+"""
+
+
 def datasets_page() -> str:
     """Every dataset with its columns, as one Markdown page."""
     sections = [f"## {c.name}\n\n{c.description}\n\n{c.markdown()}\n" for c in DATASETS]
-    return "# Datasets\n\nColumns with a star identify a row. Times are UTC.\n\n" + "\n".join(sections)
+    return _INTRODUCTION + "\n".join(sections)
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ from datetime import datetime
 
 from fridge_assets.deployment.state import Action, Decision, Deployment
 from fridge_assets.errors import FridgeError
+from fridge_assets.names import unknown
 
 
 class NotAllowed(FridgeError):
@@ -79,15 +80,13 @@ def promote(
         override: promote although ``proof`` did not pass; needs a reason, and the history keeps both.
 
     Raises:
-        NotAllowed: it is the release, has not proved itself, or a region does not exist.
+        NotAllowed: it is the release or has not proved itself.
+        UnknownName: a region does not exist.
     """
     if version == state.released:
         raise NotAllowed(f"{state.family} {version} is released already", "Promote another version.")
-    unknown = sorted(set(regions) - set(known_regions))
-    if unknown:
-        raise NotAllowed(
-            f"the fleet has no region {', '.join(unknown)}", f"Its regions are {', '.join(sorted(known_regions))}."
-        )
+    for region in sorted(set(regions) - set(known_regions)):
+        raise unknown("region", region, sorted(known_regions), "in the fleet")
     if regions and state.released is None:
         raise NotAllowed(
             f"{state.family} has no release yet that the other regions could keep",

@@ -30,6 +30,7 @@ _TIME_COLUMNS = {
     "rules_based_fallback": "window_end",
     "device_alerts": "alert_created_at",
 }
+_FORMULA_BEGINS = ("=", "+", "-", "@", "\t", "\r", "\n")
 _BEGINNING = datetime.fromisoformat("1970-01-01T00:00:00+00:00")
 _END = datetime.fromisoformat("9999-01-01T00:00:00+00:00")
 
@@ -46,7 +47,7 @@ def export_dataset(
 
     Args:
         dataset: name of a dataset of SPEC 1.
-        to: a path ending in .parquet or .csv.
+        to: a path ending in .parquet or .csv, in which no text is a formula.
         since: only rows from this moment on; refused for datasets that have no time.
         warehouse: holds readings, features, scores and status.
         operations: holds alerts.
@@ -60,7 +61,8 @@ def export_dataset(
     """
     writers: dict[str, Callable[[pd.DataFrame, Path], None]] = {
         ".parquet": lambda rows, path: rows.to_parquet(path, index=False),
-        ".csv": lambda rows, path: rows.to_csv(path, index=False),
+        # Lines end as RFC 4180 has it: the writer puts quotes only around the line breaks that it knows of.
+        ".csv": lambda rows, path: _without_formulas(rows).to_csv(path, index=False, lineterminator="\r\n"),
     }
     if to.suffix not in writers:
         raise FridgeError(f"{to} ends in {to.suffix or 'nothing'}", "Name a file that ends in .parquet or .csv.")
@@ -70,6 +72,19 @@ def export_dataset(
     with atomic_write(to) as temporary:
         writers[to.suffix](rows, temporary)
     return len(rows)
+
+
+def _without_formulas(rows: pd.DataFrame) -> pd.DataFrame:
+    """``rows`` with an apostrophe before every text that a spreadsheet would run as a formula.
+
+    Devices, files and people may have said anything. Spreadsheets show such a cell as text, without the apostrophe.
+    """
+    texts = rows.select_dtypes(["object", "str"])
+    return rows.assign(**{str(name): texts[name].map(_no_formula, na_action="ignore") for name in texts})
+
+
+def _no_formula(value: object) -> object:
+    return f"'{value}" if isinstance(value, str) and value.startswith(_FORMULA_BEGINS) else value
 
 
 def _rows(

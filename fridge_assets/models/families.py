@@ -5,6 +5,7 @@ from fridge_assets.models.base import ScoreModel
 from fridge_assets.models.dbscan_cohort import DbscanCohort
 from fridge_assets.models.isolation_forest import FleetForest
 from fridge_assets.models.statistical_baseline import StatisticalBaseline
+from fridge_assets.names import unknown
 
 FAMILIES: dict[str, type[ScoreModel]] = {
     model.family: model for model in (FleetForest, StatisticalBaseline, CohortAutoencoder, DbscanCohort)
@@ -25,6 +26,12 @@ SPEAKING_SQL = f"NOT list_contains($paused::VARCHAR[], {FAMILY_SQL})"
 
 RUNS_PER_DAY = {family: 24 if family in HOURLY_FAMILIES else 1 for family in FAMILIES}
 """Family name → how often it scores."""
+
+
+def require_family(family: str) -> None:
+    """Refuse a family that does not exist, naming those that do."""
+    if family not in FAMILIES:
+        raise unknown("model family", family, FAMILIES)
 
 
 def families() -> dict[str, type[ScoreModel]]:

@@ -79,7 +79,8 @@ class ModelLifecycle:
         """Release ``version``, everywhere or to ``regions`` first; its files are checked before.
 
         Raises:
-            NotAllowed: it has not proved itself, or a region does not exist.
+            NotAllowed: it has not proved itself.
+        UnknownName: a region does not exist.
             ArtifactRefused: its files are not what training wrote.
             UnknownVersion: there is no such version.
         """

@@ -15,6 +15,7 @@ from fridge_assets.models.metadata import ModelMetadata
 from fridge_assets.models.snapshot import write_snapshot
 from fridge_assets.models.training import TrainedModel
 from fridge_assets.models.version import MANIFEST, ArtifactRefused, ModelVersion, file_hash, verify_files
+from fridge_assets.names import nearest
 from fridge_assets.stores.files import writable_folder
 
 if TYPE_CHECKING:
@@ -132,8 +133,11 @@ class ModelRegistry:
         """
         known = {registered.version: registered for registered in self.versions(family)}
         if version not in known:
-            exist = ", ".join(known) or "none yet: train it first"
-            raise UnknownVersion(f"{family} has no version {version}", f"Choose one of {exist}.")
+            if not known:
+                raise UnknownVersion(f"{family} has no version yet", f"Train it: `fridge-assets train {family}`.")
+            meant = nearest(version, known)
+            question = f"Did you mean {meant}? " if meant else ""
+            raise UnknownVersion(f"{family} has no version {version}", f"{question}Choose one of {', '.join(known)}.")
         return known[version]
 
     def label(self, family: str, stages: Mapping[str, str], aliases: Mapping[str, str | None]) -> None:

@@ -9,6 +9,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from fridge_assets.notifications.message import Channel, Kind, Message, Status, plain
+from fridge_assets.stores.beginnings import Ids, id_beginning_with
 from fridge_assets.stores.operations import insert_missing, outbox, outbox_deliveries, outbox_subjects
 
 _NUMBERING_LOCK = 7_308_611_291
@@ -43,6 +44,9 @@ class Delivery:
     sent_to: str
     said: str
     summarised_by: str
+
+
+_IDS = Ids(outbox.c.message_id, "message", "messages list")
 
 
 @dataclass(frozen=True)
@@ -170,10 +174,15 @@ def list_messages(connection: Connection, wanted: OutboxFilter) -> list[StoredMe
     return stored_messages(connection, query)
 
 
-def messages_by_id_prefix(connection: Connection, prefix: str) -> list[StoredMessage]:
-    """Messages whose id begins with ``prefix``, newest first."""
-    begins = outbox.c.message_id.startswith(prefix, autoescape=True)
-    return stored_messages(connection, sa.select(outbox).where(begins).order_by(outbox.c.number.desc()))
+def find_message(connection: Connection, beginning: str) -> StoredMessage:
+    """The message whose id begins with ``beginning``.
+
+    Raises:
+        UnknownName: there is none, or more than one, or it is too short to be meant.
+    """
+    identity = id_beginning_with(connection, _IDS, beginning)
+    (found,) = stored_messages(connection, sa.select(outbox).where(outbox.c.message_id == identity))
+    return found
 
 
 def messages_about(connection: Connection, alert_id: str) -> list[StoredMessage]:

@@ -1,9 +1,10 @@
 """Foreign files into landing, after a look at what they hold (SPEC 9, `ingest`)."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import duckdb
@@ -11,8 +12,9 @@ import pandas as pd
 
 from fridge_assets.contracts.sensor_readings import SENSORS
 from fridge_assets.errors import FridgeError
+from fridge_assets.readings.encoding import as_utf8, require_utf8
 from fridge_assets.readings.interpretation import Interpretation
-from fridge_assets.readings.source import SourceFile, probe
+from fridge_assets.readings.source import SourceFile, format_of, probe
 from fridge_assets.readings.staging import create_staged, know_devices, stage
 from fridge_assets.settings import Settings
 from fridge_assets.stores.disk import require_space
@@ -61,6 +63,8 @@ def deliver(
     warehouse: Warehouse,
     registry: pd.DataFrame | None,
     settings: Settings,
+    *,
+    encoding: str = "",
 ) -> DeliveryReport:
     """Copy ``file`` into landing with its interpretation, after reading it the way ingestion will.
 
@@ -74,12 +78,21 @@ def deliver(
         warehouse: gives the engine to read with.
         registry: DEVICE_REGISTRY rows; None when every device counts as known.
         settings: cleaning rules.
+        encoding: how a text file is encoded that is not UTF-8; it is delivered as UTF-8. Empty for UTF-8.
 
     Raises:
-        FridgeError: the file does not exist, cannot be read, or holds not one usable row; landing stays as it was.
+        FridgeError: the file does not exist, cannot be read, is encoded otherwise, or holds not one usable row; landing
+            stays as it was.
     """
     if not file.is_file():
         raise FridgeError(f"{file} is not a file", "Give the path of a readings file.")
+    is_text = format_of(file) in ("csv", "jsonl")
+    if encoding and is_text:
+        with TemporaryDirectory(prefix="fridge-utf8-") as folder:
+            copy = as_utf8(file, encoding, Path(folder))
+            return replace(deliver(copy, interpretation, landing, warehouse, registry, settings), file=str(file))
+    if is_text:
+        require_utf8(file, whole=True)
     with warehouse.engine() as engine:
         if registry is not None:
             know_devices(engine, registry)

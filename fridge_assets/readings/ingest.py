@@ -79,6 +79,14 @@ def ingest(
     return report
 
 
+def files_waiting(landing: Landing) -> int:
+    """How many landing files no ingestion has settled yet; needs a look at the folder and at the ledger only."""
+    settled = {
+        entry.file_name for entry in landing.ledger().values() if entry.status in ("ingested", "refused", "repeated")
+    }
+    return len(landing.new_files(settled))
+
+
 def settle_interrupted(landing: Landing, warehouse: Warehouse, now: datetime) -> None:
     """Complete the ledger for batches that were committed just before a crash."""
     loading = [entry for entry in landing.ledger().values() if entry.status == "loading"]

@@ -9,6 +9,8 @@ import duckdb
 
 from fridge_assets.contracts.sensor_readings import SENSOR_READINGS, SENSORS
 from fridge_assets.errors import FridgeError
+from fridge_assets.names import nearest
+from fridge_assets.readings.encoding import NotInEncoding, require_utf8
 from fridge_assets.readings.interpretation import Interpretation
 from fridge_assets.stores.frames import text_literal
 
@@ -95,11 +97,14 @@ def probe(connection: duckdb.DuckDBPyConnection, path: Path, interpretation: Int
         raise UnreadableFile(f"{path.name} is not a readings file", f"Name it {', '.join(FORMATS)}.")
     if path.stat().st_size == 0:
         raise UnreadableFile(f"{path.name} is empty (0 bytes)", "Deliver it again with at least a header.")
+    if format_ != "parquet":
+        _require_readable_names(path)
     try:
         columns = _columns(connection, path, format_)
     except duckdb.Error as error:
         raise damaged(path, error) from error
     source = SourceFile(path, format_, columns, interpretation)
+    _require_interpreted(source)
     _require_columns(source)
     return source
 
@@ -165,6 +170,29 @@ def _columns(connection: duckdb.DuckDBPyConnection, path: Path, format_: Format)
                 f"FROM {_read_lines(file)} WHERE json_valid(line) AND json_type(line) = 'OBJECT' ORDER BY key"
             ).fetchall()
             return tuple((str(row[0]), "VARCHAR") for row in keys)
+
+
+def _require_readable_names(path: Path) -> None:
+    # DuckDB passes over a header that is not UTF-8, and would take the first row of values for the names.
+    try:
+        require_utf8(path, whole=False)
+    except NotInEncoding as error:
+        raise UnreadableFile(error.problem, error.remedy) from error
+
+
+def _require_interpreted(source: SourceFile) -> None:
+    """Refuse an interpretation of a column that the file does not have: it is meant for another one."""
+    names = [name for name, _ in source.columns]
+    units = [name for name in source.interpretation.units if name not in source.ours]
+    for option, given in (("--map", source.interpretation.columns), ("--unit", units)):
+        for name in given:
+            if name not in names:
+                meant = nearest(name, names)
+                question = f"Did you mean {meant}? " if meant else ""
+                raise UnreadableFile(
+                    f"{source.path.name} has no column {name!r} for {option}",
+                    f"{question}Its columns are {', '.join(names) or 'none'}.",
+                )
 
 
 def _require_columns(source: SourceFile) -> None:

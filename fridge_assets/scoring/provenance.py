@@ -12,6 +12,10 @@ from fridge_assets.stores.frames import query
 from fridge_assets.stores.warehouse import Warehouse
 
 
+class NeverScored(FridgeError):
+    """A device has no score that old."""
+
+
 def provenance(warehouse: Warehouse, deployments: Deployments, device_id: str, at: str) -> pd.DataFrame:
     """The newest score of each family that there was of a device at a moment.
 
@@ -26,7 +30,8 @@ def provenance(warehouse: Warehouse, deployments: Deployments, device_id: str, a
         ``released_by`` (the last decision in favour of that version; null when there is none).
 
     Raises:
-        FridgeError: the device has no score that old, or ``at`` is no moment.
+        NeverScored: the device has no score that old.
+        FridgeError: ``at`` is no moment.
     """
     moment = parse_moment(at, "--at") if at else datetime.now(UTC)
     with warehouse.read() as connection:
@@ -39,9 +44,9 @@ def provenance(warehouse: Warehouse, deployments: Deployments, device_id: str, a
             {"device": device_id, "at": moment},
         )
     if scores.empty:
-        raise FridgeError(
+        raise NeverScored(
             f"{device_id} has no score of a window that ended by {moment:%Y-%m-%d %H:%M} UTC",
-            "Check the spelling, or give a later --at.",
+            "Give a later --at.",
         )
     decisions = [
         next(

@@ -11,6 +11,7 @@ from fridge_assets.simulation.faults import (
 )
 from fridge_assets.simulation.fleet import Fleet
 from fridge_assets.simulation.registry import simulate_registry
+from fridge_assets.simulation.unfinished import Plan, Unfinished
 from fridge_assets.simulation.writer import WrittenFleet, write_fleet, write_live
 
 __all__ = [
@@ -21,6 +22,8 @@ __all__ = [
     "FaultShare",
     "FaultTiming",
     "Fleet",
+    "Plan",
+    "Unfinished",
     "WrittenFleet",
     "mixed_faults",
     "parse_fault_share",

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 
 from fridge_assets.errors import FridgeError
+from fridge_assets.names import unknown
 
 
 @dataclass(frozen=True)
@@ -165,7 +166,7 @@ class FaultShare:
 
     def __post_init__(self) -> None:
         if self.fault not in FAULT_KINDS:
-            raise FridgeError(f"there is no fault {self.fault!r}", f"Use one of {', '.join(FAULT_KINDS)}")
+            raise unknown("fault", self.fault, FAULT_KINDS)
         if not 0 < self.share <= 1:
             raise FridgeError(
                 f"the share {self.share} of {self.fault} is not above 0 and up to 1",

@@ -16,8 +16,10 @@ def landing_file(landing_dir: Path, start: datetime, end: datetime) -> Path:
     return landing_dir / f"readings-{_stamp(start)}-{_stamp(end)}.parquet"
 
 
-def write_readings(readings: pa.Table, path: Path) -> int:
-    """Write one landing file and return its size in bytes; FridgeError when it is there already."""
+def write_readings(readings: pa.Table, path: Path, *, keep: bool = False) -> int:
+    """Write one landing file and return its size in bytes; FridgeError when it is there already, or ``keep`` it."""
+    if keep and path.exists():
+        return path.stat().st_size
     refuse_existing(path)
     with atomic_write(path) as temporary:
         pq.write_table(readings, temporary, compression="zstd")
@@ -32,19 +34,26 @@ def refuse_existing(path: Path) -> None:
         )
 
 
-def write_registry(registry: pd.DataFrame, path: Path) -> None:
-    """Write the registry as CSV; FridgeError when another one is there, because it may be the user's own."""
-    text = registry.to_csv(index=False, date_format="%Y-%m-%dT%H:%M:%SZ")
-    if path.exists() and path.read_text(encoding="utf-8") != text:
+def refuse_other_registry(registry: pd.DataFrame, path: Path) -> None:
+    """FridgeError when a registry is there that is not ``registry``, because it may be the user's own."""
+    if path.exists() and path.read_bytes() != _registry_text(registry).encode():
         raise FridgeError(f"{path} holds another registry", "Choose another data folder or move that file away")
+
+
+def write_registry(registry: pd.DataFrame, path: Path) -> None:
+    """Write the registry as CSV."""
     with atomic_write(path) as temporary:
-        temporary.write_text(text, encoding="utf-8")
+        temporary.write_text(_registry_text(registry), encoding="utf-8")
 
 
 def write_ground_truth(ground_truth: pd.DataFrame, path: Path) -> None:
     """Write the ground truth as Parquet, over an earlier one."""
     with atomic_write(path) as temporary:
         ground_truth.to_parquet(temporary, index=False)
+
+
+def _registry_text(registry: pd.DataFrame) -> str:
+    return registry.to_csv(index=False, date_format="%Y-%m-%dT%H:%M:%SZ")
 
 
 def _stamp(time: datetime) -> str:

@@ -12,10 +12,12 @@ from fridge_assets.simulation.fleet import Fleet
 from fridge_assets.simulation.landing_files import (
     landing_file,
     refuse_existing,
+    refuse_other_registry,
     write_ground_truth,
     write_readings,
     write_registry,
 )
+from fridge_assets.simulation.unfinished import Unfinished
 from fridge_assets.stores.disk import require_space
 
 ROWS_PER_FILE = 1_000_000
@@ -58,22 +60,29 @@ def write_fleet(
     *,
     rows_per_file: int = ROWS_PER_FILE,
     progress: Progress | None = None,
+    unfinished: Unfinished | None = None,
 ) -> WrittenFleet:
     """Write registry (CSV), ground truth and the readings of the fleet's whole span (Parquet).
 
     The registry comes first, so that no reader ever meets a reading of an unknown device. Readings land
-    in the file of their arrival, an hour a file for small fleets.
+    in the file of their arrival, an hour a file for small fleets. With ``unfinished`` an interrupted fleet is gone on
+    with: files of it that are there stay.
 
     Raises:
         FridgeError: a landing file of the span, or another registry, is there already, or there is no space for the
             readings; nothing is written.
     """
     spans = list(file_spans(fleet.start, fleet.end, len(fleet.registry), rows_per_file))
-    for span in spans:
-        refuse_existing(landing_file(landing_dir, *span))
+    going_on = unfinished is not None and unfinished.going_on
+    refuse_other_registry(fleet.registry, registry_path)
+    if not going_on:
+        for span in spans:
+            refuse_existing(landing_file(landing_dir, *span))
     minutes = (fleet.end - fleet.start) // timedelta(minutes=1)
     needed = minutes * len(fleet.registry) * _BYTES_PER_READING
     require_space(landing_dir, needed, f"a simulation of {minutes * len(fleet.registry):,} readings")
+    if unfinished is not None:
+        unfinished.begin()
     write_registry(fleet.registry, registry_path)
     write_ground_truth(fleet.ground_truth, ground_truth_path)
     arrivals = Arrivals(fleet)
@@ -85,11 +94,11 @@ def write_fleet(
             table = arrivals.between(start, end)
             if sizes:
                 sizes[-1].result()
-            sizes.append(pool.submit(write_readings, table, landing_file(landing_dir, start, end)))
+            sizes.append(pool.submit(write_readings, table, landing_file(landing_dir, start, end), keep=going_on))
             readings += table.num_rows
             if progress:
                 progress(end - fleet.start, fleet.end - fleet.start)
-    return WrittenFleet(
+    written = WrittenFleet(
         devices=len(fleet.registry),
         sites=fleet.registry["site_id"].nunique(),
         faulty_devices=len(fleet.ground_truth),
@@ -98,6 +107,9 @@ def write_fleet(
         files=len(spans),
         bytes=sum(size.result() for size in sizes),
     )
+    if unfinished is not None:
+        unfinished.end()
+    return written
 
 
 def write_live(

@@ -15,7 +15,7 @@ from sqlalchemy.pool import NullPool, StaticPool
 from fridge_assets.errors import FridgeError
 from fridge_assets.stores.migrations import HEAD
 from fridge_assets.stores.operations import Operations, metadata
-from fridge_assets.stores.warehouse import SCHEMA, Warehouse, is_up_to_date
+from fridge_assets.stores.warehouse import Warehouse, is_up_to_date
 
 _DAMAGES_SHOWN = 3
 
@@ -35,9 +35,7 @@ class ReadOnlyWarehouse(Warehouse):
             StoreOutdated: the file lacks tables or columns of this release.
         """
         if not Path(self.database).exists():
-            with duckdb.connect() as connection:
-                for statement in ("SET TimeZone = 'UTC'", *SCHEMA):
-                    connection.execute(statement)
+            with super().read() as connection:
                 yield connection
             return
         with self.get_connection(read_only=True) as connection:

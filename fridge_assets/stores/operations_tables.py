@@ -99,6 +99,19 @@ for _first in ("window_end", "device_id"):
         postgresql_where=is_active,
     )
 
+sa.Index(
+    "ix_device_alerts_urgency",
+    *(
+        device_alerts.c[name]
+        for name in (
+            "sla_breached", "next_escalation_at", "severity", "sla_deadline", "suppressed", "status", "alert_id",
+        )
+    ),
+    sqlite_where=is_active,
+    postgresql_where=is_active,
+)  # fmt: skip
+"""All that the most urgent alerts are found by."""
+
 alert_events = sa.Table(
     ALERT_EVENTS.name,
     metadata,

@@ -155,9 +155,14 @@ class Warehouse(DuckDBResource):
 
     @contextmanager
     def read(self) -> Iterator[duckdb.DuckDBPyConnection]:
-        """A read-only connection; several processes may read at once. Tables exist even in a new data folder."""
+        """A read-only connection; several processes may read at once. A missing file is read as empty tables."""
         if not Path(self.database).exists():
-            self._prepare()
+            # Nothing is created by looking: a mistyped folder would be a fleet from then on.
+            with duckdb.connect(config=self._config()) as connection:
+                _set_up(connection)
+                _bring_up_to_date(connection)
+                yield connection
+            return
         with self.get_connection(read_only=True) as connection:
             if is_up_to_date(connection):
                 yield connection

@@ -10,6 +10,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from fridge_assets.contracts import ALERT_EVENTS, DEVICE_ALERTS, WORK_ORDERS
+from fridge_assets.stores.beginnings import Ids, id_beginning_with
 from fridge_assets.stores.operations import work_orders
 from fridge_assets.work_orders.rules import Change, Row, Schedule, dated, followed, leading, opened, order_id_of
 
@@ -20,6 +21,8 @@ _FIXED = ("work_order_id", "device_id", "site_id", "requested_by", "created_at")
 _CONTENT = [n for n in WORK_ORDERS.column_names if n not in (*_FIXED, *DELIVERY, "updated_at", "revision")]
 _PIECE = 500
 """Orders that one query names."""
+
+_IDS = Ids(work_orders.c.work_order_id, "order", "work-orders list")
 
 
 def follow(connection: Connection, alerts: pd.DataFrame, events: pd.DataFrame) -> None:
@@ -95,10 +98,14 @@ def list_orders(connection: Connection, status: str | None = None, limit: int = 
     return _frame(connection, query.limit(limit))
 
 
-def orders_by_id_prefix(connection: Connection, prefix: str) -> pd.DataFrame:
-    """WORK_ORDERS rows whose id begins with ``prefix``."""
-    begins = work_orders.c.work_order_id.startswith(prefix, autoescape=True)
-    return _frame(connection, sa.select(work_orders).where(begins).order_by(work_orders.c.work_order_id))
+def find_order(connection: Connection, beginning: str) -> pd.DataFrame:
+    """The WORK_ORDERS row whose id begins with ``beginning``.
+
+    Raises:
+        UnknownName: there is none, or more than one, or it is too short to be meant.
+    """
+    identity = id_beginning_with(connection, _IDS, beginning)
+    return _frame(connection, sa.select(work_orders).where(work_orders.c.work_order_id == identity))
 
 
 def _change(alert: Row, event: Row) -> Change:

@@ -20,7 +20,7 @@ from fridge_assets.alerting.events import LIFE, add_up, events_of
 from fridge_assets.alerting.frames import conform
 from fridge_assets.alerting.generate import GeneratedAlerts
 from fridge_assets.alerting.lifecycle import IllegalTransition
-from fridge_assets.alerting.listing import AlertFilter, alert_rows, rows_as_of
+from fridge_assets.alerting.listing import AlertFilter, rows_as_of, urgent_rows
 from fridge_assets.alerting.sla import as_of
 from fridge_assets.alerting.store import apply
 from fridge_assets.contracts import ALERT_EVENTS, DEVICE_ALERTS
@@ -72,9 +72,9 @@ class Desk:
     def alerts(self) -> pd.DataFrame:
         return self._frame(sa.select(device_alerts).order_by(device_alerts.c.device_id))
 
-    def rows(self) -> list[dict[str, Any]]:
+    def rows(self, now: datetime) -> list[dict[str, Any]]:
         with self._engine.connect() as connection:
-            return alert_rows(connection, AlertFilter())
+            return urgent_rows(connection, AlertFilter(), now)
 
     def events(self) -> pd.DataFrame:
         columns = alert_events.c
@@ -156,10 +156,10 @@ def test_every_step_goes_to_the_next_channel(desk: Desk) -> None:
 def test_the_story_adds_up_to_the_alert_and_the_overlay_to_what_a_look_stores(desk: Desk) -> None:
     desk.tell(CRITICAL, MEDIUM, LOW)
     expected = as_of(desk.alerts(), after(250), SETTINGS)
-    rows = rows_as_of(desk.rows(), after(250), SETTINGS)
+    rows = rows_as_of(desk.rows(after(250)), after(250), SETTINGS)
     assert desk.look(250) == 2
     pd.testing.assert_frame_equal(desk.alerts(), expected)
-    assert rows == desk.rows()
+    assert rows == desk.rows(after(250))
     told = add_up(desk.events()).set_index("alert_id")[list(LIFE)]
     stored = desk.alerts().set_index("alert_id").loc[told.index, list(LIFE)]
     pd.testing.assert_frame_equal(told.astype(stored.dtypes), stored)

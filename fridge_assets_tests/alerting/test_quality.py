@@ -74,11 +74,21 @@ def test_the_newest_label_of_an_alert_counts() -> None:
 
 def test_an_alert_without_a_label_takes_that_of_its_episode_and_of_no_other() -> None:
     began = NOW - 5 * HOUR
-    first = alert("d1", created=began, detected=began)
+    first = alert("d1", created=began, detected=began, severity="MEDIUM")
     second, later = alert("d1", created=NOW - HOUR, detected=began), alert("d1", created=NOW, detected=NOW)
     other = alert("d2", created=began, detected=began)
     rows = quality(told([first, second, later, other]), labels([label(second, "confirmed")]))
-    assert figures(rows, "severity", "HIGH") == (4, 2, 2, 0)
+    assert figures(rows, "severity", "MEDIUM") == (1, 1, 1, 0)
+    assert figures(rows, "severity", "HIGH") == (3, 1, 1, 0)
+
+
+def test_one_verdict_on_a_problem_that_was_told_twice_counts_once() -> None:
+    began = NOW - 5 * HOUR
+    first, again = alert("d1", created=began, detected=began), alert("d1", created=NOW - HOUR, detected=began)
+    rows = quality(told([first, again]), labels([label(again, "confirmed")]))
+    assert figures(rows, "severity", "HIGH") == (2, 1, 1, 0)
+    assert figures(rows, "source", "models") == (2, 1, 1, 0)
+    assert rows.loc[("source", "models"), "hit_rate"] == 1.0
 
 
 def test_its_own_label_goes_before_that_of_its_episode() -> None:

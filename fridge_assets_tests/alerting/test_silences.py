@@ -173,7 +173,7 @@ def test_a_silence_is_stored_once_and_found_by_the_spans_it_overlaps(operations:
         ({"site_id": "s1"}, "a silence is of both a device and a site"),
         ({"ends_at": hour(9) + timedelta(days=30, minutes=1)}, "a silence of 30 d is longer than 30 d. Make a shorter"),
         ({"reason": " "}, "a silence without a reason. Say why"),
-        ({"kind": "holiday"}, "there is no kind of silence holiday. Choose one of maintenance, silence"),
+        ({"kind": "holiday"}, "there is no kind of silence 'holiday'. Choose one of maintenance, silence"),
     ],
 )
 def test_an_unsound_silence_is_refused(operations: Operations, change: dict[str, Any], said: str) -> None:

@@ -356,7 +356,7 @@ def differing(found: Mapping[str, Finding], sound: Mapping[str, Finding]) -> lis
 def test_a_look_at_a_folder_that_does_not_exist_creates_nothing(tmp_path: Path) -> None:
     code, said, error = typed(tmp_path / "none", "doctor")
     assert (code, error) == (0, "")
-    assert "does not exist yet" in said
+    assert "does not exist: check --data-dir" in said
     assert list(tmp_path.iterdir()) == []
 
 

@@ -7,11 +7,18 @@ import dagster as dg
 import pytest
 
 import fridge_assets.definitions
-from fridge_assets.automation.cycles import hourly_cycle, one_model_cycle, train_models
+from fridge_assets.automation.cycles import hourly_cycle, one_model_cycle, take_in_readings, train_models
 from fridge_assets.automation.launch import clock_config, run_cycle, run_job
 from fridge_assets.clock import Clock
 from fridge_assets.errors import FridgeError
-from fridge_assets_tests.scenarios.small_fleet import cycle_time, forget_loaded_jobs, graph_of, settings_of
+from fridge_assets_tests.scenarios.small_fleet import (
+    DEVICES,
+    Place,
+    cycle_time,
+    forget_loaded_jobs,
+    graph_of,
+    settings_of,
+)
 
 
 @pytest.fixture
@@ -82,3 +89,20 @@ def test_what_cannot_be_run_is_refused_before_anything_runs(instance: dg.Dagster
     with pytest.raises(FridgeError, match="--as-of is 'noon', not a moment"):
         hourly_cycle(instance, "noon")
     assert instance.get_runs_count() == 0
+
+
+def test_readings_are_taken_in_without_scoring_and_the_hourly_run_finds_them_done(
+    trained: Place,
+) -> None:
+    trained.deliver(7)
+    with graph_of(trained.settings) as instance:
+        taken = take_in_readings(instance, cycle_time(7), in_process=True)
+        hourly = hourly_cycle(instance, cycle_time(7), in_process=True)
+    assert taken.success
+    assert taken.metadata["clean_sensor_readings"]["files"] == 1
+    assert taken.metadata["device_features"]["windows"] >= 4
+    assert "isolation_forest_scores" not in taken.metadata
+    assert hourly.success
+    assert hourly.score.metadata["clean_sensor_readings"]["files"] == 0
+    assert hourly.score.metadata["device_features"]["windows"] == 0
+    assert hourly.score.metadata["isolation_forest_scores"]["dagster/row_count"] == DEVICES

@@ -16,6 +16,7 @@ from fridge_assets.automation.launch import clock_config
 from fridge_assets.definitions import build_definitions
 from fridge_assets.deployment import decide
 from fridge_assets.deployment.decide import Proof, Request
+from fridge_assets.readings.ingest import ingest
 from fridge_assets.stores.operations import device_alerts
 from fridge_assets_tests.alerting.fleet import Fleet as AlertFleet
 from fridge_assets_tests.alerting.fleet import score
@@ -24,6 +25,7 @@ from fridge_assets_tests.scenarios.small_fleet import Place, cycle_time, graph_o
 AS_OF = cycle_time(7)
 ENDINGS = {"success": "SUCCESS", "failure": "FAILURE", "cancellation": "CANCELED"}
 SCHEDULES = {
+    "take_in_readings_schedule": ("take_in_readings", "*/5 * * * *"),
     "score_hourly_schedule": ("score_hourly", "3 * * * *"),
     "score_daily_schedule": ("score_daily", "0 3 * * *"),
     "train_weekly_schedule": ("train_weekly", "20 4 * * 1"),
@@ -121,7 +123,12 @@ def due(
         instance=instance,
         scheduled_execution_time=datetime(2026, 3, 29, 0, 50, tzinfo=UTC),
         repository_def=repository,
-        resources={"settings": place.settings, "warehouse": place.warehouse, "models": place.models},
+        resources={
+            "settings": place.settings,
+            "warehouse": place.warehouse,
+            "models": place.models,
+            "landing": place.landing,
+        },
     )
     return repository.get_schedule_def(name).evaluate_tick(context)
 
@@ -133,13 +140,29 @@ def test_what_is_due_when_in_utc(repository: dg.RepositoryDefinition, name: str)
     assert schedule.execution_timezone == "UTC"
 
 
-@pytest.mark.parametrize("name", sorted(SCHEDULES.keys() - {"canary_schedule"}))
+@pytest.mark.parametrize("name", sorted(SCHEDULES.keys() - {"canary_schedule", "take_in_readings_schedule"}))
 def test_a_schedule_starts_its_job_at_the_actual_time(
     repository: dg.RepositoryDefinition, instance: dg.DagsterInstance, folder: Path, name: str
 ) -> None:
     requests = due(repository, instance, Place(settings_of(folder)), name).run_requests
     assert requests is not None
     assert [request.run_config for request in requests] == [{}]
+
+
+def test_readings_are_taken_in_only_when_a_file_has_landed_since(
+    repository: dg.RepositoryDefinition, instance: dg.DagsterInstance, tmp_path: Path
+) -> None:
+    place = Place(settings_of(tmp_path))
+    idle = due(repository, instance, place, "take_in_readings_schedule")
+    assert not idle.run_requests
+    assert "no file has landed" in (idle.skip_message or "")
+    file = place.settings.landing_dir / "june.csv"
+    file.write_text("device_id,timestamp,humidity\nd1,2026-03-01T00:00Z,40\n")
+    requests = due(repository, instance, place, "take_in_readings_schedule").run_requests
+    assert requests is not None
+    assert [request.run_config for request in requests] == [{}]
+    ingest(place.landing, place.warehouse, None, datetime(2026, 3, 1, 1, tzinfo=UTC), place.settings)
+    assert not due(repository, instance, place, "take_in_readings_schedule").run_requests
 
 
 def test_the_canary_runs_only_while_there_is_something_to_compare(

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-from fridge_assets.alerting.listing import AlertFilter, alert_rows, selection
+from fridge_assets.alerting.listing import AlertFilter, selection, urgent, urgent_rows
 from fridge_assets.alerting.store import known_alerts, open_alert_summary
 from fridge_assets.settings import Settings
 from fridge_assets.stores.operations import Operations, device_alerts
@@ -46,14 +46,27 @@ def test_no_list_of_alerts_reads_all_of_them(operations: Operations, wanted: Ale
     assert index in found, found
 
 
-def test_a_list_comes_from_the_store_in_its_order(operations: Operations) -> None:
+def test_the_most_urgent_alerts_are_found_in_an_index_alone(operations: Operations) -> None:
+    for wanted in (AlertFilter(), AlertFilter(min_severity="HIGH")):
+        assert "COVERING INDEX ix_device_alerts_urgency" in plan(operations, urgent(wanted, LATEST))
+    for wanted in (AlertFilter(site_id="site-0003"), AlertFilter(device_id="device-000042")):
+        assert "USING INDEX ix_device_alerts" in plan(operations, urgent(wanted, LATEST))
+
+
+def test_a_list_of_all_begins_with_what_is_urgent_and_goes_on_with_what_is_closed(operations: Operations) -> None:
     with operations.read() as connection:
-        rows = alert_rows(connection, AlertFilter(limit=30))
-        closed = alert_rows(connection, AlertFilter(active_only=False, include_suppressed=True, limit=30))
-    assert len(rows) == 30
-    assert [row["window_end"] for row in rows] == sorted((row["window_end"] for row in rows), reverse=True)
-    assert all(row["status"] in ("OPEN", "ACKNOWLEDGED", "IN_PROGRESS") and not row["suppressed"] for row in rows)
-    assert max(row["window_end"] for row in closed) == LATEST
+        active = urgent_rows(connection, AlertFilter(limit=STORED), LATEST)
+        everything = urgent_rows(
+            connection, AlertFilter(active_only=False, include_suppressed=True, limit=len(active) + 30), LATEST
+        )
+        few = urgent_rows(connection, AlertFilter(active_only=False, include_suppressed=True, limit=30), LATEST)
+    assert all(row["status"] in ("OPEN", "ACKNOWLEDGED", "IN_PROGRESS") and not row["suppressed"] for row in active)
+    assert everything[: len(active)] == active
+    assert few == active[:30]
+    rest = [row["window_end"] for row in everything[len(active) :]]
+    assert len(rest) == 30
+    assert rest == sorted(rest, reverse=True)
+    assert rest[0] == LATEST
 
 
 def test_the_summary_of_open_work_reads_an_index_alone(operations: Operations) -> None:

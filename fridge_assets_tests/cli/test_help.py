@@ -20,7 +20,8 @@ def commands(command: object, words: tuple[str, ...] = ()) -> Iterator[tuple[tup
 
 COMMANDS = dict(commands(typer.main.get_command(program.app)))
 EXPECTED = {
-    "demo", "simulate", "ingest", "train", "run hourly", "run model", "replay", "ui", "models list", "models show",
+    "demo", "simulate", "ingest", "train", "run hourly", "run model", "run readings", "replay", "ui",
+    "models list", "models show",
     "alerts list", "alerts show", "status", "export", "doctor", "pause", "resume", "health", "retention",
     "messages list", "messages show", "messages deliver",
 }  # fmt: skip

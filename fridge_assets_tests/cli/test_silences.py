@@ -32,6 +32,12 @@ def spoken(settings: Settings, *words: str) -> str:
 
 
 @pytest.fixture
+def store(operations: Operations) -> None:
+    """The operations store of a fleet, empty."""
+    operations.migrate()
+
+
+@pytest.fixture
 def registry(settings: Settings) -> Path:
     settings.root.mkdir(parents=True, exist_ok=True)
     path = settings.root / "device_registry.csv"
@@ -39,6 +45,7 @@ def registry(settings: Settings) -> Path:
     return path
 
 
+@pytest.mark.usefixtures("store")
 def test_a_silence_is_added_listed_and_ended(settings: Settings) -> None:
     assert spoken(settings, "silences", "list").strip() == "Silences: none"
     made = said(settings, *ADD, "--device", "d1")
@@ -56,6 +63,7 @@ def test_a_silence_is_added_listed_and_ended(settings: Settings) -> None:
     assert said(settings, "silences", "list", "--all") == [ended]
 
 
+@pytest.mark.usefixtures("store")
 def test_a_silence_may_begin_later_and_be_of_a_site(settings: Settings) -> None:
     begins = datetime.now(UTC).replace(microsecond=0) + timedelta(days=1)
     line = spoken(settings, *ADD, "--site", "s1", "--kind", "silence", "--from", begins.isoformat())
@@ -70,14 +78,14 @@ def test_a_silence_may_begin_later_and_be_of_a_site(settings: Settings) -> None:
     [
         ((*ADD,), "a silence is of neither a device and a site. Name one of them."),
         ((*ADD, "--device", "d1", "--site", "s1"), "a silence is of both a device and a site. Name one of them."),
-        ((*ADD, "--device", "d9"), "there is no device 'd9' in the device registry. Look for its name in there."),
-        ((*ADD, "--site", "s9"), "there is no site 's9' in the device registry. Look for its name in there."),
+        ((*ADD, "--device", "d9"), "there is no device 'd9' in the device registry. Choose one of d1, d2."),
+        ((*ADD, "--site", "s9"), "there is no site 's9' in the device registry. Choose one of s1."),
         ((*ADD[:-1], "31d", "--device", "d1"), "a silence of 31 d is longer than 30 d. Make a shorter one; when it"),
         ((*ADD[:-1], "soon", "--device", "d1"), "--for is 'soon', not a span of time. Give days, hours and minutes as"),
         ((*ADD, "--device", "d1", "--from", "noon"), "--from is 'noon', not a moment."),
-        ((*ADD, "--device", "d1", "--kind", "rest"), "there is no kind of silence rest. Choose one of maintenance,"),
+        ((*ADD, "--device", "d1", "--kind", "rest"), "there is no kind of silence 'rest'. Choose one of maintenance,"),
         (("silences", "end", "4f1c"), "no silence begins with '4f1c'. See `fridge-assets silences list --all`"),
-        (("alerts", "audit", "--because", "luck"), "there is no reason luck. Choose one of repeat, told_by_stream,"),
+        (("alerts", "audit", "--because", "luck"), "there is no reason 'luck'. Choose one of repeat, told_by_stream,"),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )
@@ -86,6 +94,7 @@ def test_what_cannot_be_is_refused(settings: Settings, words: tuple[str, ...], e
     assert expected in refused(settings.root, *words)
 
 
+@pytest.mark.usefixtures("store")
 def test_the_audit_counts_by_reason_and_says_who_held_what_until_when(
     settings: Settings, operations: Operations
 ) -> None:

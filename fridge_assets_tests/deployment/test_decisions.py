@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from fridge_assets.deployment import decide
 from fridge_assets.deployment.decide import NotAllowed, Proof, Request
 from fridge_assets.deployment.state import Decision, Deployment, deployment_of
+from fridge_assets.names import UnknownName
 
 NOON = datetime(2026, 6, 1, 12, tzinfo=UTC)
 PASSED = Proof(passed=True, said="3 of 3 windows passed")
@@ -107,7 +108,7 @@ def test_rollback_of_a_rollout_leaves_the_release_alone() -> None:
 
 
 def test_a_rollout_is_refused_where_it_makes_no_sense() -> None:
-    with pytest.raises(NotAllowed, match=r"no region atlantis.*east, north, south"):
+    with pytest.raises(UnknownName, match=r"no region 'atlantis'.*east, north, south"):
         history(promote("1.0.0"), promote("1.1.0", "atlantis"))
     with pytest.raises(NotAllowed, match="no release yet"):
         history(promote("1.0.0", "north"))

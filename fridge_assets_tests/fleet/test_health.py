@@ -177,6 +177,7 @@ def test_each_change_is_told_once_to_everyone(operations: Operations, settings: 
 
 
 def test_the_command_tells_delivers_by_itself_and_fails_while_red(settings: Settings, operations: Operations) -> None:
+    operations.migrate()
     code, said, _ = typed(settings.root, "health", "--tell")
     assert (code, said.split(",")[0]) == (1, "✗ dead")
     with operations.read() as connection:

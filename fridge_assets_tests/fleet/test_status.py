@@ -160,7 +160,8 @@ def test_every_registered_device_has_a_row_that_keeps_the_contract() -> None:
     status = status_of(alerts=alerts_of("HIGH"))
     assert status["device_id"].tolist() == ["d1", "d2"]
     assert tuple(status.columns) == DEVICE_STATUS.column_names
-    assert status[list(DEVICE_REGISTRY.column_names)].equals(REGISTRY)
+    taken_over = [name for name in DEVICE_REGISTRY.column_names if name in DEVICE_STATUS.column_names]
+    assert status[taken_over].equals(REGISTRY[taken_over])
     enforce(DEVICE_STATUS, status)
     enforce(SITE_STATUS, site_status(status))
 

@@ -5,12 +5,15 @@ import sys
 from contextlib import suppress
 from datetime import timedelta
 
+import pytest
+
+from fridge_assets.errors import FridgeError
 from fridge_assets.notifications.outbox import (
     OutboxFilter,
     counts,
     enqueue,
+    find_message,
     list_messages,
-    messages_by_id_prefix,
     oldest_pending,
 )
 from fridge_assets.stores.operations import Operations
@@ -79,8 +82,9 @@ def test_counts_and_the_oldest_waiting_message(operations: Operations) -> None:
 def test_a_message_is_found_by_the_beginning_of_its_id(operations: Operations) -> None:
     store(operations, [message("a"), message("b")])
     with operations.read() as connection:
-        assert [m.key for m in messages_by_id_prefix(connection, message("b").short_id)] == ["b"]
-        assert messages_by_id_prefix(connection, "%") == []
+        assert find_message(connection, message("b").short_id).key == "b"
+        with pytest.raises(FridgeError, match="no message begins with '%%%%'"):
+            find_message(connection, "%%%%")
 
 
 def test_the_room_is_usable_without_loading_dagster() -> None:

@@ -99,6 +99,41 @@ def test_file_without_a_usable_row_is_refused_and_landing_stays_as_it_was(
     assert list(landing.folder.iterdir()) == []
 
 
+@pytest.mark.parametrize(
+    ("columns", "units", "message"),
+    [
+        (
+            {"evapf": "temperature_evaporator"},
+            {},
+            r"no column 'evapf' for --map\. Did you mean evap_f\? Its",
+        ),
+        ({"EVAP_F": "temperature_evaporator"}, {}, r"no column 'EVAP_F' for --map\. Did you mean evap_f\?"),
+        ({}, {"humidity": "%"}, r"no column 'humidity' for --unit\. Its columns are device_id, timestamp, evap_f"),
+        (
+            {"evap_f": "temperature_evaporator", "other": "humidity"},
+            {},
+            r"no column 'other' for --map\. Its columns are device_id, timestamp, evap_f",
+        ),
+    ],
+)
+def test_an_interpretation_of_a_column_that_the_file_lacks_is_refused(
+    tmp_path: Path, settings: Settings, landing: Landing, columns: dict[str, str], units: dict[str, str], message: str
+) -> None:
+    row = {"device_id": "d1", "timestamp": at(0), "evap_f": -13.0, "temperature_ambient": 20.0}
+    with pytest.raises(FridgeError, match=message):
+        bring(write(tmp_path / "a.csv", [row]), settings, landing, Interpretation(columns, units))
+    assert list(landing.folder.iterdir()) == []
+
+
+def test_a_unit_may_name_the_column_as_the_file_does_or_as_we_do(
+    tmp_path: Path, settings: Settings, landing: Landing
+) -> None:
+    row = {"device_id": "d1", "timestamp": at(0), "evap_f": -13.0}
+    for number, named in enumerate(("evap_f", "temperature_evaporator")):
+        interpretation = Interpretation({"evap_f": "temperature_evaporator"}, {named: "degF"})
+        assert bring(write(tmp_path / f"{number}.csv", [row]), settings, landing, interpretation).rows == 1
+
+
 def test_a_file_that_is_delivered_again_stays_one_file(tmp_path: Path, settings: Settings, landing: Landing) -> None:
     file = write(tmp_path / "june.csv", [reading(m) for m in range(5)])
     first = bring(file, settings, landing)

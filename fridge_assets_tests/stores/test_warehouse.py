@@ -147,6 +147,7 @@ def test_transaction_is_rolled_back_on_any_exception(error: type[BaseException],
 
 
 def test_reading_connection_refuses_to_write(warehouse: Warehouse) -> None:
+    put_sites(warehouse, 1)
     with warehouse.read() as connection, pytest.raises(duckdb.InvalidInputException):
         connection.execute("DELETE FROM site_status")
 
@@ -248,7 +249,7 @@ def test_data_folder_that_cannot_be_written_is_a_clear_error(folder: str, tmp_pa
     (tmp_path / "file").write_text("")
     place = tmp_path / "file" / "data" if folder == "below a file" else Path("/proc/fridge")
     warehouse = Warehouse.from_settings(settings_of(place))
-    for use in (warehouse.read, warehouse.transaction, warehouse.engine):
+    for use in (warehouse.transaction, warehouse.engine):
         with pytest.raises(FolderNotWritable, match=f"{place}.* cannot be written.*--data-dir"), use():
             pass
 
@@ -258,3 +259,10 @@ def test_file_that_is_no_database_is_named(warehouse: Warehouse, settings: Setti
     settings.warehouse_file.write_bytes(b"x" * 10_000)
     with pytest.raises(WarehouseUnavailable, match=rf"{settings.warehouse_file} cannot be used"), warehouse.read():
         pass
+
+
+def test_looking_at_a_warehouse_that_is_not_there_finds_empty_tables_and_creates_nothing(settings: Settings) -> None:
+    warehouse = Warehouse.from_settings(settings)
+    with warehouse.read() as connection:
+        assert connection.execute("SELECT count(*) FROM model_scores").fetchall() == [(0,)]
+    assert not settings.root.exists()

@@ -15,7 +15,7 @@ from fridge_assets.stores.operations import Operations, device_alerts, work_orde
 from fridge_assets.streaming.engine import Onset, OnsetKey
 from fridge_assets.streaming.store import store_changes
 from fridge_assets.work_orders.rules import order_id_of
-from fridge_assets.work_orders.store import list_orders, orders_by_id_prefix
+from fridge_assets.work_orders.store import find_order, list_orders
 from fridge_assets_tests.alerting.fleet import BASELINE, Fleet, run_time, score
 
 RULE = "compressor_overload"
@@ -204,4 +204,4 @@ def test_orders_are_listed_open_and_urgent_ones_first(operations: Operations, se
         assert len(list_orders(connection, limit=1)) == 1
         assert list_orders(connection, "done").empty
         (wanted,) = list_orders(connection, limit=1)["work_order_id"]
-        assert list(orders_by_id_prefix(connection, wanted[:8])["work_order_id"]) == [wanted]
+        assert list(find_order(connection, wanted[:8])["work_order_id"]) == [wanted]

@@ -52,7 +52,7 @@ def space_state(free: int, place: Path, settings: DiskSettings) -> State:
 
 def _folder(root: Path) -> State:
     if not root.exists():
-        return note(f"{root} does not exist yet; the first command that brings readings creates it")
+        return note(f"{root} does not exist: check --data-dir, or bring readings, which creates it")
     if not root.is_dir():
         return broken(f"{root} is a file; name a folder with --data-dir or FRIDGE_DATA_DIR")
     if not os.access(root, os.R_OK | os.W_OK | os.X_OK):
