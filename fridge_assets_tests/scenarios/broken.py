@@ -28,7 +28,7 @@ def recalibrate(place: Place, family: str, change: Callable[[dict[str, Any]], Ma
     manifest = place.artifact(family, MANIFEST)
     hashes = json.loads(manifest.read_text())
     manifest.write_text(json.dumps({**hashes, "calibration.json": file_hash(calibration)}))
-    client = open_client(place.settings.mlflow_database)
+    client = open_client(place.settings.mlflow_database, place.settings.models_dir)
     client.set_model_version_tag(family, str(registered.number), "manifest_hash", file_hash(manifest))
 
 

@@ -65,5 +65,5 @@ def answer_nan(place: Place) -> None:
     manifest = place.artifact(BASELINE, MANIFEST)
     hashes = json.loads(manifest.read_text())
     manifest.write_text(json.dumps({**hashes, "calibration.json": file_hash(calibration)}))
-    client = open_client(place.settings.mlflow_database)
+    client = open_client(place.settings.mlflow_database, place.settings.models_dir)
     client.set_model_version_tag(BASELINE, str(registered.number), "manifest_hash", file_hash(manifest))
