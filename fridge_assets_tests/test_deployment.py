@@ -66,6 +66,8 @@ def test_a_long_running_service_starts_again_and_keeps_its_memory_in_bounds(path
     if service["Type"] != "oneshot":
         assert service["Restart"] == "always"
         assert "StartLimitBurst" in Unit(path)["Unit"]
+        # What our programs end with at SIGTERM; systemd takes only the signal itself for an orderly end.
+        assert service.get("SuccessExitStatus") == "143" or "fridge-assets" not in service["ExecStart"]
 
 
 def test_the_kernel_may_end_a_step_without_the_daemon_going_with_it() -> None:
@@ -102,23 +104,8 @@ def test_every_variable_of_the_environment_file_is_a_setting_with_a_value_that_f
     assert str(Settings().dagster_home) == given["DAGSTER_HOME"]
 
 
-def test_every_variable_that_the_manual_names_is_a_setting() -> None:
-    named = set(re.findall(r"FRIDGE_[A-Z_]+[A-Z]", (DOCS / "run-it-for-real.md").read_text()))
-    assert "FRIDGE_HEALTH__MAX_SILENCE" in named
-    assert [name for name in sorted(named) if not is_setting(name)] == []
-
-
-def test_every_command_that_the_manual_names_exists() -> None:
+def test_every_file_that_the_manual_installs_exists() -> None:
     manual = (DOCS / "run-it-for-real.md").read_text()
-    command = typer.main.get_command(app)
-    named = set(re.findall(r"fridge-assets ((?:[a-z-]+ ?)+)", manual))
-    assert len(named) > 10
-    for words in named:
-        found, *rest = words.split()
-        there = getattr(command, "commands", {}).get(found)
-        assert there is not None, words
-        inner = getattr(there, "commands", None)
-        assert inner is None or rest[0] in inner, words
     for path in re.findall(r"docs/systemd/[\w.-]+", manual):
         assert "*" in path or (DOCS.parent / path).exists() or path.endswith("fridge-"), path
 

@@ -165,6 +165,8 @@ def canary(
     as_json: Json = False,
 ) -> None:
     """How candidates compare with what scores now, and whether they may be promoted."""
+    import pandas as pd  # noqa: PLC0415
+
     from fridge_assets.canary.store import canary_reports  # noqa: PLC0415
 
     place = changing(context) if run else reading(context)

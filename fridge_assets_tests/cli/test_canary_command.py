@@ -2,8 +2,12 @@
 
 from datetime import UTC, datetime
 
+from fridge_assets.canary.report import compare
+from fridge_assets.canary.store import commit_comparisons
+from fridge_assets.contracts import CANARY_SCORES
 from fridge_assets.deployment import decide
 from fridge_assets.deployment.decide import Request
+from fridge_assets_tests.canary.given import given, healthy, near
 from fridge_assets_tests.cli.typed import typed
 from fridge_assets_tests.scenarios.small_fleet import Place
 
@@ -33,3 +37,12 @@ def test_another_family_is_not_spoken_of(trained: Place) -> None:
     stage(trained, "1.1.0")
     _, said, _ = typed(trained.root, "models", "canary", "autoencoder")
     assert "No version is staged: " in said
+
+
+def test_a_comparison_is_told_with_its_metrics_and_what_is_to_be_expected(trained: Place) -> None:
+    report = compare(given(near(healthy(), seed=2)), trained.settings)
+    commit_comparisons(trained.warehouse, report.to_row(), CANARY_SCORES.empty())
+    code, said, error = typed(trained.root, "models", "canary", FAMILY)
+    assert (code, error) == (0, "")
+    for part in (f"{FAMILY} 1.1.0 beside 1.0.0", "top overlap", "the budget is 144", "entered the highest: "):
+        assert part in said
