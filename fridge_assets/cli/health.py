@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from fridge_assets.cli.console import moment, say, say_json, styled
+from fridge_assets.cli.console import moment, say, say_json, styled, told_here
 from fridge_assets.cli.context import Workplace, changing, reading
 from fridge_assets.errors import FridgeError
 
@@ -53,7 +53,7 @@ def health(
             say("  ", styled("note", "yellow"), f" {note}")
         if found.stream is not None and found.stream.state != "silent":
             sign = "" if found.stream.state == "alive" else styled("note ", "yellow")
-            say("  ", sign, f"stream {found.stream.line}")
+            say("  ", sign, f"stream {told_here(found.stream.line, found.looked_at)}")
     if not found.green:
         raise typer.Exit(1)
 

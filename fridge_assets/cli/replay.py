@@ -20,6 +20,7 @@ from fridge_assets.cli.console import (
     say_json,
     styled,
     tell_failures,
+    told_here,
     working,
 )
 from fridge_assets.cli.context import Workplace, changing
@@ -331,4 +332,4 @@ def _as_json(
 
 
 def _span(hours: Sequence[datetime]) -> str:
-    return f"{hours[0]:%Y-%m-%d %H:%M} to {hours[-1]:%Y-%m-%d %H:%M} UTC"
+    return told_here(f"{hours[0]:%Y-%m-%d %H:%M} to {hours[-1]:%Y-%m-%d %H:%M} UTC", hours[-1])

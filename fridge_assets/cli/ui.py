@@ -18,7 +18,7 @@ from typing import Annotated
 import typer
 from rich.text import Text
 
-from fridge_assets.cli.console import say, styled
+from fridge_assets.cli.console import say, styled, time_of_day
 from fridge_assets.cli.context import Workplace, starting
 from fridge_assets.errors import FridgeError
 from fridge_assets.running.processes import process_tree
@@ -184,4 +184,4 @@ def _tell(entry: Entry) -> None:
 
 
 def _tell_line(said: str | Text) -> None:
-    say(f"{datetime.now(UTC):%H:%M:%S} UTC ", said)
+    say(f"{time_of_day(datetime.now(UTC))} ", said)

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from fridge_assets.cli.console import moment, say, say_json
+from fridge_assets.cli.console import moment, say, say_json, told_here
 from fridge_assets.cli.context import changing, reading
 from fridge_assets.cli.nulls import frame_records
 from fridge_assets.cli.tables import Wide, say_table
@@ -73,7 +73,7 @@ def show(
         say_json(row)
         return
     for line in (row["title"], row["description"]):
-        say(line)
+        say(told_here(line, row["created_at"]))
     say(f"\norder {row['work_order_id']} on {row['device_id']} at {row['site_id']}")
     say(f"{row['status']}, {row['priority']}: {row['reason']}")
     say(f"asked for by {row['requested_by']} {moment(row['created_at'])}, due {moment(row['due_at'])}")
