@@ -88,7 +88,9 @@ def changed_settings(settings: Settings, change: Change) -> Settings:
             value = json.loads(text) if text.startswith(("[", "{")) else text
             changed = type(group).model_validate({**group.model_dump(), field_name: value})
         except json.JSONDecodeError as error:
-            raise FridgeError(f"{name} cannot be {text!r}: it is no JSON ({error})", "Give a value that fits.") from error
+            raise FridgeError(
+                f"{name} cannot be {text!r}: it is no JSON ({error})", "Give a value that fits."
+            ) from error
         except ValidationError as error:
             said = error.errors()[0]["msg"]
             raise FridgeError(f"{name} cannot be {text!r}: {said}", "Give a value that fits.") from error
