@@ -15,7 +15,7 @@ from dagster._core.definitions.source_asset import (
 from fridge_assets.contracts import Contract
 from fridge_assets.contracts.validation import ContractViolation, ValidationReport, Violation
 from fridge_assets.errors import FridgeError
-from fridge_assets.markdown import escaped
+from fridge_assets.markdown import cell
 from fridge_assets.settings import Settings
 from fridge_assets.skipped_checks import keep_assets, skip_checks, skip_downstream
 from fridge_assets.stores.disk import full_disk
@@ -235,7 +235,7 @@ def _violated(report: ValidationReport, asset: str) -> dg.AssetCheckResult:
 
 
 def _cell(value: object) -> str:
-    return f"{value:.3g}" if isinstance(value, float) else escaped(str(value)).replace("\n", " ")
+    return f"{value:.3g}" if isinstance(value, float) else cell(str(value))
 
 
 def _sample(violation: Violation) -> str:

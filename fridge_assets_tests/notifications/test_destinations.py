@@ -312,6 +312,7 @@ def test_every_destination_is_tried_or_says_that_only_a_message_can_tell(
         destinations={
             "chat": webhook(hook),
             "mail": mail(mailbox.port, recipients="ann@example.com"),
+            "open_mail": mail(mailbox.port, recipients="ann@example.com", user="", password=""),
             "bad_mail": mail(mailbox.port),
             "locked": mail(mailbox.port, password="hunter2-wrong"),
             "duty": {"kind": "pagerduty", "key": "k", "url": hook.url},
@@ -323,6 +324,7 @@ def test_every_destination_is_tried_or_says_that_only_a_message_can_tell(
     }  # fmt: skip
     assert found["slack #fridge-ml"].ok is True
     assert "takes mail from fridges@example.com to ann@example.com" in found["mail"].detail
+    assert "takes mail from fridges@example.com" in found["open_mail"].detail
     assert "refuses bob@example.com: 550" in found["bad_mail"].detail
     assert "fridge-assets messages test --destination chat" in found["chat"].detail
     assert "hunter2" not in str(found)
