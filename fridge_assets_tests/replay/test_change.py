@@ -31,7 +31,7 @@ def test_settings_are_changed_by_their_names_and_the_others_stay(settings: Setti
     ("name", "value", "said"),
     [
         ("training.history", "P1D", "training.history is no setting that a replay depends on"),
-        ("alerts", "1", "there is no setting 'alerts'. There are "),
+        ("alerts", "1", "there is no setting 'alerts'. Did you mean"),
         ("alerts.medium_scor", "1", "there is no setting 'alerts.medium_scor'. Did you mean alerts.medium_score?"),
         ("alerts.operators", "[ann", "alerts.operators cannot be '[ann': it is no JSON"),
         ("alerts.medium_score", "much", "alerts.medium_score cannot be 'much': Input should be a valid number"),
