@@ -332,7 +332,7 @@ def test_every_destination_is_tried_or_says_that_only_a_message_can_tell(
 
 
 def test_a_test_message_says_that_it_is_one_and_fails_where_it_does_not_arrive(
-    settings: Settings, hook: Endpoint, monkeypatch: pytest.MonkeyPatch
+    operations: Operations, settings: Settings, hook: Endpoint, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("FRIDGE_NOTIFICATIONS__DESTINATIONS__CHAT__KIND", "mattermost")
     monkeypatch.setenv("FRIDGE_NOTIFICATIONS__DESTINATIONS__CHAT__URL", hook.url)
