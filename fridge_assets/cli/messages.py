@@ -13,6 +13,7 @@ from fridge_assets.cli.tables import Wide, say_table
 from fridge_assets.errors import FridgeError
 from fridge_assets.identity import SHORT_ID
 from fridge_assets.notifications.message import Channel, Status
+from fridge_assets.replay.folder import refuse_replay
 
 if TYPE_CHECKING:
     from fridge_assets.notifications.outbox import Delivery
@@ -104,6 +105,7 @@ def deliver(
     from fridge_assets.notifications.senders import senders_of  # noqa: PLC0415
 
     place = changing(context)
+    refuse_replay(place.settings.root)
     settings, zone_of = place.settings.notifications, partial(zone_of_sites, place.settings)
     report = deliver_due(place.operations, senders_of(settings), settings, lambda: datetime.now(UTC), zone_of)
     if as_json:

@@ -12,6 +12,7 @@ from fridge_assets.cli.nulls import frame_records
 from fridge_assets.cli.tables import Wide, say_table
 from fridge_assets.errors import FridgeError
 from fridge_assets.identity import SHORT_ID
+from fridge_assets.replay.folder import refuse_replay
 
 app = typer.Typer(no_args_is_help=True, help="Work orders.")
 
@@ -96,6 +97,7 @@ def deliver(
     from fridge_assets.work_orders.receivers import receiver_of  # noqa: PLC0415
 
     place = changing(context)
+    refuse_replay(place.settings.root)
     settings = place.settings
     report = deliver_orders(place.operations, receiver_of(settings), settings.work_orders, lambda: datetime.now(UTC))
     if as_json:
