@@ -11,6 +11,7 @@ import typer
 from fridge_assets.cli.console import moment, say, say_json, styled, told_here
 from fridge_assets.cli.context import Workplace, changing, reading
 from fridge_assets.errors import FridgeError
+from fridge_assets.replay.folder import refuse_replay
 
 if TYPE_CHECKING:
     from rich.text import Text
@@ -36,6 +37,8 @@ def health(
 ) -> None:
     """Whether the daemon runs, its code loads, its store answers and the stream is not dead; exit code 1 when not."""
     place = changing(context) if tell else reading(context)
+    if tell:
+        refuse_replay(place.settings.root)
     found = _look(place)
     deadline = time.monotonic() + wait
     while not found.green and time.monotonic() < deadline:

@@ -24,6 +24,7 @@ from fridge_assets.replay.scratch import (
 )
 from fridge_assets.settings import Settings
 from fridge_assets.stores.operations import Operations, deployment_decisions, device_alerts, outbox
+from fridge_assets_tests.cli.typed import refused
 from fridge_assets_tests.scenarios.fixtures import FIRST_HOUR
 from fridge_assets_tests.scenarios.small_fleet import TRAINED_HOUR, Place, hour
 
@@ -145,7 +146,9 @@ def test_a_fleet_without_a_release_and_a_folder_that_is_not_empty_are_refused(
 
 
 @pytest.mark.parametrize(
-    "words", [["messages", "deliver"], ["work-orders", "deliver"], ["stream"], ["ui"]], ids=" ".join
+    "words",
+    [["messages", "deliver"], ["work-orders", "deliver"], ["stream"], ["ui"], ["health", "--tell"]],
+    ids=" ".join,
 )
 def test_nothing_tells_people_of_the_alerts_of_a_replay(cycled: Place, words: list[str]) -> None:
     (cycled.root / MARKER).write_text("{}")
