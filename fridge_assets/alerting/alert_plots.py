@@ -2,6 +2,7 @@
 
 import io
 from datetime import datetime
+from typing import Any, Final
 
 import pandas as pd
 from matplotlib.figure import Figure
@@ -14,7 +15,7 @@ HIGHEST = 10
 
 _COLOURS = dict(zip(SEVERITIES, ("#9aa5b1", "#4c78a8", "#f58518", "#e45756"), strict=True))
 _LINE = "#333333"
-_NAME = {"color": _LINE, "parse_math": False}
+_NAME: Final[dict[str, Any]] = {"color": _LINE, "parse_math": False}
 """Names come from files: a dollar sign in one begins no formula."""
 
 
