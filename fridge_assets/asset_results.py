@@ -18,6 +18,7 @@ from fridge_assets.contracts import Contract
 from fridge_assets.contracts.lineage import LINEAGE, Lineage
 from fridge_assets.contracts.validation import ContractViolation, ValidationReport, Violation
 from fridge_assets.errors import FridgeError
+from fridge_assets.markdown import cell
 from fridge_assets.settings import Settings
 from fridge_assets.skipped_checks import keep_assets, skip_checks, skip_downstream
 from fridge_assets.stores.disk import full_disk
@@ -263,8 +264,7 @@ def _violated(report: ValidationReport, asset: str) -> dg.AssetCheckResult:
 
 
 def _cell(value: object) -> str:
-    text = f"{value:.3g}" if isinstance(value, float) else str(value)
-    return text.replace("|", "\\|").replace("\n", " ")
+    return f"{value:.3g}" if isinstance(value, float) else cell(str(value))
 
 
 def _sample(violation: Violation) -> str:

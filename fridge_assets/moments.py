@@ -1,6 +1,7 @@
 """Moments and durations as people type and read them."""
 
 import re
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from typing import Protocol
@@ -20,9 +21,10 @@ OWN_TIME = (
 _LONGEST_PAUSE = timedelta(days=1)
 """Whoever asks to be left alone for longer has its clock or its units wrong."""
 
-_WRITTEN = r"(?:\d{4}-\d\d-\d\d |\d{1,2} [A-Z][a-z]{2} \d{4} )?\d\d:\d\d"
-_IN_TEXT = re.compile(rf"\b(?P<first>{_WRITTEN})(?:(?P<between> and | to )(?P<second>{_WRITTEN}))? UTC\b")
-_DATES = ("%Y-%m-%d %H:%M", "%d %b %Y %H:%M")
+_WRITTEN = r"(?:\d{4}-\d\d-\d\d |\d{1,2} [A-Z][a-z]{2} \d{4} )?\d\d:\d\d(?::\d\d)?"
+_IN_TEXT = re.compile(rf"(?<![\w:])(?P<first>{_WRITTEN})(?:(?P<between> and | to )(?P<second>{_WRITTEN}))? UTC\b")
+_DAYS = ("%Y-%m-%d ", "%d %b %Y ")
+_TIMES = ("%H:%M", "%H:%M:%S")
 _MOST_DOUBLINGS = 64
 """So many failures in a row wait the longest anyway; more would only overflow the power."""
 
@@ -97,39 +99,41 @@ def with_local_times(text: str, near: datetime, zone: str) -> str:
     """``text`` with the local time before each moment that it names in UTC, such as ``14:30 CEST (12:30 UTC)``.
 
     Args:
-        text: moments in it are written as ``2026-01-31 12:30 UTC`` or, within a day of ``near``, ``12:30 UTC``.
+        text: moments in it are written as ``2026-01-31 12:30 UTC`` or, within a day of ``near``, ``12:30 UTC``; they
+            may have seconds.
         near: timezone-aware; a time without a date is the last one that is not after it.
         zone: see :func:`in_zone`; where it has the time of UTC nothing changes.
     """
 
     def local(found: re.Match[str]) -> str:
         written = [part for part in (found["first"], found["second"]) if part]
-        moments = [_written_moment(part, near) for part in written]
-        if any(moment is None for moment in moments):
+        read = [(_written_moment(part, near), _form_of(part)) for part in written]
+        shown = [(in_zone(moment, zone), form) for moment, form in read if moment is not None]
+        if len(shown) < len(written) or not any(moment.utcoffset() for moment, _ in shown):
             return found[0]
-        shown = [in_zone(moment, zone) for moment in moments if moment is not None]
-        if not any(moment.utcoffset() for moment in shown):
-            return found[0]
-        between = found["between"] or ""
-        dated = [":" in part and " " in part for part in written]
-        texts = [f"{m:%Y-%m-%d %H:%M}" if has_date else f"{m:%H:%M}" for m, has_date in zip(shown, dated, strict=True)]
-        return f"{between.join(texts)} {shown[-1]:%Z} ({found[0]})"
+        texts = [f"{moment:{form}}" for moment, form in shown]
+        return f"{(found['between'] or '').join(texts)} {shown[-1][0]:%Z} ({found[0]})"
 
     return _IN_TEXT.sub(local, text)
 
 
+def _form_of(written: str) -> str:
+    """How a moment is shown that was written so: with its date and its seconds where it has them."""
+    *date, time = written.split(" ")
+    return (_DAYS[0] if date else "") + _TIMES[time.count(":") - 1]
+
+
 def _written_moment(written: str, near: datetime) -> datetime | None:
-    for form in _DATES:
-        try:
-            return datetime.strptime(written, form).replace(tzinfo=UTC)
-        except ValueError:
-            continue
-    try:
-        time = datetime.strptime(written, "%H:%M").replace(tzinfo=UTC).timetz()
-    except ValueError:
-        return None
-    moment = datetime.combine(near.astimezone(UTC).date(), time)
-    return moment if moment <= near else moment - timedelta(days=1)
+    """The moment of a text in UTC; a time alone is the last one that is not after ``near``; None for no moment."""
+    for day in ("", *_DAYS):
+        for time in _TIMES:
+            with suppress(ValueError):
+                moment = datetime.strptime(written, day + time).replace(tzinfo=UTC)
+                if day:
+                    return moment
+                moment = datetime.combine(near.astimezone(UTC).date(), moment.timetz())
+                return moment if moment <= near else moment - timedelta(days=1)
+    return None
 
 
 def parse_retry_after(header: str, now: datetime) -> timedelta | None:

@@ -1,13 +1,13 @@
 """Environment variables that look like settings and are none: a letter too few must not pass in silence."""
 
 from collections.abc import Iterator, Mapping
-from difflib import get_close_matches
 from types import UnionType
 from typing import Annotated, Any, Union, get_args, get_origin
 
 from pydantic import BaseModel, SecretStr
 
 from fridge_assets.errors import FridgeError
+from fridge_assets.names import nearest
 
 PREFIX = "FRIDGE_"
 
@@ -45,8 +45,8 @@ def refuse_unknown(model: type[BaseModel], environment: Mapping[str, str]) -> No
             continue
         # Without the beginning that all have, which would make any two alike.
         candidates = [_like(pattern, name).removeprefix(PREFIX) for pattern in known]
-        near = get_close_matches(name.removeprefix(PREFIX), candidates, n=1)
-        meant = f"; the nearest one is {PREFIX}{near[0]}" if near else ""
+        near = nearest(name.removeprefix(PREFIX), candidates)
+        meant = f"; the nearest one is {PREFIX}{near}" if near else ""
         raise FridgeError(
             f"{given} is no setting{meant}",
             "Correct its name or unset it; fridge_assets/settings.py has all names.",

@@ -257,6 +257,11 @@ def test_tables_survive_pipes_newlines_and_emptiness() -> None:
     assert counts_table({"few": 1, "many": 9}, "flag").value.splitlines()[2:] == ["| many | 9 |", "| few | 1 |"]
 
 
+def test_names_in_tables_are_shown_as_they_are() -> None:
+    frame = pd.DataFrame({"device": ["<img src=x> ![a](b) *c* _d_ e_f-1"]})
+    assert markdown_table(frame).splitlines()[2] == r"| \<img src=x\> !\[a\](b) \*c\* \_d\_ e_f-1 |"
+
+
 def test_pictures_are_shown_from_within_their_metadata() -> None:
     shown = picture(b"\x89PNG bytes", "scores").value
     assert shown.startswith("![scores](data:image/png;base64,")

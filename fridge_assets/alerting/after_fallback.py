@@ -9,6 +9,7 @@ import pandas as pd
 
 from fridge_assets.alerting.evidence import FALLBACK, MODELS
 from fridge_assets.alerting.frames import TIMESTAMP, look_up
+from fridge_assets.alerting.verdicts import over_or_confirmed
 
 
 def judge_rules(scores: pd.DataFrame, known: pd.DataFrame, now: pd.Timestamp, source: str) -> pd.DataFrame:
@@ -36,20 +37,8 @@ def judge_rules(scores: pd.DataFrame, known: pd.DataFrame, now: pd.Timestamp, so
     flagged = verdicts["flagged"].eq(True)
     judged = raised[heard & (~flagged | (raised["alert_type"] != "ANOMALY_SUSTAINED"))]
     over, highest = ~flagged[judged.index], verdicts.loc[judged.index, "highest"]
-    window = f"the window ending {scores['window_end'].max():%Y-%m-%d %H:%M} UTC"
-    said = [
-        f"The models {'see nothing unusual' if gone else 'confirm it'}: highest score {score:.2f} in {window}"
-        for gone, score in zip(over, highest, strict=True)
-    ]
-    return judged.assign(
-        from_status=judged["status"],
-        action=over.map({True: "recover", False: "sustain"}),
-        status=judged["status"].mask(over, "RESOLVED"),
-        active=~over,
-        alert_type=over.map({True: "ANOMALY_RESOLVED", False: "ANOMALY_SUSTAINED"}).astype("object"),
-        resolved_at=judged["resolved_at"].mask(over, now),
-        event_note=said,
-    )
+    words = ("The models see nothing unusual", "The models confirm it")
+    return over_or_confirmed(judged, over, highest, words, scores, now)
 
 
 def take_over_from_rules(drafts: pd.DataFrame, known: pd.DataFrame, source: str) -> pd.DataFrame:

@@ -11,6 +11,7 @@ from fridge_assets.alerting.dedup import told_in_span
 from fridge_assets.alerting.evidence import FALLBACK, STREAMING
 from fridge_assets.alerting.frames import TIMESTAMP, look_up
 from fridge_assets.alerting.sla import sla_deadline
+from fridge_assets.alerting.verdicts import over_or_confirmed
 from fridge_assets.settings import AlertSettings
 
 
@@ -41,22 +42,10 @@ def judge_streaming(
     confirmed = (verdicts["highest"] > settings.high_score) & (open_alerts["alert_type"] != "ANOMALY_SUSTAINED")
     judged = open_alerts[over | confirmed]
     over, highest = over[judged.index], verdicts.loc[judged.index, "highest"]
-    window = f"the window ending {scores['window_end'].max():%Y-%m-%d %H:%M} UTC"
-    said = [
-        f"{'It was transient' if gone else 'The models confirm it'}: highest score {score:.2f} in {window}"
-        for gone, score in zip(over, highest, strict=True)
-    ]
-    notes = zip(judged["note"], said, over, strict=True)
-    return judged.assign(
-        from_status=judged["status"],
-        action=over.map({True: "recover", False: "sustain"}),
-        status=judged["status"].mask(over, "RESOLVED"),
-        active=~over,
-        alert_type=over.map({True: "ANOMALY_RESOLVED", False: "ANOMALY_SUSTAINED"}).astype("object"),
-        resolved_at=judged["resolved_at"].mask(over, now),
-        note=[". ".join(filter(None, (note, why))) if gone else note for note, why, gone in notes],
-        event_note=said,
-    )
+    words = ("It was transient", "The models confirm it")
+    changed = over_or_confirmed(judged, over, highest, words, scores, now)
+    notes = zip(changed["note"], changed["event_note"], over, strict=True)
+    return changed.assign(note=[". ".join(filter(None, (note, why))) if gone else note for note, why, gone in notes])
 
 
 def _last_onset_window(acute: pd.DataFrame) -> pd.Series:

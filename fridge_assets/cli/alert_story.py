@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from fridge_assets.cli.charts import Cells, bars, cells
-from fridge_assets.cli.console import moment, out, say, say_json, styled, time_of_day
+from fridge_assets.cli.console import moment, out, say, say_json, styled, time_of_day, told_here
 from fridge_assets.cli.context import Workplace, reading
 from fridge_assets.cli.nulls import frame_records
 from fridge_assets.cli.tables import Wide, say_rows, say_table
@@ -66,7 +66,7 @@ def show(
     _say_verdicts(told, threshold, wide)
     _say_life(told, wide)
     for sentence in told.missing:
-        say(styled(sentence, "yellow"))
+        say(styled(told_here(sentence, now), "yellow"))
 
 
 def _threshold(place: Workplace, told: "Story") -> "pd.DataFrame":
@@ -94,7 +94,7 @@ def _say_header(told: "Story") -> None:
 
     alert = told.alert
     say(styled(f"{alert['severity']}: {alert['title']}", "bold"))
-    say(alert["description"])
+    say(told_here(alert["description"], alert["window_end"].to_pydatetime()))
     say(f"\nalert {alert['alert_id']} on {alert['device_id']} at {alert['site_id']}")
     who = _WHY_NOT_TOLD[alert["suppressed_because"]] if alert["suppressed"] else _told_of(told)
     say(f"{alert['alert_type']}, {alert['status']}, {alert['escalation_level']}, {who}")
@@ -107,7 +107,7 @@ def _say_header(told: "Story") -> None:
         reference = f", {order['external_reference']}" if order["external_reference"] else ""
         say(f"work order {order['work_order_id']}: {order['status']}, {order['priority']}{reference}")
     if alert["note"]:
-        say(f"{alert['note']}.")
+        say(told_here(f"{alert['note']}.", datetime.now(UTC)))
 
 
 def _told_of(told: "Story") -> str:

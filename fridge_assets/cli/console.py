@@ -16,7 +16,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.text import Text
 
 from fridge_assets.cli.nulls import is_null
-from fridge_assets.moments import in_zone
+from fridge_assets.moments import in_zone, with_local_times
 
 
 class Screen(Console):
@@ -91,7 +91,7 @@ def complain(*parts: str | Text) -> None:
 
 def say_error(error: object) -> None:
     """Print on standard error what kept a command, or a part of it, from being done."""
-    complain(styled("Error:", "red"), f" {error}")
+    complain(styled("Error:", "red"), f" {told_here(str(error), datetime.now(UTC))}")
 
 
 def say_json(value: Any) -> None:
@@ -143,6 +143,16 @@ def short_moment(value: datetime) -> str:
 def time_of_day(value: datetime) -> str:
     """The time of a moment, with its zone."""
     return f"{in_zone(value, _zone):%H:%M %Z}"
+
+
+def told_here(text: str, near: datetime) -> str:
+    """A text that was written for every zone, with the local time beside each moment that it names in UTC.
+
+    Args:
+        text: such as the description of an alert or an error.
+        near: when it was written, or a little later.
+    """
+    return with_local_times(text, near, _zone)
 
 
 def zone_name() -> str:

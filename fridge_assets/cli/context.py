@@ -41,7 +41,9 @@ def user_name() -> str:
     try:
         return getpass.getuser()
     except (KeyError, OSError) as error:
-        raise FridgeError("this user has no name", "Set the variable USER, or say who acts with --by.") from error
+        raise FridgeError(
+            "this user has no name", "Set the variable USER, or --by where the command has it."
+        ) from error
 
 
 class Access(Enum):

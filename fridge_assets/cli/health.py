@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from fridge_assets.cli.console import moment, say, say_json, styled
+from fridge_assets.cli.console import moment, say, say_json, styled, told_here
 from fridge_assets.cli.context import Workplace, changing, reading
 from fridge_assets.errors import FridgeError
+from fridge_assets.replay.folder import refuse_replay
 
 if TYPE_CHECKING:
     from rich.text import Text
@@ -36,6 +37,8 @@ def health(
 ) -> None:
     """Whether the daemon runs, its code loads, its store answers and the stream is not dead; exit code 1 when not."""
     place = changing(context) if tell else reading(context)
+    if tell:
+        refuse_replay(place.settings.root)
     found = _look(place)
     deadline = time.monotonic() + wait
     while not found.green and time.monotonic() < deadline:
@@ -53,7 +56,7 @@ def health(
             say("  ", styled("note", "yellow"), f" {note}")
         if found.stream is not None and found.stream.state != "silent":
             sign = "" if found.stream.state == "alive" else styled("note ", "yellow")
-            say("  ", sign, f"stream {found.stream.line}")
+            say("  ", sign, f"stream {told_here(found.stream.line, found.looked_at)}")
     if not found.green:
         raise typer.Exit(1)
 

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from fridge_assets.cli.console import moment, say, say_json, styled
+from fridge_assets.cli.console import moment, say, say_json, styled, told_here
 from fridge_assets.cli.context import reading
 from fridge_assets.cli.tables import Wide, say_table
 
@@ -53,7 +53,7 @@ def status(
         say("scores are ", *_TIERS[overview.tier])
     else:
         say(styled(_NEVER, "red"), ": a device without an open alert is unknown, not healthy")
-    say(f"stream {overview.stream}")
+    say(f"stream {told_here(overview.stream, overview.now)}")
     for family, why in overview.paused.items():
         say(styled(f"{family} is paused", "yellow"), f": {why}. Next: {place.command(f'resume {family}')}")
     say_table("Scores", overview.scores, spare=_SCORES_SPARE, wide=wide)

@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from fridge_assets.cli.console import moment, say, say_json
+from fridge_assets.cli.console import moment, say, say_json, told_here
 from fridge_assets.cli.context import changing, reading
 from fridge_assets.cli.tables import Wide, say_table
 from fridge_assets.errors import FridgeError
 from fridge_assets.identity import SHORT_ID
 from fridge_assets.notifications.message import Channel, Status
+from fridge_assets.replay.folder import refuse_replay
 
 if TYPE_CHECKING:
     from fridge_assets.notifications.outbox import Delivery
@@ -80,7 +81,7 @@ def show(
         say_json(asdict(stored))
         return
     for line in (stored.title, *stored.lines, *stored.commands):
-        say(line)
+        say(told_here(line, stored.occurred_at))
     say(f"\nmessage {stored.message_id} to {stored.channel}: {stored.kind.replace('_', ' ')}, key {stored.key}")
     say(f"happened {moment(stored.occurred_at)}, stored {moment(stored.created_at)}")
     say(f"{stored.status}{f', only to {stored.only_to}' if stored.only_to else ''}")
@@ -104,6 +105,7 @@ def deliver(
     from fridge_assets.notifications.senders import senders_of  # noqa: PLC0415
 
     place = changing(context)
+    refuse_replay(place.settings.root)
     settings, zone_of = place.settings.notifications, partial(zone_of_sites, place.settings)
     report = deliver_due(place.operations, senders_of(settings), settings, lambda: datetime.now(UTC), zone_of)
     if as_json:
@@ -155,7 +157,7 @@ def _outcome(delivery: "Delivery") -> str:
     if delivery.status == "summarised":
         return f"summarised by message {delivery.summarised_by}"
     if delivery.status == "superseded":
-        return f"superseded {moment(delivery.ended_at)}; {delivery.reason}"
+        return f"superseded {moment(delivery.ended_at)}; {told_here(delivery.reason, datetime.now(UTC))}"
     return f"waits, attempts {delivery.attempts}" + (
         f"; the newest failed: {delivery.reason}" if delivery.reason else ""
     )

@@ -1,12 +1,13 @@
 """`models`: which versions there are, what they are and how they compare (SPEC 3)."""
 
 from dataclasses import asdict
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from fridge_assets.cli import deploy
-from fridge_assets.cli.console import moment, say, say_json, styled, working
+from fridge_assets.cli.console import moment, say, say_json, styled, told_here, working
 from fridge_assets.cli.context import Workplace, changing, reading
 from fridge_assets.cli.nulls import frame_records
 from fridge_assets.cli.run import AsOf
@@ -99,7 +100,7 @@ def card(
     models = reading(context).models
     registered = models.registry.version(family, version) if version else models.require_serving(family)
     file = models.registry.card(registered)
-    say(file.read_text())
+    say(told_here(file.read_text(), datetime.now(UTC)))
     say(styled(str(file), "dim"))
 
 

@@ -20,6 +20,7 @@ from fridge_assets.cli.console import (
     say_json,
     styled,
     tell_failures,
+    told_here,
     working,
 )
 from fridge_assets.cli.context import Workplace, changing
@@ -172,11 +173,13 @@ def _replay_once(
     with working("preparing", as_json):
         fill_scratch(place.settings, scratch, hours, change)
     cycles = cycles_of(hours)
-    with progress(f"replaying: {change.said} (runs)", as_json) as bar:
-        bar.update(bar.task_ids[0], total=len(cycles))
-        failures = run_cycles(scratch, cycles, lambda _: bar.advance(bar.task_ids[0]))
     operations = Operations(scratch.operations_database, scratch.operations.lock_wait)
-    settle_messages(operations)
+    try:
+        with progress(f"replaying: {change.said} (runs)", as_json) as bar:
+            bar.update(bar.task_ids[0], total=len(cycles))
+            failures = run_cycles(scratch, cycles, lambda _: bar.advance(bar.task_ids[0]))
+    finally:
+        settle_messages(operations)  # of a replay that was stopped, too: its folder may be kept
     with operations.read() as connection:
         told, _ = told_alerts(connection, hours[0])
     with place.operations.read() as connection:
@@ -331,4 +334,4 @@ def _as_json(
 
 
 def _span(hours: Sequence[datetime]) -> str:
-    return f"{hours[0]:%Y-%m-%d %H:%M} to {hours[-1]:%Y-%m-%d %H:%M} UTC"
+    return told_here(f"{hours[0]:%Y-%m-%d %H:%M} to {hours[-1]:%Y-%m-%d %H:%M} UTC", hours[-1])

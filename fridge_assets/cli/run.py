@@ -59,7 +59,7 @@ def readings(context: typer.Context, as_of: AsOf = "", as_json: Json = False) ->
     """Readings that have landed to features, without scoring; the schedule does it every five minutes."""
     from fridge_assets.automation.cycles import take_in_readings  # noqa: PLC0415
 
-    place: Workplace = context.obj
+    place = changing(context, on_readings=True)
     with place.instance() as instance, working("taking readings in", as_json):
         outcome = take_in_readings(instance, as_of)
     tell(place, [outcome], as_json)

@@ -11,6 +11,7 @@ from fridge_assets.cli.context import Workplace, reading, starting
 from fridge_assets.cli.tables import Wide, say_table
 from fridge_assets.errors import FridgeError
 from fridge_assets.moments import parse_moment
+from fridge_assets.replay.folder import refuse_replay
 from fridge_assets.running.stopping import stop_gently
 
 if TYPE_CHECKING:
@@ -41,6 +42,7 @@ def stream(
     if context.invoked_subcommand is not None:
         return
     place = starting(context)
+    refuse_replay(place.settings.root)
     if until_idle and place.settings.kafka.bootstrap_servers:
         raise FridgeError("--until-idle is for the landing folder; a topic never ends", "Leave it out.")
     import logging  # noqa: PLC0415

@@ -1,14 +1,14 @@
 """Tables for people: as many columns as the terminal has room for, all of them in a file or a pipe."""
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated, Any, Final, NamedTuple
 
 import typer
 from rich.cells import cell_len
 from rich.table import Table
 
-from fridge_assets.cli.console import Screen, out, printable, say, short_moment, styled, zone_name
+from fridge_assets.cli.console import Screen, out, printable, say, short_moment, styled, told_here, zone_name
 from fridge_assets.cli.nulls import is_null
 
 if TYPE_CHECKING:  # a command that prints no frame starts in half the time without pandas
@@ -163,4 +163,4 @@ def _cell(value: object) -> str:
         return printable(", ".join(map(str, value)), one_line=True)
     if isinstance(value, int) and not isinstance(value, bool):
         return f"{value:,}"
-    return printable(str(value), one_line=True)
+    return printable(told_here(str(value), datetime.now(UTC)), one_line=True)

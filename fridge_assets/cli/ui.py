@@ -18,9 +18,10 @@ from typing import Annotated
 import typer
 from rich.text import Text
 
-from fridge_assets.cli.console import say, styled
+from fridge_assets.cli.console import say, styled, time_of_day
 from fridge_assets.cli.context import Workplace, starting
 from fridge_assets.errors import FridgeError
+from fridge_assets.replay.folder import refuse_replay
 from fridge_assets.running.processes import process_tree
 from fridge_assets.running.service_log import Entry, ServiceLog
 
@@ -46,13 +47,7 @@ def ui(
 ) -> None:
     """The Dagster UI with its daemon, over this data folder; Ctrl-C ends both and the runs that are under way."""
     place = starting(context)
-    from fridge_assets.replay.scratch import is_replay  # noqa: PLC0415
-
-    if is_replay(place.settings.root):
-        raise FridgeError(
-            f"{place.settings.root} is the folder of a replay, whose alerts the automation would go on with",
-            "Look at it with the other commands, such as `alerts list --all`.",
-        )
+    refuse_replay(place.settings.root)
     _require_free(place, port)
     from fridge_assets.automation.environment import process_environment  # noqa: PLC0415
     from fridge_assets.automation.instance import prepare_dagster_home  # noqa: PLC0415
@@ -184,4 +179,4 @@ def _tell(entry: Entry) -> None:
 
 
 def _tell_line(said: str | Text) -> None:
-    say(f"{datetime.now(UTC):%H:%M:%S} UTC ", said)
+    say(f"{time_of_day(datetime.now(UTC))} ", said)

@@ -6,12 +6,13 @@ from typing import Annotated, Literal
 
 import typer
 
-from fridge_assets.cli.console import moment, say, say_json
+from fridge_assets.cli.console import moment, say, say_json, told_here
 from fridge_assets.cli.context import changing, reading
 from fridge_assets.cli.nulls import frame_records
 from fridge_assets.cli.tables import Wide, say_table
 from fridge_assets.errors import FridgeError
 from fridge_assets.identity import SHORT_ID
+from fridge_assets.replay.folder import refuse_replay
 
 app = typer.Typer(no_args_is_help=True, help="Work orders.")
 
@@ -73,7 +74,7 @@ def show(
         say_json(row)
         return
     for line in (row["title"], row["description"]):
-        say(line)
+        say(told_here(line, row["created_at"]))
     say(f"\norder {row['work_order_id']} on {row['device_id']} at {row['site_id']}")
     say(f"{row['status']}, {row['priority']}: {row['reason']}")
     say(f"asked for by {row['requested_by']} {moment(row['created_at'])}, due {moment(row['due_at'])}")
@@ -96,6 +97,7 @@ def deliver(
     from fridge_assets.work_orders.receivers import receiver_of  # noqa: PLC0415
 
     place = changing(context)
+    refuse_replay(place.settings.root)
     settings = place.settings
     report = deliver_orders(place.operations, receiver_of(settings), settings.work_orders, lambda: datetime.now(UTC))
     if as_json:

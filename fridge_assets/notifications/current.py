@@ -76,6 +76,7 @@ def said_now(
         message,
         title=with_local_times(message.title, message.occurred_at, zone),
         lines=tuple(with_local_times(line, message.occurred_at, zone) for line in message.lines),
+        zone=zone,
     )
 
 

@@ -65,6 +65,7 @@ class EmailSender:
         chosen = self._chosen
         try:
             with self._connected() as server:
+                server.ehlo_or_helo_if_needed()  # which a mail does by itself, and so does a login
                 answers = [server.mail(chosen.sender), *(server.rcpt(address) for address in chosen.recipients)]
                 server.rset()
         except (smtplib.SMTPException, OSError) as error:

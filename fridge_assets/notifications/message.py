@@ -56,6 +56,7 @@ class Message:
         commands: what to type next.
         dedup_key: what services that call people know it by: events with the same one are one incident there, which a
             ``recovery`` ends. Empty for the message's own key.
+        zone: time zone of the places that it is about, as :func:`~fridge_assets.moments.in_zone` takes it.
     """
 
     key: str
@@ -68,6 +69,7 @@ class Message:
     about: tuple[str, ...] = ()
     commands: tuple[str, ...] = ()
     dedup_key: str = ""
+    zone: str = "UTC"
 
     @property
     def message_id(self) -> str:

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from urllib.parse import quote
 
+from fridge_assets.moments import with_local_times
 from fridge_assets.notifications.message import Message
 from fridge_assets.settings import NotificationSettings
 
@@ -44,7 +45,8 @@ def link_of(message: Message, settings: NotificationSettings) -> Link | None:
 def notes_of(message: Message, resend: bool) -> list[str]:
     """What stands below the text: when it happened, what it is, by what it is recognised when it comes again."""
     kind = message.kind.replace("_", " ")
-    notes = [f"{message.occurred_at:%Y-%m-%d %H:%M} UTC · {kind} · key {message.short_id}"]
+    happened = with_local_times(f"{message.occurred_at:%Y-%m-%d %H:%M} UTC", message.occurred_at, message.zone)
+    notes = [f"{happened} · {kind} · key {message.short_id}"]
     if resend and message.kind == "summary":
         # What it says may have grown since.
         notes.append(f"Sent again (key {message.short_id}); it replaces an earlier one with this key.")

@@ -3,6 +3,7 @@
 import re
 from typing import Any
 
+from fridge_assets.markdown import escaped
 from fridge_assets.notifications.blocks import blocks_of, content_of
 from fridge_assets.notifications.http_post import JsonPoster
 from fridge_assets.notifications.message import Channel, Message
@@ -16,7 +17,6 @@ _MOST_MATTERMOST = 3_800
 """Characters, escapes included; older servers take 4,000."""
 _CONTENT_REFUSED = ("invalid_blocks", "invalid_payload", "msg_blocks_too_long", "no_text")
 
-_MARKUP = re.compile(r"[\\`*_{}\[\]()#+\-.!|~<>&]")
 _TRIGGER = re.compile(r"([@:#/])(?=\S)")
 _BREAK = "\u200b"
 """A space that is not seen: what follows ``@`` or ``:`` after it is neither a mention nor an emoji nor a link."""
@@ -114,8 +114,8 @@ def mattermost_text(message: Message, settings: NotificationSettings, resend: bo
 
 
 def without_markup(text: str) -> str:
-    """``text`` so that Markdown shows it as it is."""
-    return _MARKUP.sub(r"\\\g<0>", _TRIGGER.sub(rf"\g<1>{_BREAK}", text))
+    """``text`` so that Mattermost shows it as it is, mentions and emojis too."""
+    return escaped(_TRIGGER.sub(rf"\g<1>{_BREAK}", text))
 
 
 def _code(text: str) -> str:

@@ -8,7 +8,8 @@ from pydantic import ValidationError
 
 from fridge_assets.deployment.state import Deployment
 from fridge_assets.errors import FridgeError
-from fridge_assets.models.families import FAMILIES
+from fridge_assets.models.families import require_family
+from fridge_assets.names import unknown
 from fridge_assets.settings import Settings
 
 GROUPS = ("scoring", "dbscan", "monitoring", "staleness", "alerts")
@@ -55,8 +56,7 @@ def require_versions(change: Change, deployments: Mapping[str, Deployment]) -> N
         FridgeError: a family does not exist, is paused, has no release, or serves this version already.
     """
     for family, version in change.versions.items():
-        if family not in FAMILIES:
-            raise FridgeError(f"there is no model family {family}", f"Choose one of {', '.join(FAMILIES)}.")
+        require_family(family)
         state = deployments[family]
         if state.production is None:
             raise FridgeError(f"{family} has no release to compare with", f"Train it: `fridge-assets train {family}`.")
@@ -83,10 +83,14 @@ def changed_settings(settings: Settings, change: Change) -> Settings:
         group = getattr(settings, group_name)
         fields = type(group).model_fields
         if field_name not in fields:
-            raise FridgeError(f"there is no setting {name}", f"{group_name} has {', '.join(fields)}.")
-        value = json.loads(text) if text.startswith(("[", "{")) else text
+            raise unknown("setting", name, [f"{group_name}.{field}" for field in fields])
         try:
+            value = json.loads(text) if text.startswith(("[", "{")) else text
             changed = type(group).model_validate({**group.model_dump(), field_name: value})
+        except json.JSONDecodeError as error:
+            raise FridgeError(
+                f"{name} cannot be {text!r}: it is no JSON ({error})", "Give a value that fits."
+            ) from error
         except ValidationError as error:
             said = error.errors()[0]["msg"]
             raise FridgeError(f"{name} cannot be {text!r}: {said}", "Give a value that fits.") from error

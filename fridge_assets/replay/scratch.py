@@ -25,6 +25,7 @@ from fridge_assets.fleet.registry import REGISTRY_FILES
 from fridge_assets.models.families import FAMILIES
 from fridge_assets.readings.commit import due_windows_sql
 from fridge_assets.replay.change import Change, changed_settings
+from fridge_assets.replay.folder import MARKER
 from fridge_assets.replay.span import HOUR, hourly_moment
 from fridge_assets.settings import Settings
 from fridge_assets.stores.files import writable_folder
@@ -40,17 +41,9 @@ from fridge_assets.stores.operations import (
 from fridge_assets.stores.reading_files import CleanFile, commit_clean_files
 from fridge_assets.stores.warehouse import Warehouse
 
-MARKER = "replay.json"
-"""File that tells a folder of a replay from the data folder of a fleet; says what was replayed."""
-
 _NOBODY = "nobody: this is a replay"
 _COPIED = (deployment_decisions, silences, label_events)
 """What people have decided: it holds in a replay as it does now."""
-
-
-def is_replay(root: Path) -> bool:
-    """Whether the data folder ``root`` is that of a replay."""
-    return (root / MARKER).exists()
 
 
 def scratch_settings(live: Settings, folder: Path, change: Change) -> Settings:

@@ -66,14 +66,15 @@ def backtest(
     Raises:
         FridgeError: the span is empty, or there are no readings in it.
     """
+    span = f"{start:%Y-%m-%d %H:%M} to {end:%Y-%m-%d %H:%M} UTC"
     if start >= end:
-        raise FridgeError(f"the span from {start.isoformat()} to {end.isoformat()} is empty", "Name an earlier start.")
+        raise FridgeError(f"the span from {span} is empty", "Name an earlier start.")
     streaming = settings.streaming
     first = start - streaming.vibration_span - streaming.vibration_bucket - streaming.allowed_lateness
     files = _files_by_hour(warehouse, first, end)
     if not any(start - _HOUR < hour < end for hour in files):
         raise FridgeError(
-            f"there are no clean readings from {start.isoformat()} to {end.isoformat()}",
+            f"there are no clean readings from {span}",
             "Ingest them first: `fridge-assets run hourly`; `fridge-assets status` says what there is.",
         )
     engine = Engine(streaming, threads=streaming.threads, memory_limit=streaming.memory_limit)

@@ -236,7 +236,7 @@ class _Outcome:
             "sla_breached": False,
             "next_escalation_at": deadline,
         }
-        self._change(row, "reopen", f"The failure is back at {at:%H:%M:%S} UTC", back)
+        self._change(row, "reopen", f"The failure is back at {at:%Y-%m-%d %H:%M:%S} UTC", back)
         self.news.append(row | {TOLD_AGAIN: at.isoformat()})
 
     def _change(self, row: dict[str, Any], action: str, note: str, values: Mapping[str, object]) -> None:

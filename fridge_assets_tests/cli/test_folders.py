@@ -74,11 +74,20 @@ def test_train_without_readings_says_so_at_once(tmp_path: Path) -> None:
         ["train"],
         ["run", "hourly"],
         ["run", "daily"],
+        ["run", "readings"],
         ["replay", "--from", "2026-01-01", "--to", "2026-01-02"],
     ):
         code, _, error = typed(folder, *words)
         assert (code, "there are no readings in" in error) == (1, True), error
     assert [path.name for path in folder.iterdir()] == ["device_registry.csv"]
+
+
+def test_readings_that_have_landed_are_taken_in_before_anything_else_has_run(tmp_path: Path) -> None:
+    folder, file = tmp_path / "data", tmp_path / "readings.csv"
+    file.write_text("device_id,timestamp,temperature_evaporator\nd1,2026-03-02T00:00:00Z,-20\n")
+    assert typed(folder, "ingest", str(file))[0] == 0
+    code, said, error = typed(folder, "run", "readings")
+    assert (code, "clean_sensor_readings" in said) == (0, True), error
 
 
 def test_a_command_that_looks_creates_no_store_in_a_folder_with_readings_alone(tmp_path: Path) -> None:

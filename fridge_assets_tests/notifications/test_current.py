@@ -155,6 +155,8 @@ def test_a_message_that_was_sent_at_once_is_as_it_was_stored(
         ("since 2026-01-31 12:30 UTC", "since 2026-01-31 13:30 CET (2026-01-31 12:30 UTC)"),
         ("at 99:99 UTC, 2026-13-01 10:00 UTC", "at 99:99 UTC, 2026-13-01 10:00 UTC"),
         ("nothing at 12:30", "nothing at 12:30"),
+        ("It rose at 11:05:10 UTC.", "It rose at 13:05:10 CEST (11:05:10 UTC)."),
+        ("back at 2026-06-01 11:05:10 UTC", "back at 2026-06-01 13:05:10 CEST (2026-06-01 11:05:10 UTC)"),
     ],
 )  # fmt: skip
 def test_moments_in_a_text_have_the_local_time_beside_utc(text: str, shown: str) -> None:
@@ -177,5 +179,6 @@ def test_a_message_about_alerts_has_the_time_of_their_site(
     deliver_due(operations, senders_of(chosen), chosen, clock, zone_of, clock.sleep)
     about_alert, other = slack.posted(ON_CALL)
     assert " IST (" in about_alert.text
+    assert " IST (" in about_alert.text.splitlines()[-1]  # when it happened
     assert "At 2026-06-01 12:30 UTC." in other.text
     assert asked[1] == set()

@@ -312,6 +312,7 @@ def test_every_destination_is_tried_or_says_that_only_a_message_can_tell(
         destinations={
             "chat": webhook(hook),
             "mail": mail(mailbox.port, recipients="ann@example.com"),
+            "open_mail": mail(mailbox.port, recipients="ann@example.com", user="", password=""),
             "bad_mail": mail(mailbox.port),
             "locked": mail(mailbox.port, password="hunter2-wrong"),
             "duty": {"kind": "pagerduty", "key": "k", "url": hook.url},
@@ -323,6 +324,7 @@ def test_every_destination_is_tried_or_says_that_only_a_message_can_tell(
     }  # fmt: skip
     assert found["slack #fridge-ml"].ok is True
     assert "takes mail from fridges@example.com to ann@example.com" in found["mail"].detail
+    assert "takes mail from fridges@example.com" in found["open_mail"].detail
     assert "refuses bob@example.com: 550" in found["bad_mail"].detail
     assert "fridge-assets messages test --destination chat" in found["chat"].detail
     assert "hunter2" not in str(found)
@@ -330,7 +332,7 @@ def test_every_destination_is_tried_or_says_that_only_a_message_can_tell(
 
 
 def test_a_test_message_says_that_it_is_one_and_fails_where_it_does_not_arrive(
-    settings: Settings, hook: Endpoint, monkeypatch: pytest.MonkeyPatch
+    operations: Operations, settings: Settings, hook: Endpoint, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("FRIDGE_NOTIFICATIONS__DESTINATIONS__CHAT__KIND", "mattermost")
     monkeypatch.setenv("FRIDGE_NOTIFICATIONS__DESTINATIONS__CHAT__URL", hook.url)

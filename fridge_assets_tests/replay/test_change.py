@@ -31,8 +31,9 @@ def test_settings_are_changed_by_their_names_and_the_others_stay(settings: Setti
     ("name", "value", "said"),
     [
         ("training.history", "P1D", "training.history is no setting that a replay depends on"),
-        ("alerts", "1", "there is no setting alerts. alerts has critical_score, "),
-        ("alerts.mood", "1", "there is no setting alerts.mood"),
+        ("alerts", "1", "there is no setting 'alerts'. Did you mean"),
+        ("alerts.medium_scor", "1", "there is no setting 'alerts.medium_scor'. Did you mean alerts.medium_score?"),
+        ("alerts.operators", "[ann", "alerts.operators cannot be '[ann': it is no JSON"),
         ("alerts.medium_score", "much", "alerts.medium_score cannot be 'much': Input should be a valid number"),
         ("alerts.site_devices", "1", "alerts.site_devices cannot be '1': Input should be greater than or equal to 2"),
     ],
@@ -53,7 +54,7 @@ def test_pairs_are_read_and_anything_else_is_refused() -> None:
 @pytest.mark.parametrize(
     ("family", "version", "state", "said"),
     [
-        ("crystal_ball", "1.0.0", RELEASED, "there is no model family crystal_ball. Choose one of isolation_forest"),
+        ("crystal_ball", "1.0.0", RELEASED, "there is no model family 'crystal_ball'. Choose one of isolation_forest"),
         (FOREST, "1.0.0", RELEASED, "isolation_forest 1.0.0 is what scores now"),
         (FOREST, "1.1.0", PAUSED, "isolation_forest is paused and says nothing in a replay"),
         (FOREST, "1.1.0", Deployment(FOREST), "isolation_forest has no release to compare with"),

@@ -14,9 +14,9 @@ from fridge_assets.errors import FridgeError
 from fridge_assets.notifications.message import Message
 from fridge_assets.notifications.outbox import enqueue
 from fridge_assets.replay.change import Change
+from fridge_assets.replay.folder import MARKER, is_replay
 from fridge_assets.replay.scratch import (
     fill_scratch,
-    is_replay,
     released_families,
     require_empty,
     scratch_settings,
@@ -24,6 +24,7 @@ from fridge_assets.replay.scratch import (
 )
 from fridge_assets.settings import Settings
 from fridge_assets.stores.operations import Operations, deployment_decisions, device_alerts, outbox
+from fridge_assets_tests.cli.typed import refused
 from fridge_assets_tests.scenarios.fixtures import FIRST_HOUR
 from fridge_assets_tests.scenarios.small_fleet import TRAINED_HOUR, Place, hour
 
@@ -142,3 +143,13 @@ def test_a_fleet_without_a_release_and_a_folder_that_is_not_empty_are_refused(
     for folder in (tmp_path, tmp_path / "file"):
         with pytest.raises(FridgeError, match=r"is not an empty folder\. Name another one with --keep"):
             require_empty(folder)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [["messages", "deliver"], ["work-orders", "deliver"], ["stream"], ["ui"], ["health", "--tell"]],
+    ids=" ".join,
+)
+def test_nothing_tells_people_of_the_alerts_of_a_replay(cycled: Place, words: list[str]) -> None:
+    (cycled.root / MARKER).write_text("{}")
+    assert "is the folder of a replay: nobody is told of its alerts" in refused(cycled.root, *words)

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from fridge_assets.automation.cycles import train_models
-from fridge_assets.replay.scratch import is_replay
+from fridge_assets.replay.folder import is_replay
 from fridge_assets_tests.cli.typed import refused, typed
 from fridge_assets_tests.scenarios.contents import WALL_TIME, contents
 from fridge_assets_tests.scenarios.fixtures import FIRST_HOUR
