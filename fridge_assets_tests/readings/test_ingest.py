@@ -15,6 +15,7 @@ from pathlib import Path
 
 import duckdb
 import pandas as pd
+import pyarrow.parquet as pq
 import pytest
 
 from fridge_assets.contracts import QUARANTINED_READINGS
@@ -219,7 +220,7 @@ def test_event_id_is_stored_only_where_the_reading_brought_one_and_shown_everywh
     write(settings.landing_dir / "a.csv", [reading(0, event_id="e0"), reading(1, event_id="")])
     run(settings)
     (file,) = warehouse.clean_readings_folder().rglob("*.parquet")
-    assert pd.read_parquet(file).sort_values("timestamp_utc")["event_id"].tolist() == ["e0", None]
+    assert pq.read_table(file).sort_by("timestamp_utc")["event_id"].to_pylist() == ["e0", None]
     shown = stored_readings(warehouse)["event_id"].tolist()
     assert shown[0] == "e0"
     assert uuid.UUID(shown[1]).version == 5
