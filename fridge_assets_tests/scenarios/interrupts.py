@@ -47,7 +47,7 @@ SLOWER = 1.5
 ALLOWANCE = 30.0
 """Seconds that it may take on top: a machine with other work to do starts programs slowly."""
 _PATIENCE = 300.0
-_MARK = "FRIDGE_SCENARIO_COMMAND"
+_MARK = "SCENARIO_COMMAND"
 """Variable by which a process that a command has started is known, whoever its parent is by now."""
 
 _FIRST_HOUR = TRAINED_HOUR + 1
