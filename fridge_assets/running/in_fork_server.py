@@ -15,14 +15,15 @@ from fridge_assets.running.processes import end_with_parent
 from fridge_assets.running.stopping import SIGNALS
 
 _SERVER = os.getpid()
+_HEARD = [number for number in SIGNALS if signal.getsignal(number) is not signal.SIG_IGN]
+"""The signals that end a step; one that the program was started to ignore, as by ``nohup``, its steps ignore too."""
 
 
 def _in_a_step() -> None:
     end_with_parent(_SERVER)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
-    for number in SIGNALS:
-        signal.signal(number, signal.SIG_DFL)
-    signal.signal(signal.SIGINT, signal.default_int_handler)
+    for number in _HEARD:
+        signal.signal(number, signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL)
 
 
 for _number in SIGNALS:

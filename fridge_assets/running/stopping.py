@@ -45,7 +45,8 @@ _AGAIN_AFTER = 0.02
 def stop_on_signals(within: float | None = None) -> None:
     """Raise :class:`Stopped` in the main thread at the first of ``SIGNALS``, and do nothing more at later ones.
 
-    A signal that this program was started to ignore, as by ``nohup``, stays ignored.
+    SIGHUP and SIGINT stay ignored where this program was started to ignore them, as by ``nohup`` or in the background
+    of a script. SIGTERM does not: Dagster ends helpers of its own with it, which would inherit that.
 
     Args:
         within: seconds after which the program ends where it stands, if it has not ended in order; what is to end with
@@ -58,9 +59,7 @@ def stop_on_signals(within: float | None = None) -> None:
         # The interpreter itself writes into the pipe, also while the main thread is somewhere outside of Python.
         threading.Thread(target=_end_after, args=(heard, within), name="end", daemon=True).start()
     sys.unraisablehook = _notice_swallowed
-    for number in SIGNALS:
-        if signal.getsignal(number) is not signal.SIG_IGN:
-            signal.signal(number, _stop)
+    _hear_with(_stop)
 
 
 def stop_gently(end: Callable[[], object]) -> None:
@@ -73,9 +72,13 @@ def stop_gently(end: Callable[[], object]) -> None:
         _received.append(number)
         end()
 
+    _hear_with(hear)
+
+
+def _hear_with(handler: Callable[[int, FrameType | None], None]) -> None:
     for number in SIGNALS:
-        if signal.getsignal(number) is not signal.SIG_IGN:
-            signal.signal(number, hear)
+        if number == signal.SIGTERM or signal.getsignal(number) is not signal.SIG_IGN:
+            signal.signal(number, handler)
 
 
 def _end_after(heard: int, within: float) -> None:

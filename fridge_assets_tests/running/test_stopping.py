@@ -32,3 +32,29 @@ def test_a_signal_that_comes_in_a_finaliser_is_raised_after_it_and_only_once(num
     program = [sys.executable, "-c", IN_A_FINALISER.format(number=number)]
     done = subprocess.run(program, capture_output=True, text=True, check=True, timeout=60)
     assert (done.stdout, done.stderr) == (f"stopped by {name}\n", "")
+
+
+DEAF = """
+import os, signal, subprocess, sys, time
+from fridge_assets.running.stopping import Stopped, stop_on_signals
+
+for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+    signal.signal(number, signal.SIG_IGN)
+stop_on_signals()
+helper = subprocess.Popen(["sleep", "60"])
+helper.terminate()
+print("helper:", helper.wait(10))
+for number in (signal.SIGINT, signal.SIGHUP):
+    os.kill(os.getpid(), number)
+print("goes on")
+try:
+    os.kill(os.getpid(), signal.SIGTERM)
+    time.sleep(20)
+except Stopped as stopped:
+    print("stopped by", stopped)
+"""
+
+
+def test_a_program_in_the_background_hears_sigterm_alone_and_so_do_its_helpers() -> None:
+    done = subprocess.run([sys.executable, "-c", DEAF], capture_output=True, text=True, check=True, timeout=60)
+    assert (done.stdout, done.stderr) == ("helper: -15\ngoes on\nstopped by SIGTERM\n", "")
