@@ -51,7 +51,8 @@ def daemon(place: Place, log: Path) -> Iterator[subprocess.Popen[bytes]]:
         try:
             yield process
         finally:
-            end_tree(psutil.Process(process.pid))
+            if process.poll() is None:
+                end_tree(psutil.Process(process.pid))
             process.wait(20)
 
 
