@@ -4,7 +4,7 @@ BIN := .venv/bin
 DATA ?= data/demo
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test ui lint format docs scenario-staleness scenario-stream-kills scenario-interrupts bench bench-hourly bench-quality bench-canary bench-models bench-stream bench-week bench-alerts
+.PHONY: help demo test ui lint format docs scenario-staleness scenario-stream-kills scenario-cycle-kills scenario-interrupts bench bench-hourly bench-quality bench-canary bench-models bench-stream bench-week bench-alerts
 
 help: ## what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 22
@@ -33,6 +33,10 @@ SEED ?= 1
 scenario-stream-kills: KILLS ?= 1000
 scenario-stream-kills: .venv/installed ## the stream is killed KILLS times and loses nothing; SEED=… plays a round again
 	$(BIN)/python -m fridge_assets_tests.scenarios.stream_kills --seed $(SEED) --kills $(KILLS)
+
+scenario-cycle-kills: KILLS ?= 100
+scenario-cycle-kills: .venv/installed ## a history is killed KILLS times and holds the same bits; SEED=… plays a round again
+	$(BIN)/python -m fridge_assets_tests.scenarios.cycle_kills --seed $(SEED) --kills $(KILLS)
 
 scenario-interrupts: KILLS ?= 60
 scenario-interrupts: .venv/installed ## commands are interrupted KILLS times and block nobody; SEED=… plays a round again

@@ -1,8 +1,10 @@
 """How assets answer Dagster: checks that show the offending rows or say why they were not made, failures, pictures."""
 
 import base64
+import hashlib
 from collections.abc import Callable, Collection, Iterator, Mapping
-from functools import update_wrapper
+from functools import cache, update_wrapper
+from pathlib import Path
 from typing import Any, Concatenate, ParamSpec
 from urllib.parse import quote
 
@@ -13,6 +15,7 @@ from dagster._core.definitions.source_asset import (
 )
 
 from fridge_assets.contracts import Contract
+from fridge_assets.contracts.lineage import LINEAGE, Lineage
 from fridge_assets.contracts.validation import ContractViolation, ValidationReport, Violation
 from fridge_assets.errors import FridgeError
 from fridge_assets.settings import Settings
@@ -36,13 +39,21 @@ _DATA_URL = "data:image/png;base64,"
 _NOT_MADE = "not made"
 """Metadata of a check result that stands for a check that nobody made."""
 
+_PACKAGE = Path(__file__).parent
+_VERSION_DIGITS = 12
+
 AssetEvent = dg.MaterializeResult[Any] | dg.AssetCheckResult
 P = ParamSpec("P")
 Step = Callable[Concatenate[dg.AssetExecutionContext, P], Iterator[AssetEvent]]
 
 
-def column_schema(contract: Contract) -> dict[str, dg.TableSchema]:
-    """Metadata of an asset that stores ``contract``: its columns, as the Dagster catalog shows them."""
+def dataset_metadata(contract: Contract, lineage: Lineage | None = None) -> dict[str, Any]:
+    """Metadata of an asset that stores ``contract``: its columns, and the columns that each is computed from.
+
+    Args:
+        contract: what is stored.
+        lineage: sources of its columns, where they are not those of the dataset of the contract's name.
+    """
     columns = [
         dg.TableColumn(
             column.name,
@@ -52,7 +63,25 @@ def column_schema(contract: Contract) -> dict[str, dg.TableSchema]:
         )
         for column in contract.columns
     ]
-    return {"dagster/column_schema": dg.TableSchema(columns)}
+    sources = {
+        column: [dg.TableColumnDep(dg.AssetKey(dataset), name) for dataset, name in computed_from]
+        for column, computed_from in (LINEAGE.get(contract.name, {}) if lineage is None else lineage).items()
+    }
+    schema = {"dagster/column_schema": dg.TableSchema(columns)}
+    return schema | ({"dagster/column_lineage": dg.TableColumnLineage(sources)} if sources else {})
+
+
+@cache
+def code_version(*rooms: str) -> str:
+    """Version of the code of an asset: a hash of the sources of its ``rooms``, folders of this package.
+
+    The Dagster UI marks assets that another version of their code has made.
+    """
+    digest = hashlib.sha256()
+    for room in rooms:
+        for source in sorted((_PACKAGE / room).rglob("*.py")):
+            digest.update(source.read_bytes())
+    return digest.hexdigest()[:_VERSION_DIGITS]
 
 
 def contract_check_spec(contract: Contract, asset: str | None = None) -> dg.AssetCheckSpec:

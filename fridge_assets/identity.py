@@ -30,26 +30,17 @@ def deterministic_ids(firsts: Iterable[str], *rest: object) -> list[str]:
 
 
 def deterministic_id_sql(text_expression: str) -> str:
-    """DuckDB expression for the UUIDv5 of ``text_expression``, equal to :func:`deterministic_id` of the same text."""
-    return f"list_transform([{digest_sql(text_expression)}], lambda h: {id_of_digest_sql('h')})[1]"
+    """DuckDB expression for the UUIDv5 of ``text_expression``, equal to :func:`deterministic_id` of the same text.
 
-
-def digest_sql(text_expression: str) -> str:
-    """DuckDB expression for the digest that the UUIDv5 of ``text_expression`` consists of.
-
-    For millions of rows: kept in a column of its own and given to :func:`id_of_digest_sql` it is much faster than
-    :func:`deterministic_id_sql`.
+    The text must not be null.
     """
-    return f"sha1('{_blob_literal(NAMESPACE.bytes)}'::BLOB || encode({text_expression}))"
-
-
-def id_of_digest_sql(h: str) -> str:
-    """DuckDB expression for the UUIDv5 with the digest in column ``h``, which must not be null."""
-    variant = f"{list(_VARIANTS)}[('0x' || substr({h}, 17, 1))::INTEGER % 4 + 1]"
-    return (
-        f"concat(left({h}, 8), '-', substr({h}, 9, 4), '-5', substr({h}, 14, 3), '-', "
-        f"{variant}, substr({h}, 18, 3), '-', substr({h}, 21, 12))"
+    digest = f"sha1('{_blob_literal(NAMESPACE.bytes)}'::BLOB || encode({text_expression}))"
+    variant = f"{list(_VARIANTS)}[('0x' || substr(h, 17, 1))::INTEGER % 4 + 1]"
+    identity = (
+        "concat(left(h, 8), '-', substr(h, 9, 4), '-5', substr(h, 14, 3), '-', "
+        f"{variant}, substr(h, 18, 3), '-', substr(h, 21, 12))"
     )
+    return f"list_transform([{digest}], lambda h: {identity})[1]"
 
 
 def _blob_literal(data: bytes) -> str:

@@ -81,7 +81,7 @@ class FeatureSettings(Group):
         description="features older than this are not scored (window + 30 min SLA, SPEC 4)",
     )
     readings_per_batch: int = Field(
-        8_000_000, ge=1, description="readings turned into features and committed at once while catching up"
+        4_000_000, ge=1, description="readings turned into features and committed at once; more need more memory"
     )
 
 

@@ -11,8 +11,6 @@ from fridge_assets.identity import (
     deterministic_id,
     deterministic_id_sql,
     deterministic_ids,
-    digest_sql,
-    id_of_digest_sql,
 )
 
 TEXTS = ["", "d1", "d1|2026-01-01", "Kühlmöbel 7", "冷蔵庫", "it's", 'a "b"\n\t', "x" * 5000, "|", "é" * 33]
@@ -35,16 +33,6 @@ def test_identity_is_the_uuid5_of_the_parts() -> None:
 def test_sql_gives_the_same_identities_as_python(texts: duckdb.DuckDBPyRelation) -> None:
     found = dict(texts.project(f"text, {deterministic_id_sql('text')}").fetchall())
     assert found == {text: deterministic_id(text) for text in MANY}
-
-
-def test_identity_from_a_column_of_digests_is_the_same(texts: duckdb.DuckDBPyRelation) -> None:
-    digests = texts.project(f"text, {digest_sql('text')} AS digest")
-    found = dict(digests.project(f"text, {id_of_digest_sql('digest')}").fetchall())
-    assert found == {text: deterministic_id(text) for text in MANY}
-
-
-def test_identity_of_null_is_null_in_sql() -> None:
-    assert duckdb.sql(f"SELECT {digest_sql('NULL::VARCHAR')}").fetchall() == [(None,)]
 
 
 @pytest.mark.parametrize("rest", [(), ("2026-01-01T00:00:00+00:00", "isolation_forest_v2"), (1, None)])

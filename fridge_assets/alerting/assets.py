@@ -16,10 +16,11 @@ from fridge_assets.alerting.run import AlertReport, raise_alerts
 from fridge_assets.alerting.store import list_alerts
 from fridge_assets.asset_results import (
     AssetEvent,
-    column_schema,
+    code_version,
     contract_check_spec,
     contract_kept,
     counts_table,
+    dataset_metadata,
     guarded,
     not_made,
     observed,
@@ -48,7 +49,7 @@ label_events = dg.AssetSpec(
     kinds={"sqlite"},
     owners=["team:operations"],
     description=f"{LABEL_EVENTS.description[:-1]}, stored with what people do (`fridge-assets alerts resolve`).",
-    metadata=column_schema(LABEL_EVENTS),
+    metadata=dataset_metadata(LABEL_EVENTS),
 )
 
 
@@ -59,7 +60,8 @@ label_events = dg.AssetSpec(
     kinds={"sqlite"},
     owners=["team:operations"],
     description=with_pictures(DEVICE_ALERTS.description, DEVICE_ALERTS.name, "open alerts"),
-    metadata=column_schema(DEVICE_ALERTS),
+    metadata=dataset_metadata(DEVICE_ALERTS),
+    code_version=code_version("alerting"),
     check_specs=[
         contract_check_spec(DEVICE_ALERTS),
         dg.AssetCheckSpec(
@@ -107,7 +109,8 @@ def device_alerts(
     kinds={"duckdb", "python"},
     owners=["team:ml"],
     description=with_pictures(ALERT_QUALITY.description, ALERT_QUALITY.name, "precision"),
-    metadata=column_schema(ALERT_QUALITY),
+    metadata=dataset_metadata(ALERT_QUALITY),
+    code_version=code_version("alerting"),
     check_specs=[
         contract_check_spec(ALERT_QUALITY),
         dg.AssetCheckSpec(

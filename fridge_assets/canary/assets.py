@@ -8,9 +8,10 @@ import pandas as pd
 
 from fridge_assets.asset_results import (
     AssetEvent,
-    column_schema,
+    code_version,
     contract_check_spec,
     contract_kept,
+    dataset_metadata,
     guarded,
     not_made,
     picture,
@@ -42,7 +43,8 @@ NEW_RELEASES_CHECK = "new_releases_hold"
             kinds={"duckdb"},
             owners=["team:ml"],
             description=with_pictures(contract.description, contract.name, *titles),
-            metadata=column_schema(contract),
+            metadata=dataset_metadata(contract),
+            code_version=code_version("canary", "scoring", "models"),
         )
         for contract, deps, titles in (
             (

@@ -197,10 +197,18 @@ class Workplace:
 
     @contextmanager
     def instance(self) -> Iterator["dg.DagsterInstance"]:
-        """The Dagster instance that records the runs of this data folder."""
-        self._find(self.settings.dagster_home, "run")
+        """The Dagster instance that records the runs of this data folder; one without runs where nothing has run."""
+        if self.access is Access.READ and not self.settings.dagster_home.exists():
+            self.require_folder()
+            import dagster as dg  # noqa: PLC0415
+
+            with dg.DagsterInstance.ephemeral() as empty:
+                yield empty
+            return
         from fridge_assets.automation.instance import open_instance  # noqa: PLC0415
 
+        if self.access is not Access.START:
+            self.require_folder()
         with open_instance(self.settings) as instance:
             yield instance
 

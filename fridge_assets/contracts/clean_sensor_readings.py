@@ -9,7 +9,12 @@ CLEAN_SENSOR_READINGS = Contract(
     name="clean_sensor_readings",
     description="One row per event; values outside their physical range are null and flagged.",
     columns=(
-        Column("event_id", "text", "identity of the event", nullable=False),
+        Column(
+            "event_id",
+            "text",
+            "identity of the event; derived where it came without one",
+            nullable=False,
+        ),
         Column("device_id", "text", "device that measured", nullable=False),
         Column("timestamp_utc", "timestamp", "when it was measured, clock drift corrected", nullable=False),
         Column("timestamp_ingested", "timestamp", "when the reading arrived", nullable=False),

@@ -104,7 +104,7 @@ LINEAGE: Mapping[str, Lineage] = {
         "models_flagging": _of(MODEL_SCORES, "model_id", "anomaly_flag"),
     },
     DEVICE_STATUS.name: {
-        **_same(DEVICE_REGISTRY, DEVICE_REGISTRY.column_names),
+        **_same(DEVICE_REGISTRY, [name for name in DEVICE_REGISTRY.column_names if name in DEVICE_STATUS.column_names]),
         "last_reading_at": _of(CLEAN_SENSOR_READINGS, "timestamp_utc"),
         "latest_anomaly_score": _of(MODEL_SCORES, "anomaly_score"),
         "anomaly_trend": _of(MODEL_SCORES, "anomaly_score", "window_end"),

@@ -5,7 +5,15 @@ from datetime import datetime
 
 import dagster as dg
 
-from fridge_assets.asset_results import AssetEvent, column_schema, contract_check_spec, contract_kept, guarded, observed
+from fridge_assets.asset_results import (
+    AssetEvent,
+    code_version,
+    contract_check_spec,
+    contract_kept,
+    dataset_metadata,
+    guarded,
+    observed,
+)
 from fridge_assets.clock import Clock
 from fridge_assets.contracts import DEVICE_FEATURES
 from fridge_assets.features.compute import compute_features, newest_window_end
@@ -25,7 +33,8 @@ UP_TO_DATE_CHECK = "up_to_date"
     kinds={"duckdb", "sql"},
     owners=["team:data-platform"],
     description=DEVICE_FEATURES.description,
-    metadata=column_schema(DEVICE_FEATURES),
+    metadata=dataset_metadata(DEVICE_FEATURES),
+    code_version=code_version("features"),
     check_specs=[
         contract_check_spec(DEVICE_FEATURES),
         dg.AssetCheckSpec(

@@ -1,10 +1,8 @@
 """Due windows into ``device_features``: the newest, every one missed in an outage, and those with late readings."""
 
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from itertools import pairwise
 
 import duckdb
 import pyarrow as pa
@@ -13,7 +11,7 @@ from fridge_assets.contracts import DEVICE_FEATURES
 from fridge_assets.contracts.validation import enforce
 from fridge_assets.features.windows import readings_sql, windows_sql
 from fridge_assets.settings import Settings
-from fridge_assets.stores.frames import query_arrow, text_literal
+from fridge_assets.stores.frames import query_arrow, registered, text_literal
 from fridge_assets.stores.reading_files import clean_files, ingested_files
 from fridge_assets.stores.warehouse import Warehouse
 
@@ -113,7 +111,8 @@ def _compute(warehouse: Warehouse, due: _Due, now: datetime, settings: Settings)
         files = sorted({path for start in due.windows for path in clean_files(connection, folder, start, start)})
         repeated = query_arrow(
             connection,
-            "SELECT DISTINCT event_id FROM repeated_events WHERE timestamp_utc BETWEEN $first AND $last",
+            "SELECT DISTINCT event_id, device_id, timestamp_utc FROM repeated_events "
+            "WHERE timestamp_utc BETWEEN $first AND $last",
             {"first": min(due.windows), "last": max(due.windows) + window},
         )
         devices = query_arrow(
@@ -137,30 +136,6 @@ def _features(
     now: datetime,
     window: timedelta,
 ) -> pa.Table:
-    # Each engine computes whole windows on one thread: the order of a floating-point sum decides its last bit, and a
-    # re-run must change no row. DuckDB lets go of Python's lock, so that the engines run at once.
-    parts = [part for part in _split(due, warehouse.threads) if part.windows]
-    with ThreadPoolExecutor(len(parts)) as pool:
-        tables = pool.map(lambda part: _part(warehouse, files, part, repeated, devices, now, window), parts)
-        return pa.concat_tables(tables).combine_chunks()
-
-
-def _split(due: _Due, parts: int) -> list[_Due]:
-    """``due`` cut into consecutive runs of windows, about equally many in each."""
-    count = len(due.windows)
-    edges = [count * number // parts for number in range(parts + 1)]
-    return [_Due(due.windows[first:last], due.whole) for first, last in pairwise(edges)]
-
-
-def _part(
-    warehouse: Warehouse,
-    files: list[str],
-    due: _Due,
-    repeated: pa.Table,
-    devices: pa.Table,
-    now: datetime,
-    window: timedelta,
-) -> pa.Table:
     seconds = int(window.total_seconds())
     start = f"to_timestamp(epoch_us(r.timestamp_utc) // ({seconds} * 1000000) * {seconds})"
     chosen = (
@@ -172,11 +147,7 @@ def _part(
     parameters: dict[str, object] = {"now": now, "first": min(due.windows), "last": max(due.windows) + window}
     if due.whole:
         parameters["windows"] = list(due.windows)
-    with warehouse.engine(threads=1) as engine:
-        # Readings keep the order of their files only where they are the probe side of every join.
-        engine.execute("SET disabled_optimizers = 'join_order,build_side_probe_side'")
-        engine.register("repeated_events", repeated)
-        engine.register("due_devices", devices)
+    with warehouse.engine() as engine, registered(engine, repeated_events=repeated, due_devices=devices):
         relation = readings_sql(f"[{', '.join(map(text_literal, files))}]", where)
         return query_arrow(engine, windows_sql(relation, seconds), parameters)
 

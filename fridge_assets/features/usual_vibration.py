@@ -6,6 +6,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from fridge_assets.exact_sums import FEATURE_PARTS, parts_sql, weighted_mean_sql
 from fridge_assets.stores.files import atomic_write
 from fridge_assets.stores.frames import text_literal
 from fridge_assets.stores.warehouse import Warehouse
@@ -13,6 +14,7 @@ from fridge_assets.stores.warehouse import Warehouse
 FILE = "usual_vibration.parquet"
 
 _SPAN = timedelta(hours=24)
+_PARTS = parts_sql("vibration_compressor_mean", FEATURE_PARTS)
 
 
 def publish_usual_vibration(warehouse: Warehouse, folder: Path, newest_window: datetime) -> Path:
@@ -27,7 +29,7 @@ def publish_usual_vibration(warehouse: Warehouse, folder: Path, newest_window: d
     with atomic_write(path) as temporary, warehouse.read() as connection:
         connection.execute(
             "COPY (SELECT device_id, date_trunc('hour', window_start) AS window_start, "
-            "sum(vibration_compressor_mean * reading_count) / sum(reading_count) AS mean, "
+            f"{weighted_mean_sql(_PARTS, 'reading_count', FEATURE_PARTS)} AS mean, "
             "sum(reading_count)::BIGINT AS readings FROM device_features "
             "WHERE window_end > $since AND window_end <= $newest AND vibration_compressor_mean IS NOT NULL "
             f"GROUP BY ALL) TO {text_literal(str(temporary))} (FORMAT parquet, COMPRESSION zstd)",

@@ -1,17 +1,20 @@
 """All features of all devices and windows in one query (SPEC 1.4)."""
 
-from fridge_assets.contracts import CLEAN_SENSOR_READINGS, DEVICE_FEATURES
-from fridge_assets.contracts.device_features import SENSOR_FEATURES, SensorFeature
-from fridge_assets.contracts.sensor_readings import SENSORS
+from collections.abc import Callable
 
-_SQL_AGGREGATES = {
-    "mean": "avg({sensor})",
-    "std": "stddev_samp({sensor})",
-    "min": "min({sensor})",
-    "max": "max({sensor})",
-    "p95": "quantile_cont({sensor}, 0.95)",
-    # Readings at one single time have no slope; DuckDB says NaN.
-    "slope": "nullif(regr_slope({sensor}, minutes), 'nan'::DOUBLE)",
+from fridge_assets.contracts import DEVICE_FEATURES
+from fridge_assets.contracts.device_features import SENSOR_FEATURES, Aggregation, SensorFeature
+from fridge_assets.contracts.sensor_readings import BOOLEAN_SENSORS, NUMERIC_SENSORS, SENSORS
+from fridge_assets.exact_sums import mean_sql, p95_sql, parts_sql, slope_sql, std_sql, value_sql
+from fridge_assets.stores.event_identity import event_id_sql
+
+_AGGREGATES: dict[Aggregation, Callable[[str], str]] = {
+    "mean": mean_sql,
+    "std": std_sql,
+    "min": lambda parts: value_sql(f"min({parts})"),
+    "max": lambda parts: value_sql(f"max({parts})"),
+    "p95": p95_sql,
+    "slope": lambda parts: slope_sql(parts, "milliseconds"),
 }
 
 
@@ -24,13 +27,14 @@ def windows_sql(readings: str, window_seconds: int) -> str:
         window_seconds: length of a window.
     """
     aggregates = ",\n    ".join(f"{_aggregate(feature)} AS {feature.name}" for feature in SENSOR_FEATURES)
-    sensors = ", ".join(sensor.name for sensor in SENSORS)
+    parts = ", ".join(f"{parts_sql(sensor.name)} AS {sensor.name}" for sensor in NUMERIC_SENSORS)
+    answers = ", ".join(sensor.name for sensor in BOOLEAN_SENSORS)
     columns = ", ".join(DEVICE_FEATURES.column_names)
     return f"""
 WITH readings AS (
-  SELECT device_id, timestamp_utc, {sensors}, quality_flags, sensor_null_count, repeated,
+  SELECT device_id, {parts}, {answers}, quality_flags, sensor_null_count, repeated,
     to_timestamp(epoch_us(timestamp_utc) // ({window_seconds} * 1000000) * {window_seconds}) AS window_start,
-    (epoch_us(timestamp_utc) % ({window_seconds} * 1000000)) / 6e7 AS minutes
+    epoch_us(timestamp_utc) % ({window_seconds} * 1000000) // 1000 AS milliseconds
   FROM {readings}
 ),
 aggregated AS (
@@ -63,19 +67,23 @@ SELECT {columns} FROM derived ORDER BY window_start, device_id
 
 
 def readings_sql(files: str, where: str) -> str:
-    """SQL of the relation that :func:`windows_sql` reads.
+    """SQL of the relation that :func:`windows_sql` reads, beside a table ``repeated_events`` of the same engine.
 
     Args:
         files: SQL list of Parquet file names.
         where: condition over ``r`` (the clean readings).
     """
-    columns = ", ".join(f"r.{name}" for name in CLEAN_SENSOR_READINGS.column_names)
-    return (
-        f"(SELECT {columns}, repeated_events.event_id IS NOT NULL AS repeated "
-        f"FROM read_parquet({files}, hive_partitioning = false) AS r "
-        f"LEFT JOIN repeated_events USING (event_id) WHERE {where})"
-    )
+    # The identity is worked out for the few readings that may be a repeated event, not for millions.
+    return f"""(
+  SELECT *, coalesce(identity IN (SELECT event_id FROM repeated_events), false) AS repeated
+  FROM (
+    SELECT *, CASE WHEN event_id IS NOT NULL
+        OR (device_id, timestamp_utc) IN (SELECT (device_id, timestamp_utc) FROM repeated_events)
+      THEN {event_id_sql()} END AS identity
+    FROM read_parquet({files}, hive_partitioning = false) AS r WHERE {where}
+  )
+)"""
 
 
 def _aggregate(feature: SensorFeature) -> str:
-    return _SQL_AGGREGATES[feature.aggregation].format(sensor=feature.sensor.name)
+    return _AGGREGATES[feature.aggregation](feature.sensor.name)

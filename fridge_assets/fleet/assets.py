@@ -9,10 +9,11 @@ from fridge_assets.alerting.listing import AlertFilter
 from fridge_assets.alerting.store import events_of_alerts, list_alerts, open_alert_summary
 from fridge_assets.asset_results import (
     AssetEvent,
-    column_schema,
+    code_version,
     contract_check_spec,
     contract_kept,
     counts_table,
+    dataset_metadata,
     guarded,
     observed,
     table,
@@ -47,7 +48,8 @@ _EXAMPLES = 10
             kinds={"duckdb", "parquet"},
             owners=["team:operations"],
             description=contract.description,
-            metadata=column_schema(contract),
+            metadata=dataset_metadata(contract),
+            code_version=code_version("fleet"),
         )
         for contract in (DEVICE_STATUS, SITE_STATUS)
     ],

@@ -14,7 +14,7 @@ from fridge_assets.settings import Settings
 from fridge_assets.stores.files import atomic_write
 from fridge_assets.stores.frames import query
 from fridge_assets.stores.operations import Operations, device_alerts
-from fridge_assets.stores.reading_files import clean_files
+from fridge_assets.stores.reading_files import clean_files, clean_readings_sql
 from fridge_assets.stores.warehouse import Warehouse
 
 _TIME_COLUMNS = {
@@ -107,13 +107,13 @@ def _rows(
 
 def _clean_readings(since: datetime, warehouse: Warehouse) -> pd.DataFrame:
     with warehouse.read() as connection:
-        files = [str(path) for path in clean_files(connection, warehouse.clean_readings_folder(), since, _END)]
+        files = clean_files(connection, warehouse.clean_readings_folder(), since, _END)
     if not files:
         raise FridgeError("there are no clean readings to export", "Ingest some, or choose an earlier --since.")
     with warehouse.engine() as engine:
         return query(
             engine,
-            "SELECT * FROM read_parquet($files, hive_partitioning = false) WHERE timestamp_utc >= $since "
-            "ORDER BY timestamp_utc, device_id",
-            {"files": files, "since": since},
+            f"SELECT * FROM {clean_readings_sql(files)} WHERE timestamp_utc >= $since "
+            "ORDER BY timestamp_utc, device_id, event_id",
+            {"since": since},
         )

@@ -8,6 +8,7 @@ import pandas as pd
 
 from fridge_assets.contracts import DEVICE_STATUS, SITE_STATUS
 from fridge_assets.contracts.device_alerts import SEVERITIES
+from fridge_assets.exact_sums import FEATURE_PARTS, parts_sql, weighted_mean_sql
 from fridge_assets.models.families import FAMILY_SQL, HOURLY_SQL, SPEAKING_SQL
 from fridge_assets.settings import Settings
 from fridge_assets.staleness.tiers import MODELS_SPEAK, tier_of
@@ -28,13 +29,11 @@ def device_activity(connection: duckdb.DuckDBPyConnection, now: datetime, settin
     """What each device sent lately: ``last_reading_at``, 24 h means and reading count, one row per device seen."""
     return query(
         connection,
-        """
+        f"""
 WITH recent AS (
   SELECT device_id, max(window_end) AS newest_window_end, sum(reading_count)::BIGINT AS reading_count_24h,
-    sum(temp_evaporator_mean * reading_count) / sum(reading_count) FILTER (temp_evaporator_mean IS NOT NULL)
-      AS temp_evaporator_mean_24h,
-    sum(current_compressor_mean * reading_count) / sum(reading_count) FILTER (current_compressor_mean IS NOT NULL)
-      AS current_compressor_mean_24h
+    {_mean_of_readings("temp_evaporator_mean")} AS temp_evaporator_mean_24h,
+    {_mean_of_readings("current_compressor_mean")} AS current_compressor_mean_24h
   FROM device_features WHERE window_end <= $now AND window_end > $since GROUP BY device_id
 )
 SELECT device_id,
@@ -44,6 +43,10 @@ FROM device_last_seen LEFT JOIN recent USING (device_id)
 """,
         {"now": now, "since": now - settings.fleet.trend_span},
     )
+
+
+def _mean_of_readings(feature: str) -> str:
+    return weighted_mean_sql(parts_sql(feature, FEATURE_PARTS), "reading_count", FEATURE_PARTS)
 
 
 def device_scores(

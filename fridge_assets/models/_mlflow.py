@@ -9,9 +9,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import sqlalchemy as sa
+
 from fridge_assets.errors import FridgeError
 from fridge_assets.stores.disk import full_disk
-from fridge_assets.stores.files import writable_folder
+from fridge_assets.stores.files import atomic_write, writable_folder
 
 if TYPE_CHECKING:
     from mlflow.tracking import MlflowClient
@@ -34,19 +36,38 @@ def open_client(uri: str, models_dir: Path) -> "MlflowClient":
         # MLflow's own tables use a loader that SQLAlchemy 2.1 deprecates.
         warnings.simplefilter("ignore", DeprecationWarning)
         from mlflow.exceptions import MlflowException  # noqa: PLC0415
-        from mlflow.tracking import MlflowClient  # noqa: PLC0415
 
         for noisy in ("mlflow", "alembic"):
             logging.getLogger(noisy).setLevel(logging.WARNING)
         try:
-            client = MlflowClient(tracking_uri=uri, registry_uri=uri)
-            client.search_registered_models(max_results=1)
+            file = _file_of(uri)
+            if file is not None and not file.exists():
+                # A database whose migrations were cut off by a kill could never be opened again.
+                with atomic_write(file) as temporary:
+                    _opened(f"sqlite:///{temporary}")
+            client = _opened(uri)
         except (MlflowException, OSError) as error:
             raise full_disk(error, models_dir) or RegistryUnavailable(
                 f"the model registry {uri} cannot be opened: {error}",
                 "Check the address, or the access to the file, and FRIDGE_MLFLOW_URI.",
             ) from error
     return client
+
+
+def _opened(uri: str) -> "MlflowClient":
+    from mlflow.tracking import MlflowClient  # noqa: PLC0415
+
+    client = MlflowClient(tracking_uri=uri, registry_uri=uri)
+    client.search_registered_models(max_results=1)
+    return client
+
+
+def _file_of(uri: str) -> Path | None:
+    """The file of an SQLite database; None for any other."""
+    if not uri.startswith("sqlite:"):
+        return None
+    database = sa.engine.make_url(uri).database
+    return Path(database) if database else None
 
 
 @contextmanager

@@ -6,7 +6,7 @@ from pathlib import Path
 import dagster as dg
 import pandas as pd
 
-from fridge_assets.asset_results import AssetEvent, guarded, picture, with_pictures
+from fridge_assets.asset_results import AssetEvent, code_version, guarded, picture, with_pictures
 from fridge_assets.clock import Clock
 from fridge_assets.contracts import DEVICE_FEATURES, LABEL_EVENTS
 from fridge_assets.deployment.decide import Request
@@ -42,6 +42,7 @@ def model_asset(family: str) -> dg.AssetsDefinition:
             model_name(family),
             "calibration",
         ),
+        code_version=code_version("models"),
         pool=model_name(family),
     )
     @guarded({})

@@ -6,21 +6,20 @@ import duckdb
 import pandas as pd
 
 from fridge_assets.contracts.device_features import MODEL_FEATURES
+from fridge_assets.exact_sums import FEATURE_PARTS, mean_sql, parts_sql
 from fridge_assets.settings import Settings
 from fridge_assets.stores.frames import query, registered
 
-_GRAIN = 1_000_000
-"""Parts of a feature's unit that a day's mean still tells apart: far below what any sensor resolves."""
-
 _LARGEST = 10_000_000
-"""No feature is larger; 900 such values in parts of its unit add up to less than 2^53."""
+"""No feature is larger."""
 
-# A sum of floating-point numbers depends on the order in which threads deliver them, unless all of them are integers
-# and the sum stays below 2^53: then none is ever rounded. Integer types would do as well, at twice the time.
-_MEANS = ", ".join(
-    f"avg(CASE WHEN abs(f.{name}) <= {_LARGEST} THEN round(f.{name} * {_GRAIN}) END) / {_GRAIN} AS {name}"
-    for name in MODEL_FEATURES
-)
+
+def _mean(feature: str) -> str:
+    parts = f"CASE WHEN abs(f.{feature}) <= {_LARGEST} THEN {parts_sql(f'f.{feature}', FEATURE_PARTS)} END"
+    return f"{mean_sql(parts, FEATURE_PARTS)} AS {feature}"
+
+
+_MEANS = ", ".join(_mean(feature) for feature in MODEL_FEATURES)
 
 # A day lies in two spans of its length, so that the join has a key in time too: by device alone each end would meet
 # all windows that the device ever had.

@@ -65,7 +65,7 @@ class ModelRegistry:
 
     A version is written once and never changed. Its number comes from MLflow's database, whose key admits
     each number once, and it counts as registered only when its last tag is written, so that a process killed
-    in between leaves a gap in the numbers and nothing else.
+    in between leaves nothing that counts.
 
     Args:
         tracking_uri: MLflow tracking and registry URI, such as ``sqlite:////data/mlflow.db``.
@@ -82,7 +82,8 @@ class ModelRegistry:
     def register(self, trained: TrainedModel) -> RegisteredVersion:
         """Store ``trained`` as the next version of its family.
 
-        The first version is 1.0.0, and every later one raises the minor number.
+        The first version is 1.0.0, and every later one raises the minor number. What was registered already, by a
+        process that was killed before it could say so, is not registered again.
 
         Raises:
             FolderNotWritable: ``models_dir`` cannot be written.
@@ -90,6 +91,9 @@ class ModelRegistry:
         """
         client, metadata = self._client, trained.version.metadata
         with one_process(self.models_dir):
+            for known in self.versions(metadata.family):
+                if not known.removed and known.metadata == metadata.model_copy(update={"version": known.version}):
+                    return known
             write_snapshot(trained.rows, self.models_dir)
             run = client.create_run(self._experiment(), run_name=metadata.model_id).info
             number = self._next_number(metadata, run.run_id, run.artifact_uri)
@@ -238,8 +242,13 @@ class ModelRegistry:
 
     def _semantic_version(self, family: str, number: int) -> str:
         """``major.minor.0``, minor counting the versions of that major before this one."""
-        majors = {int(entry.version): entry.tags["major"] for entry in self._entries(family)}
-        minor = sum(earlier < number and major == majors[number] for earlier, major in majors.items())
+        entries = self._entries(family)
+        majors = {int(entry.version): entry.tags["major"] for entry in entries}
+        # Here nobody else is registering, and what does not count was left by a process that was killed; on a server
+        # another machine may be about to write its last tag.
+        dead = {int(entry.version) for entry in entries if self.keeps_files and "metadata" not in entry.tags}
+        earlier = {before for before in majors if before < number} - dead
+        minor = sum(majors[before] == majors[number] for before in earlier)
         return f"{majors[number]}.{minor}.0"
 
     def _entries(self, family: str | None) -> "list[MlflowVersion]":

@@ -6,9 +6,10 @@ import dagster as dg
 
 from fridge_assets.asset_results import (
     AssetEvent,
-    column_schema,
+    code_version,
     contract_check_spec,
     contract_kept,
+    dataset_metadata,
     guarded,
     not_made,
     picture,
@@ -34,7 +35,8 @@ _PICTURES = ("score quantiles", "flagged share", "feature drift", "agreement")
     kinds={"duckdb", "python"},
     owners=["team:ml"],
     description=with_pictures(MODEL_MONITORING.description, MODEL_MONITORING.name, *_PICTURES),
-    metadata=column_schema(MODEL_MONITORING),
+    metadata=dataset_metadata(MODEL_MONITORING),
+    code_version=code_version("monitoring"),
     check_specs=[
         contract_check_spec(MODEL_MONITORING),
         *(dg.AssetCheckSpec(watch.name, asset=MODEL_MONITORING.name, description=watch.meaning) for watch in WATCHES),

@@ -6,10 +6,11 @@ import dagster as dg
 
 from fridge_assets.asset_results import (
     AssetEvent,
-    column_schema,
+    code_version,
     contract_check_spec,
     contract_kept,
     counts_table,
+    dataset_metadata,
     guarded,
 )
 from fridge_assets.clock import Clock
@@ -26,7 +27,7 @@ sensor_readings = dg.AssetSpec(
     kinds={"file"},
     owners=["team:data-platform"],
     description="Landing folder: raw readings, append-only files.",
-    metadata=column_schema(SENSOR_READINGS),
+    metadata=dataset_metadata(SENSOR_READINGS),
 )
 
 device_registry = dg.AssetSpec(
@@ -35,7 +36,7 @@ device_registry = dg.AssetSpec(
     kinds={"file"},
     owners=["team:data-platform"],
     description="`device_registry.csv` or `.parquet` in the data folder; derived from the readings where absent.",
-    metadata=column_schema(DEVICE_REGISTRY),
+    metadata=dataset_metadata(DEVICE_REGISTRY),
 )
 
 
@@ -48,7 +49,8 @@ device_registry = dg.AssetSpec(
             kinds={"duckdb", "parquet"},
             owners=["team:data-platform"],
             description=contract.description,
-            metadata=column_schema(contract),
+            metadata=dataset_metadata(contract),
+            code_version=code_version("readings"),
         )
         for contract in (CLEAN_SENSOR_READINGS, QUARANTINED_READINGS)
     ],

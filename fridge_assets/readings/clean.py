@@ -1,5 +1,6 @@
 """The cleaning rules, from ``staged`` to ``cleaned``: duplicates, flags, gaps (SPEC 1.3)."""
 
+from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -7,11 +8,8 @@ import duckdb
 
 from fridge_assets.contracts.clean_sensor_readings import QUALITY_FLAGS
 from fridge_assets.contracts.sensor_readings import SENSORS
+from fridge_assets.readings.repeats import HOUR_START_SQL, find_repeats
 from fridge_assets.settings import ReadingSettings
-from fridge_assets.stores.frames import text_literal
-
-HOUR_START_SQL = "make_timestamptz(epoch_us(timestamp_utc) // 3600000000 * 3600000000)"
-"""The hour of ``timestamp_utc``; date_trunc gives the same by way of a calendar, which takes thirty times as long."""
 
 
 def clean(connection: duckdb.DuckDBPyConnection, stored_files: Sequence[Path], settings: ReadingSettings) -> None:
@@ -22,68 +20,41 @@ def clean(connection: duckdb.DuckDBPyConnection, stored_files: Sequence[Path], s
         stored_files: Parquet files of clean readings in the hours that ``staged`` touches.
         settings: cleaning rules.
 
-    Leaves in the engine:
+    Leaves in the engine, beside what :func:`fridge_assets.readings.repeats.find_repeats` leaves:
         ``usable``: the rows that are not quarantined, with ``row_id`` and ``hour_start``.
-        ``cleaned``: the rows to store, in contract columns, with ``row_id`` and ``hour_start``.
-        ``repeated_now(event_id, timestamp_utc)``: events delivered now that an earlier batch had stored.
+        ``cleaned``: the rows to store, in contract columns, with ``row_id`` and ``hour_start``; ``event_id`` is null
+        where the reading brought none.
         ``seen_now``: when each device and sensor was last heard from, in the shape of ``device_last_seen``.
     """
-    connection.execute("ALTER TABLE staged ADD COLUMN repeat_kept BOOLEAN")
-    connection.execute("ALTER TABLE staged ADD COLUMN sensor_gap BOOLEAN")
-    connection.execute(_usable_sql())
-    connection.execute(_repeats_sql(stored_files))
+    connection.execute(_USABLE_SQL)
+    find_repeats(connection, stored_files)
     connection.execute(_hours_sql())
     connection.execute(_gaps_sql(connection, settings))
-    connection.execute(_MARK_SQL)
+    connection.execute(_MARKED_SQL)
+    connection.execute(_FLAGGED_SQL)
     connection.execute(_cleaned_sql())
     connection.execute(_seen_sql())
 
 
-# Marks instead of joins in ``cleaned``: a join may hand on its rows in any order, and the order in which the readings
-# are stored decides the last bit of the sums that features are made of.
-_MARK_SQL = """
-UPDATE staged SET repeat_kept = repeats.kept FROM repeats WHERE staged.rowid = repeats.row_id;
-UPDATE staged SET sensor_gap = true FROM gaps WHERE staged.rowid = gaps.row_id
+def count_flags(connection: duckdb.DuckDBPyConnection) -> dict[str, int]:
+    """How many rows of ``cleaned`` carry each quality flag, without those that none carries."""
+    counts: dict[str, int] = defaultdict(int)
+    for mask, rows in connection.execute("SELECT flag_mask, count(*) FROM flagged GROUP BY flag_mask").fetchall():
+        for flag in _flags_of(mask):
+            counts[flag] += rows
+    return counts
+
+
+# Views, because millions of wide rows are dearer to copy than to derive again.
+_USABLE_SQL = f"""
+CREATE OR REPLACE VIEW usable AS
+SELECT rowid AS row_id, *, {HOUR_START_SQL} AS hour_start FROM staged WHERE reason IS NULL
 """
 
-
-def _usable_sql() -> str:
-    # Views, because millions of wide rows are dearer to copy than to derive again.
-    return (
-        f"CREATE OR REPLACE VIEW usable AS SELECT rowid AS row_id, *, {HOUR_START_SQL} AS hour_start "
-        "FROM staged WHERE reason IS NULL"
-    )
-
-
-def _repeats_sql(stored_files: Sequence[Path]) -> str:
-    stored = "SELECT NULL::VARCHAR AS event_id WHERE false"
-    if stored_files:
-        files = ", ".join(text_literal(str(path)) for path in stored_files)
-        # A derived identity contains the time, so it can only be stored among readings of its own hour.
-        stored = f"""
-WITH stored AS (SELECT event_id, timestamp_utc FROM read_parquet([{files}])),
-candidates AS (
-  SELECT event_id FROM usable
-  WHERE NOT event_id_derived OR hour_start IN (SELECT DISTINCT {HOUR_START_SQL} FROM stored)
-)
-SELECT event_id FROM stored SEMI JOIN candidates USING (event_id)"""
-    return f"""
-CREATE OR REPLACE TABLE stored_events AS {stored};
-CREATE OR REPLACE TABLE repeats AS
-WITH alike AS (SELECT hash(event_id) AS mark FROM usable GROUP BY mark HAVING count(*) > 1),
-suspects AS (SELECT * FROM usable WHERE hash(event_id) IN (SELECT mark FROM alike)),
-doubled AS (SELECT event_id FROM suspects GROUP BY event_id HAVING count(*) > 1),
-ranked AS (
-  SELECT row_id, event_id, row_number() OVER (
-    PARTITION BY event_id ORDER BY sequence_number NULLS LAST, timestamp_ingested, source_file, suspects.row_number
-  ) AS place
-  FROM suspects SEMI JOIN doubled USING (event_id)
-)
-SELECT row_id, event_id, place = 1 AS kept FROM ranked ANTI JOIN stored_events USING (event_id)
-UNION ALL
-SELECT row_id, event_id, false FROM usable SEMI JOIN stored_events USING (event_id);
-CREATE OR REPLACE TABLE repeated_now AS
-SELECT DISTINCT event_id, timestamp_utc FROM usable SEMI JOIN stored_events USING (event_id)
+# The few rows that are not ordinary, so that every other row is looked up once.
+_MARKED_SQL = """
+CREATE OR REPLACE TABLE marked AS
+SELECT row_id, kept, gaps.row_id IS NOT NULL AS sensor_gap FROM repeats FULL JOIN gaps USING (row_id)
 """
 
 
@@ -143,18 +114,21 @@ SELECT row_id FROM with_nulls JOIN heard USING (device_id, hour_start) WHERE {is
 """
 
 
+_FLAGGED_SQL = """
+CREATE OR REPLACE VIEW flagged AS
+SELECT *,
+  range_violation::INTEGER + 2 * clock_drift::INTEGER
+    + 4 * (kept IS NOT NULL)::INTEGER + 8 * coalesce(sensor_gap, false)::INTEGER AS flag_mask
+FROM usable LEFT JOIN marked USING (row_id) WHERE coalesce(kept, true)
+"""
+
+
 def _cleaned_sql() -> str:
     sensors = ", ".join(s.name for s in SENSORS)
     null_count = " + ".join(f"({s.name} IS NULL)::BIGINT" for s in SENSORS)
     flags = " ".join(f"WHEN {mask} THEN {_flags_literal(mask)}" for mask in range(1, 1 << len(QUALITY_FLAGS)))
     return f"""
 CREATE OR REPLACE VIEW cleaned AS
-WITH flagged AS (
-  SELECT *,
-    range_violation::INTEGER + 2 * clock_drift::INTEGER
-      + 4 * (repeat_kept IS NOT NULL)::INTEGER + 8 * coalesce(sensor_gap, false)::INTEGER AS flag_mask
-  FROM usable WHERE coalesce(repeat_kept, true)
-)
 SELECT event_id, device_id, timestamp_utc, timestamp_ingested, {sensors},
   CASE flag_mask {flags} ELSE []::VARCHAR[] END AS quality_flags,
   {null_count} AS sensor_null_count, row_id, hour_start
@@ -171,5 +145,9 @@ def _seen_sql() -> str:
 
 
 def _flags_literal(mask: int) -> str:
-    names = (f"'{flag}'" for i, flag in enumerate(QUALITY_FLAGS) if mask & (1 << i))
+    names = (f"'{flag}'" for flag in _flags_of(mask))
     return f"[{', '.join(names)}]"
+
+
+def _flags_of(mask: int) -> list[str]:
+    return [flag for i, flag in enumerate(QUALITY_FLAGS) if mask & (1 << i)]

@@ -13,7 +13,7 @@ from fridge_assets.contracts import QUARANTINED_READINGS
 from fridge_assets.contracts.validation import enforce
 from fridge_assets.errors import FridgeError
 from fridge_assets.identity import deterministic_id_sql
-from fridge_assets.readings.clean import HOUR_START_SQL
+from fridge_assets.readings.repeats import HOUR_START_SQL
 from fridge_assets.settings import Settings
 from fridge_assets.stores.frames import query, query_arrow, registered
 from fridge_assets.stores.reading_files import (
@@ -50,7 +50,7 @@ class BatchOutcome:
         per_file: ``source_file``, ``rows``, ``clean``, ``quarantined``, ``duplicates``, first and last timestamp.
         due: windows to compute: ``window_start``, ``device_id`` (null: all), ``due_at``.
         seen: in the shape of ``device_last_seen``.
-        repeated: ``event_id`` and ``timestamp_utc`` of events that an earlier batch had stored.
+        repeated: ``event_id``, ``device_id`` and ``timestamp_utc`` of stored readings whose event came again.
     """
 
     batch_id: str
@@ -150,7 +150,7 @@ def commit_outcome(warehouse: Warehouse, outcome: BatchOutcome, known: KnownStat
         )
         connection.execute("INSERT INTO due_windows BY NAME SELECT * FROM due")
         connection.execute(
-            "INSERT INTO repeated_events SELECT * FROM repeated ANTI JOIN repeated_events USING (event_id)"
+            "INSERT INTO repeated_events BY NAME SELECT * FROM repeated ANTI JOIN repeated_events USING (event_id)"
         )
         _merge_last_seen(connection)
 
@@ -227,6 +227,6 @@ FROM timed
 _DUE_SQL = due_windows_sql("""
   SELECT device_id, timestamp_utc, timestamp_ingested FROM cleaned
   UNION ALL
-  SELECT device_id, timestamp_utc, timestamp_ingested
-  FROM usable SEMI JOIN (SELECT row_id FROM repeats SEMI JOIN repeated_now USING (event_id)) USING (row_id)
+  SELECT repeated_now.device_id, repeated_now.timestamp_utc, usable.timestamp_ingested
+  FROM repeated_now JOIN repeats USING (event_id) JOIN usable USING (row_id)
 """)

@@ -10,7 +10,7 @@ import duckdb
 import pandas as pd
 
 from fridge_assets.identity import deterministic_id
-from fridge_assets.readings.clean import clean
+from fridge_assets.readings.clean import clean, count_flags
 from fridge_assets.readings.commit import commit_outcome, gather_outcome, read_known_state
 from fridge_assets.readings.landed import interpretation_of, stage_files
 from fridge_assets.readings.source import format_of
@@ -228,9 +228,7 @@ def _count(engine: duckdb.DuckDBPyConnection, per_file: pd.DataFrame, report: In
     report.files += len(per_file)
     for name in ("rows", "clean", "quarantined", "duplicates"):
         setattr(report, name, getattr(report, name) + int(per_file[name].sum()))
-    for flag, count in engine.execute(
-        "SELECT flag, count(*) FROM (SELECT unnest(quality_flags) AS flag FROM cleaned) GROUP BY flag"
-    ).fetchall():
+    for flag, count in count_flags(engine).items():
         report.flagged[flag] += count
     for reason, count in engine.execute(
         "SELECT reason, count(*) FROM staged WHERE reason IS NOT NULL GROUP BY reason"

@@ -34,16 +34,13 @@ def stage_files(
     engine: duckdb.DuckDBPyConnection,
     files: Sequence[LandingFile],
     settings: ReadingSettings,
-    *,
-    identified: bool = True,
 ) -> tuple[dict[str, str], list[str]]:
     """Put the rows of all readable ``files`` into a new table ``staged``.
 
     Args:
-        engine: holds the type ``known_device`` where there is a registry.
+        engine: holds ``known_devices`` where there is a registry.
         files: what to read.
         settings: cleaning rules.
-        identified: derive the identity of events that come without one, which is most of the work.
 
     Returns:
         Why files were refused, by file name; and warnings about the others.
@@ -64,7 +61,7 @@ def stage_files(
         key = (source.columns, source.interpretation.to_json()) if source.format == "parquet" else file.name
         groups[key].append((source, file))
     for members in groups.values():
-        refused |= _stage_group(engine, members, settings, identified)
+        refused |= _stage_group(engine, members, settings)
     return refused, warnings
 
 
@@ -72,18 +69,17 @@ def _stage_group(
     engine: duckdb.DuckDBPyConnection,
     members: Sequence[tuple[SourceFile, LandingFile]],
     settings: ReadingSettings,
-    identified: bool,
 ) -> dict[str, str]:
     source = members[0][0]
     received_at = max(file.modified_at for _, file in members)
     try:
-        stage(engine, source, [file.path for _, file in members], received_at, settings, identified=identified)
+        stage(engine, source, [file.path for _, file in members], received_at, settings)
     except UnreadableFile as error:
         if len(members) == 1:
             return {members[0][1].name: str(error)}
         # One damaged file must not block the others: find it by reading them one by one.
         refused: dict[str, str] = {}
         for member in members:
-            refused |= _stage_group(engine, [member], settings, identified)
+            refused |= _stage_group(engine, [member], settings)
         return refused
     return {}

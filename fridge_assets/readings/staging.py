@@ -8,8 +8,6 @@ import duckdb
 import pandas as pd
 
 from fridge_assets.contracts.sensor_readings import BOOLEAN_SENSORS, NUMERIC_SENSORS, SENSORS, Sensor
-from fridge_assets.identity import id_of_digest_sql
-from fridge_assets.readings.event_identity import event_digest_sql
 from fridge_assets.readings.source import SourceFile, damaged, identifier, rows_sql
 from fridge_assets.settings import ReadingSettings
 from fridge_assets.stores.frames import registered
@@ -31,17 +29,15 @@ def create_staged(connection: duckdb.DuckDBPyConnection) -> None:
     connection.execute(
         "CREATE OR REPLACE TABLE staged (source_file VARCHAR, row_number BIGINT, event_id VARCHAR, device_id VARCHAR, "
         f"timestamp_utc TIMESTAMPTZ, timestamp_ingested TIMESTAMPTZ, {sensors}, sequence_number BIGINT, "
-        "event_id_derived BOOLEAN, null_mask INTEGER, range_violation BOOLEAN, clock_drift BOOLEAN, zoneless BOOLEAN, "
+        "null_mask INTEGER, range_violation BOOLEAN, clock_drift BOOLEAN, zoneless BOOLEAN, "
         "reason VARCHAR, detail VARCHAR, raw VARCHAR)"
     )
 
 
 def know_devices(connection: duckdb.DuckDBPyConnection, registry: pd.DataFrame) -> None:
-    """Create the type ``known_device``: from now on readings of any other device are set aside."""
-    # A type, because a cast keeps the rows in the order of their files and a join does not; the order in which the
-    # readings are stored decides the last bit of the sums that features are made of.
+    """Create the table ``known_devices``: from now on readings of any other device are set aside."""
     with registered(connection, registry=registry):
-        connection.execute("CREATE TYPE known_device AS ENUM (SELECT device_id FROM registry)")
+        connection.execute("CREATE OR REPLACE TABLE known_devices AS SELECT device_id FROM registry")
 
 
 def stage(
@@ -50,25 +46,22 @@ def stage(
     paths: Sequence[Path],
     received_at: datetime,
     settings: ReadingSettings,
-    *,
-    identified: bool = True,
 ) -> None:
     """Append the rows of ``paths`` to ``staged``.
 
     Args:
-        connection: an engine holding ``staged`` and, where a registry exists, the type ``known_device``.
+        connection: an engine holding ``staged`` and, where a registry exists, ``known_devices``.
         source: one of ``paths``, probed; the others have the same columns and interpretation.
         paths: the files to read.
         received_at: when the newest of them arrived; no reading can be much younger than that.
         settings: cleaning rules.
-        identified: derive the identity of events that come without one.
 
     Raises:
         UnreadableFile: a page of a file is damaged; nothing of ``paths`` was staged.
     """
     connection.execute(f"SET TimeZone = '{source.interpretation.timezone}'")
     try:
-        statement = _stage_sql(source, paths, settings, _has_registry(connection), identified)
+        statement = _stage_sql(source, paths, settings, _has_registry(connection))
         connection.execute(statement, {"received_at": received_at})
         if source.format == "csv":
             _stage_rejected_lines(connection)
@@ -81,12 +74,11 @@ def stage(
 
 
 def _has_registry(connection: duckdb.DuckDBPyConnection) -> bool:
-    return bool(connection.execute("SELECT 1 FROM duckdb_types() WHERE type_name = 'known_device'").fetchall())
+    found = connection.execute("SELECT 1 FROM duckdb_tables() WHERE table_name = 'known_devices'").fetchall()
+    return bool(found)
 
 
-def _stage_sql(
-    source: SourceFile, paths: Sequence[Path], settings: ReadingSettings, has_registry: bool, identified: bool
-) -> str:
+def _stage_sql(source: SourceFile, paths: Sequence[Path], settings: ReadingSettings, has_registry: bool) -> str:
     typed = ",\n    ".join(_typed_columns(source))
     in_range = ",\n    ".join(
         f"CASE WHEN {s.name} BETWEEN {s.minimum} AND {s.maximum} THEN {s.name} END AS {s.name}_ok"
@@ -99,8 +91,7 @@ def _stage_sql(
     )
     values = {s.name: s.name if s.is_boolean else f"{s.name}_ok" for s in SENSORS}
     drift = f"INTERVAL '{int(settings.clock_drift.total_seconds())} seconds'"
-    nameless = "reason IS NULL AND event_id IS NULL" if identified else "false"
-    unknown = "TRY_CAST(device_id AS known_device) IS NULL" if has_registry else "false"
+    unknown = "device_id NOT IN (SELECT device_id FROM known_devices)" if has_registry else "false"
     return f"""
 INSERT INTO staged
 WITH typed AS (
@@ -134,13 +125,9 @@ judged AS (
       WHEN {all_null} THEN 'ALL_SENSORS_NULL'
     END AS reason
   FROM timed
-),
-identified AS (
-  SELECT *, CASE WHEN {nameless} THEN {event_digest_sql(values)} END AS digest FROM judged
 )
 SELECT
-  source_file, row_number, coalesce(event_id, CASE WHEN digest IS NOT NULL THEN {id_of_digest_sql("digest")} END),
-  device_id, timestamp_utc, ingested, {", ".join(values.values())}, sequence_number, digest IS NOT NULL,
+  source_file, row_number, event_id, device_id, timestamp_utc, ingested, {", ".join(values.values())}, sequence_number,
   {null_mask}, {range_violation}, coalesce(drifted, false), zoneless, reason,
   CASE reason
     WHEN 'ROW_MALFORMED' THEN 'the line is not a JSON object'
@@ -156,7 +143,7 @@ SELECT
     WHEN 'ALL_SENSORS_NULL' THEN 'none of the 14 sensors has a value in its physical range'
   END,
   CASE WHEN reason IS NOT NULL THEN coalesce(malformed_line, to_json(raw_row)::VARCHAR) END
-FROM identified
+FROM judged
 """
 
 
@@ -268,9 +255,9 @@ def _is_number(type_: str) -> bool:
 def _stage_rejected_lines(connection: duckdb.DuckDBPyConnection) -> None:
     connection.execute(
         "INSERT INTO staged BY NAME "
-        "SELECT parse_filename(any_value(s.file_path)) AS source_file, e.line AS row_number, 0 AS null_mask, "
+        "SELECT parse_filename(min(s.file_path)) AS source_file, e.line AS row_number, 0 AS null_mask, "
         "false AS range_violation, false AS clock_drift, false AS zoneless, 'ROW_MALFORMED' AS reason, "
-        "any_value(e.error_message) AS detail, any_value(e.csv_line) AS raw "
+        "min(e.error_message) AS detail, min(e.csv_line) AS raw "
         "FROM reject_errors e JOIN reject_scans s USING (scan_id, file_id) GROUP BY e.scan_id, e.file_id, e.line"
     )
     connection.execute("DROP TABLE reject_errors")

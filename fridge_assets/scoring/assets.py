@@ -10,9 +10,10 @@ from fridge_assets.asset_results import (
     CONTRACT_CHECK,
     NOT_TOLD,
     AssetEvent,
-    column_schema,
+    code_version,
     contract_check_spec,
     contract_kept,
+    dataset_metadata,
     guarded,
     not_made,
     observed,
@@ -22,6 +23,7 @@ from fridge_assets.asset_results import (
 )
 from fridge_assets.clock import Clock
 from fridge_assets.contracts import DEVICE_FEATURES, MODEL_SCORES
+from fridge_assets.contracts.lineage import published_lineage, scores_lineage
 from fridge_assets.deployment.decide import Request
 from fridge_assets.deployment.store import Deployments
 from fridge_assets.deployment.wording import sentence
@@ -68,7 +70,8 @@ def score_asset(family: str) -> dg.AssetsDefinition:
         kinds={"duckdb", "python"},
         owners=["team:ml"],
         description=with_pictures(f"Scores of the released {family} version.", name, "score histogram"),
-        metadata=column_schema(MODEL_SCORES),
+        metadata=dataset_metadata(MODEL_SCORES, scores_lineage()),
+        code_version=code_version("scoring", "models"),
         check_specs=[
             contract_check_spec(MODEL_SCORES, name),
             dg.AssetCheckSpec(
@@ -137,7 +140,8 @@ SCORE_ASSETS: tuple[dg.AssetsDefinition, ...] = tuple(score_asset(family) for fa
     kinds={"duckdb"},
     owners=["team:ml"],
     description=f"{MODEL_SCORES.description} Whatever models succeeded.",
-    metadata=column_schema(MODEL_SCORES),
+    metadata=dataset_metadata(MODEL_SCORES, published_lineage([scores_table(family) for family in FAMILIES])),
+    code_version=code_version("scoring", "models"),
     pool=MODEL_SCORES.name,
 )
 @guarded({MODEL_SCORES.name: MODEL_SCORES.name})

@@ -8,10 +8,11 @@ import pandas as pd
 from fridge_assets.asset_results import (
     CONTRACT_CHECK,
     AssetEvent,
-    column_schema,
+    code_version,
     contract_check_spec,
     contract_kept,
     counts_table,
+    dataset_metadata,
     guarded,
     not_made,
     table,
@@ -34,7 +35,8 @@ _SHOWN = 20
     kinds={"duckdb", "python"},
     owners=["team:operations"],
     description=f"{RULES_BASED_FALLBACK.description} Started by a sensor once scores are two hours old.",
-    metadata=column_schema(RULES_BASED_FALLBACK),
+    metadata=dataset_metadata(RULES_BASED_FALLBACK),
+    code_version=code_version("staleness"),
     check_specs=[
         contract_check_spec(RULES_BASED_FALLBACK),
         dg.AssetCheckSpec(

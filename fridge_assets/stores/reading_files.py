@@ -8,6 +8,7 @@ from typing import NamedTuple
 import duckdb
 
 from fridge_assets.contracts import CLEAN_SENSOR_READINGS
+from fridge_assets.stores.event_identity import event_id_sql
 from fridge_assets.stores.files import writable_folder
 from fridge_assets.stores.frames import text_literal
 
@@ -39,6 +40,12 @@ def clean_files(connection: duckdb.DuckDBPyConnection, folder: Path, since: date
         {"since": since, "until": until},
     ).fetchall()
     return [folder / row[0] for row in rows]
+
+
+def clean_readings_sql(files: Sequence[Path]) -> str:
+    """SQL of the relation of CLEAN_SENSOR_READINGS in ``files``, every reading with its ``event_id``."""
+    names = ", ".join(text_literal(str(path)) for path in files)
+    return f"(SELECT * REPLACE ({event_id_sql()} AS event_id) FROM read_parquet([{names}], hive_partitioning = false))"
 
 
 def ingested_files(connection: duckdb.DuckDBPyConnection) -> int:
@@ -76,7 +83,7 @@ def write_clean_files(engine: duckdb.DuckDBPyConnection, folder: Path, batch_id:
     Nothing counts before :func:`commit_clean_files`; a batch written again replaces its own files.
 
     Args:
-        engine: holds ``cleaned``: contract columns and ``hour_start``.
+        engine: holds ``cleaned``: contract columns and ``hour_start``; ``event_id`` may be null (see event_identity).
         folder: the warehouse's folder of clean readings.
         batch_id: names the files.
 

@@ -59,8 +59,10 @@ SCHEMA: tuple[str, ...] = (
     # Which Parquet files make up clean_sensor_readings: adding rows here is what commits them.
     "CREATE TABLE IF NOT EXISTS clean_reading_files (path VARCHAR NOT NULL, hour TIMESTAMPTZ NOT NULL, "
     "batch_id VARCHAR NOT NULL, rows BIGINT NOT NULL)",
-    # Events delivered again in a later batch than the one that stored them.
+    # Stored readings whose event was delivered again in a later batch.
     "CREATE TABLE IF NOT EXISTS repeated_events (event_id VARCHAR NOT NULL, timestamp_utc TIMESTAMPTZ NOT NULL)",
+    # Where a reading stores no identity of its own, device and time lead to it.
+    "ALTER TABLE repeated_events ADD COLUMN IF NOT EXISTS device_id VARCHAR",
     # Committed batches, so that a batch whose ledger entry was cut off is not ingested twice.
     "CREATE TABLE IF NOT EXISTS ingest_batches (batch_id VARCHAR NOT NULL, source_file VARCHAR NOT NULL, "
     "rows BIGINT NOT NULL, clean BIGINT NOT NULL, quarantined BIGINT NOT NULL, duplicates BIGINT NOT NULL, "
@@ -184,17 +186,10 @@ class Warehouse(DuckDBResource):
             connection.commit()
 
     @contextmanager
-    def engine(self, *, threads: int | None = None) -> Iterator[duckdb.DuckDBPyConnection]:
-        """An in-memory DuckDB to compute in, with the warehouse's limits and a spill folder; touches no table.
-
-        Args:
-            threads: fewer threads than the warehouse's; 1 where the order of floating-point sums must not vary.
-        """
+    def engine(self) -> Iterator[duckdb.DuckDBPyConnection]:
+        """An in-memory DuckDB to compute in, with the warehouse's limits and a spill folder; touches no table."""
         spill = writable_folder(Path(self.folder) / "spill")
-        config = {**self._config(), "temp_directory": str(spill)}
-        if threads is not None:
-            config["threads"] = str(threads)
-        connection = duckdb.connect(config=config)
+        connection = duckdb.connect(config={**self._config(), "temp_directory": str(spill)})
         try:
             _set_up(connection)
             yield connection

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import dagster as dg
 import pandas as pd
 
-from fridge_assets.asset_results import AssetEvent, guarded, observed, table
+from fridge_assets.asset_results import AssetEvent, code_version, guarded, observed, table
 from fridge_assets.clock import Clock
 from fridge_assets.fleet.registry import effective_registry
 from fridge_assets.models.assets import model_name
@@ -39,6 +39,7 @@ streaming_alerts = dg.AssetSpec(
     owners=["team:ml"],
     description=f"Thresholds of the acute rules, learned from the {FAMILY} that serves each region; where somebody "
     "wrote one into the registry, that counts instead. The stream follows within a minute.",
+    code_version=code_version("streaming"),
     pool=ACUTE_THRESHOLDS,
 )
 @guarded({})

@@ -24,6 +24,7 @@ import duckdb
 import pandas as pd
 import pyarrow as pa
 
+from fridge_assets.exact_sums import FEATURE_PARTS, parts_sql
 from fridge_assets.settings import StreamingSettings
 from fridge_assets.stores.frames import registered
 from fridge_assets.streaming.rules import RULES, microseconds, onsets_sql, screen_sql
@@ -40,8 +41,6 @@ STATE: Mapping[str, str] = {
 _FOREVER = 1 << 62
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _HOUR = timedelta(hours=1)
-_VIBRATION_UNITS = 1_000_000
-"""Parts of a mm/s in which vibration is summed."""
 _TIDY_FACTOR, _TIDY_ROWS = 1.25, 200_000
 """A table that has grown by this since its last tidying is worth tidying again."""
 
@@ -187,7 +186,7 @@ class Engine:
             self.connection.execute(
                 "INSERT INTO vibration_history "
                 f"SELECT device_no, epoch_us(window_start) // {bucket} * {bucket} + unnest(range({parts})) * {bucket}, "
-                f"round(mean * readings * {_VIBRATION_UNITS} / {parts})::BIGINT, greatest(readings // {parts}, 1) "
+                f"{parts_sql(f'mean * readings / {parts}', FEATURE_PARTS)}, greatest(readings // {parts}, 1) "
                 "FROM history JOIN devices USING (device_id) "
                 "WHERE mean IS NOT NULL AND device_no NOT IN (SELECT device_no FROM vibration_history)"
             )
@@ -307,7 +306,7 @@ FROM touched WHERE watermark // {bucket} > watermark_before // {bucket}""")
         self.connection.execute(f"""
 INSERT INTO vibration_history
 SELECT device_no, r.ts // {bucket} * {bucket} AS bucket,
-  sum(round(r.vibration_compressor * {_VIBRATION_UNITS})::BIGINT)::BIGINT, count(*)
+  sum({parts_sql("r.vibration_compressor", FEATURE_PARTS)})::BIGINT, count(*)
 FROM (
   SELECT device_no, ts, vibration_compressor FROM recent WHERE ts >= {first}
   UNION ALL SELECT device_no, ts, vibration_compressor FROM moments
@@ -327,7 +326,7 @@ SELECT DISTINCT device_no, until FROM timed ANTI JOIN usual_vibration USING (dev
             self.connection.execute(f"""
 INSERT INTO usual_vibration
 SELECT w.device_no, w.until, CASE WHEN count(h.bucket) >= {self.settings.min_vibration_buckets}
-  THEN nullif(sum(h.total), 0)::DOUBLE / sum(h.readings) / {_VIBRATION_UNITS} END
+  THEN nullif(sum(h.total), 0)::DOUBLE / (sum(h.readings) * {FEATURE_PARTS}) END
 FROM wanted w LEFT JOIN vibration_history h
   ON h.device_no = w.device_no AND h.bucket >= w.until - {span} AND h.bucket < w.until
 GROUP BY w.device_no, w.until""")

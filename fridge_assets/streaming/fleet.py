@@ -71,6 +71,6 @@ class FleetKnowledge:
 
 
 def _know_again(connection: duckdb.DuckDBPyConnection, registry: pd.DataFrame | None) -> None:
-    connection.execute("DROP TYPE IF EXISTS known_device")
+    connection.execute("DROP TABLE IF EXISTS known_devices")
     if registry is not None:
         know_devices(connection, registry)

@@ -11,6 +11,7 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
+from fridge_assets.asset_results import code_version
 from fridge_assets.automation.jobs import SCORE_JOBS
 from fridge_assets.definitions import build_definitions
 from fridge_assets.models.families import FAMILIES, HOURLY_FAMILIES
@@ -75,6 +76,29 @@ def test_every_asset_says_what_it_is_where_it_belongs_and_who_owns_it(specs: dic
         assert spec.kinds, name
         assert spec.owners, name
         assert len(spec.description or "") > 20, name
+
+
+def test_every_computed_asset_says_which_code_makes_it(specs: dict[str, dg.AssetSpec]) -> None:
+    assert {name for name, spec in specs.items() if spec.code_version is None} == EXTERNAL
+    assert specs["device_features"].code_version == code_version("features") != code_version("readings")
+
+
+def test_columns_come_from_assets_that_the_graph_has_before_theirs(specs: dict[str, dg.AssetSpec]) -> None:
+    with_lineage = {name for name, spec in specs.items() if "dagster/column_lineage" in spec.metadata}
+    assert with_lineage == {
+        *SCORES, "clean_sensor_readings", "quarantined_readings", "device_features", "model_scores", "canary_scores",
+        "rules_based_fallback", "device_alerts", "device_status", "site_status",
+    }  # fmt: skip
+    for name in with_lineage:
+        lineage: dg.TableColumnLineage = specs[name].metadata["dagster/column_lineage"]
+        sources = {dep.asset_key.to_user_string() for deps in lineage.deps_by_column.values() for dep in deps}
+        siblings = {"device_status"} if name == "site_status" else set()
+        assert sources <= ancestors(name) | siblings, name
+
+
+def ancestors(name: str) -> set[str]:
+    """Assets that ``name`` is made of, and those that they are made of."""
+    return EDGES[name].union(*(ancestors(above) for above in EDGES[name]))
 
 
 def test_every_computed_asset_runs_alone_in_its_pool(graph: dg.Definitions) -> None:

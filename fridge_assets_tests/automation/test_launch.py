@@ -79,7 +79,7 @@ def test_a_run_that_fails_before_its_first_step_says_why(
 
 
 def test_what_cannot_be_run_is_refused_before_anything_runs(instance: dg.DagsterInstance) -> None:
-    unknown = r"no model family crystal_ball\. Choose one of isolation_forest, "
+    unknown = r"no model family 'crystal_ball'\. Choose one of isolation_forest, "
     with pytest.raises(FridgeError, match=unknown):
         train_models(instance, ["crystal_ball"], None)
     with pytest.raises(FridgeError, match=unknown):

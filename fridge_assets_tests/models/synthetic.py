@@ -1,10 +1,14 @@
 """Made-up feature rows with what matters: cohorts, individuality, a daily rhythm, skewed spreads."""
 
+from dataclasses import replace
+from datetime import timedelta
+
 import numpy as np
 import pandas as pd
 
 from fridge_assets.contracts.device_features import MODEL_FEATURES
 from fridge_assets.contracts.sensor_readings import NUMERIC_SENSORS
+from fridge_assets.models.training import TrainedModel
 
 START = pd.Timestamp("2026-03-01T00:00:00Z")
 NOW = pd.Timestamp("2026-04-01T00:00:00Z").to_pydatetime()
@@ -68,3 +72,10 @@ def feature_rows(devices: int, windows: int, cohorts: int = 4, seed: int = 0, sh
     )  # fmt: skip
     identity = ["device_id", "cohort", "window_start", "window_end", "reading_count", "quality_flag_count"]
     return rows[[*identity, "shifted_sensor", *MODEL_FEATURES]]
+
+
+def trained_later(trained: TrainedModel, days: int = 1) -> TrainedModel:
+    """The same model, trained some days later: another version."""
+    metadata = trained.version.metadata
+    later = metadata.model_copy(update={"trained_at": metadata.trained_at + timedelta(days=days)})
+    return TrainedModel(replace(trained.version, metadata=later), trained.rows)

@@ -21,7 +21,7 @@ from fridge_assets.models.training import TrainedModel, train
 from fridge_assets.models.version import ArtifactRefused
 from fridge_assets.settings import ForestSettings, Settings
 from fridge_assets.stores.operations import Operations
-from fridge_assets_tests.models.synthetic import NOW, feature_rows
+from fridge_assets_tests.models.synthetic import NOW, feature_rows, trained_later
 
 SETTINGS = Settings(forest=ForestSettings(trees=10, samples_per_tree=64))
 FAMILY = "statistical_baseline"
@@ -48,8 +48,8 @@ def models(tmp_path: Path, open_registry: OpenRegistry) -> ModelLifecycle:
 @pytest.fixture
 def with_two_releases(models: ModelLifecycle, trained: TrainedModel) -> ModelLifecycle:
     """1.0.0, released first, 1.1.0, released now, and the draft 1.2.0."""
-    for _ in range(3):
-        models.introduce(trained, ANN)
+    for days in range(3):
+        models.introduce(trained_later(trained, days), ANN)
     models.promote(FAMILY, "1.1.0", ANN, PASSED)
     return models
 
@@ -72,7 +72,7 @@ def test_the_first_version_is_released_by_itself_and_later_ones_are_drafts(
 ) -> None:
     with pytest.raises(NothingReleased, match=f"train {FAMILY}"):
         models.require_serving(FAMILY)
-    first, second = models.introduce(trained, ANN), models.introduce(trained, ANN)
+    first, second = (models.introduce(one, ANN) for one in (trained, trained_later(trained)))
     state = models.deployments.of(FAMILY)
     assert [state.stage_of(version.version) for version in (first, second)] == ["release", "draft"]
     (decision,) = models.deployments.history(FAMILY)

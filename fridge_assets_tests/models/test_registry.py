@@ -3,7 +3,9 @@
 import json
 import multiprocessing
 import shutil
+import signal
 import subprocess
+import sys
 from collections.abc import Callable
 from multiprocessing.synchronize import Barrier
 from pathlib import Path
@@ -21,7 +23,7 @@ from fridge_assets.models.statistical_baseline import StatisticalBaseline
 from fridge_assets.models.training import TrainedModel, train
 from fridge_assets.models.version import ArtifactRefused
 from fridge_assets.settings import ForestSettings, Settings
-from fridge_assets_tests.models.synthetic import NOW, feature_rows
+from fridge_assets_tests.models.synthetic import NOW, feature_rows, trained_later
 
 SETTINGS = Settings(forest=ForestSettings(trees=10, samples_per_tree=64))
 OpenRegistry = Callable[[Path], ModelRegistry]
@@ -46,15 +48,15 @@ def test_versions_are_numbered_within_their_family(
 ) -> None:
     registry = open_registry(tmp_path)
     assert registry.versions("statistical_baseline") == []
-    first, second = registry.register(trained), registry.register(trained)
+    first, second = registry.register(trained), registry.register(trained_later(trained))
     forest = registry.register(train(FleetForest, rows, SETTINGS, NOW))
     assert [v.version for v in (first, second, forest)] == ["1.0.0", "1.1.0", "1.0.0"]
-    again = open_registry(tmp_path)
-    assert again.versions() == [forest, first, second]
-    assert again.versions("statistical_baseline") == [first, second]
-    assert again.version("statistical_baseline", "1.1.0") == second
+    opened = open_registry(tmp_path)
+    assert opened.versions() == [forest, first, second]
+    assert opened.versions("statistical_baseline") == [first, second]
+    assert opened.version("statistical_baseline", "1.1.0") == second
     with pytest.raises(UnknownVersion, match=r"no version 9\.9\.9.*1\.0\.0, 1\.1\.0"):
-        again.version("statistical_baseline", "9.9.9")
+        opened.version("statistical_baseline", "9.9.9")
     assert first.metadata.model_id == "statistical_baseline_v1"
 
 
@@ -78,7 +80,7 @@ def test_training_rows_are_kept_under_the_hash_that_the_metadata_names(
 ) -> None:
     registry = open_registry(tmp_path)
     registered = registry.register(trained)
-    registry.register(trained)
+    registry.register(trained_later(trained))
     kept = read_snapshot(registry.models_dir, registered.metadata.training.hash)
     pd.testing.assert_frame_equal(kept, trained.rows)
     assert len(list((registry.models_dir / "training").iterdir())) == 1
@@ -90,7 +92,7 @@ def test_an_earlier_version_is_never_touched(
     registry = open_registry(tmp_path)
     registry.register(trained)
     before = {file: (file.read_bytes(), file.stat().st_mtime_ns) for file in artifacts(registry)}
-    registry.register(trained)
+    registry.register(trained_later(trained))
     assert {file: (file.read_bytes(), file.stat().st_mtime_ns) for file in before} == before
     assert not list(registry.models_dir.glob(".new-*"))
 
@@ -103,7 +105,7 @@ def test_versions_survive_a_move_of_the_data_folder(
     shutil.move(tmp_path / "here", tmp_path / "there")
     moved = open_registry(tmp_path / "there")
     np.testing.assert_array_equal(moved.load(registered).score(rows), trained.version.score(rows))
-    assert moved.register(trained).version == "1.1.0"
+    assert moved.register(trained_later(trained)).version == "1.1.0"
     assert not (tmp_path / "here").exists()
 
 
@@ -164,8 +166,8 @@ def test_processes_registering_at_once_get_different_numbers(
     other = context.Process(target=_register, args=(tmp_path, trained, start))
     other.start()
     start.wait()
-    for _ in range(3):
-        registry.register(trained)
+    for days in range(3):
+        registry.register(trained_later(trained, days + 1))
     other.join(timeout=120)
     assert other.exitcode == 0
     versions = registry.versions()
@@ -174,7 +176,15 @@ def test_processes_registering_at_once_get_different_numbers(
     assert len({version.run_id for version in versions}) == 4
 
 
-def test_a_registration_that_was_cut_off_leaves_a_gap_and_nothing_else(
+def test_what_was_registered_already_is_not_registered_again(
+    tmp_path: Path, open_registry: OpenRegistry, trained: TrainedModel
+) -> None:
+    first = open_registry(tmp_path).register(trained)
+    assert open_registry(tmp_path).register(trained) == first
+    assert open_registry(tmp_path).versions() == [first]
+
+
+def test_a_registration_that_was_cut_off_leaves_nothing_that_counts(
     tmp_path: Path, open_registry: OpenRegistry, trained: TrainedModel
 ) -> None:
     registry = open_registry(tmp_path)
@@ -182,8 +192,30 @@ def test_a_registration_that_was_cut_off_leaves_a_gap_and_nothing_else(
     # what a process killed before its last tag leaves behind
     registry._client.create_model_version("statistical_baseline", "file:///nowhere", tags={"major": "1"})
     assert registry.versions() == [first]
-    assert registry.register(trained).version == "1.2.0"
+    assert registry.register(trained_later(trained)).version == "1.1.0"
 
 
 def test_a_new_database_is_made_without_a_word(first_opening: subprocess.CompletedProcess[str]) -> None:
     assert (first_opening.returncode, first_opening.stdout, first_opening.stderr) == (0, "", "")
+
+
+_DIES_WHILE_MAKING = """
+import os, signal, sys, threading, time
+from pathlib import Path
+from fridge_assets.models.registry import ModelRegistry
+folder = Path(sys.argv[1])
+
+def die() -> None:
+    while not any(file.stat().st_size > 50_000 for file in folder.iterdir() if file.name.endswith((".db", ".tmp"))):
+        time.sleep(0.001)
+    os.kill(os.getpid(), signal.SIGKILL)
+
+threading.Thread(target=die, daemon=True).start()
+ModelRegistry(f"sqlite:///{folder}/mlflow.db", folder / "models").versions()
+"""
+
+
+def test_a_process_killed_while_it_makes_the_database_leaves_none_that_is_half_made(tmp_path: Path) -> None:
+    killed = subprocess.run([sys.executable, "-c", _DIES_WHILE_MAKING, str(tmp_path)], check=False)
+    assert killed.returncode == -signal.SIGKILL
+    assert ModelRegistry(f"sqlite:///{tmp_path}/mlflow.db", tmp_path / "models").versions() == []

@@ -22,7 +22,9 @@ from fridge_assets.readings.interpretation import Interpretation
 from fridge_assets.readings.source import probe
 from fridge_assets.readings.staging import create_staged, know_devices, stage
 from fridge_assets.settings import ReadingSettings
+from fridge_assets.stores.event_identity import event_id_sql
 from fridge_assets.stores.frames import query
+from fridge_assets.stores.reading_files import clean_readings_sql
 from fridge_assets.stores.warehouse import SCHEMA, Warehouse
 
 NOON = datetime(2026, 6, 1, 12, tzinfo=UTC)
@@ -139,8 +141,9 @@ def cleaned(
             stage(engine, probe(engine, file, interpretation), [file], received_at, settings)
         clean(engine, [], settings)
         columns = ", ".join(CLEAN_SENSOR_READINGS.column_names)
+        identified = f"(SELECT * REPLACE ({event_id_sql()} AS event_id) FROM cleaned)"
         return Cleaned(
-            query(engine, f"SELECT {columns} FROM cleaned ORDER BY timestamp_utc, device_id, event_id"),
+            query(engine, f"SELECT {columns} FROM {identified} ORDER BY timestamp_utc, device_id, event_id"),
             query(engine, "SELECT * FROM staged WHERE reason IS NOT NULL ORDER BY source_file, row_number"),
             _number(engine, "SELECT count(*) FROM repeats WHERE NOT kept"),
             _number(engine, "SELECT count(*) FROM staged"),
@@ -156,13 +159,8 @@ def stored_readings(warehouse: Warehouse) -> pd.DataFrame:
     if not paths:
         return CLEAN_SENSOR_READINGS.empty()
     with warehouse.engine() as engine:
-        files = [str(warehouse.clean_readings_folder() / path) for path in paths]
-        return query(
-            engine,
-            f"SELECT {columns} FROM read_parquet($files, hive_partitioning = false) "
-            "ORDER BY timestamp_utc, device_id, event_id",
-            {"files": files},
-        )
+        stored = clean_readings_sql([warehouse.clean_readings_folder() / path for path in paths])
+        return query(engine, f"SELECT {columns} FROM {stored} ORDER BY timestamp_utc, device_id, event_id")
 
 
 def rows_of(warehouse: Warehouse, sql: str, **parameters: object) -> list[tuple[object, ...]]:

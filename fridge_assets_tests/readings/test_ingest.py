@@ -6,6 +6,7 @@ import resource
 import shutil
 import signal
 import threading
+import uuid
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
@@ -24,6 +25,7 @@ from fridge_assets.readings.interpretation import Interpretation
 from fridge_assets.settings import ReadingSettings, Settings
 from fridge_assets.stores.landing import Landing, LedgerEntry, sidecar_of
 from fridge_assets.stores.operations import Operations
+from fridge_assets.stores.reading_files import clean_readings_sql
 from fridge_assets.stores.warehouse import Warehouse
 from fridge_assets_tests.conftest import landing_of, settings_of
 from fridge_assets_tests.readings.deliveries import (
@@ -212,6 +214,60 @@ def test_a_file_dropped_twice_under_two_names_is_read_once(settings: Settings, a
     assert all(report.duplicates == 0 for report in reports)
 
 
+def test_event_id_is_stored_only_where_the_reading_brought_one_and_shown_everywhere(settings: Settings) -> None:
+    warehouse = Warehouse.from_settings(settings)
+    write(settings.landing_dir / "a.csv", [reading(0, event_id="e0"), reading(1, event_id="")])
+    run(settings)
+    (file,) = warehouse.clean_readings_folder().rglob("*.parquet")
+    assert pd.read_parquet(file).sort_values("timestamp_utc")["event_id"].tolist() == ["e0", None]
+    shown = stored_readings(warehouse)["event_id"].tolist()
+    assert shown[0] == "e0"
+    assert uuid.UUID(shown[1]).version == 5
+
+
+def test_readings_that_an_earlier_release_stored_with_their_ids_are_recognised_when_they_come_again(
+    settings: Settings,
+) -> None:
+    warehouse = Warehouse.from_settings(settings)
+    write(settings.landing_dir / "a.csv", [reading(0), reading(1)])
+    run(settings)
+    shown = stored_readings(warehouse)
+    (file,) = warehouse.clean_readings_folder().rglob("*.parquet")
+    with warehouse.engine() as engine:
+        engine.execute(f"COPY (FROM {clean_readings_sql([file])}) TO '{file}.new' (FORMAT parquet)")
+    file.with_suffix(".parquet.new").replace(file)
+    assert pd.read_parquet(file)["event_id"].notna().all()
+    write(settings.landing_dir / "b.csv", [reading(1), reading(2)])
+    report = run(settings)
+    assert (report.clean, report.duplicates) == (1, 1)
+    assert stored_readings(warehouse)["event_id"].tolist()[:2] == shown["event_id"].tolist()
+
+
+def test_readings_that_come_again_with_the_id_they_were_shown_with_are_recognised(settings: Settings) -> None:
+    warehouse = Warehouse.from_settings(settings)
+    write(settings.landing_dir / "a.csv", [reading(0), reading(1)])
+    run(settings)
+    shown = stored_readings(warehouse)["event_id"].tolist()
+    write(settings.landing_dir / "b.csv", [reading(1, event_id=shown[1], humidity=99), reading(1, event_id="other")])
+    report = run(settings)
+    assert (report.clean, report.duplicates) == (1, 1)
+    assert stored_readings(warehouse)["humidity"].tolist() == [45, 45, 45]
+    compute_features(warehouse, NOW, settings)
+    assert rows_of(warehouse, "SELECT reading_count, quality_flag_count FROM device_features") == [(3, 1)]
+
+
+def test_event_that_comes_again_at_another_time_shows_in_the_window_where_it_is_stored(settings: Settings) -> None:
+    warehouse = Warehouse.from_settings(settings)
+    write(settings.landing_dir / "a.csv", [reading(0, event_id="e0"), reading(20, event_id="e1")])
+    run(settings)
+    compute_features(warehouse, NOW, settings)
+    write(settings.landing_dir / "b.csv", [reading(20, event_id="e0")])
+    assert run(settings).duplicates == 1
+    compute_features(warehouse, NOW, settings)
+    flags = rows_of(warehouse, "SELECT reading_count, quality_flag_count FROM device_features ORDER BY window_start")
+    assert flags == [(1, 1), (1, 0)]
+
+
 def test_sensor_gap_is_seen_across_batches_hours_apart(settings: Settings) -> None:
     write(settings.landing_dir / "a.csv", [reading(0)])
     run(settings)
@@ -251,26 +307,6 @@ def test_sidecar_says_how_a_file_is_to_be_read(settings: Settings) -> None:
     assert (row["device_id"], row["timestamp_utc"]) == ("d1", moment(0))
     assert row["temperature_evaporator"] == pytest.approx(-25.0)
     assert report.warnings == []
-
-
-@pytest.mark.parametrize("registry", [None, registry_of(*(f"d{i}" for i in range(2500)))], ids=["bare", "registry"])
-@pytest.mark.parametrize(("files", "rows_each"), [(1, 150_000), (50, 500)], ids=["many rows", "many files"])
-def test_readings_are_stored_in_the_order_in_which_they_were_delivered(
-    files: int, rows_each: int, registry: pd.DataFrame | None, settings: Settings
-) -> None:
-    # More than one of DuckDB's row groups, or files, with repeats and gaps, so that several threads work on it.
-    rows = [
-        reading(i % 60, device=f"d{i // 60}", humidity=None if i % 7 == 0 else 40.0) for i in range(files * rows_each)
-    ]
-    for number in range(files):
-        write(settings.landing_dir / f"{number:02}.parquet", rows[number * rows_each : (number + 1) * rows_each])
-    write(settings.landing_dir / "repeats.parquet", rows[::1000])
-    assert run(settings, registry).duplicates == len(rows[::1000])
-    warehouse = Warehouse.from_settings(settings)
-    (file,) = warehouse.clean_readings_folder().rglob("*.parquet")
-    stored = pd.read_parquet(file, columns=["device_id"])["device_id"].str[1:].astype(int)
-    assert len(stored) == len(rows)
-    assert stored.is_monotonic_increasing
 
 
 def test_small_batches_give_the_same_rows_as_one_large_one(tmp_path: Path) -> None:
@@ -394,11 +430,11 @@ class InterruptedWarehouse(Warehouse):
 
     other: str = ""
 
-    def engine(self, *, threads: int | None = None):  # type: ignore[no-untyped-def]
+    def engine(self):  # type: ignore[no-untyped-def]
         if self.other:
             folder, self.__dict__["other"] = self.other, ""
             assert Elsewhere(settings_of(Path(folder))).outcome() == "done"
-        return super().engine(threads=threads)
+        return super().engine()
 
 
 def test_windows_that_become_due_while_features_are_computed_stay_due(settings: Settings) -> None:

@@ -11,7 +11,9 @@ from fridge_assets.readings import witnesses
 from fridge_assets.readings.witnesses import enforce_cleaned, extreme_rows
 
 BOUNDED = [c for c in CLEAN_SENSOR_READINGS.columns if c.minimum is not None]
-REQUIRED = [c.name for c in CLEAN_SENSOR_READINGS.columns if not c.nullable and c.name != "quality_flags"]
+REQUIRED = [
+    c.name for c in CLEAN_SENSOR_READINGS.columns if not c.nullable and c.name not in ("quality_flags", "event_id")
+]
 ROWS = 400
 
 
@@ -21,6 +23,9 @@ def engine() -> Iterator[duckdb.DuckDBPyConnection]:
         connection.execute("SET TimeZone = 'UTC'")
         connection.register("rows", CLEAN_SENSOR_READINGS.to_arrow(CLEAN_SENSOR_READINGS.sample(ROWS)))
         connection.execute("CREATE TABLE cleaned AS SELECT *, row_number() OVER () - 1 AS row_id FROM rows")
+        connection.execute("CREATE TABLE usable AS FROM cleaned")
+        connection.execute("CREATE TABLE repeats (row_id BIGINT, kept BOOLEAN)")
+        connection.execute("CREATE VIEW suspects AS SELECT row_id, event_id FROM cleaned WHERE event_id IS NOT NULL")
         yield connection
 
 
@@ -85,6 +90,13 @@ def test_key_given_twice_in_different_chunks_is_found(
     monkeypatch.setattr(witnesses, "_CHUNK_ROWS", 100)
     engine.execute("UPDATE cleaned SET event_id = (SELECT event_id FROM cleaned WHERE row_id = 3) WHERE row_id = 390")
     assert [rule for rule, _ in violated(engine)] == ["event_id must be unique"]
+
+
+def test_event_that_came_without_identity_has_one_all_the_same(engine: duckdb.DuckDBPyConnection) -> None:
+    engine.execute("UPDATE cleaned SET event_id = NULL")
+    enforce_cleaned(engine)
+    engine.execute("UPDATE cleaned SET humidity = 101 WHERE row_id = 6")
+    assert violated(engine) == [("humidity must lie in 0 … 100 %RH", 1)]
 
 
 def test_row_that_a_join_doubled_is_found(engine: duckdb.DuckDBPyConnection) -> None:

@@ -18,7 +18,7 @@ from fridge_assets.retention.model_files import Standing, removable
 from fridge_assets.settings import Settings
 from fridge_assets_tests.models.conftest import first_opening, open_registry, registry_template
 from fridge_assets_tests.models.synthetic import NOW as TRAINED_AT
-from fridge_assets_tests.models.synthetic import feature_rows
+from fridge_assets_tests.models.synthetic import feature_rows, trained_later
 from fridge_assets_tests.retention.given import Folder, aged
 
 __all__ = ["first_opening", "open_registry", "registry_template"]
@@ -83,14 +83,14 @@ def test_files_go_the_entry_stays_and_says_so_and_the_training_rows_go_with_the_
     registry = open_registry(root)
     models = folder.models = ModelLifecycle(registry, Deployments(folder.operations))
     long_ago = Request("ann", TRAINED_AT, "because")
-    first, draft = (models.introduce(trained, long_ago) for _ in range(2))
+    first, draft = (models.introduce(one, long_ago) for one in (trained, trained_later(trained)))
     (snapshot,) = (registry.models_dir / "training").iterdir()
     aged(snapshot, TRAINED_AT)
     torn = aged(registry.models_dir / "training" / "torn.parquet", TRAINED_AT)
     stray = aged(registry.models_dir / "artifacts" / "stray" / "artifacts" / "model.json", TRAINED_AT)
     for parent in (stray.parent, stray.parent.parent):
         aged(parent, TRAINED_AT)
-    now = TRAINED_AT + timedelta(days=181)
+    now = TRAINED_AT + timedelta(days=182)
     folder.heard_from(now)
 
     looked = folder.sweep(now, dry=True)

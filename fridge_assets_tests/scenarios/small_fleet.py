@@ -143,8 +143,8 @@ def forget_loaded_jobs() -> None:
     ReconstructableJob.get_repository_definition.cache_clear()
 
 
-def make_trained(folder: Path) -> Place:
-    """Simulate the fleet into ``folder``, deliver the first hours and train on them."""
+def make_simulated(folder: Path) -> Place:
+    """Simulate the fleet into ``folder`` and deliver the first hours."""
     place = Place(settings_of(folder))
     faults = [FaultShare("vibration_spike", FAULTY_DEVICES / DEVICES)]
     timing = FaultTiming(earliest_onset=6.1 / LAST_HOUR, full_from=6.4 / LAST_HOUR, full_to=6.6 / LAST_HOUR)
@@ -154,6 +154,12 @@ def make_trained(folder: Path) -> Place:
     later.mkdir()
     for file in sorted(place.settings.landing_dir.iterdir())[TRAINED_HOUR:]:
         file.rename(later / file.name)
+    return place
+
+
+def make_trained(folder: Path) -> Place:
+    """:func:`make_simulated`, and models that were trained on the first hours."""
+    place = make_simulated(folder)
     with graph_of(place.settings) as instance:
         outcome = train_models(instance, None, cycle_time(TRAINED_HOUR), in_process=True)
     assert outcome.success, outcome.failures

@@ -4,11 +4,9 @@ import pandas as pd
 import sqlalchemy as sa
 from pandas.api.types import is_float_dtype
 
+from fridge_assets.stores.frames import query
 from fridge_assets_tests.scenarios.contents import WALL_TIME, warehouse_tables
 from fridge_assets_tests.scenarios.small_fleet import Place
-
-TOLERANCE = 1e-6
-"""Largest difference of two values, relative, that counts as none."""
 
 _OF_DELIVERY = ("batch_id",)
 """Columns that come from the moment at which a file was delivered."""
@@ -23,12 +21,12 @@ def tables(place: Place) -> dict[str, pd.DataFrame]:
     names = warehouse_tables(place)
     with place.warehouse.read() as connection:
         for name in names:
-            found[name] = connection.execute(f"SELECT * FROM {name}").df()
+            found[name] = query(connection, f"SELECT * FROM {name}")
         files = found.pop("clean_reading_files", None)
         if files is not None and len(files):
             paths = [str(folder / path) for path in files["path"]]
             sql = f"SELECT * FROM read_parquet({paths}, hive_partitioning = false)"
-            found["clean_sensor_readings"] = connection.execute(sql).df()
+            found["clean_sensor_readings"] = query(connection, sql)
     with place.operations.read() as connection:
         found["device_alerts"] = pd.read_sql(sa.text(_ALERTS), connection)
     return {name: frame.drop(columns=[*WALL_TIME, *_OF_DELIVERY], errors="ignore") for name, frame in found.items()}
@@ -42,7 +40,7 @@ def differences(found: dict[str, pd.DataFrame], expected: dict[str, pd.DataFrame
             wrong.append(f"{name} is in one folder only")
             continue
         try:
-            pd.testing.assert_frame_equal(_in_order(found[name]), _in_order(expected[name]), rtol=TOLERANCE)
+            pd.testing.assert_frame_equal(_in_order(found[name]), _in_order(expected[name]), check_exact=True)
         except AssertionError as difference:
             wrong.append(f"{name}: {' '.join(str(difference).split())[:200]}")
     return wrong

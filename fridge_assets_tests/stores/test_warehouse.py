@@ -122,8 +122,6 @@ def test_engine_computes_in_utc_with_the_limits_of_the_warehouse(warehouse: Ware
     settings = "SELECT current_setting('TimeZone'), current_setting('threads')"
     with warehouse.engine() as engine:
         assert engine.execute(settings).fetchone() == ("UTC", 2)
-    with warehouse.engine(threads=1) as engine:
-        assert engine.execute(settings).fetchone() == ("UTC", 1)
 
 
 def test_transaction_is_committed_at_its_end(warehouse: Warehouse) -> None:

@@ -34,7 +34,7 @@ def stage_messages(
     """Put messages into a new table ``staged``.
 
     Args:
-        engine: holds the type ``known_device`` where there is a registry.
+        engine: holds ``known_devices`` where there is a registry.
         deliveries: ``source_file`` → its messages; ``row_number`` counts them from 1.
         folder: for a file that is there meanwhile.
         settings: cleaning rules.
@@ -49,7 +49,7 @@ def stage_messages(
             temporary.write_text("\n".join([*lines, _NO_READING]) + "\n", encoding="utf-8")
         # One file for all of them: what staging costs is mostly per file.
         file = LandingFile(path, path.stat().st_size, datetime.now(UTC))
-        refused, _ = stage_files(engine, [file], settings, identified=False)
+        refused, _ = stage_files(engine, [file], settings)
     finally:
         path.unlink(missing_ok=True)
     if refused:

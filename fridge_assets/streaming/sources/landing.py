@@ -89,7 +89,7 @@ class LandingSource:
         if not self._batch:
             return None
         chosen = [numbered.file for numbered in self._batch if not numbered.reason]
-        refused, _ = stage_files(engine, chosen, self._settings.readings, identified=False)
+        refused, _ = stage_files(engine, chosen, self._settings.readings)
         if not answered:
             self._batch = [n for n in self._batch if not self._may_become_readable(n.file, refused)]
             self._batch = [_Numbered(n.file, n.number, n.reason or refused.get(n.file.name, "")) for n in self._batch]
