@@ -1,5 +1,7 @@
 """Imported by the executor's fork server first of all: it ends without a word, and its steps end with it.
 
+What its steps write to standard error comes to people's terminal, as what the program writes itself.
+
 The server has nothing to clean up, and DuckDB's binding would print pages about references that Dagster and torch still
 hold when its interpreter is torn down. The steps themselves are forks, which end without that.
 
@@ -11,6 +13,7 @@ import atexit
 import os
 import signal
 
+from fridge_assets.running.complaints import silence_complaints
 from fridge_assets.running.processes import end_with_parent
 from fridge_assets.running.stopping import SIGNALS
 
@@ -29,5 +32,6 @@ def _in_a_step() -> None:
 for _number in SIGNALS:
     signal.signal(_number, signal.SIG_IGN)
 os.register_at_fork(after_in_child=_in_a_step)
+silence_complaints()
 atexit.register(os._exit, 0)
 end_with_parent(os.getppid())
