@@ -2,12 +2,15 @@
 
 import atexit
 import os
+import signal
 import sys
+from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
+from fridge_assets.running.stopping import SIGNALS, _received
 from fridge_assets.settings import ReadingSettings, Settings, WarehouseSettings
 from fridge_assets.stores.landing import Landing
 from fridge_assets.stores.operations import Operations
@@ -16,6 +19,11 @@ from fridge_assets.stores.warehouse import Warehouse
 _ended: list[int] = []
 """Exit status of the session, once it has one."""
 
+
+# A shell ignores Ctrl-C in the background, and Dagster takes SIGTERM as it finds SIGINT: the helpers that it ends with
+# SIGTERM would stay, and each run would wait a minute for them.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 _LONGEST = ("scenarios", "automation")
 
@@ -38,6 +46,18 @@ def _leave_quietly() -> None:
         sys.stdout.flush()
         sys.stderr.flush()
         os._exit(_ended[-1])
+
+
+@pytest.fixture
+def signals() -> Iterator[None]:
+    """For a test that has signals heard in this process: afterwards they are heard as before, and none has come."""
+    before = {number: signal.getsignal(number) for number in SIGNALS}
+    hook = sys.unraisablehook
+    yield
+    sys.unraisablehook = hook
+    for number, handler in before.items():
+        signal.signal(number, handler)
+    _received.clear()
 
 
 @pytest.fixture

@@ -9,13 +9,14 @@ from typing import Any
 
 import dagster as dg
 
-from fridge_assets.automation.complaints import without_complaints
 from fridge_assets.automation.executors import separate_processes
 from fridge_assets.automation.fork_server import ensure_fork_server
 from fridge_assets.automation.jobs import PUBLISH, PUBLISHES_ITSELF_TAG, SCORE_DAILY, SCORE_HOURLY, SOURCE_RUN_TAG
 from fridge_assets.automation.lost_runs import free_held_slots, launch
 from fridge_assets.automation.outcomes import CycleOutcome, RunOutcome, outcome_of
 from fridge_assets.moments import LATEST, parse_moment
+from fridge_assets.running.complaints import without_complaints
+from fridge_assets.running.stopping import asked_to_stop
 from fridge_assets.running.threads import in_thread
 from fridge_assets.settings import Settings
 from fridge_assets.stores.disk import require_space
@@ -66,6 +67,8 @@ def run_job(
         DiskFull: there is too little space to begin, or the run could not be recorded for want of it.
         Stopped: somebody asked this program to end.
     """
+    if stopped := asked_to_stop():
+        raise stopped  # a library may have made something else of it during the run before
     require_space(Path(instance.root_directory), Settings().disk.reserve, f"a run of {job}")
     keys = None if assets is None else [dg.AssetKey(name) for name in assets]
     config = {**run_config, "loggers": _QUIET}

@@ -20,6 +20,7 @@ from fridge_assets.automation.outcomes import outcome_of
 from fridge_assets.errors import FridgeError
 from fridge_assets.replay.span import Cycle
 from fridge_assets.running.processes import end_with_parent
+from fridge_assets.running.stopping import SIGNALS
 from fridge_assets.settings import Settings
 
 _QUIET = {"console": {"config": {"log_level": "CRITICAL"}}}
@@ -48,7 +49,7 @@ def run_cycles(scratch: Settings, cycles: Sequence[Cycle], done: Callable[[Cycle
     ours, theirs = context.Pipe(duplex=False)
     process = context.Process(target=_run_all, args=(scratch, cycles, theirs, os.getpid()))
     failures: Failures = {}
-    with _interrupts_held():  # which the process inherits and keeps
+    with _signals_held():  # which the process inherits and keeps: it ends when this one does
         process.start()
     theirs.close()
     try:
@@ -92,8 +93,8 @@ def _run(graph: dg.Definitions, job: str, moment: datetime) -> dict[str, str]:
 
 
 @contextmanager
-def _interrupts_held() -> Iterator[None]:
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+def _signals_held() -> Iterator[None]:
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
     try:
         yield
     finally:

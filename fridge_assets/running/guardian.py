@@ -25,6 +25,10 @@ def guard(lifeline: int, grace: float, command: list[str]) -> int:
         Exit code of the command, as shells give it; that of SIGTERM where it was ended from here.
     """
     adopt_orphans()
+    # A shell starts what it runs in the background with Ctrl-C ignored. That is for the terminal, which this session
+    # has left, and Dagster takes SIGTERM as it finds SIGINT: nothing would end in order.
+    for number in SIGNALS:
+        signal.signal(number, signal.SIG_DFL)
     try:
         stop_on_signals()
         # Only this process ends the command in order; where it is killed itself, the kernel kills the command.

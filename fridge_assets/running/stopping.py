@@ -1,18 +1,20 @@
 """The signals that ask a program to end, as one exception."""
 
+import _thread
 import os
 import signal
+import sys
 import threading
 import time
 from collections.abc import Callable
 from types import FrameType
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from sys import UnraisableHookArgs
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 """Ctrl-C, ``systemctl stop`` and a terminal that was closed."""
-
-
-_received: list[int] = []
-"""The signal that came first, once it has."""
 
 
 class Stopped(BaseException):
@@ -32,10 +34,19 @@ class Stopped(BaseException):
         return 128 + self.number
 
 
+_received: list[int] = []
+"""The signal that came first, once it has."""
+_swallowed: list[Stopped] = []
+"""What was raised for it and did not come to anybody, until it is raised again."""
+_AGAIN_AFTER = 0.02
+"""Seconds after which it is raised again."""
+
+
 def stop_on_signals(within: float | None = None) -> None:
     """Raise :class:`Stopped` in the main thread at the first of ``SIGNALS``, and do nothing more at later ones.
 
-    A signal that this program was started to ignore, as by ``nohup``, stays ignored.
+    SIGHUP and SIGINT stay ignored where this program was started to ignore them, as by ``nohup`` or in the background
+    of a script. SIGTERM does not: Dagster ends helpers of its own with it, which would inherit that.
 
     Args:
         within: seconds after which the program ends where it stands, if it has not ended in order; what is to end with
@@ -47,9 +58,8 @@ def stop_on_signals(within: float | None = None) -> None:
         signal.set_wakeup_fd(hears, warn_on_full_buffer=False)
         # The interpreter itself writes into the pipe, also while the main thread is somewhere outside of Python.
         threading.Thread(target=_end_after, args=(heard, within), name="end", daemon=True).start()
-    for number in SIGNALS:
-        if signal.getsignal(number) is not signal.SIG_IGN:
-            signal.signal(number, _stop)
+    sys.unraisablehook = _notice_swallowed
+    _hear_with(_stop)
 
 
 def stop_gently(end: Callable[[], object]) -> None:
@@ -62,9 +72,13 @@ def stop_gently(end: Callable[[], object]) -> None:
         _received.append(number)
         end()
 
+    _hear_with(hear)
+
+
+def _hear_with(handler: Callable[[int, FrameType | None], None]) -> None:
     for number in SIGNALS:
-        if signal.getsignal(number) is not signal.SIG_IGN:
-            signal.signal(number, hear)
+        if number == signal.SIGTERM or signal.getsignal(number) is not signal.SIG_IGN:
+            signal.signal(number, handler)
 
 
 def _end_after(heard: int, within: float) -> None:
@@ -80,12 +94,30 @@ def asked_to_stop() -> Stopped | None:
 
 
 def _stop(number: int, _frame: FrameType | None) -> None:
+    if _swallowed:
+        raise _swallowed.pop()
+    if _received:
+        return  # nothing interrupts what is tidied up at the end
     _received.append(number)
-    for other in SIGNALS:
-        # Nothing interrupts what is tidied up at the end; a handler of our own, since children inherit SIG_IGN.
-        signal.signal(other, _already_stopping)
     raise Stopped(number)
 
 
-def _already_stopping(_number: int, _frame: FrameType | None) -> None:
-    """Nothing."""
+def _notice_swallowed(unraisable: "UnraisableHookArgs") -> None:
+    """Have :class:`Stopped` raised again a moment later.
+
+    A signal may come while Python collects garbage: whatever is raised in a finaliser or in the callback of a weak
+    reference goes no further than that.
+    """
+    if not isinstance(unraisable.exc_value, Stopped):
+        sys.__unraisablehook__(unraisable)
+        return
+    _swallowed.append(unraisable.exc_value)
+    # Not by `threading`, whose locks this thread may hold at this moment.
+    _thread.start_new_thread(_send_again, (unraisable.exc_value.number,))
+
+
+def _send_again(number: int) -> None:
+    time.sleep(_AGAIN_AFTER)
+    main_thread = threading.main_thread().ident
+    if main_thread is not None:
+        signal.pthread_kill(main_thread, number)

@@ -23,7 +23,7 @@ from fridge_assets.automation.lost_runs import (
     launch,
 )
 from fridge_assets.running.pools import holders
-from fridge_assets.running.stopping import SIGNALS, Stopped, _received, stop_on_signals
+from fridge_assets.running.stopping import Stopped, stop_on_signals
 from fridge_assets_tests.scenarios.small_fleet import cycle_time, graph_of, settings_of
 
 POOL, STEP = "alerts", "device_alerts"
@@ -35,16 +35,6 @@ def instance(tmp_path: Path) -> Iterator[dg.DagsterInstance]:
     """The graph over an empty data folder."""
     with graph_of(settings_of(tmp_path / "data")) as instance:
         yield instance
-
-
-@pytest.fixture
-def _signals() -> Iterator[None]:
-    before = {number: signal.getsignal(number) for number in SIGNALS}
-    stop_on_signals()
-    yield
-    for number, handler in before.items():
-        signal.signal(number, handler)
-    _received.clear()
 
 
 def test_a_run_whose_program_was_killed_ends_as_a_failure_and_frees_its_pool(instance: dg.DagsterInstance) -> None:
@@ -105,10 +95,11 @@ def test_a_place_in_the_queue_of_a_killed_run_is_given_to_the_next_one(instance:
     assert storage.claim_concurrency_slot(POOL, next_one.run_id, STEP).is_claimed
 
 
-@pytest.mark.usefixtures("_signals")
+@pytest.mark.usefixtures("signals")
 def test_a_run_that_waits_says_for_whom_and_ends_at_once_when_it_is_asked_to(
     instance: dg.DagsterInstance, caplog: pytest.LogCaptureFixture
 ) -> None:
+    stop_on_signals()
     caplog.set_level(logging.WARNING, "fridge_assets")
     with launch(instance) as tags:
         holder = started_run(instance, tags)

@@ -99,28 +99,20 @@ def test_the_code_of_a_command_that_ends_by_itself_comes_back() -> None:
         assert tree.wait(_PATIENCE) == 7
 
 
+@pytest.mark.usefixtures("signals")
 def test_the_first_signal_is_raised_and_later_ones_interrupt_nothing() -> None:
-    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
-    try:
-        stop_on_signals()
-        with pytest.raises(Stopped) as stopped:
-            signal.raise_signal(signal.SIGTERM)
-        assert stopped.value.exit_code == 143
-        signal.raise_signal(signal.SIGINT)
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+    stop_on_signals()
+    with pytest.raises(Stopped) as stopped:
+        signal.raise_signal(signal.SIGTERM)
+    assert stopped.value.exit_code == 143
+    signal.raise_signal(signal.SIGINT)
 
 
+@pytest.mark.usefixtures("signals")
 def test_a_signal_that_the_program_was_started_to_ignore_stays_ignored() -> None:
-    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
-    others = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        stop_on_signals()
-        signal.raise_signal(signal.SIGHUP)
-    finally:
-        for number, handler in {**others, signal.SIGHUP: before}.items():
-            signal.signal(number, handler)
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    stop_on_signals()
+    signal.raise_signal(signal.SIGHUP)
 
 
 def is_alive(pid: int) -> bool:

@@ -52,6 +52,7 @@ _MARK = "SCENARIO_COMMAND"
 
 _FIRST_HOUR = TRAINED_HOUR + 1
 _AS_OF = ("--as-of", cycle_time(_FIRST_HOUR).isoformat())
+_FIRST_ALONE = ("--from", hour(_FIRST_HOUR).isoformat(), "--to", hour(_FIRST_HOUR).isoformat())
 _ENVIRONMENT = {"FRIDGE_FOREST__TREES": "60", "FRIDGE_READINGS__SETTLE": "PT0S"}
 
 
@@ -77,7 +78,8 @@ COMMANDS = {
     "train": Command(("train", "statistical_baseline", *_AS_OF)),
     "run hourly": Command(("run", "hourly", *_AS_OF)),
     "run daily": Command(("run", "daily", *_AS_OF)),
-    "replay": Command(("replay", "--from", hour(_FIRST_HOUR).isoformat(), "--to", hour(_FIRST_HOUR).isoformat())),
+    "replay": Command(("replay", "--from", hour(TRAINED_HOUR - 1).isoformat(), "--to", hour(TRAINED_HOUR).isoformat())),
+    "replay --into-live": Command(("replay", *_FIRST_ALONE, "--into-live", "--yes")),
     "stream": Command(("stream", "--until-idle")),
     "ui": Command(("ui", "--port", "PORT"), after=(("run", "hourly", *_AS_OF),), answers=True),
 }

@@ -1,4 +1,4 @@
-"""The real daemon over scores that are too old: it lets the rules take over and tells people, by itself (SPEC 4)."""
+"""The real daemon over a data folder, by itself: rules that take over from scores that are too old, and its own end."""
 
 import subprocess
 import sys
@@ -8,20 +8,35 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import dagster as dg
 import psutil
 import pytest
+from dagster._core.remote_origin import (
+    ManagedGrpcPythonEnvCodeLocationOrigin,
+    RemoteJobOrigin,
+    RemoteRepositoryOrigin,
+)
+from dagster._core.run_coordinator import SubmitRunContext
+from dagster._core.types.loadable_target_origin import LoadableTargetOrigin
 
+import fridge_assets.definitions
 from fridge_assets.alerting.store import AlertFilter, list_alerts
 from fridge_assets.automation.environment import process_environment
 from fridge_assets.automation.instance import prepare_dagster_home
+from fridge_assets.automation.launch import clock_config
+from fridge_assets.running.pools import slots
 from fridge_assets_tests.notifications.slack_server import TOKEN, SlackServer
-from fridge_assets_tests.scenarios.small_fleet import Place
+from fridge_assets_tests.scenarios.fixtures import FIRST_HOUR
+from fridge_assets_tests.scenarios.processes import wait_for_step
+from fridge_assets_tests.scenarios.small_fleet import Place, cycle_time, graph_of
 from fridge_assets_tests.scenarios.test_hourly_cycle import faulty_devices
 
 WORKSPACE = Path(__file__).parents[2] / "workspace.yaml"
 BY_RULES, DIGEST = "Alerts come from the rules", "new MEDIUM alert"
 PATIENCE = 150.0
 """Seconds; about 40 on a machine with nothing else to do."""
+ENDS_WITHIN = 20.0
+"""Seconds; systemd waits 90."""
 
 
 @contextmanager
@@ -36,7 +51,8 @@ def daemon(place: Place, log: Path) -> Iterator[subprocess.Popen[bytes]]:
         try:
             yield process
         finally:
-            end_tree(psutil.Process(process.pid))
+            if process.poll() is None:
+                end_tree(psutil.Process(process.pid))
             process.wait(20)
 
 
@@ -65,6 +81,55 @@ def rule_alerts(place: Place) -> set[str]:
 def told(slack: SlackServer, channel: str, what: str) -> bool:
     """Whether a message of a channel begins by saying so."""
     return any(what in post.text.splitlines()[0] for post in slack.posted(channel))
+
+
+def stop_as_systemd_does(process: subprocess.Popen[bytes]) -> None:
+    """SIGTERM to a process and to all that it started, at once."""
+    members = [psutil.Process(process.pid), *psutil.Process(process.pid).children(recursive=True)]
+    for member in members:
+        member.terminate()
+    _, alive = psutil.wait_procs(members, timeout=ENDS_WITHIN)
+    assert [member for member in alive if member.status() != psutil.STATUS_ZOMBIE] == []
+
+
+def queue_score_run(instance: dg.DagsterInstance) -> str:
+    """Queue the hourly score run, as its schedule does; its id."""
+    name = fridge_assets.definitions.__name__
+    location = ManagedGrpcPythonEnvCodeLocationOrigin(LoadableTargetOrigin(module_name=name), location_name=name)
+    run = instance.create_run_for_job(
+        fridge_assets.definitions.defs.resolve_job_def("score_hourly"),
+        run_config=clock_config(cycle_time(FIRST_HOUR)),
+        remote_job_origin=RemoteJobOrigin(RemoteRepositoryOrigin(location, "__repository__"), "score_hourly"),
+    )
+    instance.run_coordinator.submit_run(SubmitRunContext(run, workspace=None))
+    return run.run_id
+
+
+@pytest.mark.timeout(400)
+def test_a_daemon_that_is_stopped_in_a_step_leaves_nothing_that_the_next_one_waits_for(
+    trained: Place, tmp_path: Path
+) -> None:
+    trained.deliver(FIRST_HOUR)
+    log = tmp_path / "daemon.log"
+    with graph_of(trained.settings) as instance:
+
+        def status(run_id: str) -> dg.DagsterRunStatus:
+            (record,) = instance.get_run_records(dg.RunsFilter(run_ids=[run_id]))
+            return record.dagster_run.status
+
+        with daemon(trained, log) as process:
+            stopped = queue_score_run(instance)
+            wait_for_step(instance, "device_features", process)
+            assert [slot.run_id for slot in slots(instance)] == [stopped]
+            stop_as_systemd_does(process)
+        following = queue_score_run(instance)
+        with daemon(trained, log) as process:
+            deadline = time.monotonic() + PATIENCE
+            while status(following) != dg.DagsterRunStatus.SUCCESS:
+                assert process.poll() is None, log.read_text()[-2000:]
+                assert time.monotonic() < deadline, (status(following), slots(instance), log.read_text()[-4000:])
+                time.sleep(0.2)
+        assert status(stopped) in (dg.DagsterRunStatus.CANCELED, dg.DagsterRunStatus.FAILURE)
 
 
 @pytest.mark.timeout(240)

@@ -92,16 +92,18 @@ def test_what_needs_more_than_there_is_does_not_begin_and_says_how_much(disk: Sm
     device = (place.root / "device_registry.csv").read_text().splitlines()[1].split(",")[0]
     foreign = trained.root / "foreign.csv"
     foreign.write_text("device_id,timestamp,humidity\n" + f"{device},2026-01-01T00:00:00Z,50\n" * 30_000)
-    for words, need in (
-        (["simulate", "--devices", "50", "--hours", "24"], "a simulation of 72,000 readings needs 3.4 "),
-        (["run", "hourly", "--as-of", "latest"], "a run of score_hourly needs 100.0 "),
-        (["train"], "a run of train needs 100.0 "),
-        (["ingest", str(foreign)], "a delivery of foreign.csv needs 1."),
+    new = disk.folder / "new"
+    for folder, words, need in (
+        (new, ["simulate", "--devices", "50", "--hours", "24"], "a simulation of 72,000 readings needs 3.4 "),
+        (place.root, ["run", "hourly", "--as-of", "latest"], "a run of score_hourly needs 100.0 "),
+        (place.root, ["train"], "a run of train needs 100.0 "),
+        (place.root, ["ingest", str(foreign)], "a delivery of foreign.csv needs 1."),
     ):
-        line = sentence(typed(place.root, *words))
+        line = sentence(typed(folder, *words))
         assert need in line
-        assert f"MiB on the disk of {place.root}" in line
+        assert f"MiB on the disk of {folder}" in line
         assert "are free. Free some space there, or move the data folder" in line
+    assert not new.exists()
     assert typed(place.root, "status")[0] == 0
 
 
@@ -116,7 +118,7 @@ def test_a_run_whose_disk_fills_up_has_failed_and_the_next_one_does_its_work(
     assert code == 1
     assert "its disk is full (" in error
     assert "are needed). Free some space there" in error
-    assert not any(dump in error for dump in ("Traceback", "sqlalche.me", "SELECT", "INSERT"))
+    assert [dump for dump in ("Traceback", "sqlalche.me", "SELECT", "INSERT") if dump in error] == [], error
     disk.clear()
     assert place.run_hourly(FIRST_HOUR).success
     assert contents(place, WALL_TIME) == contents(cycled_template, WALL_TIME)
