@@ -5,7 +5,6 @@ import dagster as dg
 from fridge_assets.alerting.assets import alert_quality, device_alerts, label_events
 from fridge_assets.automation.alert_actions import ALERT_ACTION_JOBS
 from fridge_assets.automation.decisions import DECISION_JOBS
-from fridge_assets.automation.executors import one_process
 from fridge_assets.automation.freshness import with_freshness
 from fridge_assets.automation.jobs import JOBS
 from fridge_assets.automation.retention import RETENTION
@@ -14,18 +13,20 @@ from fridge_assets.automation.sensors import SENSORS
 from fridge_assets.automation.silences import SILENCE_JOBS
 from fridge_assets.automation.status import RECONCILE, refresh_status_job
 from fridge_assets.canary.assets import canary_comparison
-from fridge_assets.clock import Clock
 from fridge_assets.deployment.store import Deployments
 from fridge_assets.features.assets import device_features
-from fridge_assets.fleet.assets import agrees_with_alerts, fleet_status
 from fridge_assets.models.assets import MODEL_ASSETS
 from fridge_assets.models.lifecycle import ModelLifecycle
 from fridge_assets.models.registry import ModelRegistry
 from fridge_assets.monitoring.assets import model_monitoring
 from fridge_assets.readings.assets import device_registry, ingested_readings, sensor_readings
+from fridge_assets.running.executors import one_process
 from fridge_assets.scoring.assets import SCORE_ASSETS, model_scores
 from fridge_assets.settings import Settings, read_settings
 from fridge_assets.staleness.assets import rules_based_fallback
+from fridge_assets.status.assets import agrees_with_alerts, fleet_status
+from fridge_assets.steps.clock import Clock
+from fridge_assets.steps.warehouse import WarehouseResource
 from fridge_assets.stores.landing import Landing
 from fridge_assets.stores.operations import Operations
 from fridge_assets.stores.published import Published
@@ -72,7 +73,7 @@ def build_definitions(settings: Settings, registry: ModelRegistry | None = None)
         sensors=SENSORS,
         resources={
             "settings": _fixed(settings),
-            "warehouse": _fixed(warehouse),
+            "warehouse": dg.ResourceDefinition(WarehouseResource(warehouse).create_resource, config_schema={}),
             "operations": _fixed(operations),
             "landing": _fixed(Landing(settings.landing_dir, operations)),
             "published": _fixed(Published(settings.published_dir)),

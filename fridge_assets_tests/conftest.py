@@ -25,7 +25,7 @@ _ended: list[int] = []
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
-_LONGEST = ("scenarios", "automation")
+_LONGEST = ("scenarios", "automation", "running")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -9,11 +9,11 @@ from typing import get_args
 import pytest
 import typer
 
-from fridge_assets.automation.doctor import checks
 from fridge_assets.cli.main import app
 from fridge_assets.contracts.docs import datasets_page
 from fridge_assets.definitions import build_definitions
 from fridge_assets.models.families import FAMILIES
+from fridge_assets.running.doctor import checks
 from fridge_assets.settings import (
     EmailDestination,
     EventDestination,
@@ -21,7 +21,7 @@ from fridge_assets.settings import (
     SlackChannels,
     WebhookDestination,
 )
-from fridge_assets.variables import ANY_NAME, variable_names
+from fridge_assets.settings.variables import ANY_NAME, variable_names
 
 PROJECT = Path(__file__).parents[1]
 MANUAL = (PROJECT / "README.md", *sorted((PROJECT / "docs").rglob("*.md")))

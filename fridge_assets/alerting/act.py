@@ -26,8 +26,8 @@ from fridge_assets.alerting.silences import Silence, add_silence, end_silences_o
 from fridge_assets.alerting.sla import channel_of
 from fridge_assets.alerting.store import apply, events_of_alerts, list_alerts
 from fridge_assets.contracts import ALERT_EVENTS, DEVICE_ALERTS
-from fridge_assets.errors import FridgeError
-from fridge_assets.identity import SHORT_ID
+from fridge_assets.core.errors import FridgeError
+from fridge_assets.core.identity import SHORT_ID
 from fridge_assets.notifications.message import Message
 from fridge_assets.notifications.outbox import enqueue
 from fridge_assets.settings import AlertSettings

@@ -9,7 +9,7 @@ import pandas as pd
 from fridge_assets.alerting.evidence import STREAMING
 from fridge_assets.alerting.generate import GeneratedAlerts
 from fridge_assets.alerting.sites import CHANNELS
-from fridge_assets.identity import SHORT_ID
+from fridge_assets.core.identity import SHORT_ID
 from fridge_assets.notifications.message import Channel, Message
 from fridge_assets.settings import AlertSettings
 

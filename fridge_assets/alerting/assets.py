@@ -14,7 +14,13 @@ from fridge_assets.alerting.quality_plots import precision_picture
 from fridge_assets.alerting.quality_store import assess_alerts, commit_quality
 from fridge_assets.alerting.run import AlertReport, raise_alerts
 from fridge_assets.alerting.store import list_alerts
-from fridge_assets.asset_results import (
+from fridge_assets.contracts import ALERT_QUALITY, DEVICE_ALERTS, LABEL_EVENTS, MODEL_SCORES, RULES_BASED_FALLBACK
+from fridge_assets.core.errors import FridgeError
+from fridge_assets.deployment.store import Deployments
+from fridge_assets.registry.devices import active_devices, effective_registry, with_cohort
+from fridge_assets.settings import Settings
+from fridge_assets.steps.clock import Clock
+from fridge_assets.steps.results import (
     AssetEvent,
     code_version,
     contract_check_spec,
@@ -28,12 +34,6 @@ from fridge_assets.asset_results import (
     table,
     with_pictures,
 )
-from fridge_assets.clock import Clock
-from fridge_assets.contracts import ALERT_QUALITY, DEVICE_ALERTS, LABEL_EVENTS, MODEL_SCORES, RULES_BASED_FALLBACK
-from fridge_assets.deployment.store import Deployments
-from fridge_assets.errors import FridgeError
-from fridge_assets.fleet.registry import active_devices, effective_registry, with_cohort
-from fridge_assets.settings import Settings
 from fridge_assets.stores.operations import Operations
 from fridge_assets.stores.warehouse import Warehouse
 
@@ -76,7 +76,7 @@ label_events = dg.AssetSpec(
 def device_alerts(
     context: dg.AssetExecutionContext,
     settings: dg.ResourceParam[Settings],
-    warehouse: Warehouse,
+    warehouse: dg.ResourceParam[Warehouse],
     operations: dg.ResourceParam[Operations],
     clock: Clock,
 ) -> Iterator[AssetEvent]:
@@ -125,7 +125,7 @@ def device_alerts(
 def alert_quality(
     _context: dg.AssetExecutionContext,
     settings: dg.ResourceParam[Settings],
-    warehouse: Warehouse,
+    warehouse: dg.ResourceParam[Warehouse],
     operations: dg.ResourceParam[Operations],
     clock: Clock,
 ) -> Iterator[AssetEvent]:

@@ -17,7 +17,7 @@ from fridge_assets.alerting.generate import GeneratedAlerts
 from fridge_assets.alerting.sla import channel_of, escalations
 from fridge_assets.alerting.store import apply, overdue_alerts
 from fridge_assets.contracts import ALERT_EVENTS, DEVICE_ALERTS
-from fridge_assets.identity import SHORT_ID
+from fridge_assets.core.identity import SHORT_ID
 from fridge_assets.notifications.message import Channel, Message
 from fridge_assets.notifications.outbox import enqueue
 from fridge_assets.settings import AlertSettings

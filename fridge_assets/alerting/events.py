@@ -9,7 +9,7 @@ import pyarrow as pa
 
 from fridge_assets.alerting.lifecycle import check_transition
 from fridge_assets.contracts import ALERT_EVENTS, DEVICE_ALERTS
-from fridge_assets.identity import deterministic_id
+from fridge_assets.core.identity import deterministic_id
 
 LIFE: Final = (
     "severity",

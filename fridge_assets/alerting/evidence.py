@@ -3,7 +3,7 @@
 import pandas as pd
 
 from fridge_assets.alerting.severity import fallback_severity_rank, severity_rank
-from fridge_assets.identity import deterministic_id
+from fridge_assets.core.identity import deterministic_id
 from fridge_assets.settings import AlertSettings
 
 MODELS = "models"

@@ -10,7 +10,7 @@ import pandas as pd
 
 from fridge_assets.alerting.judged import LIMIT
 from fridge_assets.contracts.device_features import MODEL_FEATURES
-from fridge_assets.identity import deterministic_ids
+from fridge_assets.core.identity import deterministic_ids
 from fridge_assets.models.families import SPEAKING_SQL
 from fridge_assets.scoring.comparisons import comparisons_of, no_comparisons
 from fridge_assets.scoring.current import current_scores

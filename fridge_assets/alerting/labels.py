@@ -9,7 +9,7 @@ from sqlalchemy.engine import Connection
 
 from fridge_assets.alerting.frames import conform
 from fridge_assets.contracts import LABEL_EVENTS
-from fridge_assets.identity import deterministic_id
+from fridge_assets.core.identity import deterministic_id
 from fridge_assets.stores.operations import insert_missing, label_events
 
 LABEL_OF: Final = {"resolve": "confirmed", "confirm": "confirmed", "false_positive": "false_positive"}

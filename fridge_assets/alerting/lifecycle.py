@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from typing import Final
 
 from fridge_assets.contracts.device_alerts import ACTIVE_STATUSES, ALERT_STATUSES
-from fridge_assets.errors import FridgeError
+from fridge_assets.core.errors import FridgeError
 
 _Ways = Mapping[str | None, tuple[str, ...]]
 

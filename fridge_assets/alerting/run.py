@@ -17,7 +17,7 @@ from fridge_assets.alerting.sites import site_sizes, tell_sites
 from fridge_assets.alerting.store import apply, known_alerts, known_revisions
 from fridge_assets.contracts import ALERT_EVENTS, DEVICE_ALERTS
 from fridge_assets.contracts.validation import enforce
-from fridge_assets.errors import FridgeError
+from fridge_assets.core.errors import FridgeError
 from fridge_assets.notifications.outbox import enqueue
 from fridge_assets.notifications.watch import changed
 from fridge_assets.scoring.publish import latest_scored_window

@@ -15,10 +15,10 @@ from sqlalchemy.engine import Connection
 from fridge_assets.alerting.frames import conform
 from fridge_assets.contracts import SILENCES
 from fridge_assets.contracts.silences import SILENCE_KINDS
-from fridge_assets.errors import FridgeError
-from fridge_assets.identity import deterministic_id
-from fridge_assets.moments import spoken
-from fridge_assets.names import unknown
+from fridge_assets.core.errors import FridgeError
+from fridge_assets.core.identity import deterministic_id
+from fridge_assets.core.moments import spoken
+from fridge_assets.core.names import unknown
 from fridge_assets.settings import AlertSettings
 from fridge_assets.stores.beginnings import Ids, id_beginning_with
 from fridge_assets.stores.operations import insert_missing, silences

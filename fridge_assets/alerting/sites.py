@@ -17,7 +17,7 @@ from sqlalchemy.engine import Connection
 
 from fridge_assets.alerting.sla import channel_of
 from fridge_assets.contracts.device_alerts import ACTIVE_STATUSES, ESCALATION_LEVELS, SEVERITIES
-from fridge_assets.moments import spoken
+from fridge_assets.core.moments import spoken
 from fridge_assets.notifications.message import Channel, Message
 from fridge_assets.notifications.outbox import also_about
 from fridge_assets.settings import AlertSettings

@@ -9,11 +9,11 @@ from pydantic import Field
 from fridge_assets.alerting.act import Schedule, act
 from fridge_assets.alerting.actions import ActionRequest
 from fridge_assets.automation.people import action_job
-from fridge_assets.clock import Clock
 from fridge_assets.contracts import DEVICE_ALERTS
-from fridge_assets.errors import FridgeError
-from fridge_assets.moments import parse_moment
+from fridge_assets.core.errors import FridgeError
+from fridge_assets.core.moments import parse_moment
 from fridge_assets.settings import Settings
+from fridge_assets.steps.clock import Clock
 from fridge_assets.stores.operations import Operations
 
 

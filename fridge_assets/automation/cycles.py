@@ -15,10 +15,10 @@ from fridge_assets.automation.jobs import (
     UP_TO_DATE_FEATURES,
 )
 from fridge_assets.automation.launch import clock_config, run_cycle, run_job
-from fridge_assets.automation.outcomes import CycleOutcome, RunOutcome
+from fridge_assets.core.moments import parse_moment
 from fridge_assets.models.assets import model_name
 from fridge_assets.models.families import FAMILIES, require_family
-from fridge_assets.moments import parse_moment
+from fridge_assets.running.outcomes import CycleOutcome, RunOutcome
 from fridge_assets.scoring.score import scores_table
 
 

@@ -3,8 +3,8 @@
 import dagster as dg
 
 from fridge_assets.alerting import deadlines
-from fridge_assets.clock import Clock
 from fridge_assets.settings import Settings
+from fridge_assets.steps.clock import Clock
 from fridge_assets.stores.operations import Operations
 
 

@@ -7,14 +7,14 @@ from pydantic import Field
 
 from fridge_assets.automation.people import action_job
 from fridge_assets.canary.promotion import promote
-from fridge_assets.clock import Clock
+from fridge_assets.core.errors import FridgeError
 from fridge_assets.deployment.decide import Request
 from fridge_assets.deployment.state import Decision
 from fridge_assets.deployment.wording import sentence
-from fridge_assets.errors import FridgeError
 from fridge_assets.models.assets import model_name
 from fridge_assets.models.lifecycle import ModelLifecycle
 from fridge_assets.settings import Settings
+from fridge_assets.steps.clock import Clock
 from fridge_assets.stores.warehouse import Warehouse
 
 
@@ -39,7 +39,7 @@ def _job(name: str, description: str, decide: Decide) -> dg.JobDefinition:
         context: dg.OpExecutionContext,
         config: DecisionConfig,
         settings: dg.ResourceParam[Settings],
-        warehouse: Warehouse,
+        warehouse: dg.ResourceParam[Warehouse],
         models: dg.ResourceParam[ModelLifecycle],
     ) -> None:
         request = Request(f"Dagster run {context.run_id[:8]}", Clock.wall_time(), config.reason, context.run_id)

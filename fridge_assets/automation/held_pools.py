@@ -2,7 +2,7 @@
 
 import dagster as dg
 
-from fridge_assets.automation.lost_runs import free_held_slots
+from fridge_assets.running.lost_runs import free_held_slots
 
 
 @dg.sensor(

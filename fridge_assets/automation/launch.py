@@ -9,13 +9,13 @@ from typing import Any
 
 import dagster as dg
 
-from fridge_assets.automation.executors import separate_processes
-from fridge_assets.automation.fork_server import ensure_fork_server
 from fridge_assets.automation.jobs import PUBLISH, PUBLISHES_ITSELF_TAG, SCORE_DAILY, SCORE_HOURLY, SOURCE_RUN_TAG
-from fridge_assets.automation.lost_runs import free_held_slots, launch
-from fridge_assets.automation.outcomes import CycleOutcome, RunOutcome, outcome_of
-from fridge_assets.moments import LATEST, parse_moment
+from fridge_assets.core.moments import LATEST, parse_moment
 from fridge_assets.running.complaints import without_complaints
+from fridge_assets.running.executors import separate_processes
+from fridge_assets.running.fork_server import ensure_fork_server
+from fridge_assets.running.lost_runs import free_held_slots, launch
+from fridge_assets.running.outcomes import CycleOutcome, RunOutcome, outcome_of
 from fridge_assets.running.stopping import asked_to_stop
 from fridge_assets.running.threads import in_thread
 from fridge_assets.settings import Settings

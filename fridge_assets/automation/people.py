@@ -4,7 +4,7 @@ from typing import Any
 
 import dagster as dg
 
-from fridge_assets.automation.executors import one_process
+from fridge_assets.running.executors import one_process
 
 PEOPLE = {"fridge/started_by": "people"}
 """Tag of the runs of these jobs."""

@@ -7,15 +7,15 @@ from pathlib import Path
 import dagster as dg
 import pandas as pd
 
-from fridge_assets.asset_results import table
 from fridge_assets.automation.people import PIPELINE
-from fridge_assets.clock import Clock
 from fridge_assets.models.lifecycle import ModelLifecycle
-from fridge_assets.retention.report import Swept
-from fridge_assets.retention.sweep import problems, sweep
 from fridge_assets.settings import Settings
+from fridge_assets.steps.clock import Clock
+from fridge_assets.steps.results import table
 from fridge_assets.stores.operations import Operations
 from fridge_assets.stores.warehouse import Warehouse
+from fridge_assets.upkeep.retention.report import Swept
+from fridge_assets.upkeep.retention.sweep import problems, sweep
 
 _ENDED = [dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED]
 
@@ -67,7 +67,7 @@ def report_frame(report: Sequence[Swept]) -> pd.DataFrame:
 def sweep_data_folder(
     context: dg.OpExecutionContext,
     settings: dg.ResourceParam[Settings],
-    warehouse: Warehouse,
+    warehouse: dg.ResourceParam[Warehouse],
     operations: dg.ResourceParam[Operations],
     models: dg.ResourceParam[ModelLifecycle],
 ) -> None:
@@ -88,7 +88,7 @@ def _sweep() -> None:
 RETENTION = _sweep.to_job(
     name="retention",
     description="Removes readings, scores, alerts, messages, model files, runs and logs that are older than their "
-    "policies allow; fridge_assets/retention/policies.py has them all.",
+    "policies allow; fridge_assets/upkeep/retention/policies.py has them all.",
     executor_def=dg.in_process_executor,
     tags=PIPELINE,
 )

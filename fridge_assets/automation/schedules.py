@@ -45,7 +45,9 @@ def _schedule(job: Job, cron: str, description: str) -> dg.ScheduleDefinition:
     description="Minute 10, when the hourly scores are out; skips while there is nothing to compare.",
 )
 def canary_schedule(
-    settings: dg.ResourceParam[Settings], warehouse: Warehouse, models: dg.ResourceParam[ModelLifecycle]
+    settings: dg.ResourceParam[Settings],
+    warehouse: dg.ResourceParam[Warehouse],
+    models: dg.ResourceParam[ModelLifecycle],
 ) -> dg.RunRequest | dg.SkipReason:
     """A canary run when a version is staged, rolled out to some regions, or newly released."""
     if due_pairs(models, warehouse, settings):

@@ -12,23 +12,23 @@ from dagster._core.events import RunFailureReason
 from dagster._core.storage.tags import RUN_FAILURE_REASON_TAG, WILL_RETRY_TAG
 
 from fridge_assets.automation.deadlines import watch_deadlines
-from fridge_assets.automation.ended_runs import EndedRuns
 from fridge_assets.automation.freshness import WATCHED
 from fridge_assets.automation.held_pools import free_held_pools
 from fridge_assets.automation.jobs import MONITOR, PUBLISH, PUBLISHES_ITSELF_TAG, SCORE_JOBS, SOURCE_RUN_TAG
-from fridge_assets.automation.outcomes import outcome_of
 from fridge_assets.automation.status import refresh_status_after_changes
 from fridge_assets.automation.stream_report import report_stream
 from fridge_assets.automation.switch import first_scoring_asked, rules_wait, switch_to_fallback, voices
-from fridge_assets.automation.telling import freshness_states, tell_freshness, tell_run, tell_tier
 from fridge_assets.automation.work_orders import deliver_work_orders
-from fridge_assets.clock import Clock
-from fridge_assets.fleet.health import AUTOMATION, beat
-from fridge_assets.fleet.zones import zone_of_sites
 from fridge_assets.notifications.deliver import deliver_due
 from fridge_assets.notifications.senders import senders_of
+from fridge_assets.registry.zones import zone_of_sites
+from fridge_assets.running.outcomes import outcome_of
 from fridge_assets.settings import Settings
+from fridge_assets.steps.clock import Clock
 from fridge_assets.stores.operations import Operations
+from fridge_assets.telling.ended_runs import EndedRuns
+from fridge_assets.telling.messages import freshness_states, tell_freshness, tell_run, tell_tier
+from fridge_assets.upkeep.health import AUTOMATION, beat
 
 _ENDED = {
     dg.DagsterRunStatus.SUCCESS: "success",

@@ -4,10 +4,10 @@ import dagster as dg
 
 from fridge_assets.automation.jobs import AGREES_WITH_ALERTS, FALLBACK, PUBLISH
 from fridge_assets.automation.people import PIPELINE
-from fridge_assets.clock import Clock
-from fridge_assets.errors import FridgeError
-from fridge_assets.fleet.refresh import is_due, refresh_status
+from fridge_assets.core.errors import FridgeError
 from fridge_assets.settings import Settings
+from fridge_assets.status.refresh import is_due, refresh_status
+from fridge_assets.steps.clock import Clock
 from fridge_assets.stores.operations import Operations
 from fridge_assets.stores.published import Published
 from fridge_assets.stores.warehouse import Warehouse
@@ -29,7 +29,7 @@ _UNDER_WAY = [
 def refresh(
     context: dg.OpExecutionContext,
     settings: dg.ResourceParam[Settings],
-    warehouse: Warehouse,
+    warehouse: dg.ResourceParam[Warehouse],
     operations: dg.ResourceParam[Operations],
     published: dg.ResourceParam[Published],
     clock: Clock,

@@ -5,8 +5,8 @@ from datetime import datetime
 
 import dagster as dg
 
-from fridge_assets.clock import Clock
 from fridge_assets.settings import Settings
+from fridge_assets.steps.clock import Clock
 from fridge_assets.stores.operations import Operations
 from fridge_assets.streaming.assets import streaming_alerts
 from fridge_assets.streaming.status import StreamStatus, alive, statuses

@@ -15,13 +15,13 @@ import dagster as dg
 import sqlalchemy as sa
 
 from fridge_assets.automation.jobs import FALLBACK, PUBLISH, SCORE_HOURLY
-from fridge_assets.clock import Clock
 from fridge_assets.deployment.state import deployment_of
 from fridge_assets.deployment.store import Deployments
 from fridge_assets.models.families import HOURLY_FAMILIES
 from fridge_assets.settings import Settings
 from fridge_assets.staleness.ages import kept_ages, serving_since
 from fridge_assets.staleness.tiers import MODELS_SPEAK, Tier, tier_of
+from fridge_assets.steps.clock import Clock
 from fridge_assets.stores.landing import Landing
 from fridge_assets.stores.operations import Operations, ingest_ledger
 

@@ -2,8 +2,8 @@
 
 import dagster as dg
 
-from fridge_assets.clock import Clock
 from fridge_assets.settings import Settings
+from fridge_assets.steps.clock import Clock
 from fridge_assets.stores.operations import Operations
 from fridge_assets.work_orders.deliver import deliver_orders
 from fridge_assets.work_orders.receivers import receiver_of

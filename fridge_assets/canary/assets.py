@@ -6,7 +6,17 @@ from typing import Any
 import dagster as dg
 import pandas as pd
 
-from fridge_assets.asset_results import (
+from fridge_assets.canary.plots import canary_picture
+from fridge_assets.canary.run import Comparison, compare_pairs, due_pairs
+from fridge_assets.canary.store import commit_comparisons
+from fridge_assets.contracts import CANARY_REPORTS, CANARY_SCORES, DEVICE_FEATURES
+from fridge_assets.models.assets import model_name
+from fridge_assets.models.families import FAMILIES
+from fridge_assets.models.lifecycle import ModelLifecycle
+from fridge_assets.registry.devices import active_devices, effective_registry, with_cohort
+from fridge_assets.settings import Settings
+from fridge_assets.steps.clock import Clock
+from fridge_assets.steps.results import (
     AssetEvent,
     code_version,
     contract_check_spec,
@@ -17,16 +27,6 @@ from fridge_assets.asset_results import (
     picture,
     with_pictures,
 )
-from fridge_assets.canary.plots import canary_picture
-from fridge_assets.canary.run import Comparison, compare_pairs, due_pairs
-from fridge_assets.canary.store import commit_comparisons
-from fridge_assets.clock import Clock
-from fridge_assets.contracts import CANARY_REPORTS, CANARY_SCORES, DEVICE_FEATURES
-from fridge_assets.fleet.registry import active_devices, effective_registry, with_cohort
-from fridge_assets.models.assets import model_name
-from fridge_assets.models.families import FAMILIES
-from fridge_assets.models.lifecycle import ModelLifecycle
-from fridge_assets.settings import Settings
 from fridge_assets.stores.warehouse import Warehouse
 
 CANDIDATES_CHECK = "candidates_pass"
@@ -73,7 +73,7 @@ NEW_RELEASES_CHECK = "new_releases_hold"
 def canary_comparison(
     _context: dg.AssetExecutionContext,
     settings: dg.ResourceParam[Settings],
-    warehouse: Warehouse,
+    warehouse: dg.ResourceParam[Warehouse],
     models: dg.ResourceParam[ModelLifecycle],
     clock: Clock,
 ) -> Iterator[AssetEvent]:

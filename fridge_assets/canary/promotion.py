@@ -6,8 +6,8 @@ from fridge_assets.canary.gate import gate, stored_reports
 from fridge_assets.canary.store import canary_reports
 from fridge_assets.deployment.decide import Proof, Request
 from fridge_assets.deployment.state import Decision
-from fridge_assets.fleet.registry import active_devices, effective_registry
 from fridge_assets.models.lifecycle import ModelLifecycle
+from fridge_assets.registry.devices import active_devices, effective_registry
 from fridge_assets.settings import Settings
 from fridge_assets.stores.warehouse import Warehouse
 

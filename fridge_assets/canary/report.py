@@ -12,7 +12,7 @@ from fridge_assets.canary.metrics import Scores, highest
 from fridge_assets.canary.verdict import MetricResult, Verdict, judge, worst
 from fridge_assets.contracts import CANARY_REPORTS
 from fridge_assets.contracts.device_alerts import SEVERITIES
-from fridge_assets.identity import deterministic_id
+from fridge_assets.core.identity import deterministic_id
 from fridge_assets.settings import AlertSettings, Settings
 
 _FLOODS = (

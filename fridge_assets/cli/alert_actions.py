@@ -9,8 +9,8 @@ import typer
 from fridge_assets.cli.console import moment, say, say_error, say_json
 from fridge_assets.cli.context import Workplace, changing, user_name
 from fridge_assets.cli.nulls import frame_records
-from fridge_assets.errors import FridgeError
-from fridge_assets.moments import parse_moment, parse_span
+from fridge_assets.core.errors import FridgeError
+from fridge_assets.core.moments import parse_moment, parse_span
 
 if TYPE_CHECKING:
     from fridge_assets.alerting.act import ActedAlert

@@ -12,7 +12,7 @@ from fridge_assets.cli.console import moment, out, say, say_json, styled, time_o
 from fridge_assets.cli.context import Workplace, reading
 from fridge_assets.cli.nulls import frame_records
 from fridge_assets.cli.tables import Wide, say_rows, say_table
-from fridge_assets.identity import SHORT_ID
+from fridge_assets.core.identity import SHORT_ID
 
 if TYPE_CHECKING:  # pandas takes half of the time of a command that only lists
     import pandas as pd

@@ -9,9 +9,9 @@ from fridge_assets.cli.context import reading
 from fridge_assets.cli.nulls import frame_records
 from fridge_assets.cli.tables import Wide, say_table
 from fridge_assets.cli.unknown import refuse_unknown_names
-from fridge_assets.identity import SHORT_ID
-from fridge_assets.moments import parse_moment
-from fridge_assets.names import unknown
+from fridge_assets.core.identity import SHORT_ID
+from fridge_assets.core.moments import parse_moment
+from fridge_assets.core.names import unknown
 
 _COUNTS = {"suppressed_because": "reason", "alerts": "alerts", "devices": "devices"}
 _COLUMNS = {

@@ -16,7 +16,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.text import Text
 
 from fridge_assets.cli.nulls import is_null
-from fridge_assets.moments import in_zone, with_local_times
+from fridge_assets.core.moments import in_zone, with_local_times
 
 
 class Screen(Console):

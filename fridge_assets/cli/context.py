@@ -19,8 +19,8 @@ from typing import TYPE_CHECKING
 import typer
 
 from fridge_assets.cli.console import show_times_in
-from fridge_assets.errors import FridgeError
-from fridge_assets.names import nearest
+from fridge_assets.core.errors import FridgeError
+from fridge_assets.core.names import nearest
 from fridge_assets.settings import Settings, read_settings
 
 if TYPE_CHECKING:
@@ -207,7 +207,7 @@ class Workplace:
             with dg.DagsterInstance.ephemeral() as empty:
                 yield empty
             return
-        from fridge_assets.automation.instance import open_instance  # noqa: PLC0415
+        from fridge_assets.running.instance import open_instance  # noqa: PLC0415
 
         if self.access is not Access.START:
             self.require_folder()

@@ -10,8 +10,8 @@ from fridge_assets.cli.console import moment, say, say_json, styled, working
 from fridge_assets.cli.context import reading, starting
 from fridge_assets.cli.nulls import frame_records
 from fridge_assets.cli.tables import say_table
-from fridge_assets.errors import FridgeError
-from fridge_assets.moments import parse_moment
+from fridge_assets.core.errors import FridgeError
+from fridge_assets.core.moments import parse_moment
 
 
 class Dataset(StrEnum):
@@ -55,10 +55,10 @@ def ingest(
     as_json: Annotated[bool, typer.Option("--json", help="Print the report as JSON.")] = False,
 ) -> None:
     """Bring readings into landing; the next run takes them from there."""
-    from fridge_assets.fleet.registry import read_registry  # noqa: PLC0415
     from fridge_assets.readings.deliver import deliver  # noqa: PLC0415
     from fridge_assets.readings.encoding import check_encoding  # noqa: PLC0415
     from fridge_assets.readings.interpretation import Interpretation  # noqa: PLC0415
+    from fridge_assets.registry.devices import read_registry  # noqa: PLC0415
 
     place = starting(context)
     interpretation = Interpretation(_pairs(mapping, "--map"), _pairs(unit, "--unit"), timezone)
@@ -97,7 +97,7 @@ def export(
     In a CSV file, text that a spreadsheet would run as a formula (it begins with =, +, -, @, a tab or a line break) has
     an apostrophe in front; numbers are numbers. Parquet keeps every text as it is.
     """
-    from fridge_assets.fleet.export import export_dataset  # noqa: PLC0415
+    from fridge_assets.upkeep.export import export_dataset  # noqa: PLC0415
 
     place = reading(context)
     from_moment = parse_moment(since, "--since") if since else None

@@ -13,7 +13,7 @@ from fridge_assets.cli.context import Workplace
 from fridge_assets.cli.nulls import frame_records
 from fridge_assets.cli.simulate import last_full_hour
 from fridge_assets.cli.tables import say_table
-from fridge_assets.errors import FridgeError
+from fridge_assets.core.errors import FridgeError
 from fridge_assets.running.processes import end_with_parent
 from fridge_assets.running.stopping import Stopped
 from fridge_assets.settings import Settings

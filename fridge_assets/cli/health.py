@@ -10,13 +10,13 @@ import typer
 
 from fridge_assets.cli.console import moment, say, say_json, styled, told_here
 from fridge_assets.cli.context import Workplace, changing, reading
-from fridge_assets.errors import FridgeError
+from fridge_assets.core.errors import FridgeError
 from fridge_assets.replay.folder import refuse_replay
 
 if TYPE_CHECKING:
     from rich.text import Text
 
-    from fridge_assets.fleet.health import Health
+    from fridge_assets.upkeep.health import Health
 
 _LOOK_AGAIN = 1.0
 """Seconds between two looks while waiting."""
@@ -62,8 +62,8 @@ def health(
 
 
 def _look(place: Workplace) -> "Health":
-    from fridge_assets.fleet.health import AUTOMATION, Health  # noqa: PLC0415
-    from fridge_assets.fleet.health import health as look  # noqa: PLC0415
+    from fridge_assets.upkeep.health import AUTOMATION, Health  # noqa: PLC0415
+    from fridge_assets.upkeep.health import health as look  # noqa: PLC0415
 
     now = datetime.now(UTC)
     try:
@@ -74,13 +74,13 @@ def _look(place: Workplace) -> "Health":
 
 
 def _tell(place: Workplace, found: "Health") -> None:
-    from fridge_assets.fleet.health import tell  # noqa: PLC0415
+    from fridge_assets.upkeep.health import tell  # noqa: PLC0415
 
     tell(place.operations, found)
     if not found.green:
-        from fridge_assets.fleet.zones import zone_of_sites  # noqa: PLC0415
         from fridge_assets.notifications.deliver import deliver_due  # noqa: PLC0415
         from fridge_assets.notifications.senders import senders_of  # noqa: PLC0415
+        from fridge_assets.registry.zones import zone_of_sites  # noqa: PLC0415
 
         # The sensor that delivers is as dead as the rest.
         chosen = place.settings.notifications

@@ -40,7 +40,7 @@ def status(
     as_json: Json = False,
 ) -> None:
     """Age of the scores, the stream, last runs, coverage, health of the fleet and open alerts."""
-    from fridge_assets.fleet.overview import fleet_overview  # noqa: PLC0415
+    from fridge_assets.upkeep.overview import fleet_overview  # noqa: PLC0415
 
     place = reading(context)
     overview = fleet_overview(place.warehouse, place.operations, place.landing, as_of, place.settings)
@@ -71,8 +71,8 @@ def doctor(
 
     Without --fix nothing is changed. Exit code 1 when something is broken and was not mended.
     """
-    from fridge_assets.automation.doctor import checks  # noqa: PLC0415
-    from fridge_assets.fleet.doctor.check import examine  # noqa: PLC0415
+    from fridge_assets.running.doctor import checks  # noqa: PLC0415
+    from fridge_assets.upkeep.doctor.check import examine  # noqa: PLC0415
 
     place = reading(context)
     is_broken = False

@@ -28,7 +28,7 @@ from fridge_assets.cli import (
 )
 from fridge_assets.cli.console import complain, say_error
 from fridge_assets.cli.context import Workplace
-from fridge_assets.errors import FridgeError
+from fridge_assets.core.errors import FridgeError
 from fridge_assets.running.stopping import Stopped, asked_to_stop
 
 _PROGRAM = "fridge-assets"

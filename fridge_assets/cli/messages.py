@@ -10,8 +10,8 @@ import typer
 from fridge_assets.cli.console import moment, say, say_json, told_here
 from fridge_assets.cli.context import changing, reading
 from fridge_assets.cli.tables import Wide, say_table
-from fridge_assets.errors import FridgeError
-from fridge_assets.identity import SHORT_ID
+from fridge_assets.core.errors import FridgeError
+from fridge_assets.core.identity import SHORT_ID
 from fridge_assets.notifications.message import Channel, Status
 from fridge_assets.replay.folder import refuse_replay
 
@@ -99,10 +99,10 @@ def deliver(
     as_json: Annotated[bool, typer.Option("--json", help="Print as JSON.")] = False,
 ) -> None:
     """Send the messages that are due now; the daemon does this by itself."""
-    from fridge_assets.fleet.zones import zone_of_sites  # noqa: PLC0415
     from fridge_assets.notifications.deliver import deliver_due  # noqa: PLC0415
     from fridge_assets.notifications.outbox import OutboxFilter, list_messages  # noqa: PLC0415
     from fridge_assets.notifications.senders import senders_of  # noqa: PLC0415
+    from fridge_assets.registry.zones import zone_of_sites  # noqa: PLC0415
 
     place = changing(context)
     refuse_replay(place.settings.root)

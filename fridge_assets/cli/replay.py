@@ -26,8 +26,8 @@ from fridge_assets.cli.console import (
 from fridge_assets.cli.context import Workplace, changing
 from fridge_assets.cli.nulls import frame_records
 from fridge_assets.cli.tables import say_table
-from fridge_assets.errors import FridgeError
-from fridge_assets.moments import parse_moment
+from fridge_assets.core.errors import FridgeError
+from fridge_assets.core.moments import parse_moment
 from fridge_assets.running.stopping import Stopped
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ import typer
 from fridge_assets.cli.console import complain, say, say_json, styled, working
 from fridge_assets.cli.context import changing, reading
 from fridge_assets.cli.tables import say_table
-from fridge_assets.moments import parse_moment
+from fridge_assets.core.moments import parse_moment
 
 _COLUMNS = {"subject": "what", "kept_for": "kept for", "rows": "rows", "files": "files", "mib": "MiB"}
 
@@ -27,7 +27,7 @@ def retention(
 ) -> None:
     """Remove what is older than its policy allows; the automation does it every night."""
     from fridge_assets.automation.retention import DagsterRuns, report_frame  # noqa: PLC0415
-    from fridge_assets.retention.sweep import problems, sweep  # noqa: PLC0415
+    from fridge_assets.upkeep.retention.sweep import problems, sweep  # noqa: PLC0415
 
     place = reading(context) if dry_run else changing(context)
     wall_time = datetime.now(UTC)
@@ -47,7 +47,7 @@ def retention(
         say_json([asdict(swept) for swept in report])
     else:
         say_table("Would be removed" if dry_run else "Removed", report_frame(report), _COLUMNS)
-        say("Why each is kept so long: fridge_assets/retention/policies.py; how long: FRIDGE_RETENTION__… variables.")
+        say("Why each is kept: fridge_assets/upkeep/retention/policies.py; how long: FRIDGE_RETENTION__… variables.")
     unswept = problems(report)
     for problem in unswept:
         complain(styled("✗", "red"), f" {problem}")

@@ -6,10 +6,10 @@ import typer
 
 from fridge_assets.cli.console import say, say_json, styled, tell_failures, working
 from fridge_assets.cli.context import Workplace, changing, starting
-from fridge_assets.moments import LATEST, parse_moment
+from fridge_assets.core.moments import LATEST, parse_moment
 
 if TYPE_CHECKING:
-    from fridge_assets.automation.outcomes import RunOutcome
+    from fridge_assets.running.outcomes import RunOutcome
 
 
 def _moment_or_latest(text: str) -> str:
@@ -120,7 +120,7 @@ def tell(place: Workplace, outcomes: "list[RunOutcome]", as_json: bool) -> None:
 
 
 def _run_cycle(place: Workplace, as_of: str, as_json: bool, *, every_model: bool) -> None:
-    from fridge_assets.automation.fork_server import start_fork_server  # noqa: PLC0415
+    from fridge_assets.running.fork_server import start_fork_server  # noqa: PLC0415
 
     start_fork_server(place.settings)
     from fridge_assets.automation.cycles import daily_cycle, hourly_cycle  # noqa: PLC0415

@@ -9,8 +9,8 @@ from fridge_assets.cli.console import moment, say, say_json
 from fridge_assets.cli.context import changing, reading, user_name
 from fridge_assets.cli.nulls import frame_records
 from fridge_assets.cli.tables import Wide, say_table
-from fridge_assets.identity import SHORT_ID
-from fridge_assets.moments import parse_moment, parse_span
+from fridge_assets.core.identity import SHORT_ID
+from fridge_assets.core.moments import parse_moment, parse_span
 
 if TYPE_CHECKING:
     from fridge_assets.alerting.silences import Silence
@@ -49,7 +49,7 @@ def add(
 ) -> None:
     """Let a device or a site raise nothing for a while: its alerts are kept for audit."""
     from fridge_assets.alerting.silences import Silence, add_silence, refuse_unknown  # noqa: PLC0415
-    from fridge_assets.fleet.registry import read_registry  # noqa: PLC0415
+    from fridge_assets.registry.devices import read_registry  # noqa: PLC0415
 
     place = changing(context)
     now = datetime.now(UTC)

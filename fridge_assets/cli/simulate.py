@@ -8,8 +8,8 @@ import typer
 
 from fridge_assets.cli.console import progress, say, say_json
 from fridge_assets.cli.context import starting
-from fridge_assets.errors import FridgeError
-from fridge_assets.moments import parse_moment
+from fridge_assets.core.errors import FridgeError
+from fridge_assets.core.moments import parse_moment
 
 
 def register(app: typer.Typer) -> None:

@@ -9,8 +9,8 @@ import typer
 from fridge_assets.cli.console import progress, say, say_json
 from fridge_assets.cli.context import Workplace, reading, starting
 from fridge_assets.cli.tables import Wide, say_table
-from fridge_assets.errors import FridgeError
-from fridge_assets.moments import parse_moment
+from fridge_assets.core.errors import FridgeError
+from fridge_assets.core.moments import parse_moment
 from fridge_assets.replay.folder import refuse_replay
 from fridge_assets.running.stopping import stop_gently
 

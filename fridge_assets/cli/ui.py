@@ -20,7 +20,7 @@ from rich.text import Text
 
 from fridge_assets.cli.console import say, styled, time_of_day
 from fridge_assets.cli.context import Workplace, starting
-from fridge_assets.errors import FridgeError
+from fridge_assets.core.errors import FridgeError
 from fridge_assets.replay.folder import refuse_replay
 from fridge_assets.running.processes import process_tree
 from fridge_assets.running.service_log import Entry, ServiceLog
@@ -49,8 +49,8 @@ def ui(
     place = starting(context)
     refuse_replay(place.settings.root)
     _require_free(place, port)
-    from fridge_assets.automation.environment import process_environment  # noqa: PLC0415
-    from fridge_assets.automation.instance import prepare_dagster_home  # noqa: PLC0415
+    from fridge_assets.running.environment import process_environment  # noqa: PLC0415
+    from fridge_assets.running.instance import prepare_dagster_home  # noqa: PLC0415
 
     prepare_dagster_home(place.settings)
     path = place.settings.dagster_home / "services" / "ui.log"
@@ -93,8 +93,8 @@ def _watch(place: Workplace, tree: "subprocess.Popen[bytes]", port: int, daemon:
     if not daemon:
         tree.wait()
         return
-    from fridge_assets.automation.lost_runs import free_held_slots  # noqa: PLC0415
-    from fridge_assets.automation.run_news import RunNews  # noqa: PLC0415
+    from fridge_assets.running.lost_runs import free_held_slots  # noqa: PLC0415
+    from fridge_assets.telling.run_news import RunNews  # noqa: PLC0415
 
     with place.instance() as instance:
         free_held_slots(instance)
@@ -106,7 +106,7 @@ def _watch(place: Workplace, tree: "subprocess.Popen[bytes]", port: int, daemon:
 
 
 def _end_runs(place: Workplace) -> None:
-    from fridge_assets.automation.daemon_runs import end_runs_of_ended_daemon  # noqa: PLC0415
+    from fridge_assets.running.daemon_runs import end_runs_of_ended_daemon  # noqa: PLC0415
 
     with place.instance() as instance:
         end_runs_of_ended_daemon(instance)

@@ -19,8 +19,8 @@ def refuse_unknown_names(place: Workplace, device: str | None = None, site: str 
         return
     import sqlalchemy as sa  # noqa: PLC0415
 
-    from fridge_assets.fleet.registry import effective_registry, read_registry  # noqa: PLC0415
-    from fridge_assets.names import unknown  # noqa: PLC0415
+    from fridge_assets.core.names import unknown  # noqa: PLC0415
+    from fridge_assets.registry.devices import effective_registry, read_registry  # noqa: PLC0415
     from fridge_assets.stores.operations import device_alerts  # noqa: PLC0415
 
     registry = read_registry(place.settings.root)

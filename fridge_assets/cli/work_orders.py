@@ -10,8 +10,8 @@ from fridge_assets.cli.console import moment, say, say_json, told_here
 from fridge_assets.cli.context import changing, reading
 from fridge_assets.cli.nulls import frame_records
 from fridge_assets.cli.tables import Wide, say_table
-from fridge_assets.errors import FridgeError
-from fridge_assets.identity import SHORT_ID
+from fridge_assets.core.errors import FridgeError
+from fridge_assets.core.identity import SHORT_ID
 from fridge_assets.replay.folder import refuse_replay
 
 app = typer.Typer(no_args_is_help=True, help="Work orders.")

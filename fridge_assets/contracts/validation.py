@@ -6,7 +6,7 @@ from typing import Any
 import pandas as pd
 
 from fridge_assets.contracts._contract import Contract
-from fridge_assets.errors import FridgeError
+from fridge_assets.core.errors import FridgeError
 
 SAMPLE_ROWS = 5
 """Offending rows shown per broken rule."""

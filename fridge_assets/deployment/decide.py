@@ -4,9 +4,9 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from fridge_assets.core.errors import FridgeError
+from fridge_assets.core.names import unknown
 from fridge_assets.deployment.state import Action, Decision, Deployment
-from fridge_assets.errors import FridgeError
-from fridge_assets.names import unknown
 
 
 class NotAllowed(FridgeError):

@@ -7,9 +7,9 @@ from typing import TypeVar
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
+from fridge_assets.core.errors import FridgeError
 from fridge_assets.deployment.announce import announcement
 from fridge_assets.deployment.state import Decision, Deployment, deployment_of
-from fridge_assets.errors import FridgeError
 from fridge_assets.notifications.outbox import enqueue
 from fridge_assets.stores.operations import Operations, deployment_decisions
 

@@ -5,7 +5,13 @@ from datetime import datetime
 
 import dagster as dg
 
-from fridge_assets.asset_results import (
+from fridge_assets.contracts import DEVICE_FEATURES
+from fridge_assets.core.moments import OWN_TIME, spoken
+from fridge_assets.features.compute import compute_features, newest_window_end
+from fridge_assets.features.usual_vibration import publish_usual_vibration
+from fridge_assets.settings import Settings
+from fridge_assets.steps.clock import Clock
+from fridge_assets.steps.results import (
     AssetEvent,
     code_version,
     contract_check_spec,
@@ -14,12 +20,6 @@ from fridge_assets.asset_results import (
     guarded,
     observed,
 )
-from fridge_assets.clock import Clock
-from fridge_assets.contracts import DEVICE_FEATURES
-from fridge_assets.features.compute import compute_features, newest_window_end
-from fridge_assets.features.usual_vibration import publish_usual_vibration
-from fridge_assets.moments import OWN_TIME, spoken
-from fridge_assets.settings import Settings
 from fridge_assets.stores.published import Published
 from fridge_assets.stores.warehouse import Warehouse
 
@@ -49,7 +49,7 @@ UP_TO_DATE_CHECK = "up_to_date"
 def device_features(
     context: dg.AssetExecutionContext,
     settings: dg.ResourceParam[Settings],
-    warehouse: Warehouse,
+    warehouse: dg.ResourceParam[Warehouse],
     published: dg.ResourceParam[Published],
     clock: Clock,
 ) -> Iterator[AssetEvent]:

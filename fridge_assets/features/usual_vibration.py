@@ -6,7 +6,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from fridge_assets.exact_sums import FEATURE_PARTS, parts_sql, weighted_mean_sql
+from fridge_assets.core.exact_sums import FEATURE_PARTS, parts_sql, weighted_mean_sql
 from fridge_assets.stores.files import atomic_write
 from fridge_assets.stores.frames import text_literal
 from fridge_assets.stores.warehouse import Warehouse

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from fridge_assets.contracts import DEVICE_FEATURES
 from fridge_assets.contracts.device_features import SENSOR_FEATURES, Aggregation, SensorFeature
 from fridge_assets.contracts.sensor_readings import BOOLEAN_SENSORS, NUMERIC_SENSORS, SENSORS
-from fridge_assets.exact_sums import mean_sql, p95_sql, parts_sql, slope_sql, std_sql, value_sql
+from fridge_assets.core.exact_sums import mean_sql, p95_sql, parts_sql, slope_sql, std_sql, value_sql
 from fridge_assets.stores.event_identity import event_id_sql
 
 _AGGREGATES: dict[Aggregation, Callable[[str], str]] = {

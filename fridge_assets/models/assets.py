@@ -6,19 +6,19 @@ from pathlib import Path
 import dagster as dg
 import pandas as pd
 
-from fridge_assets.asset_results import AssetEvent, code_version, guarded, picture, with_pictures
-from fridge_assets.clock import Clock
 from fridge_assets.contracts import DEVICE_FEATURES, LABEL_EVENTS
 from fridge_assets.deployment.decide import Request
 from fridge_assets.deployment.state import Stage
-from fridge_assets.fleet.registry import effective_registry, with_cohort
 from fridge_assets.models.exclusions import after_maintenance, confirmed_failures, flagged_windows, known_spans
 from fridge_assets.models.families import FAMILIES
 from fridge_assets.models.lifecycle import ModelLifecycle
 from fridge_assets.models.registry import RegisteredVersion
 from fridge_assets.models.selection import select_training_rows
 from fridge_assets.models.training import TrainedModel, train
+from fridge_assets.registry.devices import effective_registry, with_cohort
 from fridge_assets.settings import Settings
+from fridge_assets.steps.clock import Clock
+from fridge_assets.steps.results import AssetEvent, code_version, guarded, picture, with_pictures
 from fridge_assets.stores.operations import Operations
 from fridge_assets.stores.warehouse import Warehouse
 
@@ -49,7 +49,7 @@ def model_asset(family: str) -> dg.AssetsDefinition:
     def model(
         context: dg.AssetExecutionContext,
         settings: dg.ResourceParam[Settings],
-        warehouse: Warehouse,
+        warehouse: dg.ResourceParam[Warehouse],
         operations: dg.ResourceParam[Operations],
         models: dg.ResourceParam[ModelLifecycle],
         clock: Clock,

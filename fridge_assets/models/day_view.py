@@ -6,7 +6,7 @@ import duckdb
 import pandas as pd
 
 from fridge_assets.contracts.device_features import MODEL_FEATURES
-from fridge_assets.exact_sums import FEATURE_PARTS, mean_sql, parts_sql
+from fridge_assets.core.exact_sums import FEATURE_PARTS, mean_sql, parts_sql
 from fridge_assets.settings import Settings
 from fridge_assets.stores.frames import query, registered
 

@@ -1,11 +1,11 @@
 """The model families there are; assets and commands are made by a loop over them (SPEC 2.1)."""
 
+from fridge_assets.core.names import unknown
 from fridge_assets.models.autoencoder import CohortAutoencoder
 from fridge_assets.models.base import ScoreModel
 from fridge_assets.models.dbscan_cohort import DbscanCohort
 from fridge_assets.models.isolation_forest import FleetForest
 from fridge_assets.models.statistical_baseline import StatisticalBaseline
-from fridge_assets.names import unknown
 
 FAMILIES: dict[str, type[ScoreModel]] = {
     model.family: model for model in (FleetForest, StatisticalBaseline, CohortAutoencoder, DbscanCohort)

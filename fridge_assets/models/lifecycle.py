@@ -5,11 +5,11 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
+from fridge_assets.core.errors import FridgeError
 from fridge_assets.deployment import decide
 from fridge_assets.deployment.decide import Proof, Request
 from fridge_assets.deployment.state import Decision, Deployment
 from fridge_assets.deployment.store import Deployments
-from fridge_assets.errors import FridgeError
 from fridge_assets.models.registry import ModelRegistry, RegisteredVersion
 from fridge_assets.models.training import TrainedModel
 from fridge_assets.models.version import ArtifactRefused, ModelVersion

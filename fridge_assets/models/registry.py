@@ -9,13 +9,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, cast
 from urllib.parse import urlsplit
 
-from fridge_assets.errors import FridgeError
+from fridge_assets.core.errors import FridgeError
+from fridge_assets.core.names import nearest
 from fridge_assets.models._mlflow import one_process, open_client
 from fridge_assets.models.metadata import ModelMetadata
 from fridge_assets.models.snapshot import write_snapshot
 from fridge_assets.models.training import TrainedModel
 from fridge_assets.models.version import MANIFEST, ArtifactRefused, ModelVersion, file_hash, verify_files
-from fridge_assets.names import nearest
 from fridge_assets.stores.files import writable_folder
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from fridge_assets.contracts.device_features import MODEL_FEATURES
-from fridge_assets.errors import FridgeError
+from fridge_assets.core.errors import FridgeError
 from fridge_assets.models.selection import IDENTITY
 from fridge_assets.stores.files import atomic_write
 

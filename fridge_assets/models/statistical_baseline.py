@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from scipy.special import ndtri
 
 from fridge_assets.contracts.device_features import SENSOR_FEATURES
-from fridge_assets.errors import FridgeError
+from fridge_assets.core.errors import FridgeError
 from fridge_assets.models._history import fit_expectations
 from fridge_assets.models._measure import Measure
 from fridge_assets.models._operating_point import OperatingPoint

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from scipy.special import bdtrc
 
 from fridge_assets.contracts.device_features import MODEL_FEATURES
-from fridge_assets.errors import FridgeError
+from fridge_assets.core.errors import FridgeError
 from fridge_assets.models.base import ScoreModel
 from fridge_assets.models.calibration import Calibration
 from fridge_assets.models.imputation import IMPUTATION_ORDER, Imputer

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from fridge_assets.errors import FridgeError
+from fridge_assets.core.errors import FridgeError
 from fridge_assets.models.base import Comparison, Explanation, ScoreModel
 from fridge_assets.models.calibration import Calibration
 from fridge_assets.models.families import FAMILIES

@@ -4,7 +4,14 @@ from collections.abc import Iterator
 
 import dagster as dg
 
-from fridge_assets.asset_results import (
+from fridge_assets.contracts import DEVICE_FEATURES, MODEL_MONITORING, MODEL_SCORES
+from fridge_assets.models.lifecycle import ModelLifecycle
+from fridge_assets.monitoring.plots import agreement_matrix, feature_drift, flagged_shares, score_quantiles
+from fridge_assets.monitoring.watch import MonitoringReport, watch_models
+from fridge_assets.monitoring.wording import WATCHES, judgement, summary
+from fridge_assets.settings import Settings
+from fridge_assets.steps.clock import Clock
+from fridge_assets.steps.results import (
     AssetEvent,
     code_version,
     contract_check_spec,
@@ -16,13 +23,6 @@ from fridge_assets.asset_results import (
     table,
     with_pictures,
 )
-from fridge_assets.clock import Clock
-from fridge_assets.contracts import DEVICE_FEATURES, MODEL_MONITORING, MODEL_SCORES
-from fridge_assets.models.lifecycle import ModelLifecycle
-from fridge_assets.monitoring.plots import agreement_matrix, feature_drift, flagged_shares, score_quantiles
-from fridge_assets.monitoring.watch import MonitoringReport, watch_models
-from fridge_assets.monitoring.wording import WATCHES, judgement, summary
-from fridge_assets.settings import Settings
 from fridge_assets.stores.warehouse import Warehouse
 
 _PICTURES = ("score quantiles", "flagged share", "feature drift", "agreement")
@@ -47,7 +47,7 @@ _PICTURES = ("score quantiles", "flagged share", "feature drift", "agreement")
 def model_monitoring(
     context: dg.AssetExecutionContext,
     settings: dg.ResourceParam[Settings],
-    warehouse: Warehouse,
+    warehouse: dg.ResourceParam[Warehouse],
     models: dg.ResourceParam[ModelLifecycle],
     clock: Clock,
 ) -> Iterator[AssetEvent]:

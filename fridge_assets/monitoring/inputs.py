@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from fridge_assets.contracts.device_features import MODEL_FEATURES
-from fridge_assets.errors import FridgeError
+from fridge_assets.core.errors import FridgeError
 from fridge_assets.models.base import View
 from fridge_assets.models.day_view import day_means
 from fridge_assets.models.families import FAMILIES

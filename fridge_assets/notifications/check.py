@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from fridge_assets.errors import FridgeError
+from fridge_assets.core.errors import FridgeError
 from fridge_assets.notifications.message import Channel, Message
 from fridge_assets.notifications.senders import (
     CHANNELS,

@@ -7,14 +7,14 @@ from datetime import datetime, timedelta
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from fridge_assets.moments import spoken, with_local_times
+from fridge_assets.core.moments import spoken, with_local_times
 from fridge_assets.notifications.message import Message
 from fridge_assets.notifications.outbox import StoredMessage
 from fridge_assets.settings import NotificationSettings
 from fridge_assets.stores.operations import alert_events, device_alerts, outbox_subjects
 
 ZoneOf = Callable[[Collection[str]], str]
-"""Sites → the time zone that they share, as :func:`~fridge_assets.moments.in_zone` takes it."""
+"""Sites → the time zone that they share, as :func:`~fridge_assets.core.moments.in_zone` takes it."""
 
 _WORDS = {"ACKNOWLEDGED": "acknowledged", "IN_PROGRESS": "in progress", "RESOLVED": "resolved"}
 

@@ -10,7 +10,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from fridge_assets.moments import retry_delay
+from fridge_assets.core.moments import retry_delay
 from fridge_assets.notifications.current import ZoneOf, alerts_now, said_now, why_superseded
 from fridge_assets.notifications.deliveries import close, record, waits_for
 from fridge_assets.notifications.message import Message

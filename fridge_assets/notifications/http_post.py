@@ -7,7 +7,7 @@ from typing import Any
 
 import httpx
 
-from fridge_assets.moments import parse_retry_after
+from fridge_assets.core.moments import parse_retry_after
 from fridge_assets.notifications.message import plain
 from fridge_assets.notifications.senders import NotSent
 

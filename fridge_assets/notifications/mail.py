@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from email.message import EmailMessage
 from email.utils import formatdate
 
-from fridge_assets.errors import FridgeError
+from fridge_assets.core.errors import FridgeError
 from fridge_assets.notifications.message import Channel, Message, plain
 from fridge_assets.notifications.plain_text import body_of
 from fridge_assets.notifications.senders import NotSent

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
-from fridge_assets.identity import SHORT_ID, deterministic_id
+from fridge_assets.core.identity import SHORT_ID, deterministic_id
 
 Channel = Literal["operations", "on_call", "site_digest", "data_platform", "ml", "everyone"]
 Kind = Literal[
@@ -56,7 +56,7 @@ class Message:
         commands: what to type next.
         dedup_key: what services that call people know it by: events with the same one are one incident there, which a
             ``recovery`` ends. Empty for the message's own key.
-        zone: time zone of the places that it is about, as :func:`~fridge_assets.moments.in_zone` takes it.
+        zone: time zone of the places that it is about, as :func:`~fridge_assets.core.moments.in_zone` takes it.
     """
 
     key: str

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from urllib.parse import quote
 
-from fridge_assets.moments import with_local_times
+from fridge_assets.core.moments import with_local_times
 from fridge_assets.notifications.message import Message
 from fridge_assets.settings import NotificationSettings
 

@@ -9,8 +9,8 @@ from urllib.error import URLError
 from dagster_slack import SlackResource
 from slack_sdk.errors import SlackApiError
 
-from fridge_assets.errors import FridgeError
-from fridge_assets.moments import parse_retry_after
+from fridge_assets.core.errors import FridgeError
+from fridge_assets.core.moments import parse_retry_after
 from fridge_assets.notifications.blocks import blocks_of, content_of, metadata_of
 from fridge_assets.notifications.message import Channel, Message
 from fridge_assets.notifications.senders import NotSent

@@ -7,7 +7,7 @@ from datetime import datetime
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from fridge_assets.moments import spoken
+from fridge_assets.core.moments import spoken
 from fridge_assets.notifications.deliveries import record, waits_for
 from fridge_assets.notifications.message import Channel, Kind, Message
 from fridge_assets.notifications.outbox import StoredMessage, put, stored_messages

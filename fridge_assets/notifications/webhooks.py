@@ -3,7 +3,7 @@
 import re
 from typing import Any
 
-from fridge_assets.markdown import escaped
+from fridge_assets.core.markdown import escaped
 from fridge_assets.notifications.blocks import blocks_of, content_of
 from fridge_assets.notifications.http_post import JsonPoster
 from fridge_assets.notifications.message import Channel, Message

@@ -4,7 +4,12 @@ from collections.abc import Iterator
 
 import dagster as dg
 
-from fridge_assets.asset_results import (
+from fridge_assets.contracts import CLEAN_SENSOR_READINGS, DEVICE_REGISTRY, QUARANTINED_READINGS, SENSOR_READINGS
+from fridge_assets.readings.ingest import IngestReport, ingest
+from fridge_assets.registry.devices import read_registry
+from fridge_assets.settings import Settings
+from fridge_assets.steps.clock import Clock
+from fridge_assets.steps.results import (
     AssetEvent,
     code_version,
     contract_check_spec,
@@ -13,11 +18,6 @@ from fridge_assets.asset_results import (
     dataset_metadata,
     guarded,
 )
-from fridge_assets.clock import Clock
-from fridge_assets.contracts import CLEAN_SENSOR_READINGS, DEVICE_REGISTRY, QUARANTINED_READINGS, SENSOR_READINGS
-from fridge_assets.fleet.registry import read_registry
-from fridge_assets.readings.ingest import IngestReport, ingest
-from fridge_assets.settings import Settings
 from fridge_assets.stores.landing import Landing
 from fridge_assets.stores.warehouse import Warehouse
 
@@ -62,7 +62,7 @@ device_registry = dg.AssetSpec(
 def ingested_readings(
     context: dg.AssetExecutionContext,
     settings: dg.ResourceParam[Settings],
-    warehouse: Warehouse,
+    warehouse: dg.ResourceParam[Warehouse],
     landing: dg.ResourceParam[Landing],
     clock: Clock,
 ) -> Iterator[AssetEvent]:

@@ -11,8 +11,8 @@ import pyarrow as pa
 
 from fridge_assets.contracts import QUARANTINED_READINGS
 from fridge_assets.contracts.validation import enforce
-from fridge_assets.errors import FridgeError
-from fridge_assets.identity import deterministic_id_sql
+from fridge_assets.core.errors import FridgeError
+from fridge_assets.core.identity import deterministic_id_sql
 from fridge_assets.readings.repeats import HOUR_START_SQL
 from fridge_assets.settings import Settings
 from fridge_assets.stores.frames import query, query_arrow, registered

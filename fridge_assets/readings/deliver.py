@@ -11,7 +11,7 @@ import duckdb
 import pandas as pd
 
 from fridge_assets.contracts.sensor_readings import SENSORS
-from fridge_assets.errors import FridgeError
+from fridge_assets.core.errors import FridgeError
 from fridge_assets.readings.encoding import as_utf8, require_utf8
 from fridge_assets.readings.interpretation import Interpretation
 from fridge_assets.readings.source import SourceFile, format_of, probe

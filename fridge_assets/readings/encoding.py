@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, cast
 
-from fridge_assets.errors import FridgeError
+from fridge_assets.core.errors import FridgeError
 
 _CHUNK = 1 << 20
 _REMEDY = "Say how it is encoded with `ingest --encoding`, such as latin-1, cp1252 or utf-16, or save it as UTF-8."

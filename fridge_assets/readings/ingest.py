@@ -9,7 +9,7 @@ from typing import Any
 import duckdb
 import pandas as pd
 
-from fridge_assets.identity import deterministic_id
+from fridge_assets.core.identity import deterministic_id
 from fridge_assets.readings.clean import clean, count_flags
 from fridge_assets.readings.commit import commit_outcome, gather_outcome, read_known_state
 from fridge_assets.readings.landed import interpretation_of, stage_files

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from fridge_assets.contracts.sensor_readings import NUMERIC_SENSORS, SENSOR_READINGS, SENSORS
-from fridge_assets.errors import FridgeError
+from fridge_assets.core.errors import FridgeError
 
 _OUR_COLUMNS = SENSOR_READINGS.column_names
 _UNITS_OF = {sensor.name: sensor.unit for sensor in NUMERIC_SENSORS}

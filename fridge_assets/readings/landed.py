@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import duckdb
 
-from fridge_assets.errors import FridgeError
+from fridge_assets.core.errors import FridgeError
 from fridge_assets.readings.interpretation import Interpretation
 from fridge_assets.readings.source import SourceFile, UnreadableFile, probe
 from fridge_assets.readings.staging import create_staged, stage

@@ -8,8 +8,8 @@ from typing import Literal
 import duckdb
 
 from fridge_assets.contracts.sensor_readings import SENSOR_READINGS, SENSORS
-from fridge_assets.errors import FridgeError
-from fridge_assets.names import nearest
+from fridge_assets.core.errors import FridgeError
+from fridge_assets.core.names import nearest
 from fridge_assets.readings.encoding import NotInEncoding, require_utf8
 from fridge_assets.readings.interpretation import Interpretation
 from fridge_assets.stores.frames import text_literal

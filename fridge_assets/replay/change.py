@@ -6,10 +6,10 @@ from dataclasses import dataclass, field
 
 from pydantic import ValidationError
 
+from fridge_assets.core.errors import FridgeError
+from fridge_assets.core.names import unknown
 from fridge_assets.deployment.state import Deployment
-from fridge_assets.errors import FridgeError
 from fridge_assets.models.families import require_family
-from fridge_assets.names import unknown
 from fridge_assets.settings import Settings
 
 GROUPS = ("scoring", "dbscan", "monitoring", "staleness", "alerts")

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from fridge_assets.errors import FridgeError
+from fridge_assets.core.errors import FridgeError
 
 MARKER = "replay.json"
 """File that tells a folder of a replay from the data folder of a fleet; says what was replayed."""

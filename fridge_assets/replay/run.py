@@ -16,9 +16,9 @@ import dagster as dg
 
 from fridge_assets.automation.jobs import PUBLISH, SCORE_DAILY, SCORE_HOURLY
 from fridge_assets.automation.launch import clock_config
-from fridge_assets.automation.outcomes import outcome_of
-from fridge_assets.errors import FridgeError
+from fridge_assets.core.errors import FridgeError
 from fridge_assets.replay.span import Cycle
+from fridge_assets.running.outcomes import outcome_of
 from fridge_assets.running.processes import end_with_parent
 from fridge_assets.running.stopping import SIGNALS
 from fridge_assets.settings import Settings

@@ -17,13 +17,13 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from fridge_assets.core.errors import FridgeError
 from fridge_assets.deployment.decide import Proof, Request, promote, roll_back, unpin
 from fridge_assets.deployment.state import Deployment
 from fridge_assets.deployment.store import Deployments
-from fridge_assets.errors import FridgeError
-from fridge_assets.fleet.registry import REGISTRY_FILES
 from fridge_assets.models.families import FAMILIES
 from fridge_assets.readings.commit import due_windows_sql
+from fridge_assets.registry.devices import REGISTRY_FILES
 from fridge_assets.replay.change import Change, changed_settings
 from fridge_assets.replay.folder import MARKER
 from fridge_assets.replay.span import HOUR, hourly_moment

@@ -5,7 +5,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from fridge_assets.asset_results import PICTURES, png_of
+from fridge_assets.steps.results import PICTURES, png_of
 
 _NONE = b'<svg xmlns="http://www.w3.org/2000/svg" width="1" height="1"/>'
 """Shown where there is no picture yet: nothing."""

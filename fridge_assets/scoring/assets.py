@@ -6,7 +6,26 @@ import dagster as dg
 import pandas as pd
 from pydantic import Field
 
-from fridge_assets.asset_results import (
+from fridge_assets.contracts import DEVICE_FEATURES, MODEL_SCORES
+from fridge_assets.contracts.lineage import published_lineage, scores_lineage
+from fridge_assets.core.moments import parse_moment
+from fridge_assets.deployment.decide import Request
+from fridge_assets.deployment.store import Deployments
+from fridge_assets.deployment.wording import sentence
+from fridge_assets.models.families import FAMILIES
+from fridge_assets.models.lifecycle import ModelLifecycle
+from fridge_assets.registry.devices import effective_registry, with_cohort
+from fridge_assets.scoring.distribution import DistributionVerdict
+from fridge_assets.scoring.plots import score_histogram
+from fridge_assets.scoring.publish import publish_scores
+from fridge_assets.scoring.score import commit_scores, scores_table
+from fridge_assets.scoring.serve import ScoreTarget, ServedScores, judge_scores, score_target
+from fridge_assets.scoring.withhold import withhold
+from fridge_assets.settings import Settings
+from fridge_assets.staleness.ages import is_current, keep_ages, kept_ages, newest_scores, serving_tier
+from fridge_assets.steps.clock import Clock
+from fridge_assets.steps.deadline import deadline
+from fridge_assets.steps.results import (
     CONTRACT_CHECK,
     NOT_TOLD,
     AssetEvent,
@@ -21,25 +40,6 @@ from fridge_assets.asset_results import (
     table,
     with_pictures,
 )
-from fridge_assets.clock import Clock
-from fridge_assets.contracts import DEVICE_FEATURES, MODEL_SCORES
-from fridge_assets.contracts.lineage import published_lineage, scores_lineage
-from fridge_assets.deployment.decide import Request
-from fridge_assets.deployment.store import Deployments
-from fridge_assets.deployment.wording import sentence
-from fridge_assets.fleet.registry import effective_registry, with_cohort
-from fridge_assets.models.families import FAMILIES
-from fridge_assets.models.lifecycle import ModelLifecycle
-from fridge_assets.moments import parse_moment
-from fridge_assets.scoring.distribution import DistributionVerdict
-from fridge_assets.scoring.plots import score_histogram
-from fridge_assets.scoring.publish import publish_scores
-from fridge_assets.scoring.score import commit_scores, scores_table
-from fridge_assets.scoring.serve import ScoreTarget, ServedScores, judge_scores, score_target
-from fridge_assets.scoring.withhold import withhold
-from fridge_assets.settings import Settings
-from fridge_assets.staleness.ages import is_current, keep_ages, kept_ages, newest_scores, serving_tier
-from fridge_assets.step_deadline import deadline
 from fridge_assets.stores.operations import Operations
 from fridge_assets.stores.warehouse import Warehouse
 
@@ -97,7 +97,7 @@ def score_asset(family: str) -> dg.AssetsDefinition:
         context: dg.AssetExecutionContext,
         config: ScoreConfig,
         settings: dg.ResourceParam[Settings],
-        warehouse: Warehouse,
+        warehouse: dg.ResourceParam[Warehouse],
         models: dg.ResourceParam[ModelLifecycle],
         clock: Clock,
     ) -> Iterator[AssetEvent]:
@@ -148,7 +148,7 @@ SCORE_ASSETS: tuple[dg.AssetsDefinition, ...] = tuple(score_asset(family) for fa
 def model_scores(
     context: dg.AssetExecutionContext,
     settings: dg.ResourceParam[Settings],
-    warehouse: Warehouse,
+    warehouse: dg.ResourceParam[Warehouse],
     operations: dg.ResourceParam[Operations],
     clock: Clock,
 ) -> Iterator[AssetEvent]:

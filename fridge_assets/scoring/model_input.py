@@ -7,10 +7,10 @@ import duckdb
 import pandas as pd
 
 from fridge_assets.contracts.device_features import MODEL_FEATURES
-from fridge_assets.errors import FridgeError
+from fridge_assets.core.errors import FridgeError
+from fridge_assets.core.moments import OWN_TIME, spoken
 from fridge_assets.models.base import View
 from fridge_assets.models.day_view import latest_day_means
-from fridge_assets.moments import OWN_TIME, spoken
 from fridge_assets.settings import Settings
 from fridge_assets.stores.frames import query, registered
 

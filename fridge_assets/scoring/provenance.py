@@ -4,10 +4,10 @@ from datetime import UTC, datetime
 
 import pandas as pd
 
+from fridge_assets.core.errors import FridgeError
+from fridge_assets.core.moments import parse_moment
 from fridge_assets.deployment.store import Deployments
-from fridge_assets.errors import FridgeError
 from fridge_assets.models.families import FAMILY_SQL
-from fridge_assets.moments import parse_moment
 from fridge_assets.stores.frames import query
 from fridge_assets.stores.warehouse import Warehouse
 

@@ -10,8 +10,8 @@ import pandas as pd
 
 from fridge_assets.contracts import MODEL_SCORES
 from fridge_assets.contracts.validation import enforce
-from fridge_assets.errors import FridgeError
-from fridge_assets.identity import deterministic_id, deterministic_ids
+from fridge_assets.core.errors import FridgeError
+from fridge_assets.core.identity import deterministic_id, deterministic_ids
 from fridge_assets.models.version import ModelVersion
 from fridge_assets.scoring.comparisons import compared, no_comparisons, store_comparisons
 from fridge_assets.scoring.model_input import ModelInput

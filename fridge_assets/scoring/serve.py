@@ -8,9 +8,9 @@ import numpy as np
 import pandas as pd
 
 from fridge_assets.features.compute import newest_window_end
-from fridge_assets.fleet.registry import active_devices
 from fridge_assets.models.families import FAMILIES
 from fridge_assets.models.lifecycle import ModelLifecycle, Serving
+from fridge_assets.registry.devices import active_devices
 from fridge_assets.scoring.distribution import DistributionVerdict, judge_distribution, trailing_scores
 from fridge_assets.scoring.model_input import ModelInput, read_model_input, window_to_score
 from fridge_assets.scoring.score import ScoreReport, choose_devices, score_window, versions_of_window

@@ -9,7 +9,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from fridge_assets.contracts.sensor_readings import NUMERIC_SENSORS
-from fridge_assets.errors import FridgeError
+from fridge_assets.core.errors import FridgeError
 from fridge_assets.simulation.conditions import MinuteArray
 from fridge_assets.simulation.faults import FaultKind, FaultShare
 from fridge_assets.simulation.refrigerants import FloatArray

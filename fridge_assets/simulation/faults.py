@@ -6,8 +6,8 @@ These sizes are fixed: models are tuned to find them, never the other way round.
 from dataclasses import dataclass, field
 from datetime import timedelta
 
-from fridge_assets.errors import FridgeError
-from fridge_assets.names import unknown
+from fridge_assets.core.errors import FridgeError
+from fridge_assets.core.names import unknown
 
 
 @dataclass(frozen=True)

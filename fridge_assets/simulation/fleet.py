@@ -11,7 +11,7 @@ import pandas as pd
 import pyarrow as pa
 
 from fridge_assets.contracts.sensor_readings import SENSORS
-from fridge_assets.errors import FridgeError
+from fridge_assets.core.errors import FridgeError
 from fridge_assets.simulation.conditions import (
     SLOW_CHANNELS,
     MinuteArray,

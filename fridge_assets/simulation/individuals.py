@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from fridge_assets.errors import FridgeError
+from fridge_assets.core.errors import FridgeError
 from fridge_assets.simulation.equipment import CLIMATE_ZONES, EQUIPMENT_MODELS, REFERENCE_AMBIENT, REGIONS
 from fridge_assets.simulation.refrigerants import (
     REFRIGERANTS,

@@ -7,7 +7,7 @@ import pandas as pd
 
 from fridge_assets.contracts import DEVICE_REGISTRY
 from fridge_assets.contracts.device_registry import REGISTRY_DEFAULTS
-from fridge_assets.errors import FridgeError
+from fridge_assets.core.errors import FridgeError
 from fridge_assets.simulation.equipment import EQUIPMENT_MODELS, REGIONS
 from fridge_assets.simulation.seeding import Stream, generator
 

@@ -8,7 +8,7 @@ from enum import IntEnum
 
 import numpy as np
 
-from fridge_assets.errors import FridgeError
+from fridge_assets.core.errors import FridgeError
 
 
 class Stream(IntEnum):

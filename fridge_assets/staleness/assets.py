@@ -5,7 +5,12 @@ from collections.abc import Iterator
 import dagster as dg
 import pandas as pd
 
-from fridge_assets.asset_results import (
+from fridge_assets.contracts import DEVICE_FEATURES, RULES_BASED_FALLBACK
+from fridge_assets.registry.devices import active_devices, effective_registry
+from fridge_assets.settings import Settings
+from fridge_assets.staleness.fallback import FallbackBlind, FallbackReport, judge_by_rules
+from fridge_assets.steps.clock import Clock
+from fridge_assets.steps.results import (
     CONTRACT_CHECK,
     AssetEvent,
     code_version,
@@ -17,11 +22,6 @@ from fridge_assets.asset_results import (
     not_made,
     table,
 )
-from fridge_assets.clock import Clock
-from fridge_assets.contracts import DEVICE_FEATURES, RULES_BASED_FALLBACK
-from fridge_assets.fleet.registry import active_devices, effective_registry
-from fridge_assets.settings import Settings
-from fridge_assets.staleness.fallback import FallbackBlind, FallbackReport, judge_by_rules
 from fridge_assets.stores.warehouse import Warehouse
 
 FEATURES_CHECK = "features_young_enough"
@@ -49,7 +49,10 @@ _SHOWN = 20
 )
 @guarded({RULES_BASED_FALLBACK.name: RULES_BASED_FALLBACK.name})
 def rules_based_fallback(
-    context: dg.AssetExecutionContext, settings: dg.ResourceParam[Settings], warehouse: Warehouse, clock: Clock
+    context: dg.AssetExecutionContext,
+    settings: dg.ResourceParam[Settings],
+    warehouse: dg.ResourceParam[Warehouse],
+    clock: Clock,
 ) -> Iterator[AssetEvent]:
     """Flag the devices beyond a fixed limit in the newest window."""
     devices = active_devices(effective_registry(settings.root, warehouse))

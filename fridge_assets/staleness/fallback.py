@@ -10,9 +10,9 @@ import pandas as pd
 
 from fridge_assets.contracts import RULES_BASED_FALLBACK
 from fridge_assets.contracts.validation import enforce
-from fridge_assets.errors import FridgeError
+from fridge_assets.core.errors import FridgeError
+from fridge_assets.core.moments import OWN_TIME, spoken
 from fridge_assets.features.compute import newest_window_end
-from fridge_assets.moments import OWN_TIME, spoken
 from fridge_assets.settings import FallbackSettings, Settings
 from fridge_assets.stores.frames import query, registered
 from fridge_assets.stores.warehouse import Warehouse

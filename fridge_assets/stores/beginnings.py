@@ -6,8 +6,8 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from fridge_assets.identity import SHORT_ID, SHORTEST_ID
-from fridge_assets.names import UnknownName
+from fridge_assets.core.identity import SHORT_ID, SHORTEST_ID
+from fridge_assets.core.names import UnknownName
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
-from fridge_assets.errors import FridgeError
+from fridge_assets.core.errors import FridgeError
 from fridge_assets.settings import DiskSettings
 
 _MIB = 2**20

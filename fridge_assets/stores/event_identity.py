@@ -4,7 +4,7 @@ What a reading did not bring is not stored but derived where it is asked for, si
 """
 
 from fridge_assets.contracts.sensor_readings import SENSORS
-from fridge_assets.identity import deterministic_id_sql
+from fridge_assets.core.identity import deterministic_id_sql
 
 _CHECKSUM_PRIME = 4_294_967_291
 

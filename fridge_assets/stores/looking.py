@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Engine
 from sqlalchemy.pool import NullPool, StaticPool
 
-from fridge_assets.errors import FridgeError
+from fridge_assets.core.errors import FridgeError
 from fridge_assets.stores.migrations import HEAD
 from fridge_assets.stores.operations import Operations, metadata
 from fridge_assets.stores.warehouse import Warehouse, is_up_to_date

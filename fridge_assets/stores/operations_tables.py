@@ -17,7 +17,7 @@ from fridge_assets.contracts import (
     Contract,
 )
 from fridge_assets.contracts.device_alerts import ACTIVE_STATUSES
-from fridge_assets.errors import FridgeError
+from fridge_assets.core.errors import FridgeError
 
 
 class UtcTimestamp(TypeDecorator[datetime]):

@@ -5,13 +5,12 @@ import re
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
 import duckdb
 import pyarrow as pa
-from dagster_duckdb import DuckDBResource
-from pydantic import Field
 
 from fridge_assets.contracts import (
     ALERT_QUALITY,
@@ -29,7 +28,7 @@ from fridge_assets.contracts import (
     Contract,
 )
 from fridge_assets.contracts.sensor_readings import SENSORS
-from fridge_assets.errors import FridgeError
+from fridge_assets.core.errors import FridgeError
 from fridge_assets.settings import Settings
 from fridge_assets.stores.disk import full_disk
 from fridge_assets.stores.files import writable_folder
@@ -111,17 +110,26 @@ class WarehouseUnavailable(FridgeError):
     """The DuckDB file cannot be opened or written."""
 
 
-class Warehouse(DuckDBResource):
+@dataclass(frozen=True)
+class Warehouse:
     """The DuckDB file, with connections that always close and locks that are waited for briefly.
 
     Use :meth:`read` for one query, :meth:`transaction` for one replace and :meth:`engine` to compute. No connection
     to the file may live across a computation, since a writer shuts out every other process.
+
+    Args:
+        database: the DuckDB file.
+        folder: folder of the Parquet files that belong to the warehouse.
+        threads: DuckDB threads per connection.
+        memory_limit: DuckDB memory per connection.
+        lock_wait_seconds: how long to wait for another process to release the file.
     """
 
-    folder: str = Field(description="Folder of the Parquet files that belong to the warehouse")
-    threads: int = Field(description="DuckDB threads per connection")
-    memory_limit: str = Field(description="DuckDB memory per connection")
-    lock_wait_seconds: float = Field(description="How long to wait for another process to release the file")
+    database: str
+    folder: str
+    threads: int
+    memory_limit: str
+    lock_wait_seconds: float
 
     @classmethod
     def from_settings(cls, settings: Settings) -> Self:

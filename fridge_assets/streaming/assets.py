@@ -5,13 +5,13 @@ from collections.abc import Iterator
 import dagster as dg
 import pandas as pd
 
-from fridge_assets.asset_results import AssetEvent, code_version, guarded, observed, table
-from fridge_assets.clock import Clock
-from fridge_assets.fleet.registry import effective_registry
 from fridge_assets.models.assets import model_name
 from fridge_assets.models.lifecycle import ModelLifecycle, NothingReleased
 from fridge_assets.readings.assets import device_registry, sensor_readings
+from fridge_assets.registry.devices import effective_registry
 from fridge_assets.settings import Settings
+from fridge_assets.steps.clock import Clock
+from fridge_assets.steps.results import AssetEvent, code_version, guarded, observed, table
 from fridge_assets.stores.operations import Operations
 from fridge_assets.stores.warehouse import Warehouse
 from fridge_assets.streaming.learned import FAMILY, learned_from
@@ -46,7 +46,7 @@ streaming_alerts = dg.AssetSpec(
 def acute_thresholds(
     context: dg.AssetExecutionContext,
     settings: dg.ResourceParam[Settings],
-    warehouse: Warehouse,
+    warehouse: dg.ResourceParam[Warehouse],
     operations: dg.ResourceParam[Operations],
     models: dg.ResourceParam[ModelLifecycle],
 ) -> Iterator[AssetEvent]:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from fridge_assets.errors import FridgeError
+from fridge_assets.core.errors import FridgeError
 from fridge_assets.settings import Settings
 from fridge_assets.stores.frames import text_literal
 from fridge_assets.stores.reading_files import clean_files

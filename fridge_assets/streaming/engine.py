@@ -24,7 +24,7 @@ import duckdb
 import pandas as pd
 import pyarrow as pa
 
-from fridge_assets.exact_sums import FEATURE_PARTS, parts_sql
+from fridge_assets.core.exact_sums import FEATURE_PARTS, parts_sql
 from fridge_assets.settings import StreamingSettings
 from fridge_assets.stores.frames import registered
 from fridge_assets.streaming.rules import RULES, microseconds, onsets_sql, screen_sql

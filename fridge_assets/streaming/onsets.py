@@ -6,7 +6,7 @@ from typing import Any
 
 from fridge_assets.alerting.wording import number
 from fridge_assets.contracts.sensor_readings import SENSORS
-from fridge_assets.identity import deterministic_id
+from fridge_assets.core.identity import deterministic_id
 from fridge_assets.settings import AlertSettings, Settings
 from fridge_assets.streaming.engine import Onset
 from fridge_assets.streaming.rules import COOLING_LOSS, OVERLOAD, PRESSURE_LOSS, RULES, VIBRATION

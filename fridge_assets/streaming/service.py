@@ -13,11 +13,11 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 
 from fridge_assets.alerting.deadlines import watch_deadlines
-from fridge_assets.errors import FridgeError
+from fridge_assets.core.errors import FridgeError
 from fridge_assets.features.usual_vibration import read_usual_vibration
-from fridge_assets.fleet.zones import zone_of_sites
 from fridge_assets.notifications.deliver import deliver_due
 from fridge_assets.notifications.senders import senders_of
+from fridge_assets.registry.zones import zone_of_sites
 from fridge_assets.settings import Settings
 from fridge_assets.stores.files import lock_file
 from fridge_assets.stores.operations import Operations

@@ -8,7 +8,7 @@ from typing import Literal
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from fridge_assets.moments import spoken
+from fridge_assets.core.moments import spoken
 from fridge_assets.settings import StreamingSettings
 from fridge_assets.stores.operations import insert_missing, stream_status
 

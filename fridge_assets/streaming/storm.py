@@ -11,7 +11,7 @@ from sqlalchemy.engine import Connection
 
 from fridge_assets.alerting.announce import single_message
 from fridge_assets.alerting.sites import SITE_KEY, tell_sites
-from fridge_assets.moments import spoken
+from fridge_assets.core.moments import spoken
 from fridge_assets.notifications.message import Channel, Message
 from fridge_assets.notifications.outbox import also_about, enqueue
 from fridge_assets.notifications.watch import changed

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 import sqlalchemy as sa
 
-from fridge_assets.moments import retry_delay
+from fridge_assets.core.moments import retry_delay
 from fridge_assets.settings import WorkOrderSettings
 from fridge_assets.stores.operations import Operations, is_undelivered, work_orders
 from fridge_assets.work_orders.receivers import NotTaken, Receipt, Receiver

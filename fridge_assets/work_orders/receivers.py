@@ -12,8 +12,8 @@ from typing import Any, Final, Protocol
 from urllib.parse import urlsplit
 
 from fridge_assets.contracts import WORK_ORDERS
-from fridge_assets.errors import FridgeError
-from fridge_assets.moments import parse_retry_after
+from fridge_assets.core.errors import FridgeError
+from fridge_assets.core.moments import parse_retry_after
 from fridge_assets.settings import Settings
 from fridge_assets.stores.disk import FolderNotWritable
 from fridge_assets.stores.files import atomic_write

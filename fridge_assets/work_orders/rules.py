@@ -13,7 +13,7 @@ import pandas as pd
 
 from fridge_assets.contracts.device_alerts import ACTIVE_STATUSES
 from fridge_assets.contracts.work_orders import PRIORITIES
-from fridge_assets.identity import deterministic_id
+from fridge_assets.core.identity import deterministic_id
 
 Row = Mapping[str, Any]
 Schedule = tuple[datetime, datetime]

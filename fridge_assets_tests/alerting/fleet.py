@@ -11,7 +11,7 @@ from fridge_assets.alerting.frames import conform
 from fridge_assets.alerting.generate import GeneratedAlerts, generate_alerts
 from fridge_assets.alerting.sla import escalations
 from fridge_assets.contracts import ALERT_EVENTS, DEVICE_ALERTS, MODEL_SCORES, SILENCES
-from fridge_assets.identity import deterministic_id
+from fridge_assets.core.identity import deterministic_id
 from fridge_assets.scoring.comparisons import no_comparisons
 from fridge_assets.settings import AlertSettings
 

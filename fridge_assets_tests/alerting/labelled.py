@@ -7,7 +7,7 @@ from typing import Any
 import pandas as pd
 
 from fridge_assets.contracts import DEVICE_ALERTS, LABEL_EVENTS
-from fridge_assets.identity import deterministic_id
+from fridge_assets.core.identity import deterministic_id
 
 NOW = datetime(2026, 7, 1, 12, tzinfo=UTC)
 HOUR = timedelta(hours=1)

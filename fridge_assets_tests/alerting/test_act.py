@@ -18,7 +18,7 @@ from fridge_assets.alerting.labels import labels_of
 from fridge_assets.alerting.lifecycle import IllegalTransition
 from fridge_assets.alerting.store import alert_of, apply, events_of_alerts
 from fridge_assets.contracts import DEVICE_ALERTS
-from fridge_assets.errors import FridgeError
+from fridge_assets.core.errors import FridgeError
 from fridge_assets.stores.operations import (
     Operations,
     label_events,

@@ -7,8 +7,8 @@ import pytest
 
 from fridge_assets.alerting.assets import device_alerts as device_alerts_asset
 from fridge_assets.alerting.budget import AlertLoad, alert_load, expected_load, tail_probability
-from fridge_assets.clock import Clock
 from fridge_assets.settings import AlertSettings, CalibrationSettings, Settings
+from fridge_assets.steps.clock import Clock
 from fridge_assets.stores.operations import Operations, device_alerts
 from fridge_assets.stores.warehouse import Warehouse
 from fridge_assets_tests.alerting.labelled import NOW, alert

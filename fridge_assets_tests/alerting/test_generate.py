@@ -7,7 +7,7 @@ import pytest
 
 from fridge_assets.alerting.generate import generate_alerts
 from fridge_assets.contracts import ALERT_EVENTS, DEVICE_ALERTS, SILENCES
-from fridge_assets.identity import deterministic_id
+from fridge_assets.core.identity import deterministic_id
 from fridge_assets.scoring.comparisons import no_comparisons
 from fridge_assets.settings import AlertSettings
 from fridge_assets.work_orders.rules import order_id_of

@@ -11,10 +11,10 @@ from fridge_assets.alerting.quality import alert_quality, wilson
 from fridge_assets.alerting.quality_advice import RULE_THRESHOLDS
 from fridge_assets.alerting.quality_plots import precision_picture
 from fridge_assets.alerting.quality_store import assess_alerts
-from fridge_assets.clock import Clock
 from fridge_assets.contracts import ALERT_QUALITY, LABEL_EVENTS, MODEL_SCORES
 from fridge_assets.contracts.validation import validate
 from fridge_assets.settings import Settings
+from fridge_assets.steps.clock import Clock
 from fridge_assets.stores.frames import query, registered
 from fridge_assets.stores.operations import Operations, device_alerts, label_events
 from fridge_assets.stores.warehouse import Warehouse

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from fridge_assets.alerting import run
 from fridge_assets.alerting.run import raise_alerts
 from fridge_assets.alerting.store import events_of_alerts
-from fridge_assets.errors import FridgeError
+from fridge_assets.core.errors import FridgeError
 from fridge_assets.settings import Settings
 from fridge_assets.staleness.fallback import judge_by_rules
 from fridge_assets.stores.operations import Operations, device_alerts

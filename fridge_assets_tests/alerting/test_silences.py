@@ -11,7 +11,7 @@ from fridge_assets.alerting import run
 from fridge_assets.alerting.audit import AuditFilter, held_alerts, held_counts
 from fridge_assets.alerting.silences import Silence, add_silence, end_silence, list_silences, silences_between
 from fridge_assets.contracts import SILENCES
-from fridge_assets.errors import FridgeError
+from fridge_assets.core.errors import FridgeError
 from fridge_assets.settings import AlertSettings, Settings
 from fridge_assets.stores.operations import Operations
 from fridge_assets.stores.warehouse import Warehouse

@@ -10,8 +10,8 @@ import sqlalchemy as sa
 
 from fridge_assets.alerting.run import raise_alerts
 from fridge_assets.alerting.sites import Incident, judge_site, site_sizes, tell_sites
-from fridge_assets.fleet.registry import complete_registry, with_cohort
 from fridge_assets.notifications.outbox import enqueue, messages_about
+from fridge_assets.registry.devices import complete_registry, with_cohort
 from fridge_assets.settings import AlertSettings, Settings
 from fridge_assets.staleness.fallback import judge_by_rules
 from fridge_assets.stores.operations import Operations, device_alerts, outbox_subjects, site_incidents

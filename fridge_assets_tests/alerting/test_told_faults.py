@@ -10,7 +10,7 @@ from fridge_assets.alerting.inputs import read_alert_inputs
 from fridge_assets.alerting.judged import UNUSUAL, Judged, judged_by_score
 from fridge_assets.alerting.wording import alike, words_for
 from fridge_assets.contracts import DEVICE_ALERTS, SILENCES
-from fridge_assets.fleet.registry import with_cohort
+from fridge_assets.registry.devices import with_cohort
 from fridge_assets.settings import AutoencoderSettings, Settings
 from fridge_assets.simulation import FaultShare, FaultTiming, Fleet, simulate_registry
 from fridge_assets.simulation.faults import FAULT_KINDS

@@ -11,11 +11,11 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
-from fridge_assets.asset_results import code_version
 from fridge_assets.automation.jobs import SCORE_JOBS
 from fridge_assets.definitions import build_definitions
 from fridge_assets.models.families import FAMILIES, HOURLY_FAMILIES
 from fridge_assets.settings import Settings
+from fridge_assets.steps.results import code_version
 
 PROJECT = Path(__file__).parents[2]
 SCORES = {f"{family}_scores" for family in FAMILIES}

@@ -9,8 +9,8 @@ import pytest
 import fridge_assets.definitions
 from fridge_assets.automation.cycles import hourly_cycle, one_model_cycle, take_in_readings, train_models
 from fridge_assets.automation.launch import clock_config, run_cycle, run_job
-from fridge_assets.clock import Clock
-from fridge_assets.errors import FridgeError
+from fridge_assets.core.errors import FridgeError
+from fridge_assets.steps.clock import Clock
 from fridge_assets_tests.scenarios.small_fleet import (
     DEVICES,
     Place,

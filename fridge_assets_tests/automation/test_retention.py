@@ -8,12 +8,12 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
-from fridge_assets.automation.instance import open_instance
 from fridge_assets.automation.retention import RETENTION, DagsterRuns
+from fridge_assets.running.instance import open_instance
 from fridge_assets.settings import Settings
 from fridge_assets_tests.cli.typed import typed
-from fridge_assets_tests.retention.given import Folder, aged
 from fridge_assets_tests.scenarios.small_fleet import put_back
+from fridge_assets_tests.upkeep.retention.given import Folder, aged
 
 
 @dg.op

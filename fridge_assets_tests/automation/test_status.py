@@ -5,10 +5,10 @@ from collections.abc import Iterator
 import dagster as dg
 import pytest
 
-from fridge_assets.automation.instance import open_instance
 from fridge_assets.automation.status import refresh_status_after_changes, refresh_status_job
-from fridge_assets.clock import Clock
+from fridge_assets.running.instance import open_instance
 from fridge_assets.settings import Settings
+from fridge_assets.steps.clock import Clock
 from fridge_assets.stores.operations import Operations, status_due
 from fridge_assets.stores.published import Published
 from fridge_assets.stores.warehouse import Warehouse

@@ -16,7 +16,6 @@ from fridge_assets.automation.switch import (
     switch_to_fallback,
     voices,
 )
-from fridge_assets.clock import Clock
 from fridge_assets.deployment import decide
 from fridge_assets.deployment.decide import Proof, Request
 from fridge_assets.deployment.store import Deployments
@@ -24,6 +23,7 @@ from fridge_assets.models.families import HOURLY_FAMILIES
 from fridge_assets.settings import Settings
 from fridge_assets.staleness.ages import ScoreAge, keep_ages
 from fridge_assets.staleness.tiers import tier_of
+from fridge_assets.steps.clock import Clock
 from fridge_assets.stores.operations import Operations, ingest_ledger
 from fridge_assets_tests.notifications.given import stored
 

@@ -10,13 +10,13 @@ import sqlalchemy as sa
 from dagster._core.definitions.schedule_definition import ScheduleExecutionData
 
 from fridge_assets.alerting.store import apply
-from fridge_assets.automation.instance import open_instance
 from fridge_assets.automation.jobs import PUBLISHES_ITSELF_TAG, SCORE_JOBS, SOURCE_RUN_TAG
 from fridge_assets.automation.launch import clock_config
 from fridge_assets.definitions import build_definitions
 from fridge_assets.deployment import decide
 from fridge_assets.deployment.decide import Proof, Request
 from fridge_assets.readings.ingest import ingest
+from fridge_assets.running.instance import open_instance
 from fridge_assets.stores.operations import device_alerts
 from fridge_assets_tests.alerting.fleet import Fleet as AlertFleet
 from fridge_assets_tests.alerting.fleet import score

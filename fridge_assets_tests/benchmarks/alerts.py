@@ -29,7 +29,7 @@ from fridge_assets.alerting.run import raise_alerts
 from fridge_assets.alerting.store import known_alerts, open_alert_summary
 from fridge_assets.contracts import DEVICE_ALERTS, MODEL_SCORES
 from fridge_assets.contracts.device_alerts import SEVERITIES
-from fridge_assets.fleet.registry import with_cohort
+from fridge_assets.registry.devices import with_cohort
 from fridge_assets.settings import Settings
 from fridge_assets.simulation import simulate_registry
 from fridge_assets.stores.operations import Operations, device_alerts

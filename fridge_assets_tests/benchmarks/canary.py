@@ -34,12 +34,12 @@ from rich.table import Table
 from fridge_assets.canary.inputs import CanaryInput
 from fridge_assets.canary.report import CanaryReport, compare
 from fridge_assets.features.compute import compute_features
-from fridge_assets.fleet.registry import active_devices, read_registry, with_cohort
 from fridge_assets.models.isolation_forest import FleetForest
 from fridge_assets.models.selection import select_training_rows
 from fridge_assets.models.training import train
 from fridge_assets.models.version import ModelVersion
 from fridge_assets.readings.ingest import ingest
+from fridge_assets.registry.devices import active_devices, read_registry, with_cohort
 from fridge_assets.scoring.model_input import read_model_input
 from fridge_assets.settings import Settings
 from fridge_assets.simulation import Fleet, mixed_faults, simulate_registry, write_fleet

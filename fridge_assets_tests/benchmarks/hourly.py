@@ -33,9 +33,9 @@ import psutil
 from rich.console import Console
 from rich.table import Table
 
-from fridge_assets.automation.environment import process_environment
-from fridge_assets.automation.instance import open_instance
 from fridge_assets.models.families import HOURLY_FAMILIES
+from fridge_assets.running.environment import process_environment
+from fridge_assets.running.instance import open_instance
 from fridge_assets.settings import Settings
 from fridge_assets.simulation import Fleet, mixed_faults, simulate_registry, write_fleet
 from fridge_assets_tests.benchmarks.imports import print_imports

@@ -19,8 +19,8 @@ from rich.table import Table
 from fridge_assets.alerting.evidence import gather_evidence
 from fridge_assets.alerting.severity import MEDIUM
 from fridge_assets.contracts.device_features import sensors_of
-from fridge_assets.fleet.registry import active_devices, with_cohort
 from fridge_assets.models.families import FAMILIES
+from fridge_assets.registry.devices import active_devices, with_cohort
 from fridge_assets.scoring.current import FAMILY_SQL, current_scores
 from fridge_assets.settings import Settings
 from fridge_assets.simulation import GRADUAL_FAULTS, FaultShare, FaultTiming, Fleet, simulate_registry

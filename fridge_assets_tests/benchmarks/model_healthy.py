@@ -24,8 +24,8 @@ from rich.table import Table
 
 from fridge_assets.alerting.run import raise_alerts
 from fridge_assets.alerting.store import AlertFilter, list_alerts
-from fridge_assets.fleet.registry import active_devices, with_cohort
 from fridge_assets.models.families import FAMILIES, HOURLY_FAMILIES
+from fridge_assets.registry.devices import active_devices, with_cohort
 from fridge_assets.scoring.current import FAMILY_SQL
 from fridge_assets.settings import Settings
 from fridge_assets.simulation import Fleet, simulate_registry

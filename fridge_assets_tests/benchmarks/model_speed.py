@@ -23,10 +23,10 @@ from rich.progress import track
 from rich.table import Table
 
 from fridge_assets.deployment.store import Deployments
-from fridge_assets.fleet.registry import active_devices, read_registry, with_cohort
 from fridge_assets.models.families import FAMILIES
 from fridge_assets.models.lifecycle import ModelLifecycle
 from fridge_assets.models.registry import ModelRegistry
+from fridge_assets.registry.devices import active_devices, read_registry, with_cohort
 from fridge_assets.scoring.model_input import read_model_input
 from fridge_assets.scoring.score import scores_table
 from fridge_assets.settings import Settings

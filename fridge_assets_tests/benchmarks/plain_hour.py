@@ -12,11 +12,11 @@ import pandas as pd
 
 from fridge_assets.alerting.severity import name_of, severity_rank
 from fridge_assets.deployment.store import Deployments
-from fridge_assets.fleet.registry import active_devices, read_registry, with_cohort
 from fridge_assets.models.families import HOURLY_FAMILIES
 from fridge_assets.models.lifecycle import ModelLifecycle
 from fridge_assets.models.registry import ModelRegistry
 from fridge_assets.models.version import ModelVersion
+from fridge_assets.registry.devices import active_devices, read_registry, with_cohort
 from fridge_assets.settings import Settings
 from fridge_assets.stores.operations import Operations
 

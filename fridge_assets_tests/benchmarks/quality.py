@@ -29,8 +29,8 @@ from rich.table import Table
 
 from fridge_assets.alerting.store import AlertFilter, list_alerts
 from fridge_assets.automation.cycles import replay_hours, train_models
-from fridge_assets.automation.instance import open_instance
 from fridge_assets.contracts.device_features import sensors_of
+from fridge_assets.running.instance import open_instance
 from fridge_assets.settings import Settings
 from fridge_assets.simulation import Fleet, mixed_faults, simulate_registry, write_fleet
 from fridge_assets.stores.operations import Operations

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
-from fridge_assets.automation.environment import process_environment
+from fridge_assets.running.environment import process_environment
 from fridge_assets.settings import Settings
 from fridge_assets.stores.operations import Operations, stream_files
 from fridge_assets.streaming.status import StreamStatus, statuses

@@ -31,8 +31,8 @@ from rich.progress import track
 
 from fridge_assets.alerting.store import AlertFilter, list_alerts
 from fridge_assets.automation.cycles import daily_cycle, hourly_cycle, train_models
-from fridge_assets.automation.instance import open_instance
 from fridge_assets.readings.landed import stage_files
+from fridge_assets.running.instance import open_instance
 from fridge_assets.settings import Settings
 from fridge_assets.simulation import Fleet, simulate_registry
 from fridge_assets.simulation.arrival import Arrivals

@@ -12,8 +12,8 @@ import pytest
 
 from fridge_assets.contracts.device_features import MODEL_FEATURES
 from fridge_assets.features.compute import compute_features
-from fridge_assets.fleet.registry import read_registry
 from fridge_assets.readings.ingest import ingest
+from fridge_assets.registry.devices import read_registry
 from fridge_assets.stores.frames import query
 from fridge_assets_tests.cli.readings import CELSIUS, readings
 from fridge_assets_tests.cli.typed import typed

@@ -2,7 +2,7 @@
 
 import pytest
 
-from fridge_assets.names import nearest, unknown
+from fridge_assets.core.names import nearest, unknown
 from fridge_assets_tests.cli.typed import refused, typed
 from fridge_assets_tests.scenarios.small_fleet import Place
 

@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from fridge_assets.core.names import UnknownName
 from fridge_assets.deployment import decide
 from fridge_assets.deployment.decide import NotAllowed, Proof, Request
 from fridge_assets.deployment.state import Decision, Deployment, deployment_of
-from fridge_assets.names import UnknownName
 
 NOON = datetime(2026, 6, 1, 12, tzinfo=UTC)
 PASSED = Proof(passed=True, said="3 of 3 windows passed")

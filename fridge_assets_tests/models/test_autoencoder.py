@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from fridge_assets.contracts.device_features import MODEL_FEATURES, sensors_of
-from fridge_assets.errors import FridgeError
+from fridge_assets.core.errors import FridgeError
 from fridge_assets.models._dense_network import DenseNetwork
 from fridge_assets.models._network_training import Lesson, trained, untrained
 from fridge_assets.models.autoencoder import CohortAutoencoder

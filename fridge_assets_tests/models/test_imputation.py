@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from fridge_assets.errors import FridgeError
+from fridge_assets.core.errors import FridgeError
 from fridge_assets.models.imputation import Imputer
 
 FEATURES = ("humidity_mean", "superheat_mean")

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from fridge_assets.contracts.device_features import MODEL_FEATURES
-from fridge_assets.errors import FridgeError
+from fridge_assets.core.errors import FridgeError
 from fridge_assets.models.statistical_baseline import StatisticalBaseline
 from fridge_assets.settings import Settings
 from fridge_assets_tests.models.synthetic import feature_rows

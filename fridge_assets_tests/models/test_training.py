@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from fridge_assets.contracts.device_features import MODEL_FEATURES
-from fridge_assets.errors import FridgeError
+from fridge_assets.core.errors import FridgeError
 from fridge_assets.models.base import ScoreModel
 from fridge_assets.models.calibration import Calibration
 from fridge_assets.models.dbscan_cohort import DbscanCohort

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from fridge_assets.fleet.registry import effective_registry, with_cohort
 from fridge_assets.models.families import HOURLY_FAMILIES
+from fridge_assets.registry.devices import effective_registry, with_cohort
 from fridge_assets.scoring.score import commit_scores
 from fridge_assets.scoring.serve import ScoreTarget, score_target
 from fridge_assets_tests.scenarios.fixtures import trained_template

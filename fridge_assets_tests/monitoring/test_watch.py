@@ -7,8 +7,6 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from fridge_assets.asset_results import NOT_TOLD
-from fridge_assets.clock import Clock
 from fridge_assets.contracts import MODEL_MONITORING
 from fridge_assets.contracts.validation import validate
 from fridge_assets.models.families import FAMILIES, HOURLY_FAMILIES
@@ -17,6 +15,8 @@ from fridge_assets.monitoring.inputs import current_features, newest_windows, re
 from fridge_assets.monitoring.watch import MonitoringReport, watch_models
 from fridge_assets.monitoring.wording import WATCHES
 from fridge_assets.settings import MonitoringSettings, Settings
+from fridge_assets.steps.clock import Clock
+from fridge_assets.steps.results import NOT_TOLD
 from fridge_assets.stores.frames import query
 from fridge_assets.stores.warehouse import Warehouse
 from fridge_assets_tests.canary.given import healthy

@@ -6,11 +6,11 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from pydantic import SecretStr
 
-from fridge_assets.fleet.doctor.check import Finding, examine
-from fridge_assets.fleet.doctor.checks import checks
 from fridge_assets.notifications.senders import senders_of
 from fridge_assets.settings import NotificationSettings, Settings
 from fridge_assets.stores.operations import Operations
+from fridge_assets.upkeep.doctor.check import Finding, examine
+from fridge_assets.upkeep.doctor.checks import checks
 from fridge_assets_tests.cli.typed import refused as refused_command
 from fridge_assets_tests.cli.typed import typed
 from fridge_assets_tests.notifications.given import (

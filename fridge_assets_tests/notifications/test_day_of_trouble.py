@@ -9,19 +9,19 @@ import dagster as dg
 import pytest
 
 from fridge_assets.alerting.announce import announcements, worth_telling
-from fridge_assets.automation.outcomes import RunOutcome
 from fridge_assets.automation.switch import switch_to_fallback
-from fridge_assets.automation.telling import tell_freshness, tell_run, tell_tier
-from fridge_assets.clock import Clock
 from fridge_assets.models.families import HOURLY_FAMILIES
 from fridge_assets.notifications.deliver import deliver_due
 from fridge_assets.notifications.outbox import OutboxFilter, enqueue, list_messages
 from fridge_assets.notifications.senders import senders_of
+from fridge_assets.running.outcomes import RunOutcome
 from fridge_assets.settings import AlertSettings, NotificationSettings, Settings
 from fridge_assets.staleness.ages import ScoreAge, keep_ages
 from fridge_assets.staleness.tiers import tier_of
+from fridge_assets.steps.clock import Clock
 from fridge_assets.stores.operations import Operations
 from fridge_assets.stores.warehouse import Warehouse
+from fridge_assets.telling.messages import tell_freshness, tell_run, tell_tier
 from fridge_assets_tests.alerting.fleet import Fleet, run_time, score, window
 from fridge_assets_tests.notifications.given import (
     NOON,

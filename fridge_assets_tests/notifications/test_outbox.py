@@ -7,7 +7,7 @@ from datetime import timedelta
 
 import pytest
 
-from fridge_assets.errors import FridgeError
+from fridge_assets.core.errors import FridgeError
 from fridge_assets.notifications.outbox import (
     OutboxFilter,
     counts,

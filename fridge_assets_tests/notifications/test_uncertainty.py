@@ -8,7 +8,7 @@ from datetime import timedelta
 import pytest
 from pydantic import SecretStr
 
-from fridge_assets.errors import FridgeError
+from fridge_assets.core.errors import FridgeError
 from fridge_assets.notifications.deliver import DeliveryReport
 from fridge_assets.notifications.message import Channel
 from fridge_assets.notifications.outbox import enqueue

@@ -6,7 +6,7 @@ import duckdb
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fridge_assets.identity import deterministic_id, deterministic_id_sql
+from fridge_assets.core.identity import deterministic_id, deterministic_id_sql
 
 TEXT = st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=40)
 

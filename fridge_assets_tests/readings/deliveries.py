@@ -16,11 +16,11 @@ import pyarrow.parquet as pq
 
 from fridge_assets.contracts import CLEAN_SENSOR_READINGS, SENSOR_READINGS
 from fridge_assets.contracts.sensor_readings import SENSORS
-from fridge_assets.fleet.registry import complete_registry
 from fridge_assets.readings.clean import clean
 from fridge_assets.readings.interpretation import Interpretation
 from fridge_assets.readings.source import probe
 from fridge_assets.readings.staging import create_staged, know_devices, stage
+from fridge_assets.registry.devices import complete_registry
 from fridge_assets.settings import ReadingSettings
 from fridge_assets.stores.event_identity import event_id_sql
 from fridge_assets.stores.frames import query

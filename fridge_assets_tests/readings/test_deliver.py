@@ -5,7 +5,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from fridge_assets.errors import FridgeError
+from fridge_assets.core.errors import FridgeError
 from fridge_assets.readings.deliver import DeliveryReport, deliver
 from fridge_assets.readings.ingest import ingest
 from fridge_assets.readings.interpretation import Interpretation

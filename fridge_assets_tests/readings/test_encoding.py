@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from fridge_assets.errors import FridgeError
+from fridge_assets.core.errors import FridgeError
 from fridge_assets.readings.deliver import deliver
 from fridge_assets.readings.encoding import as_utf8, check_encoding, require_utf8
 from fridge_assets.readings.interpretation import Interpretation

@@ -19,7 +19,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from fridge_assets.contracts import QUARANTINED_READINGS
-from fridge_assets.errors import FridgeError
+from fridge_assets.core.errors import FridgeError
 from fridge_assets.features.compute import compute_features
 from fridge_assets.readings.ingest import IngestReport, ingest
 from fridge_assets.readings.interpretation import Interpretation
@@ -426,26 +426,24 @@ def test_two_ingestions_at_once_store_every_row_once(settings: Settings) -> None
     assert rows_of(warehouse, "SELECT count(*) FROM repeated_events") == [(0,)]
 
 
-class InterruptedWarehouse(Warehouse):
+def interrupted_once(settings: Settings) -> Warehouse:
     """A warehouse into which another ingestion commits while this one computes."""
+    waiting = [settings.data_dir]
 
-    other: str = ""
+    class InterruptedWarehouse(Warehouse):
+        def engine(self):  # type: ignore[no-untyped-def]
+            if waiting:
+                assert Elsewhere(settings_of(waiting.pop())).outcome() == "done"
+            return super().engine()
 
-    def engine(self):  # type: ignore[no-untyped-def]
-        if self.other:
-            folder, self.__dict__["other"] = self.other, ""
-            assert Elsewhere(settings_of(Path(folder))).outcome() == "done"
-        return super().engine()
+    return InterruptedWarehouse.from_settings(settings)
 
 
 def test_windows_that_become_due_while_features_are_computed_stay_due(settings: Settings) -> None:
     write(settings.landing_dir / "a.csv", [reading(0)])
     run(settings)
     write(settings.landing_dir / "b.csv", [reading(1)])
-    interrupted = InterruptedWarehouse(
-        **{**Warehouse.from_settings(settings).model_dump(), "other": str(settings.data_dir)}
-    )
-    compute_features(interrupted, NOW, settings)
+    compute_features(interrupted_once(settings), NOW, settings)
     warehouse = Warehouse.from_settings(settings)
     assert len(stored_readings(warehouse)) == 2
     compute_features(warehouse, NOW, settings)

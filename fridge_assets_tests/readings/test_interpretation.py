@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from fridge_assets.errors import FridgeError
+from fridge_assets.core.errors import FridgeError
 from fridge_assets.readings.interpretation import CONVERSIONS, Interpretation
 from fridge_assets_tests.readings.deliveries import at, cleaned, reading, write
 

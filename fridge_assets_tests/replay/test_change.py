@@ -2,10 +2,10 @@
 
 import pytest
 
+from fridge_assets.core.errors import FridgeError
 from fridge_assets.deployment import decide
 from fridge_assets.deployment.decide import Proof, Request
 from fridge_assets.deployment.state import Deployment
-from fridge_assets.errors import FridgeError
 from fridge_assets.replay.change import Change, changed_settings, parse_pairs, require_versions
 from fridge_assets.settings import Settings
 from fridge_assets_tests.replay.given import MIDNIGHT

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
+from fridge_assets.core.errors import FridgeError
 from fridge_assets.deployment.decide import Proof, Request
 from fridge_assets.deployment.store import Deployments
-from fridge_assets.errors import FridgeError
 from fridge_assets.notifications.message import Message
 from fridge_assets.notifications.outbox import enqueue
 from fridge_assets.replay.change import Change

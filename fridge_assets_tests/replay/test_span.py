@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 
 from fridge_assets.automation.schedules import SCHEDULES
-from fridge_assets.errors import FridgeError
+from fridge_assets.core.errors import FridgeError
 from fridge_assets.replay.span import (
     HOUR,
     Cycle,

@@ -9,10 +9,10 @@ import pytest
 from starlette.requests import Request
 from starlette.routing import Match
 
-from fridge_assets.asset_results import picture, with_pictures
 from fridge_assets.definitions import build_definitions
 from fridge_assets.running.pictures import picture_route
 from fridge_assets.settings import Settings
+from fridge_assets.steps.results import picture, with_pictures
 
 OLD, NEW = b"\x89PNG old", b"\x89PNG new"
 

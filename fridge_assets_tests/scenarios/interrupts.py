@@ -29,8 +29,8 @@ import pandas as pd
 import psutil
 from rich.console import Console
 
-from fridge_assets.automation.instance import open_instance
-from fridge_assets.automation.lost_runs import held_slots
+from fridge_assets.running.instance import open_instance
+from fridge_assets.running.lost_runs import held_slots
 from fridge_assets.running.pools import slots
 from fridge_assets_tests.scenarios.small_fleet import TRAINED_HOUR, Place, copy_of, cycle_time, hour, make_trained
 from fridge_assets_tests.scenarios.tables import differences, tables

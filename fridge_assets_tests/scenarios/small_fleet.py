@@ -15,11 +15,11 @@ from dagster._core.definitions.reconstruct import ReconstructableJob
 
 import fridge_assets.definitions
 from fridge_assets.automation.cycles import hourly_cycle, train_models
-from fridge_assets.automation.instance import open_instance
-from fridge_assets.automation.outcomes import CycleOutcome
 from fridge_assets.deployment.store import Deployments
 from fridge_assets.models.lifecycle import ModelLifecycle
 from fridge_assets.models.registry import ModelRegistry
+from fridge_assets.running.instance import open_instance
+from fridge_assets.running.outcomes import CycleOutcome
 from fridge_assets.settings import ForestSettings, ReadingSettings, Settings, WarehouseSettings
 from fridge_assets.simulation import FaultShare, Fleet, simulate_registry, write_fleet
 from fridge_assets.simulation.fault_plan import FaultTiming

@@ -30,9 +30,9 @@ import psutil
 import sqlalchemy as sa
 from rich.console import Console
 
-from fridge_assets.automation.environment import process_environment
 from fridge_assets.automation.freshness import WATCHED
-from fridge_assets.automation.instance import prepare_dagster_home
+from fridge_assets.running.environment import process_environment
+from fridge_assets.running.instance import prepare_dagster_home
 from fridge_assets.settings import Settings
 from fridge_assets.staleness.ages import kept_ages
 from fridge_assets.stores.operations import Operations, device_alerts

@@ -7,8 +7,8 @@ import dagster as dg
 import pytest
 
 from fridge_assets.automation.cycles import hourly_cycle, one_model_cycle
-from fridge_assets.automation.outcomes import CycleOutcome
 from fridge_assets.automation.switch import Voices, voices
+from fridge_assets.running.outcomes import CycleOutcome
 from fridge_assets_tests.scenarios.broken import FOREST
 from fridge_assets_tests.scenarios.fixtures import FIRST_HOUR
 from fridge_assets_tests.scenarios.small_fleet import DEVICES, Place, cycle_time, graph_of, hour

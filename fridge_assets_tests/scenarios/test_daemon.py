@@ -21,9 +21,9 @@ from dagster._core.types.loadable_target_origin import LoadableTargetOrigin
 
 import fridge_assets.definitions
 from fridge_assets.alerting.store import AlertFilter, list_alerts
-from fridge_assets.automation.environment import process_environment
-from fridge_assets.automation.instance import prepare_dagster_home
 from fridge_assets.automation.launch import clock_config
+from fridge_assets.running.environment import process_environment
+from fridge_assets.running.instance import prepare_dagster_home
 from fridge_assets.running.pools import slots
 from fridge_assets_tests.notifications.slack_server import TOKEN, SlackServer
 from fridge_assets_tests.scenarios.fixtures import FIRST_HOUR

@@ -12,11 +12,11 @@ from pathlib import Path
 
 import pytest
 
-from fridge_assets.automation.environment import process_environment
-from fridge_assets.automation.instance import prepare_dagster_home
-from fridge_assets.fleet.health import AUTOMATION, Health, beat, health
+from fridge_assets.running.environment import process_environment
+from fridge_assets.running.instance import prepare_dagster_home
 from fridge_assets.settings import HealthSettings, Settings
 from fridge_assets.stores.operations import Operations
+from fridge_assets.upkeep.health import AUTOMATION, Health, beat, health
 
 BEATS = timedelta(seconds=25)
 """Longer than between two pulses; the default leaves more room, and would take the test longer."""

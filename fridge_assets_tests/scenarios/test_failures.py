@@ -8,9 +8,9 @@ import pandas as pd
 import pytest
 
 from fridge_assets.alerting.store import AlertFilter, list_alerts
-from fridge_assets.automation.instance import open_instance
 from fridge_assets.contracts import DEVICE_STATUS
 from fridge_assets.deployment.decide import Request
+from fridge_assets.running.instance import open_instance
 from fridge_assets_tests.scenarios.broken import (
     BASELINE,
     FOREST,

@@ -12,7 +12,7 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
-from fridge_assets.automation.instance import open_instance
+from fridge_assets.running.instance import open_instance
 from fridge_assets_tests.scenarios.contents import WALL_TIME, contents
 from fridge_assets_tests.scenarios.fixtures import FIRST_HOUR
 from fridge_assets_tests.scenarios.small_fleet import Place, copy_of, cycle_time, put_back

@@ -11,7 +11,7 @@ from collections.abc import Callable
 import psutil
 import pytest
 
-from fridge_assets.automation.instance import open_instance
+from fridge_assets.running.instance import open_instance
 from fridge_assets_tests.cli.typed import typed
 from fridge_assets_tests.scenarios.broken import BASELINE, FOREST
 from fridge_assets_tests.scenarios.contents import contents

@@ -7,7 +7,7 @@ from datetime import timedelta
 import pandas as pd
 import pytest
 
-from fridge_assets.automation.instance import open_instance
+from fridge_assets.running.instance import open_instance
 from fridge_assets_tests.scenarios.contents import WALL_TIME, contents, warehouse_tables
 from fridge_assets_tests.scenarios.fixtures import FIRST_HOUR
 from fridge_assets_tests.scenarios.processes import kill, replaying, wait_for_step

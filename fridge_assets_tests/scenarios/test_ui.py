@@ -21,7 +21,7 @@ from websockets.exceptions import InvalidStatus
 from websockets.sync.client import connect
 from websockets.typing import Origin, Subprotocol
 
-from fridge_assets.automation.instance import open_instance
+from fridge_assets.running.instance import open_instance
 from fridge_assets.settings import Settings
 from fridge_assets_tests.cli.typed import refused
 from fridge_assets_tests.scenarios.small_fleet import Place, put_back

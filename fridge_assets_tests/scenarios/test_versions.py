@@ -12,7 +12,6 @@ import pandas as pd
 import pytest
 
 from fridge_assets.automation.cycles import one_model_cycle, run_canary
-from fridge_assets.automation.outcomes import outcome_of
 from fridge_assets.canary.promotion import promote, proof_of
 from fridge_assets.canary.run import due_pairs
 from fridge_assets.canary.store import canary_reports, commit_comparisons
@@ -22,10 +21,11 @@ from fridge_assets.deployment import decide
 from fridge_assets.deployment.decide import NotAllowed, Proof, Request
 from fridge_assets.deployment.state import Decision, Deployment
 from fridge_assets.deployment.store import Deployments
-from fridge_assets.fleet.registry import read_registry, with_cohort
 from fridge_assets.models.families import FAMILIES
 from fridge_assets.models.selection import select_training_rows
 from fridge_assets.models.training import train
+from fridge_assets.registry.devices import read_registry, with_cohort
+from fridge_assets.running.outcomes import outcome_of
 from fridge_assets.scoring.provenance import provenance
 from fridge_assets.scoring.score import commit_scores
 from fridge_assets.scoring.serve import ScoreTarget, score_target

@@ -10,10 +10,10 @@ import pytest
 
 from fridge_assets.automation.cycles import hourly_cycle
 from fridge_assets.automation.launch import clock_config, run_job
-from fridge_assets.automation.outcomes import CycleOutcome, RunOutcome
-from fridge_assets.clock import Clock
 from fridge_assets.definitions import build_definitions
 from fridge_assets.notifications.outbox import OutboxFilter, list_messages
+from fridge_assets.running.outcomes import CycleOutcome, RunOutcome
+from fridge_assets.steps.clock import Clock
 from fridge_assets_tests.scenarios.small_fleet import Place, cycle_time, graph_of
 
 TELLING = ("tell_of_runs", "tell_of_freshness")

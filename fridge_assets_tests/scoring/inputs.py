@@ -4,7 +4,7 @@ from datetime import datetime
 
 import pandas as pd
 
-from fridge_assets.fleet.registry import active_devices, read_registry, with_cohort
+from fridge_assets.registry.devices import active_devices, read_registry, with_cohort
 from fridge_assets.scoring.model_input import ModelInput, read_model_input
 from fridge_assets_tests.scenarios.fixtures import FIRST_HOUR
 from fridge_assets_tests.scenarios.small_fleet import Place, hour

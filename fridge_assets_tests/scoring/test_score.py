@@ -10,7 +10,7 @@ import pytest
 
 from fridge_assets.contracts import MODEL_SCORES
 from fridge_assets.contracts.validation import ContractViolation
-from fridge_assets.errors import FridgeError
+from fridge_assets.core.errors import FridgeError
 from fridge_assets.models.families import FAMILIES
 from fridge_assets.models.imputation import Imputer
 from fridge_assets.scoring.plots import score_histogram

@@ -4,7 +4,7 @@ import pandas as pd
 import pytest
 
 from fridge_assets.contracts import SENSORS
-from fridge_assets.errors import FridgeError
+from fridge_assets.core.errors import FridgeError
 from fridge_assets.simulation import PERFECT_DELIVERY, Delivery, Fleet, simulate_registry
 from fridge_assets_tests.simulation.spans import HOUR, START
 

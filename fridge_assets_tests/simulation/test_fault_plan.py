@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 
 from fridge_assets.contracts import SENSORS
-from fridge_assets.errors import FridgeError
+from fridge_assets.core.errors import FridgeError
 from fridge_assets.simulation import (
     FAULT_KINDS,
     FaultShare,

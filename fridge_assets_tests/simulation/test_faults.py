@@ -2,7 +2,7 @@
 
 import pytest
 
-from fridge_assets.errors import FridgeError
+from fridge_assets.core.errors import FridgeError
 from fridge_assets.simulation import FAULT_KINDS, FaultShare, mixed_faults, parse_fault_share
 
 

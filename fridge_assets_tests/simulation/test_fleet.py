@@ -7,7 +7,7 @@ import pyarrow as pa
 import pytest
 
 from fridge_assets.contracts import SENSOR_READINGS
-from fridge_assets.errors import FridgeError
+from fridge_assets.core.errors import FridgeError
 from fridge_assets.simulation import FAULT_KINDS, PERFECT_DELIVERY, FaultShare, Fleet, simulate_registry
 from fridge_assets_tests.simulation.spans import HOUR, MINUTE, START
 

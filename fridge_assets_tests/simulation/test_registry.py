@@ -4,7 +4,7 @@ import pandas as pd
 import pytest
 
 from fridge_assets.contracts import DEVICE_REGISTRY
-from fridge_assets.errors import FridgeError
+from fridge_assets.core.errors import FridgeError
 from fridge_assets.simulation import simulate_registry
 
 

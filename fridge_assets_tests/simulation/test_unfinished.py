@@ -7,7 +7,7 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
-from fridge_assets.errors import FridgeError
+from fridge_assets.core.errors import FridgeError
 from fridge_assets.simulation import FaultShare, Fleet, Plan, Unfinished, simulate_registry, write_fleet
 from fridge_assets_tests.simulation.spans import HOUR, START
 

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pandas as pd
 
 from fridge_assets.contracts import DEVICE_FEATURES
-from fridge_assets.fleet.registry import complete_registry, with_cohort
+from fridge_assets.registry.devices import complete_registry, with_cohort
 from fridge_assets.stores.frames import registered
 from fridge_assets.stores.warehouse import Warehouse
 

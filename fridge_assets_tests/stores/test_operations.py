@@ -16,7 +16,7 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 
 from fridge_assets.contracts import DEVICE_ALERTS
-from fridge_assets.errors import FridgeError
+from fridge_assets.core.errors import FridgeError
 from fridge_assets.stores.migrations import FOLDER, HEAD
 from fridge_assets.stores.operations import Operations, device_alerts, ingest_ledger, insert_missing, metadata
 

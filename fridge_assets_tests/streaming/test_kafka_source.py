@@ -13,7 +13,7 @@ import duckdb
 import pytest
 import sqlalchemy as sa
 
-from fridge_assets.errors import FridgeError
+from fridge_assets.core.errors import FridgeError
 from fridge_assets.settings import KafkaSettings, Settings, StreamingSettings
 from fridge_assets.stores.operations import Operations, stream_positions
 from fridge_assets.streaming.sources import kafka

@@ -16,7 +16,7 @@ import pytest
 import sqlalchemy as sa
 from pydantic import SecretStr
 
-from fridge_assets.errors import FridgeError
+from fridge_assets.core.errors import FridgeError
 from fridge_assets.settings import NotificationSettings, ReadingSettings, Settings, StreamingSettings
 from fridge_assets.simulation import Fleet, simulate_registry, write_fleet
 from fridge_assets.simulation.faults import FaultShare

@@ -7,8 +7,8 @@ import pyarrow as pa
 import pytest
 import sqlalchemy as sa
 
-from fridge_assets.fleet.registry import complete_registry
 from fridge_assets.readings.ingest import ingest
+from fridge_assets.registry.devices import complete_registry
 from fridge_assets.settings import Settings, StreamingSettings
 from fridge_assets.simulation import Fleet, simulate_registry, write_fleet
 from fridge_assets.simulation.arrival import Arrivals

@@ -8,12 +8,12 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
-from fridge_assets.automation.instance import open_instance
-from fridge_assets.automation.telling import tell_freshness
 from fridge_assets.definitions import build_definitions
+from fridge_assets.running.instance import open_instance
 from fridge_assets.settings import Settings
 from fridge_assets.stores.operations import Operations
 from fridge_assets.streaming.status import StreamStatus, beat
+from fridge_assets.telling.messages import tell_freshness
 from fridge_assets_tests.conftest import settings_of
 from fridge_assets_tests.notifications.given import stored
 from fridge_assets_tests.scenarios.small_fleet import put_back

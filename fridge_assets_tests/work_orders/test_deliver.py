@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from fridge_assets.contracts import WORK_ORDERS
-from fridge_assets.errors import FridgeError
-from fridge_assets.moments import retry_delay
+from fridge_assets.core.errors import FridgeError
+from fridge_assets.core.moments import retry_delay
 from fridge_assets.settings import Settings, WorkOrderSettings
 from fridge_assets.stores.operations import Operations
 from fridge_assets.work_orders.deliver import DeliveryReport, deliver_orders

@@ -9,14 +9,14 @@ import sqlalchemy as sa
 
 from fridge_assets.automation.work_orders import deliver_work_orders
 from fridge_assets.contracts import DEVICE_ALERTS
-from fridge_assets.fleet.doctor.check import Finding, examine
-from fridge_assets.fleet.doctor.checks import checks
 from fridge_assets.settings import Settings, StreamingSettings
 from fridge_assets.stores.operations import Operations, device_alerts, insert_missing, work_orders
+from fridge_assets.upkeep.doctor.check import Finding, examine
+from fridge_assets.upkeep.doctor.checks import checks
 from fridge_assets_tests.cli.typed import refused, typed
 from fridge_assets_tests.notifications.given import WallClock
-from fridge_assets_tests.retention.given import Folder, aged, days
 from fridge_assets_tests.streaming.test_service import streaming, until
+from fridge_assets_tests.upkeep.retention.given import Folder, aged, days
 from fridge_assets_tests.work_orders.given import delivered, order_of, posting_to, store, stored
 from fridge_assets_tests.work_orders.webhook_server import OK, WebhookServer, failing
 

@@ -9,7 +9,7 @@ import duckdb
 import pandas as pd
 
 from fridge_assets.contracts.sensor_readings import SENSOR_READINGS
-from fridge_assets.errors import FridgeError
+from fridge_assets.core.errors import FridgeError
 from fridge_assets.readings.landed import stage_files
 from fridge_assets.settings import ReadingSettings
 from fridge_assets.stores.files import atomic_write

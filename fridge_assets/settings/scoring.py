@@ -1,0 +1,21 @@
+"""Settings of the scoring."""
+
+from datetime import timedelta
+
+from pydantic import Field
+
+from fridge_assets.settings._group import Group
+
+
+class ScoringSettings(Group):
+    """Model input and scores (SPEC 1.5, 2)."""
+
+    min_completeness: float = Field(0.5, ge=0, le=1, description="rows with a lower sensor completeness are left out")
+    imputation_memory: timedelta = Field(
+        timedelta(hours=24), description="how old a device's own value may be to stand in for a null"
+    )
+    min_coverage: float = Field(0.99, ge=0, le=1, description="share of active devices a run should score")
+    top_contributors: int = Field(5, ge=1, le=5, description="features named per flagged row")
+    step_timeout: timedelta = Field(
+        timedelta(minutes=10), description="a model that scores for longer hangs, and its process is killed"
+    )
