@@ -49,7 +49,7 @@ def refuse_unknown(model: type[BaseModel], environment: Mapping[str, str]) -> No
         meant = f"; the nearest one is {PREFIX}{near}" if near else ""
         raise FridgeError(
             f"{given} is no setting{meant}",
-            "Correct its name or unset it; fridge_assets/settings.py has all names.",
+            "Correct its name or unset it; fridge_assets/settings has all names.",
         )
 
 
