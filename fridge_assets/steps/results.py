@@ -40,8 +40,10 @@ _DATA_URL = "data:image/png;base64,"
 _NOT_MADE = "not made"
 """Metadata of a check result that stands for a check that nobody made."""
 
-_PACKAGE = Path(__file__).parent
+_PACKAGE = Path(__file__).parents[1]
 _VERSION_DIGITS = 12
+_SHARED = "core"
+"""The room whose sums and ids every asset uses."""
 
 AssetEvent = dg.MaterializeResult[Any] | dg.AssetCheckResult
 P = ParamSpec("P")
@@ -74,12 +76,12 @@ def dataset_metadata(contract: Contract, lineage: Lineage | None = None) -> dict
 
 @cache
 def code_version(*rooms: str) -> str:
-    """Version of the code of an asset: a hash of the sources of its ``rooms``, folders of this package.
+    """Version of the code of an asset: a hash of the sources of its ``rooms`` and of ``core``, folders of this package.
 
     The Dagster UI marks assets that another version of their code has made.
     """
     digest = hashlib.sha256()
-    for room in rooms:
+    for room in (*rooms, _SHARED):
         for source in sorted((_PACKAGE / room).rglob("*.py")):
             digest.update(source.read_bytes())
     return digest.hexdigest()[:_VERSION_DIGITS]
