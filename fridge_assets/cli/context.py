@@ -192,8 +192,8 @@ class Workplace:
         from fridge_assets.models.lifecycle import ModelLifecycle  # noqa: PLC0415
         from fridge_assets.models.registry import ModelRegistry  # noqa: PLC0415
 
-        if not self.settings.mlflow_uri:
-            self._find(self.settings.mlflow_file, "model versions")
+        if self.access is not Access.START:
+            self.require_folder()
         registry = ModelRegistry(self.settings.mlflow_database, self.settings.models_dir)
         return ModelLifecycle(registry, Deployments(self.operations))
 

@@ -40,7 +40,7 @@ def open_client(uri: str, models_dir: Path) -> "MlflowClient":
         for noisy in ("mlflow", "alembic"):
             logging.getLogger(noisy).setLevel(logging.WARNING)
         try:
-            file = _file_of(uri)
+            file = database_file(uri)
             if file is not None and not file.exists():
                 # A database whose migrations were cut off by a kill could never be opened again.
                 with atomic_write(file) as temporary:
@@ -62,8 +62,8 @@ def _opened(uri: str) -> "MlflowClient":
     return client
 
 
-def _file_of(uri: str) -> Path | None:
-    """The file of an SQLite database; None for any other."""
+def database_file(uri: str) -> Path | None:
+    """The file of the SQLite database at ``uri``; None for a database or server of another kind."""
     if not uri.startswith("sqlite:"):
         return None
     database = sa.engine.make_url(uri).database

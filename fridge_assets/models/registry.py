@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 from fridge_assets.core.errors import FridgeError
 from fridge_assets.core.names import nearest
-from fridge_assets.models._mlflow import one_process, open_client
+from fridge_assets.models._mlflow import database_file, one_process, open_client
 from fridge_assets.models.metadata import ModelMetadata
 from fridge_assets.models.snapshot import write_snapshot
 from fridge_assets.models.training import TrainedModel
@@ -252,6 +252,9 @@ class ModelRegistry:
         return f"{majors[number]}.{minor}.0"
 
     def _entries(self, family: str | None) -> "list[MlflowVersion]":
+        file = database_file(self.tracking_uri)
+        if file is not None and not file.exists():
+            return []  # looking creates nothing
         where = None if family is None else f"name = '{family}'"
         return list(self._client.search_model_versions(where, max_results=10_000))
 

@@ -13,10 +13,15 @@ from fridge_assets.models.registry import ModelRegistry
 _FIRST_OPENING = """
 import os, sys
 from pathlib import Path
+from fridge_assets.models._mlflow import one_process, open_client
 from fridge_assets.models.registry import ModelRegistry
 folder = sys.argv[1]
 registry = ModelRegistry(f"sqlite:///{folder}/mlflow.db", Path(folder) / "models")
 assert "mlflow" not in sys.modules, "MLflow is imported before it is needed"
+assert registry.versions() == []
+assert not Path(folder, "mlflow.db").exists(), "looking creates nothing"
+with one_process(registry.models_dir):
+    open_client(registry.tracking_uri, registry.models_dir)
 assert registry.versions() == []
 assert os.environ["MLFLOW_DISABLE_TELEMETRY"] == "true"
 """

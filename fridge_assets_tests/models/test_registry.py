@@ -211,11 +211,13 @@ def die() -> None:
     os.kill(os.getpid(), signal.SIGKILL)
 
 threading.Thread(target=die, daemon=True).start()
-ModelRegistry(f"sqlite:///{folder}/mlflow.db", folder / "models").versions()
+ModelRegistry(f"sqlite:///{folder}/mlflow.db", folder / "models")._client
 """
 
 
 def test_a_process_killed_while_it_makes_the_database_leaves_none_that_is_half_made(tmp_path: Path) -> None:
     killed = subprocess.run([sys.executable, "-c", _DIES_WHILE_MAKING, str(tmp_path)], check=False)
     assert killed.returncode == -signal.SIGKILL
-    assert ModelRegistry(f"sqlite:///{tmp_path}/mlflow.db", tmp_path / "models").versions() == []
+    opened = ModelRegistry(f"sqlite:///{tmp_path}/mlflow.db", tmp_path / "models")
+    assert not opened._client.search_registered_models()
+    assert opened.versions() == []

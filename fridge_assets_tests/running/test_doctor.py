@@ -156,9 +156,10 @@ def leave_an_interpretation(place: Place) -> None:
 
 
 def leave_a_log_of_the_warehouse(place: Place) -> None:
+    insert = "INSERT INTO repeated_events (event_id, timestamp_utc) VALUES ('e', now())"
     killed(
-        "import duckdb\nc = duckdb.connect(sys.argv[1])\nc.execute('CHECKPOINT')\n"
-        "c.execute(\"INSERT INTO repeated_events VALUES ('e', now())\")\nc.execute('DELETE FROM repeated_events')",
+        f"import duckdb\nc = duckdb.connect(sys.argv[1])\nc.execute('CHECKPOINT')\nc.execute(\"{insert}\")\n"
+        "c.execute('DELETE FROM repeated_events')",
         place.settings.warehouse_file,
     )
 
