@@ -16,9 +16,10 @@ from fridge_assets.canary.promotion import promote, proof_of
 from fridge_assets.canary.run import due_pairs
 from fridge_assets.canary.store import canary_reports, commit_comparisons
 from fridge_assets.contracts import CANARY_REPORTS, CANARY_SCORES
+from fridge_assets.core.names import UnknownName
 from fridge_assets.definitions import load_job
 from fridge_assets.deployment import decide
-from fridge_assets.deployment.decide import NotAllowed, Proof, Request
+from fridge_assets.deployment.decide import Proof, Request
 from fridge_assets.deployment.state import Decision, Deployment
 from fridge_assets.deployment.store import Deployments
 from fridge_assets.models.families import FAMILIES
@@ -95,7 +96,7 @@ def test_a_rollout_scores_its_regions_and_devices_scored_again_keep_their_window
     first, *others = regions
     new = another_version(cycled)
     promote(cycled.models, cycled.warehouse, FAMILY, new, ann(), cycled.settings, regions=[first], override=True)
-    with pytest.raises(NotAllowed, match="atlantis"):
+    with pytest.raises(UnknownName, match="atlantis"):
         promote(
             cycled.models, cycled.warehouse, FAMILY, new, ann(), cycled.settings, regions=["atlantis"], override=True
         )
