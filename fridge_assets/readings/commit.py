@@ -23,7 +23,7 @@ from fridge_assets.stores.reading_files import (
     ingested_files,
     write_clean_files,
 )
-from fridge_assets.stores.warehouse import Warehouse
+from fridge_assets.stores.warehouse import Warehouse, is_held
 
 
 @dataclass(frozen=True)
@@ -101,6 +101,7 @@ def gather_outcome(
 
     Raises:
         ContractViolation: a quarantined row breaks its contract.
+        FridgeError: another ingestion is writing the same batch.
     """
     quarantined = query(engine, _QUARANTINED_SQL, {"now": now})
     enforce(QUARANTINED_READINGS, quarantined)
@@ -108,9 +109,15 @@ def gather_outcome(
         "window": int(settings.features.window.total_seconds()),
         "lateness": int(settings.readings.allowed_lateness.total_seconds()),
     }
+    try:
+        written = write_clean_files(engine, folder, batch_id)
+    except duckdb.IOException as error:
+        if is_held(error):
+            raise _beside_another_ingestion() from error
+        raise
     return BatchOutcome(
         batch_id=batch_id,
-        written=write_clean_files(engine, folder, batch_id),
+        written=written,
         quarantined=quarantined,
         per_file=query(engine, _PER_FILE_SQL),
         due=query_arrow(engine, _DUE_SQL, spans),

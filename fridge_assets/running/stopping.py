@@ -109,7 +109,8 @@ def _notice_swallowed(unraisable: "UnraisableHookArgs") -> None:
     reference goes no further than that.
     """
     if not isinstance(unraisable.exc_value, Stopped):
-        sys.__unraisablehook__(unraisable)
+        if not _received:  # else it is a generator that was ended in the middle, which says nothing to a user
+            sys.__unraisablehook__(unraisable)
         return
     _swallowed.append(unraisable.exc_value)
     # Not by `threading`, whose locks this thread may hold at this moment.

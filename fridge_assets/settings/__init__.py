@@ -1,5 +1,6 @@
 """Every tunable of the product: one module of settings for each room, and `Settings`, which joins them."""
 
+from fridge_assets.settings._group import Group
 from fridge_assets.settings._settings import Settings, read_settings
 from fridge_assets.settings.alerting import AlertSettings, QualitySettings
 from fridge_assets.settings.canary import CanarySettings
@@ -51,6 +52,7 @@ __all__ = [
     "FeatureSettings",
     "FleetSettings",
     "ForestSettings",
+    "Group",
     "HealthSettings",
     "KafkaSettings",
     "LearnedThresholdSettings",

@@ -229,7 +229,7 @@ class Warehouse:
             try:
                 connection = duckdb.connect(self.database, read_only=read_only, config=self._config())
             except duckdb.IOException as error:
-                if _LOCKED not in str(error) or _OWN_LOCK in str(error):
+                if not is_held(error):
                     raise _unavailable(self.database, error) from error
                 if time.monotonic() >= deadline:
                     raise WarehouseBusy(
@@ -241,6 +241,11 @@ class Warehouse:
             else:
                 _set_up(connection)
                 return connection
+
+
+def is_held(error: duckdb.IOException) -> bool:
+    """Whether DuckDB says that another process holds a file."""
+    return _LOCKED in str(error) and _OWN_LOCK not in str(error)
 
 
 def replace_all(connection: duckdb.DuckDBPyConnection, contract: Contract, rows: pa.Table) -> None:

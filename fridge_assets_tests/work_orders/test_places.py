@@ -48,14 +48,14 @@ def test_the_list_begins_with_the_open_urgent_ones_and_filters(operations: Opera
 
 def test_an_order_shows_what_it_is_and_how_its_handing_over_goes(operations: Operations, settings: Settings) -> None:
     failing_since = {"revision": 2, "delivered_revision": 1, "attempts": 3, "last_error": "no [answer]"}
-    store(operations, order_of("abc1", external_reference="WO-7", delivered_to="there", **failing_since))
-    shown = said(settings, "work-orders", "show", "abc")
+    store(operations, order_of("abcd1", external_reference="WO-7", delivered_to="there", **failing_since))
+    shown = said(settings, "work-orders", "show", "abcd")
     assert "High pressure is 45 °C off" in shown
     assert "revision 2, 1 was handed over to there, there called WO-7" in shown
     assert "failed 3 times in a row, the newest: no [answer]" in shown
-    assert json.loads(said(settings, "work-orders", "show", "abc", "--json"))["work_order_id"] == "abc1"
-    store(operations, order_of("abc2"))
-    assert "2 orders begin with 'abc'" in refused(settings.root, "work-orders", "show", "abc")
+    assert json.loads(said(settings, "work-orders", "show", "abcd", "--json"))["work_order_id"] == "abcd1"
+    store(operations, order_of("abcd2"))
+    assert "2 orders begin with 'abcd'" in refused(settings.root, "work-orders", "show", "abcd")
     assert "`fridge-assets work-orders list`" in refused(settings.root, "work-orders", "show", "%")
 
 
