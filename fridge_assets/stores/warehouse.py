@@ -1,7 +1,9 @@
 """The warehouse: one DuckDB file for analytics, opened for one read or one transaction at a time."""
 
 import hashlib
+import os
 import re
+import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -222,8 +224,24 @@ class Warehouse:
     def _config(self) -> dict[str, str | bool | int | float | list[str]]:
         return {"threads": str(self.threads), "memory_limit": self.memory_limit}
 
+    def _make(self) -> None:
+        """Make the file, whole or not at all: other processes may look at it, or make it too, at the same moment."""
+        file = Path(self.database)
+        parent = writable_folder(file.parent)
+        try:
+            with tempfile.TemporaryDirectory(dir=parent, prefix=".new-") as folder:
+                made = Path(folder) / file.name
+                with duckdb.connect(str(made), config=self._config()) as connection:
+                    _set_up(connection)
+                    _bring_up_to_date(connection)
+                with suppress(FileExistsError):
+                    os.link(made, file)
+        except (duckdb.IOException, OSError) as error:
+            raise _unavailable(self.database, error) from error
+
     def _connect(self, *, read_only: bool) -> duckdb.DuckDBPyConnection:
-        writable_folder(Path(self.database).parent)
+        if not read_only and not Path(self.database).exists():
+            self._make()
         deadline = time.monotonic() + self.lock_wait_seconds
         while True:
             try:

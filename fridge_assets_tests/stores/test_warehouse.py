@@ -1,5 +1,6 @@
 """The DuckDB file: connections that close, transactions that are whole, and the errors a user may meet."""
 
+import multiprocessing
 import os
 import signal
 import subprocess
@@ -14,6 +15,7 @@ import duckdb
 import pytest
 
 from fridge_assets.contracts import SITE_STATUS
+from fridge_assets.core.errors import FridgeError
 from fridge_assets.settings import Settings, WarehouseSettings
 from fridge_assets.stores.disk import FolderNotWritable
 from fridge_assets.stores.warehouse import Warehouse, WarehouseBusy, WarehouseUnavailable, replace_all
@@ -266,3 +268,35 @@ def test_looking_at_a_warehouse_that_is_not_there_finds_empty_tables_and_creates
     with warehouse.read() as connection:
         assert connection.execute("SELECT count(*) FROM model_scores").fetchall() == [(0,)]
     assert not settings.root.exists()
+
+
+def test_a_file_that_several_processes_make_and_read_at_once_is_never_seen_half_made(settings: Settings) -> None:
+    context = multiprocessing.get_context("fork")
+    begin, outcomes = context.Barrier(4), context.Queue()
+
+    def use(number: int) -> None:
+        warehouse = Warehouse.from_settings(settings)
+        begin.wait()
+        try:
+            if number < 2:
+                with warehouse.transaction() as connection:
+                    connection.execute(
+                        "INSERT INTO repeated_events (event_id, timestamp_utc) VALUES (?, now())", [number]
+                    )
+            else:
+                for _ in range(20):
+                    with warehouse.read() as connection:
+                        connection.execute("SELECT count(*) FROM repeated_events").fetchall()
+        except FridgeError as error:
+            outcomes.put(str(error))
+        else:
+            outcomes.put("done")
+
+    processes = [context.Process(target=use, args=(number,)) for number in range(4)]
+    for process in processes:
+        process.start()
+    assert [outcomes.get(timeout=60) for _ in processes] == ["done"] * 4
+    for process in processes:
+        process.join(60)
+    with Warehouse.from_settings(settings).read() as connection:
+        assert connection.execute("SELECT count(*) FROM repeated_events").fetchall() == [(2,)]

@@ -55,8 +55,8 @@ def test_an_order_shows_what_it_is_and_how_its_handing_over_goes(operations: Ope
     assert "failed 3 times in a row, the newest: no [answer]" in shown
     assert json.loads(said(settings, "work-orders", "show", "abcd", "--json"))["work_order_id"] == "abcd1"
     store(operations, order_of("abcd2"))
-    assert "2 orders begin with 'abcd'" in refused(settings.root, "work-orders", "show", "abcd")
-    assert "`fridge-assets work-orders list`" in refused(settings.root, "work-orders", "show", "%")
+    assert "several orders begin with 'abcd'" in refused(settings.root, "work-orders", "show", "abcd")
+    assert "`fridge-assets work-orders list`" in refused(settings.root, "work-orders", "show", "%%%%")
 
 
 def test_deliver_says_what_was_not_taken_and_why(
