@@ -190,9 +190,10 @@ def _replay_once(
 
 def _replay_into_live(place: Workplace, hours: Sequence[datetime], yes: bool, as_json: bool) -> None:
     from fridge_assets.automation.cycles import replay_hours  # noqa: PLC0415
+    from fridge_assets.readings.ingest import files_waiting  # noqa: PLC0415
     from fridge_assets.replay.span import hourly_moment  # noqa: PLC0415
 
-    if not any(place.landing.new_files(place.landing.ledger())):  # those that wait may be of these hours
+    if not files_waiting(place.landing):  # those that wait may be of these hours
         _require_readings(place, hours)
     if not as_json:
         say(
