@@ -8,7 +8,7 @@ from fridge_assets_tests.scenarios.interrupts import rounds
 from fridge_assets_tests.scenarios.small_fleet import Place
 
 ROUNDS = 8
-SHORT = ("ingest", "train", "run hourly", "replay", "replay --into-live", "stream")
+SHORT = ("ingest", "train", "run hourly", "replay", "stream")
 """The others take too long for every day; `make scenario-interrupts` has them all."""
 
 
