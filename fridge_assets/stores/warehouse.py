@@ -235,7 +235,7 @@ class Warehouse:
                     _set_up(connection)
                     _bring_up_to_date(connection)
                 with suppress(FileExistsError):
-                    os.link(made, file)
+                    _put(made, file)
         except (duckdb.IOException, OSError) as error:
             raise _unavailable(self.database, error) from error
 
@@ -259,6 +259,18 @@ class Warehouse:
             else:
                 _set_up(connection)
                 return connection
+
+
+def _put(made: Path, file: Path) -> None:
+    """Give ``made`` the name ``file``; FileExistsError where there is one."""
+    try:
+        os.link(made, file)
+    except FileExistsError:
+        raise
+    except OSError:  # a file system without links
+        if file.exists():
+            raise FileExistsError(file) from None
+        os.rename(made, file)
 
 
 def is_held(error: duckdb.IOException) -> bool:

@@ -1,7 +1,9 @@
 """A candidate that raises more alerts than operators can look into does not pass by itself (SPEC 2.2, 3.1)."""
 
 from datetime import timedelta
+from pathlib import Path
 
+import duckdb
 import numpy as np
 import pandas as pd
 import pytest
@@ -80,7 +82,8 @@ def test_the_budget_is_stored_also_in_a_folder_of_an_earlier_release(
     warehouse: Warehouse, of_an_earlier_release: bool
 ) -> None:
     if of_an_earlier_release:
-        with warehouse.get_connection() as connection:
+        Path(warehouse.database).parent.mkdir()
+        with duckdb.connect(warehouse.database) as connection:
             connection.execute(CANARY_REPORTS.create_table_sql())
             connection.execute("ALTER TABLE canary_reports DROP COLUMN alert_budget")
     commit_comparisons(warehouse, report(3).to_row(), CANARY_SCORES.empty())
