@@ -216,7 +216,7 @@ def test_overview_and_doctor_tell_how_the_stream_is(tmp_path: Path) -> None:
     assert folder.findings()["stream"].verdict == "note"
     for beaten_at, stopped_at, verdict, said in (
         (now, None, "ok", "alive since"),
-        (now - 2 * MINUTE, None, "broken", "dead, silent for 2 min"),
+        (now - 2 * 24 * 60 * MINUTE, None, "broken", "dead, silent for 2 d"),
         (now, now, "note", "not running, stopped"),
     ):
         with folder.operations.transaction() as connection:
