@@ -9,7 +9,8 @@ from fridge_assets_tests.scenarios.small_fleet import Place
 
 ROUNDS = 8
 SHORT = ("ingest", "train", "run hourly", "replay", "stream")
-"""The others take too long for every day; `make scenario-interrupts` has them all."""
+"""Commands of every day's rounds. Those that take longest are in `make scenario-interrupts` alone, and so is
+`replay --into-live`, whose last fix no round has shown yet."""
 
 
 @pytest.mark.timeout(1500)
