@@ -62,5 +62,6 @@ def _operations(place: Place, without: Collection[str]) -> dict[str, str]:
 
 
 def _published(place: Place) -> dict[str, str]:
-    files = sorted(place.settings.published_dir.glob("*"))
+    # Not the temporary file of a program that was killed while it wrote: readers ignore it and retention removes it.
+    files = sorted(place.settings.published_dir.glob("[!.]*"))
     return {file.name: hashlib.sha256(file.read_bytes()).hexdigest() for file in files}
