@@ -39,8 +39,8 @@ scenario-cycle-kills: .venv/installed ## a history is killed KILLS times and hol
 	$(BIN)/python -m fridge_assets_tests.scenarios.cycle_kills --seed $(SEED) --kills $(KILLS)
 
 scenario-interrupts: KILLS ?= 60
-scenario-interrupts: .venv/installed ## commands are interrupted KILLS times and block nobody; SEED=… plays a round again
-	$(BIN)/python -m fridge_assets_tests.scenarios.interrupts --seed $(SEED) --kills $(KILLS)
+scenario-interrupts: .venv/installed ## commands are interrupted KILLS times and block nobody; SEED=… plays a round again, SHORT=1 leaves out those that take longest
+	$(BIN)/python -m fridge_assets_tests.scenarios.interrupts --seed $(SEED) --kills $(KILLS) $(if $(SHORT),--short)
 
 lint: .venv/installed ## style, types and layers
 	$(BIN)/ruff check .

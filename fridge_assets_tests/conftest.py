@@ -1,20 +1,26 @@
-"""A data folder of its own for every test that asks for one."""
+"""A data folder of its own for every test that asks for one, whose empty stores are copied instead of made."""
 
 import atexit
 import os
+import shutil
 import signal
+import sqlite3
 import sys
 from collections.abc import Iterator
+from contextlib import closing, suppress
 from datetime import timedelta
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
+import sqlalchemy as sa
 
 from fridge_assets.running.stopping import SIGNALS, _received
 from fridge_assets.settings import ReadingSettings, Settings, WarehouseSettings
+from fridge_assets.stores.files import writable_folder
 from fridge_assets.stores.landing import Landing
 from fridge_assets.stores.operations import Operations
-from fridge_assets.stores.warehouse import Warehouse
+from fridge_assets.stores.warehouse import Warehouse, _put
 
 _ended: list[int] = []
 """Exit status of the session, once it has one."""
@@ -58,6 +64,42 @@ def signals() -> Iterator[None]:
     for number, handler in before.items():
         signal.signal(number, handler)
     _received.clear()
+
+
+@pytest.fixture(scope="session")
+def empty_stores(tmp_path_factory: pytest.TempPathFactory) -> Settings:
+    """A data folder whose warehouse and operations store have their tables and nothing in them."""
+    settings = settings_of(tmp_path_factory.mktemp("empty") / "data")
+    Warehouse.from_settings(settings)._make()
+    Operations(settings.operations_database).migrate()
+    return settings
+
+
+@pytest.fixture(autouse=True)
+def copied_stores(empty_stores: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    """New stores are copies of empty ones: making their tables takes longer than most tests.
+
+    Those of other processes are made, and those of the tests in ``stores``, which override this.
+    """
+    migrated = Path(str(sa.make_url(empty_stores.operations_database).database))
+
+    def make(warehouse: Warehouse) -> None:
+        file = Path(warehouse.database)
+        with TemporaryDirectory(dir=writable_folder(file.parent), prefix=".new-") as folder, suppress(FileExistsError):
+            _put(Path(shutil.copy(empty_stores.warehouse_file, folder)), file)
+
+    upgrade = Operations._upgrade
+
+    def copy_or_upgrade(operations: Operations) -> None:
+        url = operations._parsed_url
+        if url.get_backend_name() != "sqlite" or operations._version() is not None:
+            upgrade(operations)
+            return
+        with closing(sqlite3.connect(migrated)) as source, closing(sqlite3.connect(str(url.database))) as target:
+            source.backup(target)
+
+    monkeypatch.setattr(Warehouse, "_make", make)
+    monkeypatch.setattr(Operations, "_upgrade", copy_or_upgrade)
 
 
 @pytest.fixture

@@ -40,18 +40,31 @@ def trained(rows: pd.DataFrame) -> TrainedModel:
     return train(StatisticalBaseline, rows, SETTINGS, NOW)
 
 
+def lifecycle(folder: Path, open_registry: OpenRegistry) -> ModelLifecycle:
+    """The versions and decisions of a folder, as a further process would open them."""
+    return ModelLifecycle(open_registry(folder), Deployments(Operations(f"sqlite:///{folder / 'operations.db'}")))
+
+
 @pytest.fixture
 def models(tmp_path: Path, open_registry: OpenRegistry) -> ModelLifecycle:
-    return ModelLifecycle(open_registry(tmp_path), Deployments(Operations(f"sqlite:///{tmp_path / 'operations.db'}")))
+    return lifecycle(tmp_path, open_registry)
 
 
-@pytest.fixture
-def with_two_releases(models: ModelLifecycle, trained: TrainedModel) -> ModelLifecycle:
-    """1.0.0, released first, 1.1.0, released now, and the draft 1.2.0."""
+@pytest.fixture(scope="module")
+def two_releases(trained: TrainedModel, open_registry: OpenRegistry, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with 1.0.0, released first, 1.1.0, released now, and the draft 1.2.0; never change it, copy it."""
+    folder = tmp_path_factory.mktemp("releases")
+    models = lifecycle(folder, open_registry)
     for days in range(3):
         models.introduce(trained_later(trained, days), ANN)
     models.promote(FAMILY, "1.1.0", ANN, PASSED)
-    return models
+    return folder
+
+
+@pytest.fixture
+def with_two_releases(two_releases: Path, tmp_path: Path, open_registry: OpenRegistry) -> ModelLifecycle:
+    shutil.copytree(two_releases, tmp_path, dirs_exist_ok=True)
+    return lifecycle(tmp_path, open_registry)
 
 
 def tamper(models: ModelLifecycle, version: str) -> str:
@@ -89,7 +102,7 @@ def test_versions_without_a_release_say_how_to_promote_one(models: ModelLifecycl
 def test_a_promotion_counts_from_the_next_resolution_on_for_every_process(
     with_two_releases: ModelLifecycle, tmp_path: Path, open_registry: OpenRegistry
 ) -> None:
-    other = ModelLifecycle(open_registry(tmp_path), Deployments(Operations(f"sqlite:///{tmp_path / 'operations.db'}")))
+    other = lifecycle(tmp_path, open_registry)
     assert scoring(other, "north") == {"north": "1.1.0"}
     with_two_releases.promote(FAMILY, "1.2.0", ANN, PASSED)
     assert scoring(other, "north") == {"north": "1.2.0"}

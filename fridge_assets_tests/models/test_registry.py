@@ -195,8 +195,8 @@ def test_a_registration_that_was_cut_off_leaves_nothing_that_counts(
     assert registry.register(trained_later(trained)).version == "1.1.0"
 
 
-def test_a_new_database_is_made_without_a_word(first_opening: subprocess.CompletedProcess[str]) -> None:
-    assert (first_opening.returncode, first_opening.stdout, first_opening.stderr) == (0, "", "")
+def test_a_new_database_is_made_without_a_word(first_opening: tuple[int, str, str]) -> None:
+    assert first_opening == (0, "", "")
 
 
 _DIES_WHILE_MAKING = """

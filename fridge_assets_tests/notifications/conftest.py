@@ -1,13 +1,9 @@
-"""A Slack server for every test that asks for one, with no proxy in between, and an empty store."""
+"""A Slack server for every test that asks for one, with no proxy in between."""
 
-import shutil
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
-from fridge_assets.settings import Settings
-from fridge_assets.stores.operations import Operations
 from fridge_assets_tests.notifications.given import WallClock
 from fridge_assets_tests.notifications.slack_server import SlackServer
 
@@ -23,18 +19,3 @@ def slack(monkeypatch: pytest.MonkeyPatch) -> Iterator[SlackServer]:
 @pytest.fixture
 def clock() -> WallClock:
     return WallClock()
-
-
-@pytest.fixture(scope="session")
-def empty_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A migrated database; migrating takes longer than most tests here."""
-    file = tmp_path_factory.mktemp("operations") / "operations.db"
-    Operations(f"sqlite:///{file}").migrate()
-    return file
-
-
-@pytest.fixture
-def operations(settings: Settings, empty_store: Path) -> Operations:
-    settings.root.mkdir(parents=True)
-    shutil.copy(empty_store, settings.root / "operations.db")
-    return Operations(settings.operations_database)

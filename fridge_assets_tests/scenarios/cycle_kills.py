@@ -33,14 +33,17 @@ from fridge_assets_tests.scenarios.tables import differences, tables
 CONSOLE = Console(highlight=False, soft_wrap=True)
 
 _FIRST, _SECOND = TRAINED_HOUR + 1, TRAINED_HOUR + 2
-HISTORY: tuple[tuple[str, ...], ...] = (
+History = tuple[tuple[str, ...], ...]
+"""What is typed, one command after another."""
+
+HISTORY: History = (
     ("ingest", "FILE"),
     ("train", "--as-of", cycle_time(TRAINED_HOUR).isoformat()),
     ("run", "hourly", "--as-of", cycle_time(_FIRST).isoformat()),
     ("run", "daily", "--as-of", cycle_time(_SECOND).isoformat()),
     ("replay", "--from", hour(_FIRST).isoformat(), "--to", hour(_SECOND).isoformat(), "--into-live", "--yes"),
 )
-"""What is typed; FILE stands for the readings of the first hour, those of the second land before the daily cycle."""
+"""FILE stands for the readings of the first hour, those of the second land before the daily cycle."""
 
 MOST_KILLS = 10
 """Of one round."""
@@ -100,42 +103,42 @@ def everything(place: Place) -> dict[str, pd.DataFrame]:
     return found | {"versions": pd.DataFrame(versions, columns=["family", "version", "trained_on", "rows"])}
 
 
-def undisturbed(filled: Place, folder: Path) -> Undisturbed:
+def undisturbed(filled: Place, folder: Path, history: History) -> Undisturbed:
     """Type the history once."""
     place = copy_of(filled, folder)
-    seconds = tuple(_run_to_its_end(place, words) for words in _typed_in_order(place))
+    seconds = tuple(_run_to_its_end(place, words) for words in _typed_in_order(place, history))
     return Undisturbed(seconds, everything(place))
 
 
-def play(filled: Place, folder: Path, seed: int, kills: int, calm: Undisturbed) -> Round:
+def play(filled: Place, folder: Path, seed: int, kills: int, calm: Undisturbed, history: History) -> Round:
     """One round with so many kills."""
     drawn = random.Random(seed)
-    victims = [drawn.randrange(len(HISTORY)) for _ in range(kills)]
+    victims = [drawn.randrange(len(history)) for _ in range(kills)]
     place = copy_of(filled, folder)
     done = 0
-    for number, words in enumerate(_typed_in_order(place)):
+    for number, words in enumerate(_typed_in_order(place, history)):
         for _ in range(victims.count(number)):
             done += _killed(place, words, max(_EARLIEST, drawn.uniform(0, 1) * calm.seconds[number]))
         _run_to_its_end(place, words)
     return Round(seed, done, tuple(differences(everything(place), calm.holds)))
 
 
-def rounds(first_seed: int, kills: int) -> Iterator[Round]:
+def rounds(first_seed: int, kills: int, history: History = HISTORY) -> Iterator[Round]:
     """Rounds with so many kills in sum, and what each has shown."""
     with tempfile.TemporaryDirectory(prefix="fridge-cycle-kills-") as folder:
         filled = make_simulated(Path(folder) / "filled")
-        calm = undisturbed(filled, Path(folder) / "calm" / "data")
+        calm = undisturbed(filled, Path(folder) / "calm" / "data", history)
         seed, left = first_seed, kills
         while left > 0:
             place = Path(folder) / f"round-{seed}"
-            played = play(filled, place / "data", seed, min(left, MOST_KILLS), calm)
+            played = play(filled, place / "data", seed, min(left, MOST_KILLS), calm, history)
             yield played
             shutil.rmtree(place)
             seed, left = seed + 1, left - max(played.kills, 1)
 
 
-def _typed_in_order(place: Place) -> Iterator[tuple[str, ...]]:
-    for words in HISTORY:
+def _typed_in_order(place: Place, history: History) -> Iterator[tuple[str, ...]]:
+    for words in history:
         if words[:2] == ("run", "daily"):
             place.deliver(_SECOND)
         yield words

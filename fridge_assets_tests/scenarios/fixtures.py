@@ -1,12 +1,11 @@
 """Fixtures of the folders that work on the small fleet; each of their conftest modules imports them."""
 
-import fcntl
-import os
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from fridge_assets_tests.once import made_once
 from fridge_assets_tests.scenarios.small_fleet import TRAINED_HOUR, Place, copy_of, make_trained, settings_of
 
 FIRST_HOUR = TRAINED_HOUR + 1
@@ -16,7 +15,7 @@ FIRST_HOUR = TRAINED_HOUR + 1
 @pytest.fixture(scope="session")
 def trained_template(tmp_path_factory: pytest.TempPathFactory) -> Place:
     """The trained fleet of this session; never change it, copy it."""
-    return _made_once(_shared_folder(tmp_path_factory) / "trained", make_trained)
+    return Place(settings_of(made_once("trained", make_trained, tmp_path_factory)))
 
 
 @pytest.fixture(scope="session")
@@ -28,7 +27,7 @@ def cycled_template(trained_template: Place, tmp_path_factory: pytest.TempPathFa
         place.deliver(FIRST_HOUR)
         place.run_hourly(FIRST_HOUR)
 
-    return _made_once(_shared_folder(tmp_path_factory) / "cycled", make)
+    return Place(settings_of(made_once("cycled", make, tmp_path_factory)))
 
 
 @pytest.fixture
@@ -47,19 +46,3 @@ def cycled(cycled_template: Place, tmp_path: Path) -> Place:
 def another_copy(tmp_path: Path) -> Callable[[Place], Place]:
     """Makes a further folder that starts as the given one."""
     return lambda place: copy_of(place, tmp_path / f"copy-{len(list(tmp_path.iterdir()))}")
-
-
-def _shared_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The session's folder, the same for all processes that pytest-xdist divides the tests among."""
-    own = tmp_path_factory.getbasetemp()
-    return own.parent if "PYTEST_XDIST_WORKER" in os.environ else own
-
-
-def _made_once(folder: Path, make: Callable[[Path], object]) -> Place:
-    with folder.with_suffix(".lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        done = folder.with_suffix(".done")
-        if not done.exists():
-            make(folder)
-            done.touch()
-    return Place(settings_of(folder))

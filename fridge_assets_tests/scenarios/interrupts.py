@@ -1,6 +1,6 @@
 """A command that is interrupted at any moment blocks nobody, leaves no process, and the next one does its work.
 
-``python -m fridge_assets_tests.scenarios.interrupts [--seed N] [--kills N]``
+``python -m fridge_assets_tests.scenarios.interrupts [--seed N] [--kills N] [--short]``
 
 Each round draws a command, a signal, whether it comes to the command alone or to its whole process group, and a moment
 of the time that the command usually takes. Then the command is typed again. The same seed draws the same; the machine
@@ -83,6 +83,8 @@ COMMANDS = {
     "stream": Command(("stream", "--until-idle")),
     "ui": Command(("ui", "--port", "PORT"), after=(("run", "hourly", *_AS_OF),), answers=True),
 }
+SHORT = tuple(name for name in COMMANDS if name not in ("run daily", "ui"))
+"""The commands that take seconds."""
 
 
 @dataclass(frozen=True)
@@ -321,9 +323,11 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--seed", type=int, default=1, help="of the first round (default 1)")
     parser.add_argument("--kills", type=int, default=60, help="rounds (default 60)")
-    parser.add_argument("--command", action="append", choices=list(COMMANDS), help="only this one; repeatable")
+    which = parser.add_mutually_exclusive_group()
+    which.add_argument("--command", action="append", choices=list(COMMANDS), help="only this one; repeatable")
+    which.add_argument("--short", action="store_true", help="only the commands that take seconds")
     given = parser.parse_args(arguments)
-    names = tuple(given.command or COMMANDS)
+    names = SHORT if given.short else tuple(given.command or COMMANDS)
     bad = []
     with tempfile.TemporaryDirectory(prefix="fridge-interrupts-") as folder:
         filled = make_trained(Path(folder) / "filled")
@@ -334,7 +338,7 @@ def main(arguments: list[str] | None = None) -> int:
             bad.extend([played] if played.wrong else [])
     CONSOLE.print(f"{given.kills} commands were interrupted, {len(bad)} rounds went wrong.")
     for played in bad:
-        CONSOLE.print(f"Again: make scenario-interrupts SEED={played.seed} KILLS=1")
+        CONSOLE.print(f"Again: make scenario-interrupts SEED={played.seed} KILLS=1{' SHORT=1' if given.short else ''}")
     return 1 if bad else 0
 
 

@@ -31,6 +31,7 @@ def said(settings: Settings, *words: str) -> str:
 
 
 def test_the_list_begins_with_the_open_urgent_ones_and_filters(operations: Operations, settings: Settings) -> None:
+    operations.migrate()
     assert said(settings, "work-orders", "list") == "Work orders: none\n"
     store(
         operations,
