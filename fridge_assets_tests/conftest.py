@@ -34,9 +34,19 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 _LONGEST = ("scenarios", "automation", "running")
 
 
+def pytest_xdist_auto_num_workers() -> int:
+    """One process more than there are cores: the tests of daemons and commands mostly wait for them."""
+    return (os.cpu_count() or 1) + 1
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The longest tests first, so that no core is left with one of them at the end."""
-    items.sort(key=lambda item: item.path.parent.name not in _LONGEST)
+    """The longest tests first, so that no core is left with one of them at the end.
+
+    The first file trains the small fleet; those follow that do without it, so that no process waits for it.
+    """
+    with_fleet = {item.path: None for item in items if "trained_template" in getattr(item, "fixturenames", ())}
+    first = next(iter(with_fleet), None)
+    items.sort(key=lambda item: (item.path.parent.name not in _LONGEST, item.path != first, item.path in with_fleet))
 
 
 @pytest.hookimpl(trylast=True)

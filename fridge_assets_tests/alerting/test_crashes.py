@@ -16,7 +16,7 @@ import sqlalchemy as sa
 from fridge_assets.alerting.deadlines import advance_deadlines
 from fridge_assets.alerting.events import LIFE, add_up
 from fridge_assets.settings import Settings
-from fridge_assets.stores.operations import Operations, alert_events, device_alerts
+from fridge_assets.stores.operations import Operations, alert_events, device_alerts, metadata
 from fridge_assets.stores.warehouse import Warehouse
 from fridge_assets_tests.staleness.given import MINUTE, NOON
 from fridge_assets_tests.staleness.test_fallback import HOUR, Shop
@@ -65,10 +65,9 @@ def contents(operations: Operations) -> dict[str, list[str]]:
     """Every row of every table, without what differs from run to run."""
     found = {}
     with operations.read() as connection:
-        for name in sa.inspect(connection).get_table_names():
-            table = sa.Table(name, sa.MetaData(), autoload_with=connection)
+        for table in metadata.sorted_tables:
             columns = [column for column in table.columns if column.name not in _OF_THE_RUN]
-            found[name] = sorted(map(repr, connection.execute(sa.select(*columns)).all()))
+            found[table.name] = sorted(map(repr, connection.execute(sa.select(*columns)).all()))
     return found
 
 

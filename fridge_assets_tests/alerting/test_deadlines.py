@@ -260,19 +260,19 @@ def test_many_alerts_of_one_step_are_told_as_a_list() -> None:
     assert [m.title.split(":")[0] for m in others] == ["MEDIUM, nobody has taken it"] * 2
 
 
-def test_ten_thousand_alerts_that_are_due_at_once_take_seconds_and_are_told_in_lists(operations: Operations) -> None:
+def test_thousands_of_alerts_that_are_due_at_once_take_seconds_and_are_told_in_lists(operations: Operations) -> None:
     fleet = Fleet()
     one = fleet.run(score("d1", 0, CRITICAL))
-    names = [f"a{n:05}" for n in range(10_000)]
-    many = pd.concat([one.new] * 10_000, ignore_index=True).assign(alert_id=names)
-    events = pd.concat([one.events] * 10_000, ignore_index=True).assign(alert_id=names, event_id=names)
+    names = [f"a{n:05}" for n in range(3_000)]
+    many = pd.concat([one.new] * 3_000, ignore_index=True).assign(alert_id=names)
+    events = pd.concat([one.events] * 3_000, ignore_index=True).assign(alert_id=names, event_id=names)
     with operations.transaction() as connection:
         apply(connection, GeneratedAlerts(many, one.updated, events))
     began = time.process_time()  # whatever else the machine does
-    assert watch_deadlines(operations, after(61), SETTINGS, after(61)) == 10_000
-    assert time.process_time() - began < 15
+    assert watch_deadlines(operations, after(61), SETTINGS, after(61)) == 3_000
+    assert time.process_time() - began < 6
     with operations.read() as connection:
-        assert len(list_messages(connection, OutboxFilter())) == 2 * 10, "two steps of a thousand alerts each"
+        assert len(list_messages(connection, OutboxFilter())) == 2 * 3, "two steps of a thousand alerts each"
         levels = connection.scalars(sa.select(device_alerts.c.escalation_level).distinct()).all()
     assert levels == ["L3"]
 

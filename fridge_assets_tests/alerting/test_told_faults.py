@@ -11,7 +11,7 @@ from fridge_assets.alerting.judged import UNUSUAL, Judged, judged_by_score
 from fridge_assets.alerting.wording import alike, words_for
 from fridge_assets.contracts import DEVICE_ALERTS, SILENCES
 from fridge_assets.registry.devices import with_cohort
-from fridge_assets.settings import AutoencoderSettings, Settings
+from fridge_assets.settings import AutoencoderSettings, ForestSettings, Settings
 from fridge_assets.simulation import FaultShare, FaultTiming, Fleet, simulate_registry
 from fridge_assets.simulation.faults import FAULT_KINDS
 from fridge_assets.stores.warehouse import Warehouse
@@ -33,7 +33,11 @@ PLAIN = ("Unusual combination of readings", "Unusual behaviour")
 @pytest.fixture(scope="module")
 def told(tmp_path_factory: pytest.TempPathFactory) -> pd.DataFrame:
     """Alerts of a fleet whose devices all fail: DEVICE_ALERTS columns, ``fault``, ``sensor`` and ``judged``."""
-    settings = Settings(data_dir=tmp_path_factory.mktemp("faults"), autoencoder=AutoencoderSettings(max_epochs=8))
+    settings = Settings(
+        data_dir=tmp_path_factory.mktemp("faults"),
+        autoencoder=AutoencoderSettings(max_epochs=8),
+        forest=ForestSettings(trees=300),
+    )
     warehouse = Warehouse.from_settings(settings)
     devices = DEVICES_EACH * len(FAULT_KINDS)
     registry = with_cohort(simulate_registry(devices, 5))

@@ -9,7 +9,6 @@ from fridge_assets.contracts.device_features import MODEL_FEATURES, sensors_of
 from fridge_assets.models.base import ScoreModel
 from fridge_assets.models.families import families
 from fridge_assets.models.training import train
-from fridge_assets.settings import Settings
 from fridge_assets_tests.models.check_score_model import SETTINGS, check_score_model
 from fridge_assets_tests.models.synthetic import NOW, feature_rows
 
@@ -25,7 +24,7 @@ def test_family_keeps_the_contract(model_class: type[ScoreModel], tmp_path: Path
 def test_family_does_without_sensors_that_the_fleet_lacks(model_class: type[ScoreModel]) -> None:
     features = tuple(name for name in MODEL_FEATURES if not name.startswith(("humidity", "vibration")))
     rows = feature_rows(devices=10, windows=20)
-    model = model_class.fit(rows, features, Settings(), seed=1)
+    model = model_class.fit(rows, features, SETTINGS, seed=1)
     assert set(model.features) <= set(features)
     assert np.isfinite(model.raw_scores(rows[["device_id", "cohort", "window_end", *features]])).all()
 
@@ -33,7 +32,7 @@ def test_family_does_without_sensors_that_the_fleet_lacks(model_class: type[Scor
 @EVERY_FAMILY
 def test_sensor_that_has_moved_is_among_the_contributors(model_class: type[ScoreModel]) -> None:
     """SPEC 2.1: in 95 % of the rows flagged because of one sensor, that sensor is named."""
-    calm, moved = (feature_rows(devices=1000, windows=33, cohorts=8, seed=5, shift=shift) for shift in (0.0, 5.0))
+    calm, moved = (feature_rows(devices=1000, windows=17, cohorts=8, seed=5, shift=shift) for shift in (0.0, 5.0))
     last = calm["window_end"] == calm["window_end"].max()
     version = train(model_class, calm[~last], SETTINGS, NOW).version
     threshold = version.metadata.threshold

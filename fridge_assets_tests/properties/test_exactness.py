@@ -8,6 +8,7 @@ from tempfile import TemporaryDirectory
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -125,16 +126,25 @@ def scores_of(warehouse: Warehouse, chosen: Settings) -> dict[str, list[bytes]]:
     return scores
 
 
-@given(deliveries)
+@pytest.fixture(scope="module")
+def expected(tmp_path_factory: pytest.TempPathFactory) -> tuple[pa.Table, dict[str, list[bytes]]]:
+    """Features and scores of the readings in one file, in one batch, on one thread."""
+    plainly = delivered(tmp_path_factory.mktemp("plainly"), Delivery(0, 1, True, 0, 1))
+    warehouse = Warehouse.from_settings(plainly)
+    return features_of(warehouse), scores_of(warehouse, plainly)
+
+
+@given(how=deliveries)
 @settings(max_examples=6, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
-def test_features_and_scores_depend_on_the_readings_alone_to_the_bit(how: Delivery) -> None:
+def test_features_and_scores_depend_on_the_readings_alone_to_the_bit(
+    expected: tuple[pa.Table, dict[str, list[bytes]]], how: Delivery
+) -> None:
     with TemporaryDirectory() as folder:
-        plainly = delivered(Path(folder) / "plainly", Delivery(0, 1, True, 0, 1))
         otherwise = delivered(Path(folder) / "otherwise", how)
-        expected, found = (Warehouse.from_settings(chosen) for chosen in (plainly, otherwise))
+        found = Warehouse.from_settings(otherwise)
         assert features_of(found).num_rows == len(DEVICES) * MINUTES // 15
-        assert features_of(found).equals(features_of(expected))
-        assert scores_of(found, otherwise) == scores_of(expected, plainly)
+        assert features_of(found).equals(expected[0])
+        assert scores_of(found, otherwise) == expected[1]
 
 
 def test_odd_and_even_minutes_in_two_files_give_the_bits_of_one_file(tmp_path: Path) -> None:

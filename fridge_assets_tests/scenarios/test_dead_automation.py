@@ -18,8 +18,11 @@ from fridge_assets.settings import HealthSettings, Settings
 from fridge_assets.stores.operations import Operations
 from fridge_assets.upkeep.health import AUTOMATION, Health, beat, health
 
-BEATS = timedelta(seconds=25)
+BEATS = timedelta(seconds=20)
 """Longer than between two pulses; the default leaves more room, and would take the test longer."""
+
+BEATS_OF_NOBODY = timedelta(seconds=8)
+"""Long enough where only the test itself makes a pulse."""
 
 _PATIENCE = 120.0
 _ONE_MINUTE = 60.0
@@ -67,7 +70,8 @@ def seconds_until(green: bool, settings: Settings) -> float:
 @pytest.mark.timeout(300)
 def test_a_killed_daemon_and_code_that_does_not_load_are_red_within_a_minute(tmp_path: Path) -> None:
     healthy, broken = (
-        Settings(data_dir=tmp_path / name, health=HealthSettings(max_silence=BEATS)) for name in ("healthy", "broken")
+        Settings(data_dir=tmp_path / name, health=HealthSettings(max_silence=silence))
+        for name, silence in (("healthy", BEATS), ("broken", BEATS_OF_NOBODY))
     )
     broken.root.mkdir()
     module = broken.root / "graph.py"
