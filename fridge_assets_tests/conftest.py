@@ -101,12 +101,12 @@ def copied_stores(empty_stores: Settings, monkeypatch: pytest.MonkeyPatch) -> No
     upgrade = Operations._upgrade
 
     def copy_or_upgrade(operations: Operations) -> None:
-        url = operations._parsed_url
-        if url.get_backend_name() != "sqlite" or operations._version() is not None:
+        if operations._engine.name != "sqlite" or operations._version() is not None:
             upgrade(operations)
             return
-        with closing(sqlite3.connect(migrated)) as source, closing(sqlite3.connect(str(url.database))) as target:
-            source.backup(target)
+        with closing(sqlite3.connect(migrated)) as source, closing(operations._engine.raw_connection()) as target:
+            assert isinstance(target.driver_connection, sqlite3.Connection)
+            source.backup(target.driver_connection)
 
     monkeypatch.setattr(Warehouse, "_make", make)
     monkeypatch.setattr(Operations, "_upgrade", copy_or_upgrade)
