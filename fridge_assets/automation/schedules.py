@@ -1,7 +1,6 @@
 """When things run by the clock."""
 
 import dagster as dg
-from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
 
 from fridge_assets.automation.jobs import (
     ASSESS_ALERTS,
@@ -19,6 +18,7 @@ from fridge_assets.canary.run import due_pairs
 from fridge_assets.models.lifecycle import ModelLifecycle
 from fridge_assets.readings.ingest import files_waiting
 from fridge_assets.settings import Settings
+from fridge_assets.steps.dagster_internals import UnresolvedAssetJobDefinition
 from fridge_assets.stores.landing import Landing
 from fridge_assets.stores.warehouse import Warehouse
 

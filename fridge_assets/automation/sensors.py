@@ -8,8 +8,6 @@ from functools import partial
 from typing import Any
 
 import dagster as dg
-from dagster._core.events import RunFailureReason
-from dagster._core.storage.tags import RUN_FAILURE_REASON_TAG, WILL_RETRY_TAG
 
 from fridge_assets.automation.deadlines import watch_deadlines
 from fridge_assets.automation.freshness import WATCHED
@@ -25,6 +23,7 @@ from fridge_assets.registry.zones import zone_of_sites
 from fridge_assets.running.outcomes import outcome_of
 from fridge_assets.settings import Settings
 from fridge_assets.steps.clock import Clock
+from fridge_assets.steps.dagster_internals import RUN_FAILURE_REASON_TAG, WILL_RETRY_TAG, RunFailureReason
 from fridge_assets.stores.operations import Operations
 from fridge_assets.telling.ended_runs import EndedRuns
 from fridge_assets.telling.messages import freshness_states, tell_freshness, tell_run, tell_tier

@@ -6,10 +6,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import dagster as dg
-from dagster._core.execution.plan.objects import UserFailureData
-from dagster._core.executor.child_process_executor import ChildProcessCrashException
 from dagster_shared.error import SerializableErrorInfo
 
+from fridge_assets.steps.dagster_internals import ChildProcessCrashException, UserFailureData
 from fridge_assets.steps.results import ERROR_KIND, NOT_TOLD
 
 _OVERDUE = f"({signal.SIGALRM.name})"

@@ -10,9 +10,6 @@ from urllib.parse import quote
 
 import dagster as dg
 import pandas as pd
-from dagster._core.definitions.source_asset import (
-    SYSTEM_METADATA_KEY_SOURCE_ASSET_OBSERVATION as _NO_MATERIALIZATION,  # an output with it gets no event
-)
 
 from fridge_assets.contracts import Contract
 from fridge_assets.contracts.lineage import LINEAGE, Lineage
@@ -20,6 +17,7 @@ from fridge_assets.contracts.validation import ContractViolation, ValidationRepo
 from fridge_assets.core.errors import FridgeError
 from fridge_assets.core.markdown import cell
 from fridge_assets.settings import Settings
+from fridge_assets.steps.dagster_internals import SYSTEM_METADATA_KEY_SOURCE_ASSET_OBSERVATION
 from fridge_assets.steps.skipped_checks import keep_assets, skip_checks, skip_downstream
 from fridge_assets.stores.disk import full_disk
 
@@ -203,7 +201,7 @@ def observed(context: dg.AssetExecutionContext, result: dg.MaterializeResult[Any
     keep_assets(context.instance, context.run.run_id, [asset])
     return dg.MaterializeResult(
         asset_key=result.asset_key,
-        metadata={**(result.metadata or {}), _NO_MATERIALIZATION: True},
+        metadata={**(result.metadata or {}), SYSTEM_METADATA_KEY_SOURCE_ASSET_OBSERVATION: True},
         check_results=result.check_results,
     )
 
