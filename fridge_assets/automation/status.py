@@ -64,23 +64,13 @@ RECONCILE = dg.define_asset_job(
 )
 
 
-@dg.sensor(
-    name="refresh_status_after_changes",
-    job_name=refresh_status_job.name,
-    minimum_interval_seconds=60,
-    default_status=dg.DefaultSensorStatus.RUNNING,
-    description="Starts `refresh_status` when alerts have changed since the status was made; a run that makes all of "
-    "it anew comes first.",
-)
-def refresh_status_after_changes(
-    context: dg.SensorEvaluationContext, operations: dg.ResourceParam[Operations]
-) -> dg.RunRequest | dg.SkipReason:
-    """One look at the operations store."""
+def refresh_wanted(instance: dg.DagsterInstance, operations: Operations) -> dg.RunRequest | dg.SkipReason:
+    """A run of :func:`refresh_status_job` if alerts have changed since the status was made, or why there is none."""
     with operations.read() as connection:
         due = is_due(connection)
     if not due:
         return dg.SkipReason("no alert has changed since the status was made")
     for job in (PUBLISH.name, FALLBACK.name, refresh_status_job.name):
-        if context.instance.get_run_records(dg.RunsFilter(job_name=job, statuses=_UNDER_WAY), limit=1):
+        if instance.get_run_records(dg.RunsFilter(job_name=job, statuses=_UNDER_WAY), limit=1):
             return dg.SkipReason(f"a run of {job} is under way")
     return dg.RunRequest()

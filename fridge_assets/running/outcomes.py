@@ -118,6 +118,12 @@ def outcome_of(job: str, run_id: str, events: Iterable[dg.DagsterEvent]) -> RunO
     return RunOutcome(run_id, job, metadata, failures, errors, tuple(checks), frozenset(succeeded))
 
 
+def recorded_outcome(instance: dg.DagsterInstance, run: dg.DagsterRun) -> RunOutcome:
+    """What the recorded events of ``run`` say about it."""
+    events = [entry.dagster_event for entry in instance.all_logs(run.run_id) if entry.dagster_event is not None]
+    return outcome_of(run.job_name, run.run_id, events)
+
+
 def _note(metadata: dict[str, dict[str, Any]], said: dg.AssetMaterialization | dg.AssetObservation) -> None:
     metadata[said.asset_key.to_user_string()] = {name: value.value for name, value in said.metadata.items()}
 

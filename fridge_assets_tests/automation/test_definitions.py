@@ -1,6 +1,7 @@
 """The asset graph as a whole: what hangs on what, who owns it, how fresh it must be (DESIGN 1, SPEC 4)."""
 
 import os
+import re
 import subprocess
 import sys
 from datetime import timedelta
@@ -167,6 +168,13 @@ def test_the_groups_of_assets_follow_each_other_as_data_flows(specs: dict[str, d
     for first, then in pairwise(["readings", "features", "models", "scores", "alerts", "fleet"]):
         assert order.index(first) < order.index(then)
     assert "alerts" not in before["models"] | before["scores"]
+
+
+def test_all_schedules_and_sensors_stand_in_two_files() -> None:
+    defining = re.compile(r"\bdg\.(?:\w+_)?(?:sensor|schedule)\(|\b(?:Sensor|Schedule)Definition\(|AutomationCondition")
+    package = PROJECT / "fridge_assets"
+    found = {str(path.relative_to(package)) for path in package.rglob("*.py") if defining.search(path.read_text())}
+    assert found == {"automation/schedules.py", "automation/sensors.py"}
 
 
 def test_what_people_start_stands_together_in_the_list_of_jobs(graph: dg.Definitions) -> None:
