@@ -24,6 +24,7 @@ from fridge_assets.stores.operations import Operations
 from fridge_assets.streaming.assets import pulse_report
 from fridge_assets.telling.ended_runs import EndedRuns, tell_of_ended_runs
 from fridge_assets.telling.messages import freshness_states, tell_freshness, tell_tier
+from fridge_assets.telling.routes import Routes
 from fridge_assets.upkeep.health import AUTOMATION, beat
 from fridge_assets.work_orders.deliver import deliver_orders
 from fridge_assets.work_orders.receivers import receiver_of
@@ -134,8 +135,8 @@ def tell_of_runs(context: dg.SensorEvaluationContext, operations: dg.ResourcePar
     if context.cursor is None:
         context.update_cursor(EndedRuns.from_now(Clock.wall_time()).to_json())
         return dg.SkipReason("runs that end from now on are told")
-    told = 0
-    for ended in tell_of_ended_runs(context.instance, operations, EndedRuns.from_json(context.cursor), Clock.wall_time):
+    before, routes, told = EndedRuns.from_json(context.cursor), Routes.of_graph(context.repository_def), 0
+    for ended in tell_of_ended_runs(context.instance, operations, before, routes, Clock.wall_time):
         context.update_cursor(ended.to_json())
         told += 1
     return dg.SkipReason(f"noted {told} runs")
@@ -155,7 +156,7 @@ def tell_of_freshness(
     states = freshness_states(context.instance, WATCHED)
     speaking = speaking_to_tell(context.instance, operations, now, settings)
     with operations.transaction() as connection:
-        tell_freshness(connection, states, now, patience)
+        tell_freshness(connection, states, now, patience, Routes.of_graph(context.repository_def))
         if speaking is not None:
             tell_tier(connection, speaking.tier, speaking.since, now, patience)
     return dg.SkipReason("noted what changed")

@@ -11,6 +11,7 @@ from fridge_assets.steps.clock import Clock
 from fridge_assets.stores.operations import Operations
 from fridge_assets.stores.published import Published
 from fridge_assets.stores.warehouse import Warehouse
+from fridge_assets.telling.routes import OWNER_TAG
 
 _UNDER_WAY = [
     dg.DagsterRunStatus.QUEUED,
@@ -24,6 +25,7 @@ _UNDER_WAY = [
 @dg.op(
     name="refresh_changed_status",
     pool="fleet_status",
+    tags={OWNER_TAG: "team:operations"},
     description="Brings the status of devices whose alerts changed, and of their sites, up to date.",
 )
 def refresh(
