@@ -5,17 +5,9 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from fridge_assets.core.errors import FridgeError
-from fridge_assets.notifications.message import Channel, Message
-from fridge_assets.notifications.senders import (
-    CHANNELS,
-    LOG,
-    SLACK,
-    NotSent,
-    Sender,
-    destinations_of,
-    has_token,
-    senders_of,
-)
+from fridge_assets.notifications.message import CHANNELS, Channel, Message
+from fridge_assets.notifications.senders import LOG, SLACK, destinations_of, has_token, senders_of
+from fridge_assets.notifications.sending import NotSent, Sender
 from fridge_assets.settings import EmailDestination, NotificationSettings, Settings
 
 

@@ -1,10 +1,10 @@
 """Which channel looks after which part of the graph: that of the team that owns it (SPEC 4, 7)."""
 
-from typing import Self, get_args
+from typing import Self
 
 import dagster as dg
 
-from fridge_assets.notifications.message import Channel
+from fridge_assets.notifications.message import CHANNELS, Channel
 
 OWNER_TAG = "fridge/owner"
 """Tag of a step that makes no asset: the team that owns it, as ``owners`` of an asset name it."""
@@ -12,7 +12,7 @@ OWNER_TAG = "fridge/owner"
 LATE_DATA = "FeaturesStale"
 """The error of a model that was given no young features: nothing is wrong with the model."""
 
-_CHANNELS: dict[str, Channel] = {f"team:{channel.replace('_', '-')}": channel for channel in get_args(Channel)}
+_CHANNELS: dict[str, Channel] = {f"team:{channel.replace('_', '-')}": channel for channel in CHANNELS}
 _UNOWNED: Channel = "ml"
 
 
