@@ -49,7 +49,7 @@ _EXAMPLES = 10
             owners=["team:operations"],
             description=contract.description,
             metadata=dataset_metadata(contract),
-            code_version=code_version("fleet"),
+            code_version=code_version("status"),
         )
         for contract in (DEVICE_STATUS, SITE_STATUS)
     ],

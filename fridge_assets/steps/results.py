@@ -80,7 +80,10 @@ def code_version(*rooms: str) -> str:
     """
     digest = hashlib.sha256()
     for room in (*rooms, _SHARED):
-        for source in sorted((_PACKAGE / room).rglob("*.py")):
+        sources = sorted((_PACKAGE / room).rglob("*.py"))
+        if not sources:
+            raise FileNotFoundError(f"{_PACKAGE / room} has no sources that could make an asset")
+        for source in sources:
             digest.update(source.read_bytes())
     return digest.hexdigest()[:_VERSION_DIGITS]
 

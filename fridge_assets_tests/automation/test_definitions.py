@@ -82,6 +82,9 @@ def test_every_asset_says_what_it_is_where_it_belongs_and_who_owns_it(specs: dic
 def test_every_computed_asset_says_which_code_makes_it(specs: dict[str, dg.AssetSpec]) -> None:
     assert {name for name, spec in specs.items() if spec.code_version is None} == EXTERNAL
     assert specs["device_features"].code_version == code_version("features") != code_version("readings")
+    assert specs["device_status"].code_version == code_version("status")
+    with pytest.raises(FileNotFoundError, match="has no sources"):
+        code_version("a room that was renamed")
 
 
 def test_columns_come_from_assets_that_the_graph_has_before_theirs(specs: dict[str, dg.AssetSpec]) -> None:
