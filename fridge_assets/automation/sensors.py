@@ -65,7 +65,7 @@ def switch_to_fallback(
     context: dg.SensorEvaluationContext, settings: dg.ResourceParam[Settings], operations: dg.ResourceParam[Operations]
 ) -> Iterator[dg.RunRequest | dg.SkipReason]:
     """Ask for what the age of the scores needs."""
-    yield from runs_for_age(context.instance, operations, Clock.wall_time(), settings)
+    yield from runs_for_age(context, operations, Clock.wall_time(), settings)
 
 
 @dg.run_status_sensor(
@@ -107,7 +107,7 @@ def refresh_status_after_changes(
     context: dg.SensorEvaluationContext, operations: dg.ResourceParam[Operations]
 ) -> dg.RunRequest | dg.SkipReason:
     """One look at the operations store."""
-    return refresh_wanted(context.instance, operations)
+    return refresh_wanted(context, operations)
 
 
 @dg.sensor(

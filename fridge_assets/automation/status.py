@@ -66,13 +66,13 @@ RECONCILE = dg.define_asset_job(
 )
 
 
-def refresh_wanted(instance: dg.DagsterInstance, operations: Operations) -> dg.RunRequest | dg.SkipReason:
+def refresh_wanted(context: dg.SensorEvaluationContext, operations: Operations) -> dg.RunRequest | dg.SkipReason:
     """A run of :func:`refresh_status_job` if alerts have changed since the status was made, or why there is none."""
     with operations.read() as connection:
         due = is_due(connection)
     if not due:
         return dg.SkipReason("no alert has changed since the status was made")
     for job in (PUBLISH.name, FALLBACK.name, refresh_status_job.name):
-        if instance.get_run_records(dg.RunsFilter(job_name=job, statuses=_UNDER_WAY), limit=1):
+        if context.instance.get_run_records(dg.RunsFilter(job_name=job, statuses=_UNDER_WAY), limit=1):
             return dg.SkipReason(f"a run of {job} is under way")
     return dg.RunRequest()

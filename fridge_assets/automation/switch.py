@@ -131,14 +131,14 @@ def due_runs(
 
 
 def runs_for_age(
-    instance: dg.DagsterInstance, operations: Operations, now: datetime, settings: Settings
+    context: dg.SensorEvaluationContext, operations: Operations, now: datetime, settings: Settings
 ) -> Iterator[dg.RunRequest | dg.SkipReason]:
-    """What the age of the scores needs now, or why it needs nothing."""
+    """What the age of the scores needs now, or why it needs nothing; mostly without a look at Dagster's instance."""
     speaking = voices(operations, now, settings)
     if speaking is None:
         yield dg.SkipReason("there are no readings yet")
         return
-    asked = first_scoring_asked(instance) if speaking.unheard else None
+    asked = first_scoring_asked(context.instance) if speaking.unheard else None
     runs = list(due_runs(speaking, now, settings, asked))
     yield from runs
     if not runs:
