@@ -50,7 +50,7 @@ def canary_schedule(
     models: dg.ResourceParam[ModelLifecycle],
 ) -> dg.RunRequest | dg.SkipReason:
     """A canary run when a version is staged, rolled out to some regions, or newly released."""
-    if due_pairs(models, warehouse, settings):
+    if due_pairs(models, warehouse, settings.canary):
         return dg.RunRequest()
     return dg.SkipReason("no version is staged, being rolled out or newly released")
 

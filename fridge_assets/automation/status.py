@@ -38,7 +38,7 @@ def refresh(
 ) -> None:
     """Refresh and note it as an observation: scores do not become any fresher by it."""
     try:
-        done = refresh_status(warehouse, operations, published, clock.now(), settings)
+        done = refresh_status(warehouse, operations, published, clock.now(), settings.staleness)
     except FridgeError as error:
         raise dg.Failure(str(error), allow_retries=False) from error
     for name, changed in done.changed.items():

@@ -10,7 +10,7 @@ import pyarrow as pa
 from fridge_assets.contracts import DEVICE_FEATURES
 from fridge_assets.contracts.validation import enforce
 from fridge_assets.features.windows import readings_sql, windows_sql
-from fridge_assets.settings import Settings
+from fridge_assets.settings import FeatureSettings
 from fridge_assets.stores.frames import query_arrow, registered, text_literal
 from fridge_assets.stores.reading_files import clean_files, ingested_files
 from fridge_assets.stores.warehouse import Warehouse
@@ -34,7 +34,7 @@ class _Due:
     whole: bool
 
 
-def compute_features(warehouse: Warehouse, now: datetime, settings: Settings) -> FeatureReport:
+def compute_features(warehouse: Warehouse, now: datetime, settings: FeatureSettings) -> FeatureReport:
     """Compute every window that is due at ``now`` and replace its rows.
 
     Args:
@@ -57,7 +57,7 @@ def compute_features(warehouse: Warehouse, now: datetime, settings: Settings) ->
         _compute(warehouse, _Due(chunk, whole=False), now, settings)
         for chunk in _chunks(warehouse, late_windows, settings)
     )
-    newest = max(whole_windows) + settings.features.window if whole_windows else None
+    newest = max(whole_windows) + settings.window if whole_windows else None
     return FeatureReport(len(whole_windows), rows, late_rows, newest)
 
 
@@ -83,18 +83,20 @@ def _due(warehouse: Warehouse, now: datetime) -> tuple[list[datetime], list[date
     return whole_windows, [row[0] for row in late if row[0] not in set(whole_windows)]
 
 
-def _chunks(warehouse: Warehouse, windows: Sequence[datetime], settings: Settings) -> Iterator[tuple[datetime, ...]]:
+def _chunks(
+    warehouse: Warehouse, windows: Sequence[datetime], settings: FeatureSettings
+) -> Iterator[tuple[datetime, ...]]:
     """``windows`` cut where their readings together exceed the batch size."""
     with warehouse.read() as connection:
         readings = dict(
             connection.execute("SELECT hour, sum(rows)::BIGINT FROM clean_reading_files GROUP BY hour").fetchall()
         )
-    windows_per_hour = max(1, int(timedelta(hours=1) / settings.features.window))
+    windows_per_hour = max(1, int(timedelta(hours=1) / settings.window))
     chunk: list[datetime] = []
     size = 0
     for start in windows:
         expected = readings.get(start.replace(minute=0), 0) // windows_per_hour
-        if chunk and size + expected > settings.features.readings_per_batch:
+        if chunk and size + expected > settings.readings_per_batch:
             yield tuple(chunk)
             chunk, size = [], 0
         chunk.append(start)
@@ -103,8 +105,8 @@ def _chunks(warehouse: Warehouse, windows: Sequence[datetime], settings: Setting
         yield tuple(chunk)
 
 
-def _compute(warehouse: Warehouse, due: _Due, now: datetime, settings: Settings) -> int:
-    window = settings.features.window
+def _compute(warehouse: Warehouse, due: _Due, now: datetime, settings: FeatureSettings) -> int:
+    window = settings.window
     with warehouse.read() as connection:
         ingested = ingested_files(connection)
         folder = warehouse.clean_readings_folder()
