@@ -3,8 +3,7 @@
 import dagster as dg
 
 from fridge_assets.automation.jobs import AGREES_WITH_ALERTS, FALLBACK, PUBLISH
-from fridge_assets.automation.people import PIPELINE
-from fridge_assets.core.errors import FridgeError
+from fridge_assets.automation.people import PIPELINE, refusals
 from fridge_assets.settings import Settings
 from fridge_assets.status.refresh import is_due, refresh_status
 from fridge_assets.steps.clock import Clock
@@ -37,10 +36,8 @@ def refresh(
     clock: Clock,
 ) -> None:
     """Refresh and note it as an observation: scores do not become any fresher by it."""
-    try:
+    with refusals():
         done = refresh_status(warehouse, operations, published, clock.now(), settings.staleness)
-    except FridgeError as error:
-        raise dg.Failure(str(error), allow_retries=False) from error
     for name, changed in done.changed.items():
         metadata = {"changed": changed, "devices whose alerts changed": done.devices}
         context.log_event(dg.AssetObservation(name, metadata=metadata))

@@ -26,7 +26,7 @@ from fridge_assets.steps.results import (
     contract_check_spec,
     contract_kept,
     counts_table,
-    dataset_metadata,
+    dataset_specs,
     guarded,
     observed,
     table,
@@ -40,19 +40,15 @@ _EXAMPLES = 10
 
 
 @dg.multi_asset(
-    specs=[
-        dg.AssetSpec(
-            contract.name,
-            deps=[DEVICE_ALERTS.name],
-            group_name="fleet",
-            kinds={"duckdb", "parquet"},
-            owners=["team:operations"],
-            description=contract.description,
-            metadata=dataset_metadata(contract),
-            code_version=code_version("status"),
-        )
-        for contract in (DEVICE_STATUS, SITE_STATUS)
-    ],
+    specs=dataset_specs(
+        DEVICE_STATUS,
+        SITE_STATUS,
+        deps=[DEVICE_ALERTS.name],
+        group_name="fleet",
+        kinds={"duckdb", "parquet"},
+        owners=["team:operations"],
+        code_version=code_version("status"),
+    ),
     check_specs=[contract_check_spec(DEVICE_STATUS), contract_check_spec(SITE_STATUS)],
     name="fleet_status",
     pool="fleet_status",

@@ -88,6 +88,19 @@ def code_version(*rooms: str) -> str:
     return digest.hexdigest()[:_VERSION_DIGITS]
 
 
+def dataset_specs(*contracts: Contract, **shared: Any) -> list[dg.AssetSpec]:
+    """The assets of a step that stores several datasets.
+
+    Args:
+        contracts: what is stored, each in the asset of its name.
+        shared: what else :class:`dagster.AssetSpec` takes, the same for all.
+    """
+    return [
+        dg.AssetSpec(contract.name, description=contract.description, metadata=dataset_metadata(contract), **shared)
+        for contract in contracts
+    ]
+
+
 def contract_check_spec(contract: Contract, asset: str | None = None) -> dg.AssetCheckSpec:
     """The check that an asset storing ``contract`` carries.
 
