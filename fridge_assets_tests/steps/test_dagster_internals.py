@@ -8,7 +8,7 @@ from fridge_assets.steps import dagster_internals
 
 INTERNALS = Path(dagster_internals.__file__)
 OTHERS = [path for path in Path(fridge_assets.__file__).parent.rglob("*.py") if path != INTERNALS]
-PRIVATE = re.compile(r"^\s*(?:from|import) dagster[\w.]*(?:\._| import _).*|\bdg\._\w+", re.MULTILINE)
+PRIVATE = re.compile(r"^\s*(?:from|import) dagster[\w.]*(?:\._| import _)(?!_).*|\bdg\._\w+", re.MULTILINE)
 
 
 def test_private_names_of_dagster_are_imported_in_one_module_only() -> None:
