@@ -39,7 +39,7 @@ class Routes:
         channels = {key.to_user_string(): _CHANNELS[owner] for key, owner in owners.items()}
         for made in graph.asset_graph.assets_defs:
             if made.is_executable:
-                key = next(iter(made.keys or {check.asset_key for check in made.check_keys}))
+                key = min(made.keys or {check.asset_key for check in made.check_keys})
                 channels[made.op.name] = _CHANNELS[owners[key]]
         for job in graph.get_all_jobs():
             for step in job.nodes_in_topological_order:
