@@ -11,8 +11,11 @@ import dagster as dg
 # function reports one that belongs to no run.
 from dagster._core.definitions.asset_checks.asset_check_evaluation import AssetCheckEvaluationPlanned
 
-# An executor is public to choose and not to write: these are what its arguments are, and what it asks of a job.
+# An executor is public to choose and not to write: this is what it asks of a job, and below are its arguments' types.
 from dagster._core.definitions.executor_definition import multiple_process_executor_requirements
+
+# How the job of a run is handed on to what executes its steps.
+from dagster._core.definitions.reconstruct import ReconstructableJob
 
 # An output with this metadata gets no event. Public steps have either an event or no output, and without an output what
 # needs the step does not run.
@@ -24,7 +27,10 @@ from dagster._core.definitions.unresolved_asset_job_definition import Unresolved
 # A run that somebody ends is told from one that fails by this exception alone.
 from dagster._core.errors import DagsterExecutionInterruptedError
 from dagster._core.events import AssetMaterializationPlannedData, RunFailureReason
-from dagster._core.execution.context.system import PlanOrchestrationContext
+
+# A step in the process of its run, which Dagster's executor of separate processes offers for none of its steps.
+from dagster._core.execution.api import create_execution_plan, execute_plan_iterator
+from dagster._core.execution.context.system import IStepContext, PlanOrchestrationContext
 
 # What a step does while it waits for its pool is in here, and cannot be chosen.
 from dagster._core.execution.plan.instance_concurrency_context import InstanceConcurrencyContext
@@ -32,6 +38,8 @@ from dagster._core.execution.plan.instance_concurrency_context import InstanceCo
 # The type of what the public event of a failed step says in `user_failure_data`.
 from dagster._core.execution.plan.objects import UserFailureData
 from dagster._core.execution.plan.plan import ExecutionPlan
+from dagster._core.execution.plan.state import KnownExecutionState
+from dagster._core.execution.plan.step import ExecutionStep
 from dagster._core.execution.retries import RetryMode
 from dagster._core.execution.step_dependency_config import StepDependencyConfig
 from dagster._core.executor import in_process, multiprocess
@@ -72,8 +80,12 @@ __all__ = [
     "ConcurrencyKeyInfo",
     "DagsterExecutionInterruptedError",
     "ExecutionPlan",
+    "ExecutionStep",
+    "IStepContext",
     "InstanceConcurrencyContext",
+    "KnownExecutionState",
     "PlanOrchestrationContext",
+    "ReconstructableJob",
     "RetryMode",
     "RunFailureReason",
     "SqlEventLogStorage",
@@ -82,6 +94,8 @@ __all__ = [
     "UserFailureData",
     "check_captured_interrupt",
     "configure_loggers",
+    "create_execution_plan",
+    "execute_plan_iterator",
     "in_process",
     "multiple_process_executor_requirements",
     "multiprocess",
