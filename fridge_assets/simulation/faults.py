@@ -29,7 +29,7 @@ class FaultKind:
         sensors: reading columns affected, the telling one first; empty where each device draws its own.
         own_sensors: how many numeric sensors a device draws for itself.
         acute: whether it is a matter of minutes.
-        at_rest: whether it also shows while the compressor is off; otherwise the effects are those on a running machine.
+        at_rest: whether it also shows while the compressor is off; the others act on a running machine.
     """
 
     name: str
