@@ -19,6 +19,7 @@ from fridge_assets_tests.benchmarks.week_report import Week
 
 FLAGGED, TOLERANCE = 0.010, 0.005
 MOST_BOTHERED = 0.005
+LEAST_SCORED = 0.99
 FEWEST_WINDOWS = 200
 """Of fewer windows a share says nothing."""
 CYCLING_MINUTES = 3
@@ -33,12 +34,14 @@ class Quiet:
         by_state: ``family``, ``state``, ``windows``, ``flagged`` (share).
         bothered: share of the devices that people were told of, by day.
         acute: alerts of the stream.
+        scored: share of the device-days with at least one score.
         device_days: that were lived through.
     """
 
     by_state: pd.DataFrame
     bothered: "pd.Series[float]"
     acute: int
+    scored: float
     device_days: float
 
 
@@ -49,8 +52,14 @@ def observe(folder: Path, devices: int, days: int, learned: int, seed: int) -> Q
     episodes = fleet.states(week.begins, week.ends)
     with Warehouse.from_settings(Settings(data_dir=folder)).read() as connection:
         by_state = flagged_by_state(connection, episodes)
+        days_scored = query(
+            connection,
+            "SELECT DISTINCT device_id, date_diff('hour', $begins, window_start) // 24 AS day FROM model_scores",
+            {"begins": week.begins},
+        )
     acute = int((week.alerts["source"] == "streaming").sum())
-    return Quiet(by_state, bothered(week), acute, devices * (week.ends - week.begins) / DAY)
+    device_days = devices * (week.ends - week.begins) / DAY
+    return Quiet(by_state, bothered(week), acute, len(days_scored) / device_days, device_days)
 
 
 def bothered(week: Week) -> "pd.Series[float]":
@@ -74,7 +83,7 @@ def flagged_by_state(connection: DuckDBPyConnection, episodes: pd.DataFrame) -> 
         ``family``, ``state``, ``windows``, ``flagged``, by family and state.
     """
     connection.register("episodes", episodes)
-    return query(
+    found = query(
         connection,
         f"""
 WITH scored AS (
@@ -95,6 +104,8 @@ SELECT family, CASE WHEN alternates AND longest IN ('running', 'off') THEN 'cycl
 FROM scored JOIN named USING (device_id, window_end) GROUP BY ALL ORDER BY ALL
 """,
     )
+    connection.unregister("episodes")
+    return found
 
 
 def misses(observed: Quiet) -> list[str]:
@@ -107,6 +118,8 @@ def misses(observed: Quiet) -> list[str]:
     ]
     if (share := observed.bothered.mean()) > MOST_BOTHERED:
         missed.append(f"{share:.2%} of the healthy devices are told of a day, the target is {MOST_BOTHERED:.1%}")
+    if observed.scored < LEAST_SCORED:
+        missed.append(f"{observed.scored:.1%} of the device-days have a score, the target is {LEAST_SCORED:.0%}")
     if observed.acute:
         missed.append(f"{observed.acute} acute alerts in {observed.device_days:,.0f} device-days, the target is none")
     return missed
@@ -125,12 +138,14 @@ def report(observed: Quiet, console: Console) -> tuple[dict[str, Any], list[str]
     console.print(table)
     console.print(
         f"Healthy devices told of a day: {observed.bothered.mean():.2%} (target: at most {MOST_BOTHERED:.1%}). "
-        f"Acute alerts: {observed.acute} in {observed.device_days:,.0f} device-days (target: none)."
+        f"Acute alerts: {observed.acute} in {observed.device_days:,.0f} device-days (target: none). "
+        f"Device-days with a score: {observed.scored:.1%} (target: at least {LEAST_SCORED:.0%})."
     )
     results = {
         "by_state": observed.by_state.to_dict(orient="records"),
         "bothered_by_day": observed.bothered.round(5).to_dict(),
         "acute": observed.acute,
+        "scored": observed.scored,
         "device_days": observed.device_days,
     }
     return results, misses(observed)

@@ -54,9 +54,9 @@ def test_a_window_has_the_state_that_takes_up_most_of_it_and_running_in_turn_wit
     assert set(found["family"]) == {"isolation_forest"}
 
 
-def quiet(flagged: float, *, windows: int = 1000, bothered: float = 0.0, acute: int = 0) -> Quiet:
+def quiet(flagged: float, *, windows: int = 1000, bothered: float = 0.0, acute: int = 0, scored: float = 1.0) -> Quiet:
     rows = {"family": ["isolation_forest"], "state": ["defrost"], "windows": [windows], "flagged": [flagged]}
-    return Quiet(pd.DataFrame(rows), pd.Series([bothered]), acute, 5000)
+    return Quiet(pd.DataFrame(rows), pd.Series([bothered]), acute, scored, 5000)
 
 
 @pytest.mark.parametrize(
@@ -65,6 +65,7 @@ def quiet(flagged: float, *, windows: int = 1000, bothered: float = 0.0, acute: 
         (quiet(0.016), "1.60% of the 1,000 windows in the state defrost"),
         (quiet(0.004), "0.40% of the 1,000 windows"),
         (quiet(0.01, bothered=0.006), "0.60% of the healthy devices are told of a day"),
+        (quiet(0.01, scored=0.7), "70.0% of the device-days have a score"),
         (quiet(0.01, acute=1), "1 acute alerts in 5,000 device-days"),
     ],
 )

@@ -37,13 +37,27 @@ def test_cutting_the_span_changes_no_reading(machines: str) -> None:
 
 
 def test_readings_do_not_depend_on_when_the_fleet_began() -> None:
-    def hour(start: datetime) -> pd.DataFrame:
+    def last_hour(start: datetime) -> pd.DataFrame:
         own = Fleet(simulate_registry(80, 7, MACHINES["cycling"]), 7, start, END)
-        # A flat line and a standstill that began long before are in it.
-        own.readings(start, start + MINUTE)
-        return own.readings(END - HOUR, END).to_pandas().drop(columns="sequence_number")
+        readings = own.readings(start, END).to_pandas()
+        return in_time(readings[readings["timestamp_device"].between(END - HOUR, END)])
 
-    pd.testing.assert_frame_equal(hour(END - HOUR), hour(END - 100 * HOUR))
+    def in_time(readings: pd.DataFrame) -> pd.DataFrame:
+        keys = ["device_id", "timestamp_device", "timestamp_ingested"]
+        return readings.drop(columns="sequence_number").sort_values(keys, ignore_index=True)
+
+    pd.testing.assert_frame_equal(last_hour(END - HOUR), last_hour(END - 9 * HOUR))
+
+
+def test_a_machine_that_was_followed_for_a_week_is_where_one_is_that_was_jumped_to() -> None:
+    registry = simulate_registry(240, 7, MACHINES["cycling"])
+    moment = START + 7 * 24 * HOUR
+    followed, jumped = (Fleet(registry, 7, START, moment + HOUR) for _ in range(2))
+    whole = followed.states(START, moment + HOUR).query("end > @moment")
+    own = jumped.states(moment, moment + HOUR)
+    pd.testing.assert_frame_equal(
+        whole.assign(start=whole["start"].clip(lower=moment)).reset_index(drop=True), own, check_dtype=False
+    )
 
 
 def test_going_on_from_hour_to_hour_gives_what_a_jump_gives() -> None:
