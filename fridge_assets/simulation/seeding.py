@@ -46,7 +46,7 @@ def chances(seed: int, stream: Stream, *counters: npt.NDArray[np.int64]) -> npt.
     mixed = np.full((1,), seed * 64 + stream, np.uint64)
     for counter in counters:
         mixed = _mix(mixed ^ _mix(counter.astype(np.uint64)))
-    return (mixed >> np.uint64(11)) * 2.0**-53
+    return (mixed >> np.uint64(11)).astype(np.float64) * np.float64(2.0**-53)
 
 
 def _mix(value: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:
