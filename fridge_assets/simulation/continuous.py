@@ -9,7 +9,7 @@ import pyarrow as pa
 
 from fridge_assets.contracts.sensor_readings import SENSORS
 from fridge_assets.simulation.conditions import (
-    SLOW_CHANNELS,
+    STEADY,
     Conditions,
     MinuteArray,
     Strain,
@@ -18,7 +18,6 @@ from fridge_assets.simulation.conditions import (
 )
 from fridge_assets.simulation.delivery import draw_mishaps
 from fridge_assets.simulation.fault_effects import apply_faults, strain_of
-from fridge_assets.simulation.faults import STUCK_SENSOR
 from fridge_assets.simulation.individuals import Individuals, draw_individuals
 from fridge_assets.simulation.part import Part, StateBlock
 from fridge_assets.simulation.physics import Switches, Values, add_noise, measurement_noise, true_values
@@ -57,17 +56,11 @@ class ContinuousPart:
 
     @cached_property
     def _stuck_at(self) -> npt.NDArray[np.float32]:
-        """What each stuck sensor repeats: what it read when it got stuck, save noise and slow variation."""
-        planned = self.part.planned(STUCK_SENSOR)
-        if planned is None:
-            return np.empty(0, np.float32)
-        stuck_at = np.empty(len(planned.devices), np.float32)
-        steady = {name: np.zeros((1, 1), np.float32) for name in SLOW_CHANNELS}
-        for i, (device, (column,)) in enumerate(zip(planned.devices, planned.sensors, strict=True)):
-            individual = self._individuals.take(np.array([device]))
-            conditions = operating_conditions(individual, planned.onset[[i]], steady, Strain(), self.part.seed)
-            stuck_at[i] = true_values(individual, conditions)[column][0, 0]
-        return stuck_at
+        return self.part.stuck_at(self._steady_values)
+
+    def _steady_values(self, device: npt.NDArray[np.intp], minute: MinuteArray) -> Values:
+        individual = self._individuals.take(device)
+        return true_values(individual, operating_conditions(individual, minute, STEADY, Strain(), self.part.seed))
 
     def _conditions(self, minutes: MinuteArray) -> Conditions:
         own = self.part

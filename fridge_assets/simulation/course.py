@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -27,11 +28,16 @@ class Doing:
 
     def of(self, machines: npt.NDArray[np.intp]) -> "Doing":
         """The same of some machines, by position."""
-        conditions, plan, course = (
-            each_array(record, lambda array: array[:, machines])
-            for record in (self.conditions, self.schedule, self.course)
+
+        def theirs(array: npt.NDArray[Any]) -> npt.NDArray[Any]:
+            return array[:, machines]
+
+        return Doing(
+            self.minutes,
+            each_array(self.conditions, theirs),
+            each_array(self.schedule, theirs),
+            each_array(self.course, theirs),
         )
-        return Doing(self.minutes, conditions, plan, course)
 
 
 class Course:

@@ -1,14 +1,14 @@
 """The part of a fleet whose machines start and stop (SPEC 10)."""
 
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, partial
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
 from fridge_assets.contracts.sensor_readings import SENSORS
-from fridge_assets.simulation.conditions import SLOW_CHANNELS, MinuteArray, Strain, operating_conditions
+from fridge_assets.simulation.conditions import STEADY, MinuteArray, Strain, operating_conditions
 from fridge_assets.simulation.course import Course, Doing
 from fridge_assets.simulation.delivery import draw_mishaps
 from fridge_assets.simulation.fault_effects import apply_faults
@@ -114,7 +114,7 @@ class CyclingPart:
         constants = draw_machines(models, own.number, individuals, own.seed)
         loggers = Loggers.of(models, own.number)
         senders = replace(own.senders(individuals), readings_a_minute=loggers.ticks)
-        stuck_at = self._stuck_at(individuals, constants)
+        stuck_at = own.stuck_at(partial(self._values_at_set_point, individuals, constants))
         return Group(np.arange(own.devices), individuals, constants, loggers, senders, own.plan, stuck_at)
 
     @cached_property
@@ -134,22 +134,14 @@ class CyclingPart:
     def _course_of_states(self) -> Course:
         return Course(self.part, self._everyone.individuals, self._everyone.constants)
 
-    def _stuck_at(self, individuals: Individuals, constants: MachineConstants) -> npt.NDArray[np.float32]:
-        """What each stuck sensor repeats: what it reads while the machine runs at its set point, save noise."""
-        planned = self.part.planned(STUCK_SENSOR)
-        if planned is None:
-            return np.empty(0, np.float32)
-        stuck_at = np.empty(len(planned.devices), np.float32)
-        steady = {name: np.zeros((1, 1), np.float32) for name in SLOW_CHANNELS}
-        for i, (device, (column,)) in enumerate(zip(planned.devices, planned.sensors, strict=True)):
-            one = np.array([device])
-            individual, machine = individuals.take(one), each_array(constants, lambda array, one=one: array[one])
-            at = planned.onset[[i]]
-            conditions = operating_conditions(individual, at, steady, Strain(), self.part.seed)
-            plan = schedule(machine, at, Strain(), self.part.seed)
-            both = parts(individual, machine, conditions, plan, running_at_set_point(machine), at)
-            stuck_at[i] = both.running[column][0, 0]
-        return stuck_at
+    def _values_at_set_point(
+        self, individuals: Individuals, constants: MachineConstants, device: npt.NDArray[np.intp], minute: MinuteArray
+    ) -> Values:
+        """What a device reads in a minute while it runs at its set point, save noise and slow variation."""
+        individual, machine = individuals.take(device), each_array(constants, lambda array: array[device])
+        conditions = operating_conditions(individual, minute, STEADY, Strain(), self.part.seed)
+        plan = schedule(machine, minute, Strain(), self.part.seed)
+        return parts(individual, machine, conditions, plan, running_at_set_point(machine), minute).running
 
     def _measure(self, group: Group, doing: Doing, tick: int) -> tuple[Values, Switches, npt.NDArray[np.bool_] | None]:
         """Readings as the loggers have them, the ``tick``-th of each minute, and which are lost."""

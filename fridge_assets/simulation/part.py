@@ -1,5 +1,6 @@
 """A part of a fleet: devices that are simulated in one way (SPEC 10)."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,8 +11,9 @@ import pyarrow as pa
 from fridge_assets.simulation.conditions import MinuteArray
 from fridge_assets.simulation.delivery import Delivery, clock_errors
 from fridge_assets.simulation.fault_plan import PlannedFaults
-from fridge_assets.simulation.faults import FaultKind
+from fridge_assets.simulation.faults import STUCK_SENSOR
 from fridge_assets.simulation.individuals import Individuals
+from fridge_assets.simulation.physics import Values
 from fridge_assets.simulation.reading_table import Senders
 
 
@@ -40,9 +42,19 @@ class Part:
         """How many."""
         return len(self.registry)
 
-    def planned(self, kind: FaultKind) -> PlannedFaults | None:
-        """The devices with one kind of fault."""
-        return next((planned for planned in self.plan if planned.kind is kind), None)
+    def stuck_at(self, reads: Callable[[npt.NDArray[np.intp], MinuteArray], Values]) -> npt.NDArray[np.float32]:
+        """What each stuck sensor repeats: what it read when it got stuck.
+
+        Args:
+            reads: what one device reads in one minute without noise, minutes × devices.
+        """
+        planned = next((planned for planned in self.plan if planned.kind is STUCK_SENSOR), None)
+        if planned is None:
+            return np.empty(0, np.float32)
+        values = (
+            reads(planned.devices[[i]], planned.onset[[i]])[column][0, 0] for i, (column,) in enumerate(planned.sensors)
+        )
+        return np.fromiter(values, np.float32, len(planned.devices))
 
     def senders(self, individuals: Individuals) -> Senders:
         """How the devices report."""

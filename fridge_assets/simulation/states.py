@@ -39,7 +39,7 @@ def _of_part(device_ids: "pd.Series[str]", blocks: Sequence[StateBlock]) -> pd.D
     last = np.append(first[1:], 0)
     last[np.append(device[1:] != device[:-1], True)] = len(minutes)
     defrosts = state[device, first] == State.DEFROST
-    outcomes = pd.Categorical.from_codes(np.where(defrosts, outcome[device, first], -1), list(OUTCOME_NAMES))
+    outcomes = np.where(defrosts, np.array(OUTCOME_NAMES, object)[outcome[device, first]], None)
     starts = pd.to_datetime(minutes[first] * 60, unit="s", utc=True).as_unit("us")
     return pd.DataFrame(
         {

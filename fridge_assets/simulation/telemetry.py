@@ -68,7 +68,7 @@ class Loggers:
 
     def silent(self, minutes: MinuteArray, seed: int) -> npt.NDArray[np.bool_]:
         """Minutes without a reading, minutes × machines."""
-        silent = (minutes[:, None] - self.phase) % self.every != 0
+        silent: npt.NDArray[np.bool_] = (minutes[:, None] - self.phase) % self.every != 0
         if self.irregular.any():
             skipped = chances(seed, Stream.REPORTS, self.number, minutes[:, None]) < 0.5
             silent |= self.irregular & skipped
