@@ -4,7 +4,7 @@ BIN := .venv/bin
 DATA ?= data/demo
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test ui lint format docs scenario-staleness scenario-stream-kills scenario-cycle-kills scenario-interrupts bench bench-hourly bench-quality bench-canary bench-models bench-stream bench-week bench-alerts
+.PHONY: help demo test ui lint format docs scenario-staleness scenario-stream-kills scenario-cycle-kills scenario-interrupts bench bench-hourly bench-quality bench-canary bench-models bench-stream bench-week bench-machines bench-alerts
 
 help: ## what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 22
@@ -55,7 +55,7 @@ format: .venv/installed ## put the code in shape
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-bench: bench-hourly bench-quality bench-week bench-canary bench-models bench-stream bench-alerts ## every benchmark
+bench: bench-hourly bench-quality bench-week bench-machines bench-canary bench-models bench-stream bench-alerts ## every benchmark
 
 bench-hourly: .venv/installed ## one hourly cycle of 100,000 devices, beside pandas
 	$(BIN)/python -m fridge_assets_tests.benchmarks.hourly
@@ -65,6 +65,9 @@ bench-quality: .venv/installed ## what is found, how early, how often in vain: 1
 
 bench-week: .venv/installed ## seven days of 2,000 devices with every fault, as people live through them: 45 minutes
 	$(BIN)/python -m fridge_assets_tests.benchmarks.week
+
+bench-machines: .venv/installed ## 500 machines that start and stop, 10 days: healthy, with every fault, with little history: an hour
+	$(BIN)/python -m fridge_assets_tests.benchmarks.machines
 
 bench-canary: .venv/installed ## what the canary says of equal and of bad candidates: 20,000 devices
 	$(BIN)/python -m fridge_assets_tests.benchmarks.canary

@@ -14,19 +14,31 @@ from fridge_assets.core.moments import parse_moment
 
 def register(app: typer.Typer) -> None:
     """Add the command to ``app``."""
-    app.command(epilog="Example: fridge-assets simulate --devices 200 --hours 72 --fault refrigerant_leak=0.03")(
-        simulate
-    )
+    app.command(
+        epilog="Example: fridge-assets simulate --devices 200 --hours 72 --fault refrigerant_leak=0.03\n\n"
+        "Machines that start and stop: fridge-assets simulate --devices 100 --machines cycling --states"
+    )(simulate)
 
 
 def simulate(
     context: typer.Context,
     devices: Annotated[int, typer.Option(min=1, help="Devices in the fleet.")] = 200,
-    hours: Annotated[float, typer.Option(min=0.25, help="Hours of readings, one a minute.")] = 72,
+    hours: Annotated[float, typer.Option(min=0.25, help="Hours of readings.")] = 72,
     fault: Annotated[
         list[str] | None,
         typer.Option(help="KIND=SHARE of the devices, e.g. refrigerant_leak=0.02; repeatable."),
     ] = None,
+    machines: Annotated[
+        str,
+        typer.Option(
+            help="continuous: compressors never stop, all 14 sensors, a reading a minute. cycling: thermostats, "
+            "standstill, defrosts that are not signalled, fail or take too long, sensors missing, 10 s to 1 h between "
+            "readings. mixed: both."
+        ),
+    ] = "continuous",
+    states: Annotated[
+        bool, typer.Option("--states", help="Also write ground_truth_states.parquet: what each machine truly does.")
+    ] = False,
     seed: Annotated[int, typer.Option(help="The same seed gives the same fleet.")] = 1,
     end: Annotated[str, typer.Option(help="When the readings end, ISO 8601; default: the last full hour.")] = "",
     live: Annotated[
@@ -39,6 +51,7 @@ def simulate(
         Fleet,
         Plan,
         Unfinished,
+        machines_named,
         parse_fault_share,
         simulate_registry,
         write_fleet,
@@ -54,10 +67,11 @@ def simulate(
             f"{settings.root} holds a device registry of a real fleet",
             "Name an empty folder with --data-dir.",
         )
-    wanted = Plan(devices, hours, seed, tuple(fault or ()), until)
+    models = machines_named(machines)
+    wanted = Plan(devices, hours, seed, tuple(fault or ()), until, machines, states)
     unfinished = Unfinished(settings.root, wanted, any_end=not end)
     until = unfinished.plan.end
-    fleet = Fleet(simulate_registry(devices, seed), seed, until - timedelta(hours=hours), until, shares)
+    fleet = Fleet(simulate_registry(devices, seed, models), seed, until - timedelta(hours=hours), until, shares)
     with progress("simulating (minutes of readings)", as_json) as bar:
         summary = write_fleet(
             fleet,
@@ -65,6 +79,7 @@ def simulate(
             settings.root / "device_registry.csv",
             settings.root / "ground_truth.parquet",
             unfinished=unfinished,
+            states_path=settings.root / "ground_truth_states.parquet" if states else None,
             progress=lambda done, whole: bar.update(
                 bar.task_ids[0],
                 completed=int(done.total_seconds() // 60),

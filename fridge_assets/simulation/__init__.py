@@ -10,6 +10,7 @@ from fridge_assets.simulation.faults import (
     parse_fault_share,
 )
 from fridge_assets.simulation.fleet import Fleet
+from fridge_assets.simulation.machines import MACHINES, machines_named
 from fridge_assets.simulation.registry import simulate_registry
 from fridge_assets.simulation.unfinished import Plan, Unfinished
 from fridge_assets.simulation.writer import WrittenFleet, write_fleet, write_live
@@ -17,6 +18,7 @@ from fridge_assets.simulation.writer import WrittenFleet, write_fleet, write_liv
 __all__ = [
     "FAULT_KINDS",
     "GRADUAL_FAULTS",
+    "MACHINES",
     "PERFECT_DELIVERY",
     "Delivery",
     "FaultShare",
@@ -25,6 +27,7 @@ __all__ = [
     "Plan",
     "Unfinished",
     "WrittenFleet",
+    "machines_named",
     "mixed_faults",
     "parse_fault_share",
     "simulate_registry",

@@ -20,6 +20,9 @@ MinuteArray = npt.NDArray[np.int64]
 
 SLOW_CHANNELS = ("load", "ambient", "superheat", "subcooling", "humidity", "vibration")
 
+STEADY = {name: np.zeros((1, 1), np.float32) for name in SLOW_CHANNELS}
+"""No slow variation."""
+
 WEATHER_SPREAD = 0.7  # K from one day to the next
 OPENS, CLOSES = 7.5, 21.5  # local hours; trade builds up and fades over an hour
 CLOSED_DOOR_RATE = 0.004

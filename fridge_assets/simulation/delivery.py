@@ -64,11 +64,16 @@ class Mishaps:
     nulls: npt.NDArray[np.int64]
 
 
-def draw_mishaps(delivery: Delivery, minutes: MinuteArray, devices: int, sensors: int, seed: int) -> Mishaps:
-    """Draw the mishaps of ``minutes``, each minute on its own, so that cutting a span changes nothing."""
+def draw_mishaps(
+    delivery: Delivery, minutes: MinuteArray, devices: int, sensors: int, seed: int, *counters: int
+) -> Mishaps:
+    """Draw the mishaps of ``minutes``, each minute on its own, so that cutting a span changes nothing.
+
+    Other ``counters`` give other mishaps for the same minutes.
+    """
     late, late_by, duplicated, copied_after, nulls = [], [], [], [], []
     for row, minute in enumerate(minutes):
-        rng = generator(seed, Stream.DELIVERY, int(minute))
+        rng = generator(seed, Stream.DELIVERY, int(minute), *counters)
         first = row * devices
         for share, (shortest, longest) in (
             (delivery.late, LATE_DELAY),

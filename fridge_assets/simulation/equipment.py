@@ -2,8 +2,14 @@
 
 from dataclasses import dataclass
 
+from fridge_assets.simulation.machine_design import MachineDesign, Telemetry
+
 REFERENCE_AMBIENT = 22.0
 """°C; the design point the equipment models are rated at, and the temperate zone's mean."""
+
+
+EVERY_MINUTE = Telemetry(flat_lines_a_day=0.0)
+"""All fourteen sensors, a reading a minute."""
 
 
 @dataclass(frozen=True)
@@ -20,7 +26,9 @@ class EquipmentModel:
         subcooling: at the condenser outlet, K.
         current: mean compressor current, A.
         vibration: mean compressor vibration, mm/s RMS.
-        defrost_rise: how far the coil probe warms in a defrost, K.
+        defrost_rise: how far the coil probe warms in a defrost, K; without meaning where ``machine`` is given.
+        machine: how it starts, stops and defrosts; None for a compressor that never stops.
+        telemetry: what it reports, and how.
     """
 
     name: str
@@ -33,6 +41,8 @@ class EquipmentModel:
     current: float
     vibration: float
     defrost_rise: float
+    machine: MachineDesign | None = None
+    telemetry: Telemetry = EVERY_MINUTE
 
 
 @dataclass(frozen=True)
@@ -57,12 +67,13 @@ class Region:
 WALK_IN_FREEZER = EquipmentModel("walk_in_freezer", "R404A", -25.0, 5.5, 10.0, 8.0, 5.0, 12.0, 3.0, 7.0)
 """The freezer type whose healthy figures SPEC 10 gives; in the temperate zone it is the reference cohort."""
 
-EQUIPMENT_MODELS: tuple[EquipmentModel, ...] = (
+CONTINUOUS_MODELS: tuple[EquipmentModel, ...] = (
     WALK_IN_FREEZER,
     EquipmentModel("chest_freezer", "R290", -20.0, 5.0, 12.0, 6.0, 3.5, 6.0, 2.0, 6.0),
     EquipmentModel("multideck_cooler", "R404A", -9.0, 6.0, 13.0, 10.0, 6.5, 18.0, 4.0, 6.0),
     EquipmentModel("glass_door_cooler", "R134a", -8.0, 5.0, 15.0, 7.0, 7.5, 8.5, 2.4, 6.0),
 )
+"""Compressors that never stop; the other machines are in ``machines``."""
 
 CLIMATE_ZONES: tuple[ClimateZone, ...] = (
     ClimateZone("temperate", REFERENCE_AMBIENT, 2.2, 45.0),

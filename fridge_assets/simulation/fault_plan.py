@@ -62,6 +62,17 @@ class PlannedFaults:
         severity: FloatArray = np.clip((elapsed + (ramp == 0)) / np.maximum(ramp, 1), 0, 1).astype(np.float32)
         return severity
 
+    def among(self, devices: npt.NDArray[np.intp]) -> "PlannedFaults":
+        """The same for some of the registry's devices (sorted positions), and by position among these."""
+        kept = np.isin(self.devices, devices)
+        return PlannedFaults(
+            self.kind,
+            np.searchsorted(devices, self.devices[kept]),
+            self.onset[kept],
+            self.full[kept],
+            tuple(sensors for sensors, keeps in zip(self.sensors, kept, strict=True) if keeps),
+        )
+
 
 def plan_faults(
     devices: int,

@@ -29,6 +29,7 @@ class FaultKind:
         sensors: reading columns affected, the telling one first; empty where each device draws its own.
         own_sensors: how many numeric sensors a device draws for itself.
         acute: whether it is a matter of minutes.
+        at_rest: whether it also shows while the compressor is off; the others act on a running machine.
     """
 
     name: str
@@ -37,6 +38,7 @@ class FaultKind:
     sensors: tuple[str, ...] = ()
     own_sensors: int = 0
     acute: bool = False
+    at_rest: bool = False
 
 
 def _hours(shortest: float, longest: float) -> tuple[timedelta, timedelta]:
@@ -106,10 +108,11 @@ DOOR_LEFT_OPEN = FaultKind(
     _minutes(0, 10),
     {"humidity": Effect(addition=20), "temperature_evaporator": Effect(addition=4)},
     ("door_open_close", "humidity", "temperature_evaporator", "current_compressor"),
+    at_rest=True,
 )
-STUCK_SENSOR = FaultKind("stuck_sensor", _minutes(0, 0), own_sensors=1)
-DRIFTING_SENSOR = FaultKind("drifting_sensor", _hours(24, 24), own_sensors=1)
-INTERMITTENT_DROPOUT = FaultKind("intermittent_dropout", _minutes(0, 0), own_sensors=2)
+STUCK_SENSOR = FaultKind("stuck_sensor", _minutes(0, 0), own_sensors=1, at_rest=True)
+DRIFTING_SENSOR = FaultKind("drifting_sensor", _hours(24, 24), own_sensors=1, at_rest=True)
+INTERMITTENT_DROPOUT = FaultKind("intermittent_dropout", _minutes(0, 0), own_sensors=2, at_rest=True)
 COMPRESSOR_OVERLOAD = FaultKind("compressor_overload", _minutes(1, 5), sensors=("current_compressor",), acute=True)
 VIBRATION_SPIKE = FaultKind(
     "vibration_spike",
@@ -131,6 +134,7 @@ TOTAL_COOLING_LOSS = FaultKind(
     {"temperature_evaporator": Effect(addition=30)},
     ("temperature_evaporator",),
     acute=True,
+    at_rest=True,
 )
 
 FAULT_KINDS: dict[str, FaultKind] = {

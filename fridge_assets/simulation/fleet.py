@@ -2,25 +2,18 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import cached_property
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
 
-from fridge_assets.contracts.sensor_readings import SENSORS
 from fridge_assets.core.errors import FridgeError
-from fridge_assets.simulation.conditions import (
-    SLOW_CHANNELS,
-    MinuteArray,
-    Strain,
-    operating_conditions,
-    slow_variation,
-)
-from fridge_assets.simulation.delivery import USUAL_DELIVERY, Delivery, clock_errors, draw_mishaps
-from fridge_assets.simulation.fault_effects import apply_faults, strain_of
+from fridge_assets.simulation.conditions import MinuteArray
+from fridge_assets.simulation.continuous import ContinuousPart
+from fridge_assets.simulation.cycling import CyclingPart
+from fridge_assets.simulation.delivery import USUAL_DELIVERY, Delivery
 from fridge_assets.simulation.fault_plan import (
     USUAL_TIMING,
     FaultTiming,
@@ -28,10 +21,11 @@ from fridge_assets.simulation.fault_plan import (
     ground_truth,
     plan_faults,
 )
-from fridge_assets.simulation.faults import STUCK_SENSOR, FaultShare
-from fridge_assets.simulation.individuals import Individuals, draw_individuals
-from fridge_assets.simulation.physics import Switches, Values, add_noise, measurement_noise, true_values
-from fridge_assets.simulation.reading_table import READINGS_SCHEMA, Senders, reading_table
+from fridge_assets.simulation.faults import FaultShare
+from fridge_assets.simulation.machines import CYCLING_MODELS, EQUIPMENT_MODELS
+from fridge_assets.simulation.part import Part
+from fridge_assets.simulation.reading_table import READINGS_SCHEMA
+from fridge_assets.simulation.states import episodes
 
 BLOCK_READINGS = 500_000
 """Readings computed at once; keeps the working arrays near the processor's cache and the memory bounded."""
@@ -70,6 +64,13 @@ class Fleet:
         """One row a faulty device; see :func:`fridge_assets.simulation.fault_plan.ground_truth`."""
         return ground_truth(self._plan, self.registry["device_id"], self.end)
 
+    @property
+    def expected_readings(self) -> int:
+        """Readings of the span from ``start`` to ``end`` when none is lost."""
+        minutes = (self.end - self.start) // timedelta(minutes=1)
+        by_model = {model.name: 60 / model.telemetry.interval_seconds for model in EQUIPMENT_MODELS}
+        return round(minutes * self.registry["model"].map(by_model).fillna(1).sum())
+
     def readings(self, start: datetime, end: datetime) -> pa.Table:
         """What the devices measured from ``start`` to ``end`` and when it arrived, duplicates included.
 
@@ -93,20 +94,32 @@ class Fleet:
                 f"readings from {start} were asked for, the fleet begins at {self.start}",
                 "Ask for a later start",
             )
-        return pa.concat_tables([READINGS_SCHEMA.empty_table(), *map(self._block, self._blocks(minutes))])
+        blocks = (part.readings(block) for block in self._blocks(minutes) for part in self._parts)
+        return pa.concat_tables([READINGS_SCHEMA.empty_table(), *blocks])
+
+    def states(self, start: datetime, end: datetime) -> pd.DataFrame:
+        """What the devices truly do from ``start`` to ``end``; see :func:`fridge_assets.simulation.states.episodes`."""
+        minutes = _minutes_between(start, end)
+        parts = [(part, [part.states(block) for block in self._blocks(minutes)]) for part in self._parts]
+        return episodes([(part.part.registry["device_id"], blocks) for part, blocks in parts])
 
     @cached_property
-    def _individuals(self) -> Individuals:
-        return draw_individuals(self.registry, self.seed)
-
-    @cached_property
-    def _senders(self) -> Senders:
-        return Senders(
-            device_ids=pa.array(self.registry["device_id"], pa.string()),
-            report_at=self._individuals.report_second.astype(np.int64) * 1_000_000,
-            latency=self._individuals.latency_ms.astype(np.int64) * 1_000,
-            clock_error=clock_errors(self.delivery, len(self.registry), self.seed),
-            first_minute=int(self.start.timestamp()) // 60,
+    def _parts(self) -> tuple[ContinuousPart | CyclingPart, ...]:
+        cycling = self.registry["model"].isin([model.name for model in CYCLING_MODELS]).to_numpy()
+        parts = ((ContinuousPart, np.flatnonzero(~cycling)), (CyclingPart, np.flatnonzero(cycling)))
+        return tuple(
+            kind(
+                Part(
+                    registry=self.registry.iloc[number].reset_index(drop=True),
+                    number=number,
+                    plan=tuple(planned.among(number) for planned in self._plan),
+                    seed=self.seed,
+                    first_minute=int(self.start.timestamp()) // 60,
+                    delivery=self.delivery,
+                )
+            )
+            for kind, number in parts
+            if len(number)
         )
 
     @cached_property
@@ -120,46 +133,11 @@ class Fleet:
             seed=self.seed,
         )
 
-    @cached_property
-    def _stuck_at(self) -> npt.NDArray[np.float32]:
-        """What each stuck sensor repeats: what it read when it got stuck, save noise and slow variation."""
-        planned = next((planned for planned in self._plan if planned.kind is STUCK_SENSOR), None)
-        if planned is None:
-            return np.empty(0, np.float32)
-        stuck_at = np.empty(len(planned.devices), np.float32)
-        steady = {name: np.zeros((1, 1), np.float32) for name in SLOW_CHANNELS}
-        for i, (device, (column,)) in enumerate(zip(planned.devices, planned.sensors, strict=True)):
-            individual = self._individuals.take(np.array([device]))
-            conditions = operating_conditions(individual, planned.onset[[i]], steady, Strain(), self.seed)
-            stuck_at[i] = true_values(individual, conditions)[column][0, 0]
-        return stuck_at
-
     def _blocks(self, minutes: MinuteArray) -> Iterator[MinuteArray]:
         """Cut ``minutes`` into blocks of bounded size that each lie within one hour."""
         size = max(BLOCK_READINGS // len(self.registry), 1)
         for hour in np.split(minutes, np.flatnonzero(minutes[1:] % 60 == 0) + 1):
             yield from (hour[first : first + size] for first in range(0, len(hour), size))
-
-    def _block(self, minutes: MinuteArray) -> pa.Table:
-        devices = len(self.registry)
-        strain = strain_of(self._plan, minutes, devices)
-        values, switches, noise = self._measure(minutes, strain)
-        lost = apply_faults(self._plan, minutes, values=values, noise=noise, stuck_at=self._stuck_at, seed=self.seed)
-        mishaps = draw_mishaps(self.delivery, minutes, devices, len(SENSORS), self.seed)
-        return reading_table(minutes, values, switches, lost=lost, mishaps=mishaps, senders=self._senders)
-
-    def _measure(self, minutes: MinuteArray, strain: Strain) -> tuple[Values, Switches, Values]:
-        """Readings before the faults' direct effects, and the noise in them."""
-        devices = len(self.registry)
-        noise, door_chance = measurement_noise(minutes, devices, self.seed)
-        slow = slow_variation(minutes, devices, self.seed)
-        conditions = operating_conditions(self._individuals, minutes, slow, strain, self.seed)
-        values = add_noise(true_values(self._individuals, conditions), noise)
-        switches = {
-            "door_open_close": door_chance < conditions.door_rate,
-            "defrost_cycle": conditions.defrosting,
-        }
-        return values, switches, noise
 
 
 def _minutes_between(start: datetime, end: datetime) -> MinuteArray:

@@ -7,7 +7,8 @@ import numpy.typing as npt
 import pandas as pd
 
 from fridge_assets.core.errors import FridgeError
-from fridge_assets.simulation.equipment import CLIMATE_ZONES, EQUIPMENT_MODELS, REFERENCE_AMBIENT, REGIONS
+from fridge_assets.simulation.equipment import CLIMATE_ZONES, REFERENCE_AMBIENT, REGIONS
+from fridge_assets.simulation.machines import EQUIPMENT_MODELS
 from fridge_assets.simulation.refrigerants import (
     REFRIGERANTS,
     FloatArray,

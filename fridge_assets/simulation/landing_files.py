@@ -47,7 +47,7 @@ def write_registry(registry: pd.DataFrame, path: Path) -> None:
 
 
 def write_ground_truth(ground_truth: pd.DataFrame, path: Path) -> None:
-    """Write the ground truth as Parquet, over an earlier one."""
+    """Write ground truth, of faults or of states, as Parquet, over an earlier one."""
     with atomic_write(path) as temporary:
         ground_truth.to_parquet(temporary, index=False)
 

@@ -59,12 +59,15 @@ PROPORTIONAL_NOISE = {
 """Spread of one reading's noise as a share of the reading."""
 
 
-def measurement_noise(minutes: MinuteArray, devices: int, seed: int) -> tuple[Values, FloatArray]:
-    """Standard-normal noise by numeric sensor, and a uniform number for the door, each minutes × devices."""
+def measurement_noise(minutes: MinuteArray, devices: int, seed: int, *counters: int) -> tuple[Values, FloatArray]:
+    """Standard-normal noise by numeric sensor, and a uniform number for the door, each minutes × devices.
+
+    Other ``counters`` give other noise for the same minutes.
+    """
     normal = np.empty((len(minutes), len(NUMERIC_SENSORS), devices), np.float32)
     uniform = np.empty((len(minutes), devices), np.float32)
     for row, minute in enumerate(minutes):
-        rng = generator(seed, Stream.MEASUREMENT, int(minute))
+        rng = generator(seed, Stream.MEASUREMENT, int(minute), *counters)
         rng.standard_normal(dtype=np.float32, out=normal[row])
         rng.random(dtype=np.float32, out=uniform[row])
     return {sensor.name: normal[:, i] for i, sensor in enumerate(NUMERIC_SENSORS)}, uniform

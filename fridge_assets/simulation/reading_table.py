@@ -32,10 +32,12 @@ class Senders:
 
     Args:
         device_ids: of the registry.
-        report_at: µs into the minute.
+        report_at: µs into the minute; minutes × devices where it differs from minute to minute.
         latency: µs until a prompt reading has arrived.
         clock_error: µs that the device's clock is ahead.
         first_minute: minute since 1970 that has sequence number 0.
+        readings_a_minute: of each device.
+        nth: which of a minute's readings these are, from 0.
     """
 
     device_ids: pa.Array
@@ -43,6 +45,8 @@ class Senders:
     latency: npt.NDArray[np.int64]
     clock_error: npt.NDArray[np.int64]
     first_minute: int
+    readings_a_minute: npt.NDArray[np.int64]
+    nth: int = 0
 
 
 def reading_table(
@@ -76,7 +80,7 @@ def reading_table(
         "device_id": senders.device_ids.take(pa.array(np.tile(np.arange(devices, dtype=np.int32), len(minutes)))),
         "timestamp_device": _timestamps(sent + np.tile(senders.clock_error, len(minutes))),
         "timestamp_ingested": _timestamps(arrived),
-        "sequence_number": pa.array(np.repeat(minutes - senders.first_minute, devices)),
+        "sequence_number": pa.array(_sequence(minutes, senders)),
     }
     for number, sensor in enumerate(SENSORS):
         missing = mishaps.nulls[0, mishaps.nulls[1] == number]
@@ -92,6 +96,11 @@ def reading_table(
         copies, copied = copies[kept], copied[kept]
     duplicates = _at(table.take(pa.array(copies)), copied)
     return pa.concat_tables([table if lost is None else table.filter(pa.array(arrives)), duplicates])
+
+
+def _sequence(minutes: MinuteArray, senders: Senders) -> npt.NDArray[np.int64]:
+    since = minutes[:, None] - senders.first_minute
+    return (since * senders.readings_a_minute + senders.nth).ravel()
 
 
 def _numeric_column(name: str, readings: npt.NDArray[np.float32], missing: npt.NDArray[np.int64]) -> pa.Array:

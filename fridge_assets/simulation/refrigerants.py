@@ -5,14 +5,14 @@ from functools import cache
 import numpy as np
 import numpy.typing as npt
 
-from fridge_assets.simulation.equipment import EQUIPMENT_MODELS
+from fridge_assets.simulation.machines import EQUIPMENT_MODELS
 
 FloatArray = npt.NDArray[np.float32]
 
 REFRIGERANTS: tuple[str, ...] = tuple(sorted({equipment.refrigerant for equipment in EQUIPMENT_MODELS}))
 
 COLDEST, WARMEST = -60, 68
-"""°C; R404A is supercritical above 72 °C."""
+"""°C; R404A is supercritical above 72 °C, CO2 above 31 °C."""
 
 ZERO_CELSIUS = 273.15
 ISENTROPIC_EFFICIENCY = 0.65
@@ -60,8 +60,26 @@ def _saturation_table(quality: int) -> FloatArray:
     from CoolProp.CoolProp import PropsSI  # noqa: PLC0415
 
     kelvin = np.arange(COLDEST, WARMEST + 1, dtype=np.float64) + ZERO_CELSIUS
-    tables = [PropsSI("P", "T", kelvin, "Q", float(quality), refrigerant) for refrigerant in REFRIGERANTS]
+    tables = []
+    for refrigerant in REFRIGERANTS:
+        coldest, warmest = PropsSI("Ttriple", refrigerant), PropsSI("Tcrit", refrigerant) - 0.5
+        known = (kelvin > coldest) & (kelvin < warmest)
+        pressure = np.empty_like(kelvin)
+        pressure[known] = PropsSI("P", "T", kelvin[known], "Q", float(quality), refrigerant)
+        _go_on(kelvin, pressure, known)
+        tables.append(pressure)
     return (np.concatenate(tables) / 1e3).astype(np.float32)
+
+
+def _go_on(kelvin: npt.NDArray[np.float64], pressure: npt.NDArray[np.float64], known: npt.NDArray[np.bool_]) -> None:
+    """Fill ``pressure`` beyond the triple and critical points by straight lines of log p over 1/T, in place.
+
+    CO2 on a warm day is above its critical point; the gas cooler's pressure goes on rising about like this.
+    """
+    first, last = np.flatnonzero(known)[[0, -1]]
+    for end, inner, beyond in ((first, first + 1, slice(None, first)), (last, last - 1, slice(last + 1, None))):
+        slope = np.log(pressure[end] / pressure[inner]) / (1 / kelvin[end] - 1 / kelvin[inner])
+        pressure[beyond] = pressure[end] * np.exp(slope * (1 / kelvin[beyond] - 1 / kelvin[end]))
 
 
 def _interpolate(table: FloatArray, temperature: FloatArray, refrigerant: npt.NDArray[np.int32]) -> FloatArray:

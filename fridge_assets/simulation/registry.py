@@ -8,7 +8,7 @@ import pandas as pd
 from fridge_assets.contracts import DEVICE_REGISTRY
 from fridge_assets.contracts.device_registry import REGISTRY_DEFAULTS
 from fridge_assets.core.errors import FridgeError
-from fridge_assets.simulation.equipment import EQUIPMENT_MODELS, REGIONS
+from fridge_assets.simulation.equipment import CONTINUOUS_MODELS, REGIONS, EquipmentModel
 from fridge_assets.simulation.seeding import Stream, generator
 
 DEVICES_PER_SITE = 12
@@ -17,11 +17,11 @@ INSTALLATION_DAYS = 9 * 365
 FIRMWARE_VERSIONS = ("3.1.4", "3.2.0", "4.0.2", "4.1.0")
 
 
-def simulate_registry(devices: int, seed: int) -> pd.DataFrame:
-    """A fleet of ``devices`` active devices, the same for the same seed.
+def simulate_registry(devices: int, seed: int, models: tuple[EquipmentModel, ...] = CONTINUOUS_MODELS) -> pd.DataFrame:
+    """A fleet of ``devices`` active devices of the equipment ``models`` in turn, the same for the same seed.
 
     Returns:
-        DEVICE_REGISTRY columns, one row a device in the order of ``device_id``. The eight cohorts (equipment
+        DEVICE_REGISTRY columns, one row a device in the order of ``device_id``. The cohorts (equipment
         model × climate zone) are equally frequent.
 
     Raises:
@@ -40,7 +40,7 @@ def simulate_registry(devices: int, seed: int) -> pd.DataFrame:
             "device_id": [f"device-{i:06d}" for i in number],
             "site_id": [f"site-{s:04d}" for s in site],
             "region": [region.name for region in regions],
-            "model": [EQUIPMENT_MODELS[i % len(EQUIPMENT_MODELS)].name for i in number],
+            "model": [models[i % len(models)].name for i in number],
             "climate_zone": [region.climate_zone for region in regions],
             "install_date": FIRST_INSTALLATION + pd.to_timedelta(installed, unit="D"),
             "firmware_version": [FIRMWARE_VERSIONS[f] for f in firmware],

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Self
 
 from fridge_assets.core.errors import FridgeError
+from fridge_assets.simulation.machines import CONTINUOUS
 from fridge_assets.stores.files import atomic_write
 
 
@@ -20,6 +21,8 @@ class Plan:
         seed: the same seed gives the same fleet.
         faults: ``KIND=SHARE`` each.
         end: when the readings end, timezone-aware.
+        machines: the mix of equipment models.
+        states: whether the machines' true states are written, too.
     """
 
     devices: int
@@ -27,6 +30,8 @@ class Plan:
     seed: int
     faults: tuple[str, ...]
     end: datetime
+    machines: str = CONTINUOUS
+    states: bool = False
 
     def to_json(self) -> str:
         """This plan as JSON."""
@@ -42,6 +47,10 @@ class Plan:
     def words(self) -> str:
         """How to ask for it."""
         options = [f"--devices {self.devices}", f"--hours {self.hours:g}", f"--seed {self.seed}"]
+        if self.machines != CONTINUOUS:
+            options.append(f"--machines {self.machines}")
+        if self.states:
+            options.append("--states")
         return " ".join(["simulate", *options, *(f"--fault {fault}" for fault in self.faults)])
 
 

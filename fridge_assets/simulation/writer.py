@@ -61,8 +61,11 @@ def write_fleet(
     rows_per_file: int = ROWS_PER_FILE,
     progress: Progress | None = None,
     unfinished: Unfinished | None = None,
+    states_path: Path | None = None,
 ) -> WrittenFleet:
     """Write registry (CSV), ground truth and the readings of the fleet's whole span (Parquet).
+
+    With ``states_path`` what the machines truly do goes there, see :func:`fridge_assets.simulation.states.episodes`.
 
     The registry comes first, so that no reader ever meets a reading of an unknown device. Readings land
     in the file of their arrival, an hour a file for small fleets. With ``unfinished`` an interrupted fleet is gone on
@@ -78,13 +81,14 @@ def write_fleet(
     if not going_on:
         for span in spans:
             refuse_existing(landing_file(landing_dir, *span))
-    minutes = (fleet.end - fleet.start) // timedelta(minutes=1)
-    needed = minutes * len(fleet.registry) * _BYTES_PER_READING
-    require_space(landing_dir, needed, f"a simulation of {minutes * len(fleet.registry):,} readings")
+    expected = fleet.expected_readings
+    require_space(landing_dir, expected * _BYTES_PER_READING, f"a simulation of {expected:,} readings")
     if unfinished is not None:
         unfinished.begin()
     write_registry(fleet.registry, registry_path)
     write_ground_truth(fleet.ground_truth, ground_truth_path)
+    if states_path is not None:
+        write_ground_truth(fleet.states(fleet.start, fleet.end), states_path)
     arrivals = Arrivals(fleet)
     readings = 0
     # One file is compressed and written while the next is simulated.

@@ -34,11 +34,13 @@ from fridge_assets.automation.cycles import daily_cycle, hourly_cycle, train_mod
 from fridge_assets.readings.landed import stage_files
 from fridge_assets.running.instance import open_instance
 from fridge_assets.settings import Settings
-from fridge_assets.simulation import Fleet, simulate_registry
+from fridge_assets.simulation import MACHINES, Fleet, simulate_registry
 from fridge_assets.simulation.arrival import Arrivals
+from fridge_assets.simulation.equipment import EquipmentModel
 from fridge_assets.simulation.fault_plan import FaultTiming
 from fridge_assets.simulation.faults import FAULT_KINDS, FaultShare
 from fridge_assets.simulation.landing_files import landing_file, write_readings, write_registry
+from fridge_assets.simulation.machines import CONTINUOUS
 from fridge_assets.stores.landing import Landing
 from fridge_assets.stores.operations import Operations, alert_events
 from fridge_assets.stores.warehouse import Warehouse
@@ -121,30 +123,42 @@ def _arrived(since: datetime, until: datetime) -> str:
     )
 
 
-def live_through(folder: Path, devices: int, days: int, seed: int) -> Week:
-    """Simulate, learn, and live through the days in ``folder``.
+def week_fleet(
+    devices: int,
+    days: int,
+    seed: int,
+    *,
+    faulty: float = FAULTY,
+    learned: int = LEARNED,
+    models: tuple[EquipmentModel, ...] = MACHINES[CONTINUOUS],
+) -> Fleet:
+    """A fleet with ``faulty`` of its devices spread over all kinds of fault, none of them while it is learned."""
+    span = (learned + days) * DAY
+    timing = FaultTiming(earliest_onset=learned * DAY / span, full_from=0.45, full_to=1 - 16 * HOUR / span)
+    shares = tuple(FaultShare(kind, faulty / len(FAULT_KINDS)) for kind in FAULT_KINDS) if faulty else ()
+    return Fleet(simulate_registry(devices, seed, models), seed, START, START + span, shares, timing)
+
+
+def live_through(folder: Path, fleet: Fleet, learned: int = LEARNED) -> Week:
+    """Simulate, learn for some days, and live through the rest in ``folder``.
 
     Raises:
         RuntimeError: a step of a cycle failed.
     """
     settings = Settings(data_dir=folder)
-    span = (LEARNED + days) * DAY
-    timing = FaultTiming(earliest_onset=LEARNED * DAY / span, full_from=0.45, full_to=1 - 16 * HOUR / span)
-    shares = tuple(FaultShare(kind, FAULTY / len(FAULT_KINDS)) for kind in FAULT_KINDS)
-    registry = simulate_registry(devices, seed)
-    fleet = Fleet(registry, seed, START, START + span, shares, timing)
-    write_registry(registry, settings.root / "device_registry.csv")
+    write_registry(fleet.registry, settings.root / "device_registry.csv")
     operations = Operations(settings.operations_database, settings.operations.lock_wait)
     clockwork = Clockwork(settings, fleet, operations)
-    crew = Crew(operations, settings, fleet.ground_truth, seed)
-    begins = START + LEARNED * DAY
-    for hour in track(list(_hours(START, begins)), "three days to learn from", console=CONSOLE):
+    crew = Crew(operations, settings, fleet.ground_truth, fleet.seed)
+    begins = fleet.start + learned * DAY
+    for hour in track(list(_hours(fleet.start, begins)), f"{learned} days to learn from", console=CONSOLE):
         clockwork.land(hour)
         clockwork.learn(hour)
     with open_instance(settings) as instance:
         with CONSOLE.status("training four models"):
             _require_success(train_models(instance, None, begins + timedelta(minutes=3), in_process=True).failures)
-        for hour in track(list(_hours(begins, START + span)), f"{days} days, hour by hour", console=CONSOLE):
+        days = (fleet.end - begins) // DAY
+        for hour in track(list(_hours(begins, fleet.end)), f"{days} days, hour by hour", console=CONSOLE):
             clockwork.land(hour)
             clockwork.stream(hour)
             moment = hour + HOUR + timedelta(minutes=3)
@@ -152,7 +166,7 @@ def live_through(folder: Path, devices: int, days: int, seed: int) -> Week:
             _require_success(cycle.score.failures | cycle.publish.failures)
             crew.work_until(hour + 2 * HOUR)
     clockwork.close()
-    return _what_happened(settings, operations, fleet, begins, START + span)
+    return _what_happened(settings, operations, fleet, begins, fleet.end)
 
 
 def _what_happened(settings: Settings, operations: Operations, fleet: Fleet, begins: datetime, ends: datetime) -> Week:
@@ -185,7 +199,7 @@ def main(arguments: list[str] | None = None) -> int:
     chosen = parser.parse_args(arguments)
     began = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="fridge-week-") as folder:
-        week = live_through(Path(folder), chosen.devices, chosen.days, chosen.seed)
+        week = live_through(Path(folder), week_fleet(chosen.devices, chosen.days, chosen.seed))
     figures = print_week(week, CONSOLE)
     RESULTS.mkdir(exist_ok=True)
     file = RESULTS / f"week-seed-{chosen.seed}.json"

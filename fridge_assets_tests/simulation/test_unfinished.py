@@ -66,7 +66,16 @@ def test_without_a_named_end_it_ends_where_the_interrupted_one_was_to_end(tmp_pa
 
 
 @pytest.mark.parametrize(
-    "change", [{"seed": 4}, {"devices": 21}, {"hours": 4}, {"faults": ()}, {"end": START + 9 * HOUR}]
+    "change",
+    [
+        {"seed": 4},
+        {"devices": 21},
+        {"hours": 4},
+        {"faults": ()},
+        {"end": START + 9 * HOUR},
+        {"machines": "mixed"},
+        {"states": True},
+    ],
 )
 def test_another_simulation_is_told_of_the_interrupted_one(tmp_path: Path, change: dict[str, object]) -> None:
     with pytest.raises(Interrupted):
@@ -85,3 +94,9 @@ def test_a_folder_that_holds_another_fleet_is_refused_as_ever_and_gets_no_note(t
     with pytest.raises(FridgeError, match="holds another registry"):
         simulate(tmp_path, replace(PLAN, seed=4, end=PLAN.end + 9 * HOUR))
     assert contents(tmp_path) == before
+
+
+def test_the_way_to_finish_it_names_the_machines_and_their_states() -> None:
+    words = replace(PLAN, machines="cycling", states=True).words
+    assert "--machines cycling --states" in words
+    assert "--machines" not in PLAN.words
