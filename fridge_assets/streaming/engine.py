@@ -316,9 +316,8 @@ FROM touched WHERE watermark // {bucket} > watermark_before // {bucket}""")
             return
         before = microseconds(looked_back(self.settings))
         first = self._one("SELECT min(since) FROM moved") - before
-        readings = (
-            "device_no, ts, current_compressor, vibration_compressor, pressure_low_side, temperature_evaporator, defrost"
-        )
+        sensors = ", ".join(rule.sensor for rule in RULES.values())
+        readings = f"device_no, ts, {sensors}, defrost"
         self.connection.execute(f"""
 INSERT INTO history
 WITH passed AS (
@@ -426,8 +425,7 @@ INSERT INTO open_onsets SELECT device_no, rule, onset FROM found""")
                         f"JOIN devices USING (device_no) WHERE newest IS NULL OR {condition}"
                     )
                     self.connection.execute(
-                        "DELETE FROM usual WHERE until < (SELECT max(until) FROM usual) - "
-                        f"{2 * self._bucket}"
+                        f"DELETE FROM usual WHERE until < (SELECT max(until) FROM usual) - {2 * self._bucket}"
                     )
                 self._tidied[table] = self._one(f"SELECT count(*) FROM {table}")
 
@@ -443,7 +441,8 @@ INSERT INTO open_onsets SELECT device_no, rule, onset FROM found""")
     def _number(self, devices: str) -> None:
         """Give the devices of a SELECT of ``device_id`` and ``part`` their numbers."""
         self.connection.execute(
-            "INSERT INTO devices SELECT (SELECT count(*) FROM devices) + row_number() OVER (), device_id, part, NULL, NULL "
+            "INSERT INTO devices "
+            "SELECT (SELECT count(*) FROM devices) + row_number() OVER (), device_id, part, NULL, NULL "
             f"FROM (SELECT device_id, any_value(part) AS part FROM ({devices}) GROUP BY device_id) "
             "ANTI JOIN devices USING (device_id)"
         )

@@ -81,10 +81,8 @@ class History:
         count = self.settings.consecutive_readings
         present = [(at, value) for at, value in values if value is not None]
         rows = [present[n - count + 1 : n + 1] for n in range(count - 1, len(present))]
-        longest = (count - 1) * self.settings.max_interval
-        return [
-            (row[-1][0], float(np.float32(of([v for _, v in row])))) for row in rows if row[-1][0] - row[0][0] <= longest
-        ]
+        held = [row for row in rows if row[-1][0] - row[0][0] <= (count - 1) * self.settings.max_interval]
+        return [(row[-1][0], float(np.float32(of([value for _, value in row])))) for row in held]
 
     def _bucket(self, at: datetime) -> datetime:
         return _EPOCH + (at - _EPOCH) // self.settings.vibration_bucket * self.settings.vibration_bucket
@@ -102,7 +100,8 @@ class History:
         pressures, temperatures = (
             {at: value for at, value in held if remembered(at)} for held in (self._pressures, self._temperatures)
         )
-        pressure_buckets, temperature_buckets = (len({self._bucket(at) for at in held}) for held in (pressures, temperatures))
+        buckets = [len({self._bucket(at) for at in held}) for held in (pressures, temperatures)]
+        pressure_buckets, temperature_buckets = buckets
         interval = self._interval(rows)
         return Usual(
             sum(r.vibration_compressor or 0 for r in shaken) / len(shaken) if known else None,
