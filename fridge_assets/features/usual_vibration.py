@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from fridge_assets.core.exact_sums import FEATURE_PARTS, parts_sql, weighted_mean_sql
@@ -62,3 +63,13 @@ def read_usual_vibration(folder: Path) -> pa.Table | None:
             return pq.read_table(file)
     except FileNotFoundError:
         return None
+
+
+def devices_that_send_rarely(folder: Path, max_interval: timedelta) -> int:
+    """How many devices send less often than every ``max_interval``, by what was published last."""
+    usual = read_usual_vibration(folder)
+    if usual is None or "interval_seconds" not in usual.column_names:
+        return 0
+    # Of every hour: a device that is silent for some hours does not send rarely.
+    by_device = usual.group_by("device_id").aggregate([("interval_seconds", "min")])
+    return int(pc.sum(pc.greater(by_device["interval_seconds_min"], max_interval.total_seconds())).as_py() or 0)
