@@ -12,7 +12,7 @@ from datetime import timedelta
 
 from fridge_assets.core.exact_sums import FEATURE_PARTS, parts_sql
 from fridge_assets.settings import StreamingSettings
-from fridge_assets.streaming.rules import microseconds
+from fridge_assets.streaming.rules import MILLISECOND, microseconds
 
 HISTORY_COLUMNS = (
     "device_no INTEGER, bucket BIGINT, vibration BIGINT, vibration_readings INTEGER, pressure_floor FLOAT, "
@@ -31,7 +31,6 @@ USUAL = tuple(column.split()[0] for column in USUAL_COLUMNS.split(", "))
 """Names of these columns."""
 
 _SHORTEST_INTERVAL = timedelta(seconds=10)
-_MILLISECOND = timedelta(milliseconds=1)
 
 
 def looked_back(settings: StreamingSettings) -> timedelta:
@@ -86,7 +85,7 @@ SELECT w.device_no, w.until,
   CASE WHEN count(h.evaporator_ceiling) >= {first} THEN max(h.evaporator_ceiling) END,
   count(h.evaporator_ceiling) < {enough},
   CASE WHEN sum(h.steps) > 0
-    THEN greatest(sum(h.spanned) // sum(h.steps), {_SHORTEST_INTERVAL // _MILLISECOND})::INTEGER END
+    THEN greatest(sum(h.spanned) // sum(h.steps), {_SHORTEST_INTERVAL // MILLISECOND})::INTEGER END
 FROM wanted w LEFT JOIN history h
   ON h.device_no = w.device_no AND h.bucket < w.until
     AND h.bucket >= w.until - {microseconds(settings.vibration_span)}
