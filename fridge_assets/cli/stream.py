@@ -36,6 +36,11 @@ def stream(
 ) -> None:
     """Watch the readings as they come and raise CRITICAL alerts, until interrupted or terminated.
 
+    A current above its threshold; a vibration that is a multiple of the device's usual one; a low-side pressure that
+    falls within 5 minutes to below the band of the device's last 24 hours, in 3 readings in a row; an evaporator that
+    warms for 3 minutes and is above its band. Devices with less than 20 hours of history have stricter limits, and
+    devices that send less often than every 5 minutes are not watched for losses of pressure and cooling.
+
     Reads the landing folder, or the Kafka topic that FRIDGE_KAFKA__BOOTSTRAP_SERVERS leads to. Needs no Dagster, and
     delivers its messages itself.
     """

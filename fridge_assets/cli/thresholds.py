@@ -1,4 +1,4 @@
-"""`thresholds`: which thresholds of the acute rules are in force, who set them, and what has changed (SPEC 5)."""
+"""`thresholds`: what thresholds of the acute rules are in force, what has changed, and learning them (SPEC 5)."""
 
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated
@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from fridge_assets.cli.console import moment, say, say_json
-from fridge_assets.cli.context import reading
+from fridge_assets.cli.context import changing, reading
 from fridge_assets.cli.nulls import frame_records
 from fridge_assets.cli.tables import Wide, say_table
 from fridge_assets.cli.unknown import refuse_unknown_names
@@ -72,6 +72,39 @@ def list_(
     )
     if not words.empty:
         say(f"Next: {place.command('thresholds show DEVICE')}")
+
+
+@app.command(epilog="Example: fridge-assets thresholds learn --dry-run")
+def learn(
+    context: typer.Context,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be learned; keep nothing.")] = False,
+    wide: Wide = False,
+    as_json: Json = False,
+) -> None:
+    """Learn thresholds from the released baseline, as the job learn_thresholds does every day.
+
+    What somebody wrote into the registry counts before what is learned. A running stream follows within a minute.
+    """
+    from fridge_assets.registry.devices import effective_registry  # noqa: PLC0415
+    from fridge_assets.streaming.learned import FAMILY, learned_from, spread  # noqa: PLC0415
+    from fridge_assets.streaming.thresholds import note_learned  # noqa: PLC0415
+
+    place = reading(context) if dry_run else changing(context)
+    learned = learned_from(place.models, effective_registry(place.settings.root, place.warehouse), place.settings)
+    version = f"{FAMILY} {learned.versions}"
+    written = 0 if dry_run else note_learned(place.operations, learned.thresholds, version, datetime.now(UTC))
+    devices = int(learned.thresholds["device_id"].nunique())
+    by_rule = spread(learned.thresholds)
+    if as_json:
+        said = {"version": version, "dry_run": dry_run, "devices": devices, "changes_written": written}
+        say_json({**said, "rules": frame_records(by_rule), "refused": list(learned.refused)})
+        return
+    for reason in learned.refused:
+        say(f"[yellow]Passed over:[/yellow] {reason}")
+    say_table(f"Learned from {version}", by_rule, wide=wide)
+    kept = "nothing was kept (--dry-run)" if dry_run else f"{written:,} changes kept"
+    say(f"{devices:,} devices differ from the defaults; {kept}.")
+    say(f"Next: {place.command('thresholds learn' if dry_run else 'thresholds list')}")
 
 
 def _readable(words: "pd.DataFrame") -> "pd.DataFrame":

@@ -6,6 +6,12 @@ from pydantic import Field, field_validator
 
 from fridge_assets.settings._group import Group
 
+ONE_MINUTE = timedelta(minutes=1)
+"""Interval of a device of which no other is known."""
+
+WITHIN_INTERVALS = 1.5
+"""A fall between two readings is within the span also where a device sends no oftener than that."""
+
 
 class StreamingSettings(Group):
     """Acute failures, seen in the readings themselves (SPEC 5)."""
@@ -16,22 +22,71 @@ class StreamingSettings(Group):
     )
     max_gap: timedelta = Field(
         timedelta(seconds=150),
-        description="no rule looks across a longer silence of a sensor: one lost reading is bridged, two are not",
+        description="no rule looks across a longer silence of a sensor: one lost reading is bridged, two are not; a "
+        "device that does not send every minute may be silent for as many of its own intervals",
+    )
+    max_interval: timedelta = Field(
+        timedelta(minutes=6),
+        description="a device that sends less often, with some room for lost readings, is not judged by the rules of "
+        "pressure and cooling: they need several readings within minutes",
     )
     pressure_span: timedelta = Field(
         timedelta(minutes=5),
-        description="the fall of pressure happens within this span; it is not looked for so soon after a defrost",
+        description="the fall of pressure happens within this span, or between two readings of a device that sends as "
+        "rarely; it is not looked for so soon after a defrost",
+    )
+    consecutive_readings: int = Field(
+        3,
+        ge=1,
+        description="a pressure that has fallen and an evaporator that warms show it in this many readings in a row; "
+        "what is held for as many readings belongs to the band of the device",
     )
     rise_span: timedelta = Field(timedelta(minutes=3), description="the evaporator warms for at least this long")
     defrost_recovery: timedelta = Field(
         timedelta(minutes=15), description="a defrost and this long after it do not count as cooling loss"
     )
-    vibration_span: timedelta = Field(timedelta(hours=24), description="span of a device's usual vibration")
+    vibration_span: timedelta = Field(
+        timedelta(hours=24), description="span of a device's usual vibration, and of its bands of pressure and cooling"
+    )
     vibration_bucket: timedelta = Field(
-        timedelta(minutes=15), description="the usual vibration moves on in steps of this length"
+        timedelta(minutes=15), description="the usual vibration and the bands move on in steps of this length"
     )
     min_vibration_buckets: int = Field(
-        4, ge=1, description="without readings in as many buckets, an hour, a device has no usual vibration"
+        4, ge=1, description="without readings in as many buckets, an hour, a device has no usual vibration and no band"
+    )
+    pressure_band_margin: float = Field(
+        0.25,
+        ge=0,
+        lt=1,
+        description="a lost pressure is lower than the band of the device by this share of it: a healthy display case "
+        "was 22 % below everything that it had held in the day before, for three minutes",
+    )
+    temperature_band_margin: float = Field(
+        1.0, ge=0, description="°C by which the evaporator is above its band when the cooling is lost"
+    )
+    cold_start: timedelta = Field(
+        timedelta(hours=20),
+        description="with less history within the span of the band a device is new, and its cold-start limits hold, "
+        "too: a defrost a day is in no shorter history, and a day has gaps",
+    )
+    cold_start_pressure_drop: float = Field(
+        0.45,
+        gt=0,
+        lt=1,
+        description="fraction by which the pressure of a new device falls at least; compressors that start were seen "
+        "to pull it down by 33 to 40 %",
+    )
+    cold_start_temperature_rise: float = Field(
+        20.0, ge=0, description="°C by which the evaporator of a new device is above its band so far"
+    )
+    no_band_pressure_drop: float = Field(
+        0.65, gt=0, lt=1, description="the same fraction for a device in its first hour, which has no band"
+    )
+    no_band_temperature_rise: float = Field(
+        30.0,
+        ge=0,
+        description="°C by which the evaporator of a device in its first hour warms: no defrost brings it that far "
+        "without a pause while its ice melts",
     )
     threads: int = Field(2, ge=1, description="DuckDB threads of the stream")
     memory_limit: str = Field("4GB", description="DuckDB memory of the stream; 100,000 devices need about 3 GB")
@@ -67,13 +122,27 @@ class StreamingSettings(Group):
 
     @property
     def lookback(self) -> timedelta:
-        """How far before a reading the rules look."""
+        """How far before a reading the rules look, on a device that sends every minute or more often."""
         return self.defrost_recovery + self.screened
 
     @property
     def screened(self) -> timedelta:
         """How far before a reading lies what makes it meet a rule: a fall of pressure, the last part of a rise."""
-        return max(self.pressure_span, self.rise_span + self.max_gap) + self.max_gap
+        return self._screened(self.pressure_span, self.max_gap)
+
+    @property
+    def coarse_lookback(self) -> timedelta:
+        """``lookback`` of a device that sends every ``max_interval``."""
+        return self.defrost_recovery + self.coarse_screened
+
+    @property
+    def coarse_screened(self) -> timedelta:
+        """``screened`` of a device that sends every ``max_interval``."""
+        within = max(self.pressure_span, WITHIN_INTERVALS * self.max_interval)
+        return self._screened(within, self.max_gap * (self.max_interval / ONE_MINUTE))
+
+    def _screened(self, pressure_span: timedelta, gap: timedelta) -> timedelta:
+        return max(pressure_span + (self.consecutive_readings - 1) * gap, self.rise_span + gap) + gap
 
 
 class LearnedThresholdSettings(Group):

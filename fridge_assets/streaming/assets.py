@@ -4,7 +4,6 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 
 import dagster as dg
-import pandas as pd
 
 from fridge_assets.models.assets import model_name
 from fridge_assets.models.lifecycle import ModelLifecycle, NothingReleased
@@ -15,7 +14,7 @@ from fridge_assets.steps.clock import Clock
 from fridge_assets.steps.results import AssetEvent, code_version, guarded, observed, table
 from fridge_assets.stores.operations import Operations
 from fridge_assets.stores.warehouse import Warehouse
-from fridge_assets.streaming.learned import FAMILY, learned_from
+from fridge_assets.streaming.learned import FAMILY, learned_from, spread
 from fridge_assets.streaming.status import StreamStatus, alive, statuses
 from fridge_assets.streaming.thresholds import note_learned
 
@@ -67,7 +66,7 @@ def acute_thresholds(
             "version": learned.versions,
             "devices with a learned threshold": learned.thresholds["device_id"].nunique(),
             "changes written": written,
-            "learned thresholds": table(_spread(learned.thresholds)),
+            "learned thresholds": table(spread(learned.thresholds)),
         }
     )
     yield result if written else observed(context, result)
@@ -110,8 +109,3 @@ def _pulse_of(working: Sequence[StreamStatus]) -> dg.AssetMaterialization:
             "processes alive": len(working),
         },
     )
-
-
-def _spread(thresholds: pd.DataFrame) -> pd.DataFrame:
-    values = thresholds.groupby("rule")["value"]
-    return values.agg(devices="count", min="min", median="median", max="max").reset_index()

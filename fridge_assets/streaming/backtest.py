@@ -14,6 +14,7 @@ from fridge_assets.stores.frames import text_literal
 from fridge_assets.stores.reading_files import clean_files
 from fridge_assets.stores.warehouse import Warehouse
 from fridge_assets.streaming.engine import Engine, Onset
+from fridge_assets.streaming.history import looked_back
 from fridge_assets.streaming.onsets import told
 from fridge_assets.streaming.rules import RULES
 
@@ -53,7 +54,7 @@ def backtest(
 ) -> BacktestReport:
     """Run the clean readings through the engine in the order in which they arrived.
 
-    A day before ``start`` is read as well, so that the usual vibration is known.
+    A day before ``start`` is read as well, so that the usual vibration and the bands are known.
 
     Args:
         warehouse: holds the clean readings.
@@ -70,7 +71,8 @@ def backtest(
     if start >= end:
         raise FridgeError(f"the span from {span} is empty", "Name an earlier start.")
     streaming = settings.streaming
-    first = start - streaming.vibration_span - streaming.vibration_bucket - streaming.allowed_lateness
+    history = streaming.vibration_span + streaming.vibration_bucket + looked_back(streaming)
+    first = start - history - streaming.allowed_lateness
     files = _files_by_hour(warehouse, first, end)
     if not any(start - _HOUR < hour < end for hour in files):
         raise FridgeError(

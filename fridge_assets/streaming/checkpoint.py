@@ -31,10 +31,12 @@ class Checkpoint:
         spans = (
             settings.allowed_lateness,
             settings.lookback,
+            settings.coarse_lookback,
+            settings.max_interval,
             settings.vibration_bucket,
             settings.vibration_span,
         )
-        self._made_with = json.dumps([str(span) for span in spans])
+        self._made_with = json.dumps([*(str(span) for span in spans), settings.consecutive_readings, STATE])
 
     def save(self, engine: Engine, source: str, positions: Positions) -> None:
         """Replace the checkpoint by the state of ``engine``.

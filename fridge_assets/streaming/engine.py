@@ -5,10 +5,12 @@ State, all of it a function of the readings that were accepted, never of how the
 - ``devices``: a number for every device, and the time of its newest reading. A device's *watermark* is that time less
   the allowed lateness: nothing before it changes any more. Every device has its own, so that one wrong clock, or one
   site that was offline, cannot make the readings of others late.
-- ``recent``: readings from ``lookback`` before the watermark on, one row per device and moment.
-- ``vibration_history``: sums of vibration in buckets, of the readings that the watermark has passed, as integers, so
-  that they do not depend on the order of addition. The usual vibration of a reading is the mean of the span that ends
-  with the last bucket the watermark must have passed by then; it is known for good when the reading comes.
+- ``recent``: readings from ``lookback`` before the watermark on, one row per device and moment, and beside each what
+  was usual of its device.
+- ``history``: vibration, bands and interval of devices in buckets, of the readings that the watermark has passed (see
+  ``history``). What is usual at the time of a reading is taken from the span that ends with the last bucket the
+  watermark must have passed by then; it is known for good when the reading comes, and no failure that it shows is in
+  there yet.
 - ``open_onsets``: onsets after the watermark, which a late reading may still change.
 
 An onset is told at once. If a late reading shows that it began earlier, or was none, the change is told, too.
@@ -27,13 +29,14 @@ import pyarrow as pa
 from fridge_assets.core.exact_sums import FEATURE_PARTS, parts_sql
 from fridge_assets.settings import StreamingSettings
 from fridge_assets.stores.frames import registered
-from fridge_assets.streaming.rules import RULES, microseconds, onsets_sql, screen_sql
+from fridge_assets.streaming.history import HISTORY_COLUMNS, USUAL, USUAL_COLUMNS, buckets_sql, looked_back, usual_sql
+from fridge_assets.streaming.rules import MILLISECOND, RULES, microseconds, onsets_sql, screen_sql
 
 STATE: Mapping[str, str] = {
-    "devices": "device_no INTEGER, device_id VARCHAR, part VARCHAR, newest BIGINT",
+    "devices": "device_no INTEGER, device_id VARCHAR, part VARCHAR, newest BIGINT, coarse BOOLEAN",
     "recent": "device_no INTEGER, ts BIGINT, current_compressor DOUBLE, vibration_compressor DOUBLE, "
-    "pressure_low_side DOUBLE, temperature_evaporator DOUBLE, defrost BOOLEAN, vibration_usual DOUBLE",
-    "vibration_history": "device_no INTEGER, bucket BIGINT, total BIGINT, readings BIGINT",
+    f"pressure_low_side DOUBLE, temperature_evaporator DOUBLE, defrost BOOLEAN, {USUAL_COLUMNS}",
+    "history": HISTORY_COLUMNS,
     "open_onsets": "device_no INTEGER, rule VARCHAR, onset BIGINT",
 }
 """Tables of the state, which a checkpoint saves."""
@@ -41,6 +44,9 @@ STATE: Mapping[str, str] = {
 _FOREVER = 1 << 62
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _HOUR = timedelta(hours=1)
+_DENSE = timedelta(seconds=75)
+"""A device that sends every minute is less often seen than that when a fifth of its readings are lost."""
+_PUBLISHED_LATER = ("pressure_floor", "evaporator_ceiling", "interval_seconds")
 _TIDY_FACTOR, _TIDY_ROWS = 1.25, 200_000
 """A table that has grown by this since its last tidying is worth tidying again."""
 
@@ -116,8 +122,8 @@ class Engine:
             "CREATE TABLE thresholds (device_no INTEGER, rule VARCHAR, since BIGINT, until BIGINT, value DOUBLE)"
         )
         # What can be made of the rest at any time, and is kept because it is asked for often.
-        self.connection.execute("CREATE TABLE usual_vibration (device_no INTEGER, until BIGINT, mean DOUBLE)")
-        self._tidied = {"recent": 0, "vibration_history": 0}
+        self.connection.execute(f"CREATE TABLE usual (device_no INTEGER, until BIGINT, {USUAL_COLUMNS})")
+        self._tidied = {"recent": 0, "history": 0}
         self._summarise_thresholds()
 
     def close(self) -> None:
@@ -173,36 +179,46 @@ class Engine:
         self._tidy()
         return Changes(new, withdrawn, received, repeated, too_late)
 
-    def know_vibration(self, history: pa.Table) -> None:
-        """Start from what the features know of vibration, for devices without a history of their own.
+    def know_usual(self, history: pa.Table) -> None:
+        """Start from what the features know of vibration, bands and intervals, for devices without their own history.
 
         Args:
-            history: ``device_id``, ``window_start``, ``mean`` in mm/s and ``readings`` of whole hours.
+            history: ``device_id``, ``window_start``, ``mean`` of vibration in mm/s and ``readings`` of whole hours;
+                ``pressure_floor`` in kPa, ``evaporator_ceiling`` in °C and ``interval_seconds`` where they are known.
         """
         bucket = microseconds(self.settings.vibration_bucket)
         parts = max(_HOUR // self.settings.vibration_bucket, 1)
-        with self.atomically(), registered(self.connection, history=history):
-            self._number("SELECT device_id, '' AS part FROM history")
+        # What was published by an earlier version has no bands.
+        absent = [name for name in _PUBLISHED_LATER if name not in history.column_names]
+        for name in absent:
+            history = history.append_column(name, pa.nulls(len(history), pa.float64()))
+        vibration = parts_sql(f"mean * readings / {parts}", FEATURE_PARTS)
+        with self.atomically(), registered(self.connection, published=history):
+            self._number("SELECT device_id, '' AS part FROM published")
             self.connection.execute(
-                "INSERT INTO vibration_history "
+                "INSERT INTO history "
                 f"SELECT device_no, epoch_us(window_start) // {bucket} * {bucket} + unnest(range({parts})) * {bucket}, "
-                f"{parts_sql(f'mean * readings / {parts}', FEATURE_PARTS)}, greatest(readings // {parts}, 1) "
-                "FROM history JOIN devices USING (device_id) "
-                "WHERE mean IS NOT NULL AND device_no NOT IN (SELECT device_no FROM vibration_history)"
+                f"coalesce({vibration}, 0), "
+                f"CASE WHEN mean IS NULL THEN 0 ELSE greatest(readings // {parts}, 1) END, "
+                "pressure_floor, evaporator_ceiling, "
+                f"coalesce(interval_seconds * 1000 * greatest(readings // {parts}, 1), 0), "
+                f"CASE WHEN interval_seconds IS NULL THEN 0 ELSE greatest(readings // {parts}, 1) END "
+                "FROM published JOIN devices USING (device_id) "
+                "WHERE device_no NOT IN (SELECT device_no FROM history)"
             )
 
     def forget(self, parts: Iterable[str]) -> None:
         """Forget the devices of parts of the source that now belong to another process."""
         chosen = list(parts)
         with self.atomically():
-            for table in ("recent", "vibration_history", "open_onsets"):
+            for table in ("recent", "history", "open_onsets"):
                 self.connection.execute(
                     f"DELETE FROM {table} WHERE device_no IN "
                     "(SELECT device_no FROM devices WHERE part IN (SELECT unnest(?)))",
                     [chosen],
                 )
             self.connection.execute(
-                "UPDATE devices SET newest = NULL, part = '' WHERE part IN (SELECT unnest(?))", [chosen]
+                "UPDATE devices SET newest = NULL, part = '', coarse = NULL WHERE part IN (SELECT unnest(?))", [chosen]
             )
 
     def newest(self) -> datetime | None:
@@ -266,7 +282,7 @@ FROM accepted GROUP BY device_no""")
         first = self._one(f"SELECT coalesce(min(ts), 0) FROM accepted WHERE {old}")
         self.connection.execute(f"""
 CREATE OR REPLACE TEMP TABLE known AS
-SELECT * EXCLUDE (vibration_usual) FROM recent
+SELECT * EXCLUDE ({", ".join(USUAL)}) FROM recent
 SEMI JOIN (SELECT device_no, ts FROM accepted WHERE {old}) USING (device_no, ts)
 WHERE ts >= {first};
 CREATE OR REPLACE TEMP TABLE moments AS
@@ -289,11 +305,7 @@ GROUP BY device_no, ts""")
         return int(received + known - kept)
 
     def _advance(self) -> None:
-        """Move the watermarks on, and sum up the vibration of every bucket that they have left behind.
-
-        The usual vibration of a reading ends with the last bucket that the watermark must have left behind by then, so
-        that it is known for good.
-        """
+        """Move the watermarks on, and sum up every bucket that they have left behind."""
         bucket = self._bucket
         self.connection.execute(f"""
 UPDATE devices SET newest = touched.newest FROM touched WHERE touched.device_no = devices.device_no;
@@ -302,38 +314,36 @@ SELECT device_no, watermark_before // {bucket} * {bucket} AS since, watermark //
 FROM touched WHERE watermark // {bucket} > watermark_before // {bucket}""")
         if not self._one("SELECT count(*) FROM moved"):
             return
-        first = self._one("SELECT min(since) FROM moved")
+        before = microseconds(looked_back(self.settings))
+        first = self._one("SELECT min(since) FROM moved") - before
+        sensors = ", ".join(rule.sensor for rule in RULES.values())
+        readings = f"device_no, ts, {sensors}, defrost"
         self.connection.execute(f"""
-INSERT INTO vibration_history
-SELECT device_no, r.ts // {bucket} * {bucket} AS bucket,
-  sum({parts_sql("r.vibration_compressor", FEATURE_PARTS)})::BIGINT, count(*)
-FROM (
-  SELECT device_no, ts, vibration_compressor FROM recent WHERE ts >= {first}
-  UNION ALL SELECT device_no, ts, vibration_compressor FROM moments
-) r JOIN moved m USING (device_no)
-WHERE r.vibration_compressor IS NOT NULL AND r.ts >= m.since AND r.ts < m.until
-GROUP BY device_no, bucket""")
+INSERT INTO history
+WITH passed AS (
+  SELECT r.* FROM (
+    SELECT {readings} FROM recent WHERE ts >= {first} UNION ALL SELECT {readings} FROM moments
+  ) r JOIN moved m USING (device_no) WHERE r.ts >= m.since - {before} AND r.ts < m.until
+) FROM ({buckets_sql(self.settings)})""")
 
     def _remember(self) -> None:
-        """Put the readings into the window, beside each the device's usual vibration at that time."""
-        span = microseconds(self.settings.vibration_span)
+        """Put the readings into the window, beside each what was usual of its device at that time."""
         self.connection.execute(f"""
 CREATE OR REPLACE TEMP TABLE timed AS
 SELECT * EXCLUDE (clock), (clock - {self._lateness}) // {self._bucket} * {self._bucket} AS until FROM moments;
 CREATE OR REPLACE TEMP TABLE wanted AS
-SELECT DISTINCT device_no, until FROM timed ANTI JOIN usual_vibration USING (device_no, until)""")
+SELECT DISTINCT device_no, until FROM timed ANTI JOIN usual USING (device_no, until)""")
         if self._one("SELECT count(*) FROM wanted"):
             self.connection.execute(f"""
-INSERT INTO usual_vibration
-SELECT w.device_no, w.until, CASE WHEN count(h.bucket) >= {self.settings.min_vibration_buckets}
-  THEN nullif(sum(h.total), 0)::DOUBLE / (sum(h.readings) * {FEATURE_PARTS}) END
-FROM wanted w LEFT JOIN vibration_history h
-  ON h.device_no = w.device_no AND h.bucket >= w.until - {span} AND h.bucket < w.until
-GROUP BY w.device_no, w.until""")
+INSERT INTO usual {usual_sql(self.settings)};
+UPDATE devices SET coarse = true FROM (
+  SELECT DISTINCT device_no FROM usual SEMI JOIN wanted USING (device_no, until)
+  WHERE interval_ms > {_DENSE // MILLISECOND}
+) rare WHERE rare.device_no = devices.device_no AND coarse IS NOT true""")
         self.connection.execute("""
 INSERT INTO recent BY NAME
-SELECT timed.* EXCLUDE (until), mean AS vibration_usual
-FROM timed LEFT JOIN usual_vibration USING (device_no, until)""")
+SELECT timed.* EXCLUDE (until), usual.* EXCLUDE (device_no, until)
+FROM timed LEFT JOIN usual USING (device_no, until)""")
 
     def _judge(self) -> tuple[list[Onset], list[OnsetKey]]:
         """Ask the rules about the devices that have new readings: onsets that are new, and those that are none.
@@ -342,7 +352,7 @@ FROM timed LEFT JOIN usual_vibration USING (device_no, until)""")
         """
         self.connection.execute(f"""
 CREATE OR REPLACE TEMP TABLE asked AS
-WITH watched AS ({self._watched("touched", self.settings.screened)}),
+WITH watched AS ({self._watched("touched", self.settings.screened, self.settings.coarse_screened)}),
 changed AS (SELECT device_no, rule FROM open_onsets JOIN touched USING (device_no) WHERE onset >= first_new)
 SELECT device_no, rule, first_new FROM ({screen_sql(self.settings)} UNION FROM changed)
 JOIN touched USING (device_no)""")
@@ -353,7 +363,7 @@ JOIN touched USING (device_no)""")
         )
         self.connection.execute(f"""
 CREATE OR REPLACE TEMP TABLE found AS
-WITH watched AS ({self._watched("suspects", self.settings.lookback)})
+WITH watched AS ({self._watched("suspects", self.settings.lookback, self.settings.coarse_lookback)})
 SELECT o.* FROM ({onsets_sql(self.settings)}) o JOIN asked USING (device_no, rule)
 WHERE o.onset >= asked.first_new;
 CREATE OR REPLACE TEMP TABLE were_open AS
@@ -376,13 +386,19 @@ INSERT INTO open_onsets SELECT device_no, rule, onset FROM found""")
             [OnsetKey(device, rule, moment_of(onset)) for device, rule, onset in withdrawn],
         )
 
-    def _watched(self, devices: str, before: timedelta) -> str:
+    def _watched(self, devices: str, before: timedelta, before_coarse: timedelta) -> str:
         """SELECT of the readings of some devices from so long before their first new one on."""
-        first = self._one(f"SELECT coalesce(min(first_new), 0) FROM {devices}") - microseconds(before)
-        return (
-            f"SELECT r.* FROM recent r JOIN {devices} d USING (device_no) "
-            f"WHERE r.ts >= {first} AND r.ts >= d.first_new - {microseconds(before)}"
-        )
+        selects = []
+        # Apart, so that a few devices that send rarely do not make a search through all readings longer.
+        for span, coarse in ((before, "coarse IS NOT true"), (before_coarse, "coarse")):
+            chosen = f"(SELECT d.device_no, first_new FROM {devices} d JOIN devices USING (device_no) WHERE {coarse})"
+            first = self._one(f"SELECT min(first_new) FROM {chosen}")
+            if first is not None:
+                selects.append(
+                    f"SELECT r.* FROM recent r JOIN {chosen} d USING (device_no) "
+                    f"WHERE r.ts >= {first - microseconds(span)} AND r.ts >= d.first_new - {microseconds(span)}"
+                )
+        return " UNION ALL ".join(selects)
 
     def _tidy(self) -> None:
         """Drop what no rule can ask for any more, once it is a fair share of what is kept."""
@@ -391,10 +407,14 @@ INSERT INTO open_onsets SELECT device_no, rule, onset FROM found""")
             f"WHERE open_onsets.device_no = devices.device_no AND onset < newest - {self._lateness}"
         )
         span = microseconds(self.settings.vibration_span) + 2 * self._bucket
-        lookback = max(microseconds(self.settings.lookback), self._bucket)
+        summed_up = self._bucket + microseconds(looked_back(self.settings))
+        dense, coarse = (
+            self._lateness + max(microseconds(span), summed_up)
+            for span in (self.settings.lookback, self.settings.coarse_lookback)
+        )
         keep = {
-            "recent": f"ts >= newest - {self._lateness + lookback}",
-            "vibration_history": f"bucket >= newest - {self._lateness + span}",
+            "recent": f"ts >= newest - CASE WHEN coarse THEN {coarse} ELSE {dense} END",
+            "history": f"bucket >= newest - {self._lateness + span}",
         }
         for table, condition in keep.items():
             rows = self._one(f"SELECT count(*) FROM {table}")
@@ -405,8 +425,7 @@ INSERT INTO open_onsets SELECT device_no, rule, onset FROM found""")
                         f"JOIN devices USING (device_no) WHERE newest IS NULL OR {condition}"
                     )
                     self.connection.execute(
-                        "DELETE FROM usual_vibration WHERE until < (SELECT max(until) FROM usual_vibration) - "
-                        f"{2 * self._bucket}"
+                        f"DELETE FROM usual WHERE until < (SELECT max(until) FROM usual) - {2 * self._bucket}"
                     )
                 self._tidied[table] = self._one(f"SELECT count(*) FROM {table}")
 
@@ -422,7 +441,8 @@ INSERT INTO open_onsets SELECT device_no, rule, onset FROM found""")
     def _number(self, devices: str) -> None:
         """Give the devices of a SELECT of ``device_id`` and ``part`` their numbers."""
         self.connection.execute(
-            "INSERT INTO devices SELECT (SELECT count(*) FROM devices) + row_number() OVER (), device_id, part, NULL "
+            "INSERT INTO devices "
+            "SELECT (SELECT count(*) FROM devices) + row_number() OVER (), device_id, part, NULL, NULL "
             f"FROM (SELECT device_id, any_value(part) AS part FROM ({devices}) GROUP BY device_id) "
             "ANTI JOIN devices USING (device_id)"
         )

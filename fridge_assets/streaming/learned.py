@@ -103,6 +103,12 @@ def learned_from(models: ModelLifecycle, registry: pd.DataFrame, settings: Setti
     )
 
 
+def spread(thresholds: pd.DataFrame) -> pd.DataFrame:
+    """How learned ``thresholds`` are spread: ``rule``, ``devices``, ``min``, ``median``, ``max``."""
+    values = thresholds.groupby("rule")["value"]
+    return values.agg(devices="count", min="min", median="median", max="max").reset_index()
+
+
 def _critical_z(version: ModelVersion, settings: AlertSettings) -> float | None:
     """The |z| of a single feature that brings the score to CRITICAL; None when none ever does."""
     model = cast(StatisticalBaseline, version.model)

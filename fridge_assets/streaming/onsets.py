@@ -114,13 +114,15 @@ def description_of(onset: Onset, settings: StreamingSettings) -> str:
     if rule is PRESSURE_LOSS:
         fall = number(100 * (1 - onset.value / onset.reference))
         return (
-            f"{label} fell from {reference} to {value} within {_spoken(settings.pressure_span)} up to {when}, "
-            f"by {fall} %; the limit is {number(100 * onset.threshold)} %."
+            f"{label} fell from {reference} within {_spoken(settings.pressure_span)}, was {value} at {when}, "
+            f"{fall} % lower, and is below the band of the device's last {_spoken(settings.vibration_span)} for "
+            f"{settings.consecutive_readings} readings in a row; the limit is {number(100 * onset.threshold)} %."
         )
     assert rule is COOLING_LOSS
     return (
         f"{label} rose from {reference} to {value} up to {when}, by more than {limit} {unit} a minute for "
-        f"{_spoken(settings.rise_span)} or longer, and no defrost explains it."
+        f"{_spoken(settings.rise_span)} or longer, above the band that the device was in during the last "
+        f"{_spoken(settings.vibration_span)}, and no defrost explains it."
     )
 
 

@@ -124,7 +124,7 @@ class StreamService:
         """Go on where the last process of this data folder ended, or start afresh."""
         positions = self._checkpoint.load(self._engine, self._source.name)
         if positions is None:
-            self._know_vibration()
+            self._know_usual()
         self._positions = dict(positions or {})
         self._status.newest_reading_at = self._engine.newest()
         self._attempt("registry", lambda: self._fleet.follow(self._engine, self._now()))
@@ -140,14 +140,14 @@ class StreamService:
             self._positions = {part: at for part, at in self._positions.items() if part not in lost}
         batch = self._source.poll(self._engine.connection)
         if batch is not None and self._positions and not batch.positions.keys() <= self._positions.keys():
-            self._know_vibration()  # of the devices that come with a new part
+            self._know_usual()  # of the devices that come with a new part
         return batch
 
-    def _know_vibration(self) -> None:
+    def _know_usual(self) -> None:
         """What the features know stands in for the devices whose history is not here."""
         history = read_usual_vibration(self._settings.published_dir)
         if history is not None:
-            self._engine.know_vibration(history)
+            self._engine.know_usual(history)
 
     def _answer(self, batch: Batch, stop: threading.Event) -> None:
         """Take a batch in; store what it shows, however long that takes, unless it was stored before."""

@@ -29,7 +29,7 @@ from fridge_assets.simulation import Fleet, simulate_registry
 from fridge_assets.simulation.arrival import Arrivals
 from fridge_assets_tests.benchmarks import stream_latency, stream_peer, stream_replay
 from fridge_assets_tests.benchmarks.hourly import CONSOLE
-from fridge_assets_tests.benchmarks.stream_fleet import MINUTE, START, land_history, publish_day_of_vibration
+from fridge_assets_tests.benchmarks.stream_fleet import MINUTE, START, land_history, publish_usual_day
 
 DEVICES = 100_000
 SEED = 7
@@ -47,7 +47,7 @@ def live(folder: Path, devices: int, seed: int, seconds: int) -> dict[str, Outco
     fleet = Fleet(simulate_registry(devices, seed), seed, START, START + timedelta(hours=3))
     arrivals = Arrivals(fleet)
     readings = land_history(settings, arrivals, _HISTORY_MINUTES)
-    publish_day_of_vibration(settings, fleet)
+    publish_usual_day(settings, fleet)
     CONSOLE.print(f"Landed {readings:,} readings of {devices:,} devices, {_HISTORY_MINUTES} minutes of event time.")
     replayed = stream_replay.report(stream_replay.replay(settings, stream_replay.FILLED_MINUTES), devices)
     start = START + _HISTORY_MINUTES * MINUTE

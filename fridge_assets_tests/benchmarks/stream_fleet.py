@@ -41,14 +41,15 @@ def land_history(settings: Settings, arrivals: Arrivals, minutes: int) -> int:
     return readings
 
 
-def publish_day_of_vibration(settings: Settings, fleet: Fleet) -> Path:
-    """Publish what the stream knows of vibration after a day, so that this part of its state is full from the start.
+def publish_usual_day(settings: Settings, fleet: Fleet) -> Path:
+    """Publish what the stream knows of a device after a day, so that this part of its state is full from the start.
 
-    As the product publishes it: every hour of the day before the fleet begins has, for each device, the mean of its
-    first minutes.
+    As the product publishes it: every hour of the day before the fleet begins has, for each device, the
+    vibration and the bands of its first minutes.
     """
     measured = fleet.readings(fleet.start, fleet.start + 5 * MINUTE)
-    means = measured.group_by("device_id").aggregate([("vibration_compressor", "mean")])
+    wanted = [("vibration_compressor", "mean"), ("pressure_low_side", "min"), ("temperature_evaporator", "max")]
+    means = measured.group_by("device_id").aggregate(wanted)
     devices, count = means["device_id"].combine_chunks(), len(means)
     hours = [fleet.start - _DAY + n * _HOUR for n in range(_DAY // _HOUR)]
     path = settings.published_dir / FILE
@@ -59,6 +60,9 @@ def publish_day_of_vibration(settings: Settings, fleet: Fleet) -> Path:
             ("window_start", pa.timestamp("us", tz="UTC")),
             ("mean", pa.float64()),
             ("readings", pa.int64()),
+            ("pressure_floor", pa.float64()),
+            ("evaporator_ceiling", pa.float64()),
+            ("interval_seconds", pa.float64()),
         ]
     )
     with pq.ParquetWriter(path, schema, compression="zstd") as writer:
@@ -68,6 +72,9 @@ def publish_day_of_vibration(settings: Settings, fleet: Fleet) -> Path:
                 pa.array([hour] * count, schema.field("window_start").type),
                 means["vibration_compressor_mean"].combine_chunks(),
                 pa.array([_READINGS_PER_HOUR] * count),
+                means["pressure_low_side_min"].combine_chunks(),
+                means["temperature_evaporator_max"].combine_chunks(),
+                pa.array([60.0] * count),
             ]
             writer.write_table(pa.table(columns, schema=schema))
     return path

@@ -24,9 +24,17 @@ from fridge_assets_tests.streaming.reading_rows import Row
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 QUICK = StreamingSettings(
-    vibration_bucket=timedelta(minutes=5), vibration_span=timedelta(minutes=30), min_vibration_buckets=2
+    vibration_bucket=timedelta(minutes=5),
+    vibration_span=timedelta(minutes=30),
+    min_vibration_buckets=2,
+    cold_start=timedelta(minutes=20),
+    no_band_pressure_drop=0.32,
+    cold_start_pressure_drop=0.34,
+    pressure_band_margin=0.0,
+    no_band_temperature_rise=7.0,
+    cold_start_temperature_rise=3.0,
 )
-"""So that an hour of readings has a usual vibration, and forgets some."""
+"""So that an hour of readings has a usual vibration and bands, and forgets some."""
 
 REPLAY = Replay(10_000_000, 10, 0, 2.0, 5.0, 50.0, 90.0, 1000, 1149)
 PACE = Pace(1, 1667.0, [0.5] * 50 + [1.0] * 49 + [9.0], 0, 0.1)

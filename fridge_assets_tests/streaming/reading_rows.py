@@ -59,13 +59,32 @@ def take(engine: Engine, rows: Sequence[Row], part: str = "") -> Changes:
         return engine.take("SELECT * FROM given")
 
 
+def band_of(devices: Sequence[str] = ("d1",), floor: float = 195.0, ceiling: float = -19.0) -> pa.Table:
+    """A day before ``START`` in which ``devices`` were in a band, as :meth:`Engine.know_usual` wants it."""
+    hours = [START - n * timedelta(hours=1) for n in range(1, 25)]
+    rows = [(device, hour) for device in devices for hour in hours]
+    return pa.table(
+        {
+            "device_id": [device for device, _ in rows],
+            "window_start": pa.array([hour for _, hour in rows], _UTC),
+            "mean": pa.nulls(len(rows), pa.float64()),
+            "readings": [60] * len(rows),
+            "pressure_floor": [floor] * len(rows),
+            "evaporator_ceiling": [ceiling] * len(rows),
+            "interval_seconds": [60.0] * len(rows),
+        }
+    )
+
+
 def onsets(
-    batches: Iterable[Sequence[Row]], settings: StreamingSettings | None = None
+    batches: Iterable[Sequence[Row]], settings: StreamingSettings | None = None, usual: pa.Table | None = None
 ) -> set[tuple[str, str, datetime]]:
     """Device, rule and time of every onset that stands after ``batches``."""
     engine = Engine(settings or StreamingSettings(), threads=1)
     standing: set[tuple[str, str, datetime]] = set()
     try:
+        if usual is not None:
+            engine.know_usual(usual)
         for batch in batches:
             changes = take(engine, batch)
             gone = {(o.device_id, o.rule, o.at) for o in changes.withdrawn}

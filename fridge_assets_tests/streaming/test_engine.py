@@ -11,8 +11,9 @@ import pytest
 from fridge_assets.settings import StreamingSettings
 from fridge_assets.streaming import engine as engine_module
 from fridge_assets.streaming.engine import Engine
+from fridge_assets.streaming.history import looked_back
 from fridge_assets.streaming.rules import microseconds
-from fridge_assets_tests.streaming.reading_rows import MINUTE, START, Row, minutes, onsets, take
+from fridge_assets_tests.streaming.reading_rows import MINUTE, START, Row, band_of, minutes, onsets, take
 
 SETTINGS = StreamingSettings()
 
@@ -28,8 +29,13 @@ def healthy(count: int, start: datetime = START) -> list[Row]:
     return [Row(at) for at in minutes(count, start)]
 
 
-def found(rows: Sequence[Row]) -> list[tuple[str, float]]:
-    """Rule and minute of every onset, in their order."""
+def found(rows: Sequence[Row], usual: pa.Table | None = None) -> list[tuple[str, float]]:
+    """Rule and minute of every onset, in their order, on a device that was in its band for a day."""
+    return sorted((rule, (at - START) / MINUTE) for _, rule, at in onsets([rows], usual=usual or band_of()))
+
+
+def new_device(rows: Sequence[Row]) -> list[tuple[str, float]]:
+    """The same on a device that has never sent before."""
     return sorted((rule, (at - START) / MINUTE) for _, rule, at in onsets([rows]))
 
 
@@ -70,7 +76,7 @@ def test_without_an_hour_of_history_there_is_no_vibration_spike() -> None:
 
 def test_the_features_know_the_usual_vibration_of_a_new_stream(engine: Engine) -> None:
     hours = [START - timedelta(hours=n) for n in (2, 3)]
-    engine.know_vibration(
+    engine.know_usual(
         pa.table(
             {
                 "device_id": ["d1"] * 2,
@@ -87,11 +93,14 @@ def test_the_features_know_the_usual_vibration_of_a_new_stream(engine: Engine) -
 @pytest.mark.parametrize(
     ("pressures", "expected"),
     [
-        ([200, 180, 160, 141, 139.9], 4),
-        ([200, 190, 180, 170, 160, 150, 140.1, 130], None),  # never 30 % within five minutes
-        ([200, None, None, None, 130], None),  # real readings across the span
-        ([200, None, 130], 2),
-        ([200, 139], 1),
+        ([200, 180, 160, 139.9, 139, 138], 5),
+        ([200, 139.9, 139, 141], None),  # in two readings only
+        ([200, 139, 141, 139, 139, 139], 5),
+        ([200, 190, 180, 170, 160, 150, 140.1, 135, 130, 125], None),  # never 30 % within five minutes
+        ([200, None, None, None, 130, 130, 130], None),  # real readings across the span
+        ([200, None, 130, 130, 130], 4),
+        ([200, 139, None, 139, 139], 4),
+        ([280, 150, 150, 150, 150], None),  # a compressor that starts: in the band
     ],
 )
 def test_a_fall_of_pressure(pressures: list[float | None], expected: int | None) -> None:
@@ -99,10 +108,10 @@ def test_a_fall_of_pressure(pressures: list[float | None], expected: int | None)
     assert found(rows) == ([] if expected is None else [("acute_pressure_loss", expected)])
 
 
-def test_a_loss_of_pressure_within_a_defrost_counts_from_the_second_low_reading_on() -> None:
+def test_a_loss_of_pressure_within_a_defrost_is_one_as_well() -> None:
     rows = [replace(row, defrost_cycle=True) for row in healthy(20)]
-    assert found(with_values(rows, 5, "pressure_low_side", [100.0])) == []
-    assert found(with_values(rows, 5, "pressure_low_side", [100.0, 100.0])) == [("acute_pressure_loss", 6)]
+    assert found(with_values(rows, 5, "pressure_low_side", [100.0] * 2)) == []
+    assert found(with_values(rows, 5, "pressure_low_side", [100.0] * 3)) == [("acute_pressure_loss", 7)]
 
 
 def test_the_pull_down_after_a_defrost_is_no_loss_of_pressure() -> None:
@@ -119,6 +128,8 @@ def test_the_pull_down_after_a_defrost_is_no_loss_of_pressure() -> None:
         ([-20, -17.9, -15.8, -15.8, -13.7, -11.6, -9.5], 6),
         ([-20, -17.9, None, -13.5], 3),
         ([-20, -17.9, None, None, -10.0], None),
+        ([-26, -23.8, -21.5, -19.3], None),  # a compressor that stops: in the band
+        ([-26, -23.8, -21.5, -19.3, -16.9], 4),
     ],
 )
 def test_a_loss_of_cooling(temperatures: list[float | None], expected: int | None) -> None:
@@ -133,6 +144,79 @@ def test_a_defrost_and_the_quarter_of_an_hour_after_it_do_not_count(
     rows = with_values(healthy(24), 20, "temperature_evaporator", [-20, -17, -14, -11])
     rows[defrost_ended] = replace(rows[defrost_ended], defrost_cycle=True)
     assert found(rows) == expected
+
+
+def cycling(count: int) -> list[Row]:
+    """A compressor that runs for 10 of 30 minutes, and an evaporator that warms fast when it stops."""
+    rows = healthy(count)
+    for number, row in enumerate(rows):
+        minute = number % 30
+        running = minute < 10
+        pressure = 190.0 if running else 190.0 + min(minute - 9, 10) * 11
+        temperature = -26.0 + (max(10.0 - 3.0 * minute, 0.0) if running else min(2.5 * (minute - 9), 10.0))
+        rows[number] = replace(
+            row,
+            pressure_low_side=pressure,
+            temperature_evaporator=temperature,
+            current_compressor=9.0 if running else 0.1,
+        )
+    return rows
+
+
+def test_compressors_that_start_and_stop_are_no_failures_from_the_first_reading_on() -> None:
+    assert new_device(cycling(36 * 60)) == []
+
+
+def test_a_defrost_that_nobody_flags_is_no_failure_once_a_day_has_shown_one() -> None:
+    rows = cycling(48 * 60)
+    for day in range(2):
+        warm = [min(-16.0 + 2.6 * n, 8.0) for n in range(1, 16)]
+        rows = with_values(rows, (day * 24 + 6) * 60, "temperature_evaporator", warm)
+        rows = with_values(rows, (day * 24 + 6) * 60 + 15, "pressure_low_side", [330.0, 170.0, 165.0, 168.0, 175.0])
+    later = [rule for rule, minute in new_device(rows) if minute > 24 * 60]
+    assert later == []
+
+
+def test_a_door_that_is_opened_does_not_warm_a_new_device_as_far_as_a_loss() -> None:
+    assert new_device(with_values(healthy(200), 150, "temperature_evaporator", [-17.5, -15, -12.5, -10, -8, -8])) == []
+
+
+@pytest.mark.parametrize("onset", [10, 150, 26 * 60])
+def test_a_true_loss_is_found_in_the_first_hour_the_first_day_and_after_it(onset: int) -> None:
+    rows = with_values(cycling(onset + 60), onset, "pressure_low_side", [190.0, 60.0, 40.0, 40.0, 40.0, 40.0])
+    rows = with_values(rows, onset, "temperature_evaporator", [-26.0 + 3.5 * n for n in range(14)])
+    told = dict(new_device(rows))
+    assert onset < told["acute_pressure_loss"] <= onset + 5
+    assert onset < told["total_cooling_loss"] <= onset + 13
+
+
+@pytest.mark.parametrize("seconds", [10, 30, 300])
+def test_three_readings_in_a_row_are_enough_at_the_devices_own_interval(seconds: int) -> None:
+    step = timedelta(seconds=seconds)
+    before = [Row(START + n * step) for n in range(timedelta(hours=26) // step)]
+    lost = [Row(before[-1].at + n * step, pressure_low_side=90.0) for n in range(1, 4)]
+    warm = [
+        Row(before[-1].at + n * step, temperature_evaporator=-20.0 + n * 3 * step / MINUTE)
+        for n in range(1, max(timedelta(minutes=4) // step, 2) + 1)
+    ]
+    assert onsets([[*before, *lost]]) == {("d1", "acute_pressure_loss", lost[-1].at)}
+    assert {rule for _, rule, _ in onsets([[*before, *warm]])} == {"total_cooling_loss"}
+
+
+def test_a_device_that_sends_every_hour_is_not_judged_by_what_needs_minutes() -> None:
+    hours = [Row(START + timedelta(hours=n)) for n in range(48)]
+    odd = [replace(row, pressure_low_side=50.0, temperature_evaporator=15.0) for row in hours[40:43]]
+    assert onsets([[*hours[:40], *odd, *hours[43:]]]) == set()
+
+
+def test_a_current_far_above_the_usual_is_an_overload() -> None:
+    rows = with_values(healthy(70), 5, "current_compressor", [60.0] * 60)
+    assert found(rows) == [("compressor_overload", 5)]
+
+
+def test_what_an_earlier_version_published_has_no_bands(engine: Engine) -> None:
+    engine.know_usual(band_of().drop_columns(["pressure_floor", "evaporator_ceiling", "interval_seconds"]))
+    assert take(engine, healthy(5)).new == []
 
 
 def test_a_late_reading_moves_the_onset_and_says_so(engine: Engine) -> None:
@@ -219,13 +303,13 @@ def test_the_window_does_not_grow_and_tidying_changes_nothing(monkeypatch: pytes
     rows = with_values(healthy(400), 300, "vibration_compressor", [9.5])
     rows = with_values(rows, 350, "temperature_evaporator", [-20, -17, -14, -11])
     batches = [rows[n : n + 10] for n in range(0, len(rows), 10)]
-    untidy = onsets(batches)
+    untidy = onsets(batches, usual=band_of())
     monkeypatch.setattr(engine_module, "_TIDY_ROWS", 0)
-    assert onsets(batches) == untidy
+    assert onsets(batches, usual=band_of()) == untidy
     assert len(untidy) == 2
     tidied = Engine(SETTINGS, threads=1)
     for batch in batches:
         take(tidied, batch)
-    kept = SETTINGS.lookback + SETTINGS.allowed_lateness
+    kept = SETTINGS.vibration_bucket + looked_back(SETTINGS) + SETTINGS.allowed_lateness
     assert tidied.rows()["recent"] < 1.4 * kept / MINUTE + 10
     tidied.close()

@@ -1,5 +1,6 @@
 """What the released baseline would have the acute rules use, and the asset that keeps it (SPEC 5)."""
 
+import json
 from dataclasses import replace
 
 import dagster as dg
@@ -21,6 +22,7 @@ from fridge_assets.streaming.learned import learned_thresholds
 from fridge_assets.streaming.precedence import MODEL
 from fridge_assets.streaming.rules import OVERLOAD, PRESSURE_LOSS, VIBRATION
 from fridge_assets.streaming.thresholds import newest_words
+from fridge_assets_tests.cli.typed import refused, typed
 from fridge_assets_tests.models.synthetic import NOW, feature_rows
 from fridge_assets_tests.scenarios.small_fleet import DEVICES, Place
 
@@ -189,3 +191,28 @@ def test_a_refused_artifact_fails_with_a_sentence(trained: Place) -> None:
     trained.artifact("statistical_baseline", "model/baseline.json").write_text("{}")
     with pytest.raises(dg.Failure, match="no release of statistical_baseline can be used"):
         run(trained)
+
+
+# --- the command
+
+
+def test_the_command_learns_what_the_asset_learns(trained: Place) -> None:
+    code, said, error = typed(trained.root, "thresholds", "learn", "--dry-run", "--json")
+    assert code == 0, error
+    tried = json.loads(said)
+    with trained.operations.read() as connection:
+        assert newest_words(connection, 1).empty, "nothing is kept"
+    code, said, error = typed(trained.root, "thresholds", "learn", "--json")
+    assert code == 0, error
+    done = json.loads(said)
+    with trained.operations.read() as connection:
+        words = newest_words(connection, 1000)
+    assert done["changes_written"] == len(words) > 0
+    assert tried == {**done, "dry_run": True, "changes_written": 0}
+    assert observed(run(trained))["changes written"] == 0, "the asset finds nothing new"
+    assert "0 changes kept" in typed(trained.root, "thresholds", "learn")[1]
+
+
+def test_the_command_refuses_an_artifact_that_training_did_not_write(trained: Place) -> None:
+    trained.artifact("statistical_baseline", "model/baseline.json").write_text("{}")
+    assert "no release of statistical_baseline can be used" in refused(trained.root, "thresholds", "learn")

@@ -11,9 +11,17 @@ from fridge_assets_tests.streaming.naive_rules import naive_onsets
 from fridge_assets_tests.streaming.reading_rows import START, Row, onsets
 
 QUICK = StreamingSettings(
-    vibration_bucket=timedelta(minutes=5), vibration_span=timedelta(minutes=30), min_vibration_buckets=2
+    vibration_bucket=timedelta(minutes=5),
+    vibration_span=timedelta(minutes=30),
+    min_vibration_buckets=2,
+    cold_start=timedelta(minutes=20),
+    no_band_pressure_drop=0.32,
+    cold_start_pressure_drop=0.34,
+    pressure_band_margin=0.0,
+    no_band_temperature_rise=7.0,
+    cold_start_temperature_rise=3.0,
 )
-"""So that an hour of readings has a usual vibration."""
+"""So that an hour of readings has a usual vibration, and its bands come to know the device."""
 
 SPAN = 70
 MOST_DELAY = QUICK.allowed_lateness - timedelta(seconds=1)
@@ -21,15 +29,16 @@ MOST_DELAY = QUICK.allowed_lateness - timedelta(seconds=1)
 
 @st.composite
 def series(draw: st.DrawFn, device: str) -> list[Row]:
-    """An hour of eventful readings, each with the moment of its arrival within the allowed lateness."""
+    """Seventy eventful readings, each with the moment of its arrival within the allowed lateness."""
     rows = []
+    interval = draw(st.sampled_from((60, 60, 60, 10, 300)))
     temperature = -20.0
-    for minute in range(SPAN):
-        temperature += draw(st.sampled_from((0.0, 0.0, 2.1, 3.0, 3.0, -8.0)))
+    for number in range(SPAN):
+        temperature += draw(st.sampled_from((0.0, 0.0, 2.1, 3.0, 3.0, -8.0))) * interval / 60
         temperature = min(temperature, 25.0)
         if draw(st.integers(0, 9)) == 0:
             continue  # lost
-        at = START + timedelta(minutes=minute, seconds=draw(st.sampled_from((0, 0, 0, 1, 20))))
+        at = START + timedelta(seconds=number * interval + draw(st.sampled_from((0, 0, 0, 1, interval // 3))))
         rows.append(
             Row(
                 at,

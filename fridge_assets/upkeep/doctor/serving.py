@@ -7,6 +7,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from fridge_assets.contracts import DEVICE_STATUS, SITE_STATUS
+from fridge_assets.features.usual_vibration import devices_that_send_rarely
 from fridge_assets.models.lifecycle import ModelLifecycle
 from fridge_assets.settings import Settings
 from fridge_assets.staleness.ages import newest_scores, serving_tier
@@ -14,6 +15,7 @@ from fridge_assets.status.reconcile import compare_published
 from fridge_assets.stores.frames import query
 from fridge_assets.stores.looking import ReadOnlyOperations, ReadOnlyWarehouse
 from fridge_assets.stores.published import Published
+from fridge_assets.streaming.rules import COOLING_LOSS, PRESSURE_LOSS
 from fridge_assets.streaming.status import StreamState, look, statuses
 from fridge_assets.upkeep.doctor.check import Check, Remedy, State, Verdict, broken, note, ok
 
@@ -39,11 +41,25 @@ def serving_checks(
             found = look(statuses(connection), datetime.now(UTC), settings.streaming)
         return State(_OF_STREAM[found.state], found.line)
 
+    def intervals() -> State:
+        try:
+            rare = devices_that_send_rarely(settings.published_dir, settings.streaming.max_interval)
+        except (OSError, pa.ArrowException):
+            return note("how often devices send cannot be read; see `published files`")
+        if not rare:
+            return ok("every device sends often enough for all of them")
+        minutes = settings.streaming.max_interval.total_seconds() / 60
+        return note(
+            f"{rare:,} devices send less often than every {minutes:g} minutes: {PRESSURE_LOSS.name} and "
+            f"{COOLING_LOSS.name} cannot see them; let them send at least every 5 minutes"
+        )
+
     published = Published(settings.published_dir)
     return [
         Check("scores", scores, needs=("warehouse", "operations store")),
         Check("published files", lambda: _published(published, warehouse), needs=("warehouse",)),
         Check("stream", stream, needs=("operations store",)),
+        Check("acute rules", intervals),
     ]
 
 
