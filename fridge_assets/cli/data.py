@@ -70,7 +70,8 @@ def ingest(
             for file in files
         ]
     if as_json:
-        say_json([{**vars(report), "unusable_examples": frame_records(report.unusable_examples)} for report in reports])
+        tables = ("unusable_examples", "out_of_range")
+        say_json([{**vars(r), **{name: frame_records(getattr(r, name)) for name in tables}} for r in reports])
         return
     for report in reports:
         delivered = "already delivered" if report.again else "delivered"
@@ -81,6 +82,8 @@ def ingest(
         say(f"  sensors present ({len(report.sensors)} of 14): {', '.join(report.sensors)}")
         for warning in report.warnings:
             say("  ", styled("note", "yellow"), f" {warning}")
+        if not report.out_of_range.empty:
+            say_table("  values outside of the plausible range", report.out_of_range)
         if not report.unusable_examples.empty:
             say_table(f"  {report.unusable:,} rows will be quarantined, for example", report.unusable_examples)
     say(f"Next: {place.command('train')} (the first time), then {place.command('run hourly --as-of latest')}")

@@ -12,9 +12,9 @@ from fridge_assets.readings.interpretation import Interpretation
 from fridge_assets.settings import Settings
 from fridge_assets.stores.landing import Landing, sidecar_of
 from fridge_assets.stores.warehouse import Warehouse
-from fridge_assets_tests.readings.deliveries import HEALTHY, NO_SENSOR, at, moment, reading, write
+from fridge_assets_tests.readings.deliveries import HEALTHY, NO_SENSOR, at, moment, reading, registry_of, write
 
-KNOWN = pd.DataFrame({"device_id": ["d1"]})
+KNOWN = registry_of("d1")
 
 
 def bring(
@@ -61,7 +61,7 @@ def test_warnings_name_unknown_columns_missing_zones_and_values_out_of_range(
     assert [warning.split(";")[0] for warning in warnings] == [
         "columns colour are unknown and ignored",
         "1 timestamps name no time zone and are read as UTC",
-        "1 rows have values outside the physical range",
+        "1 values are none that their sensor can read",
     ]
 
 

@@ -56,6 +56,7 @@ WAREHOUSE_TABLES: Mapping[str, Policy] = {
     "rules_based_fallback": Policy("fallback", "as long as the scores that it stood in for", "window_end"),
     "ingest_batches": Policy("ledger", "goes with the ledger: a name that only one of them knows cannot be used again"),
     "device_last_seen": Policy("", _CURRENT),
+    "device_first_seen": Policy("", "which sensors a device has, however long ago it sent them first"),
     "device_status": Policy("", _CURRENT),
     "site_status": Policy("", _CURRENT),
     "warehouse_schema": Policy("", "the version of the tables themselves"),
@@ -114,6 +115,7 @@ FILES: Mapping[str, Policy] = {
     "mlflow.db": Policy("", "the entry of every version there was"),
     "device_registry.csv": Policy("", "yours"),
     "device_registry.parquet": Policy("", "yours"),
+    "sensor_ranges.toml": Policy("", "yours"),
     "ground_truth.parquet": Policy("", "what a simulation knows of its faults"),
     "dagster/dagster.yaml": Policy("", "settings of the Dagster instance, yours to edit"),
 }
