@@ -230,8 +230,6 @@ def _require_enough(rows: int, settings: Settings) -> None:
     limits = settings.training
     if rows < limits.min_rows:
         raise NotEnoughTrainingRows(
-            f"{rows} usable windows; need {limits.min_rows} with a completeness of "
-            f"{limits.min_completeness:g} or more, at least {limits.min_readings} readings and at most "
-            f"{limits.max_flagged_readings} flagged ones",
-            "Ingest a longer history, or lower FRIDGE_TRAINING__MIN_ROWS.",
+            f"{rows} usable rows, and training needs {limits.min_rows}",
+            "Bring a longer history, or lower FRIDGE_TRAINING__MIN_ROWS.",
         )
