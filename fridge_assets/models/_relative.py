@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from fridge_assets.models._measure import Measure
 from fridge_assets.models._medians import CohortMedians
-from fridge_assets.models._operating_point import OperatingPoint
+from fridge_assets.models._operating_point import OperatingPoint, stand_ins
 from fridge_assets.models._robust import MAD_TO_SIGMA
 from fridge_assets.models.base import Comparison, feature_matrix, require_columns
 
@@ -56,8 +56,12 @@ class RelativeFeatures:
         framed = pd.DataFrame(adjusted, columns=list(features)).assign(cohort=rows["cohort"].to_numpy())
         medians = CohortMedians.fit(framed, features)
         deviations = (adjusted - medians.of(rows["cohort"])) / operating_point.scatter(rows)
-        scales = MAD_TO_SIGMA * np.median(np.abs(deviations), axis=0)
-        scales = np.where(scales > 0, scales, np.maximum(deviations.std(axis=0), np.finfo(np.float32).tiny))
+        lacking = stand_ins(rows["cohort"], values, features)
+        median, std = np.median, np.std
+        if lacking.any():  # a sensor that a cohort does not have says nothing about how far it deviates
+            deviations, median, std = np.where(lacking, np.nan, deviations), np.nanmedian, np.nanstd
+        scales = MAD_TO_SIGMA * median(np.abs(deviations), axis=0)
+        scales = np.where(scales > 0, scales, np.maximum(std(deviations, axis=0), np.finfo(np.float32).tiny))
         return cls(measure, operating_point, medians, scales)
 
     def deviations(self, rows: pd.DataFrame) -> Matrix:
