@@ -51,9 +51,10 @@ aggregated AS (
     1 - sum(sensor_null_count) / ({len(SENSORS)} * count(*)) AS sensor_completeness,
     {len(SENSORS)} * count(*) - sum(sensor_null_count) AS values_there,
     (sum(len(quality_flags))
-      + count(*) FILTER (repeated AND NOT list_contains(quality_flags, 'DUPLICATE_REMOVED'))
+      + count(*) FILTER (CASE WHEN repeated THEN NOT list_contains(quality_flags, 'DUPLICATE_REMOVED') END)
     )::BIGINT AS quality_flag_count,
-    count(*) FILTER (list_contains(quality_flags, 'RANGE_VIOLATION')) AS range_violation_count
+    count(*) FILTER (CASE WHEN len(quality_flags) > 0 THEN list_contains(quality_flags, 'RANGE_VIOLATION') END)
+      AS range_violation_count
   FROM readings
   GROUP BY device_id, window_start
 ),

@@ -1,7 +1,7 @@
 """Why training is refused: which limit bound, how many windows each limit cost, and which setting changes it."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import duckdb
 import pandas as pd
@@ -23,12 +23,14 @@ class Candidates:
         usable: those of them that keep every limit.
         broken: setting of group ``training`` → windows that do not keep its limit; a window may break several.
         excluded: windows left out because they were flagged, follow maintenance or are of a known failure.
+        interval: between two readings of the typical device.
     """
 
     windows: int
     usable: int
     broken: dict[str, int]
     excluded: int
+    interval: timedelta
 
 
 def count_candidates(
@@ -47,15 +49,18 @@ def count_candidates(
     with training_tables(connection, devices, now, settings, excluded):
         newest = newest_candidate(connection, now, sql)
         if newest is None:
-            return Candidates(0, 0, dict.fromkeys(LIMITS, 0), left_out)
+            return Candidates(0, 0, dict.fromkeys(LIMITS, 0), left_out, settings.features.shortest_interval)
         counts = query(
             connection,
             f"SELECT count(*) AS windows, count(*) FILTER ({' AND '.join(LIMITS)}) AS usable, "
             f"{', '.join(f'count(*) FILTER (NOT {name}) AS {name}' for name in LIMITS)} FROM ({sql})",
             {"now": now, "since": newest - settings.training.history},
         ).iloc[0]
+        seconds = connection.execute("SELECT median(interval) FROM training_intervals").fetchall()[0][0]
     broken = {name: int(counts[name]) for name in LIMITS}
-    return Candidates(int(counts["windows"]), int(counts["usable"]), broken, left_out)
+    return Candidates(
+        int(counts["windows"]), int(counts["usable"]), broken, left_out, timedelta(seconds=float(seconds))
+    )
 
 
 def too_few(rows: int, found: Candidates, view: View, settings: Settings) -> NotEnoughTrainingRows:
@@ -93,11 +98,10 @@ def _remedy(rows: int, found: Candidates, view: View, settings: Settings) -> str
         return (
             f"Look at why these windows are poor, or {change} FRIDGE_TRAINING__{binding.upper()}, which cost the most."
         )
-    if view == "day" and found.usable >= limits.min_rows:
-        return (
-            f"A day needs {settings.dbscan.min_windows} windows (FRIDGE_DBSCAN__MIN_WINDOWS), and there is one in "
-            f"{spoken(settings.dbscan.spacing)} (FRIDGE_DBSCAN__SPACING): bring a longer history."
-        )
+    apart = max(settings.features.window, found.interval)
+    why = ""
+    if view == "day":
+        apart = max(apart, settings.dbscan.spacing)
+        why = f"A day ends every {spoken(settings.dbscan.spacing)} (FRIDGE_DBSCAN__SPACING). "
     missing = limits.min_rows - rows
-    span = spoken(missing * settings.features.window)
-    return f"Bring a longer history: {missing:,} more, which one device that sends in every window has in {span}."
+    return f"{why}Bring a longer history: {missing:,} more, which one device has in {spoken(missing * apart)}."

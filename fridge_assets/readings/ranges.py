@@ -224,7 +224,7 @@ def known_bounds(connection: duckdb.DuckDBPyConnection) -> Bounds:
     tables = {name for (name,) in connection.execute("SELECT table_name FROM duckdb_tables()").fetchall()}
     common = BUILT_IN.bounds()
     if "common_ranges" in tables:
-        common = query(connection, "FROM common_ranges").iloc[0].to_dict()
+        common = {str(name): value for name, value in query(connection, "FROM common_ranges").iloc[0].items()}
     sql = {name: repr(float(value)) for name, value in common.items()}
     if "device_ranges" not in tables:
         return Bounds(sql, by_device=False)

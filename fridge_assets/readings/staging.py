@@ -85,13 +85,17 @@ def _stage_sql(
     source: SourceFile, paths: Sequence[Path], settings: ReadingSettings, bounds: Bounds, *, has_registry: bool
 ) -> str:
     typed = ",\n    ".join(_typed_columns(source))
-    possible = ",\n    ".join(
-        f"CASE WHEN {bounds.within(s.name, 'possible')} THEN {s.name} END AS {s.name}_ok" for s in NUMERIC_SENSORS
-    )
     # Null for a null, which is no violation; NaN is larger than any number.
     implausible = " OR ".join(f"NOT ({bounds.within(s.name, 'plausible')})" for s in NUMERIC_SENSORS)
+    # What is plausible is possible: only rows with an implausible value need a second look.
+    possible = ",\n    ".join(
+        f"CASE WHEN range_violation THEN CASE WHEN {bounds.within(s.name, 'possible')} THEN {s.name} END "
+        f"ELSE {s.name} END AS {s.name}_ok"
+        for s in NUMERIC_SENSORS
+    )
     null_mask = " + ".join(f"CASE WHEN {s.name} IS NULL THEN {1 << i} ELSE 0 END" for i, s in enumerate(SENSORS))
     impossible = " OR ".join(f"({s.name} IS NOT NULL AND {s.name}_ok IS NULL)" for s in NUMERIC_SENSORS)
+    impossible = f"CASE WHEN range_violation THEN {impossible} ELSE false END"
     all_null = " AND ".join(
         [f"{s.name}_ok IS NULL" for s in NUMERIC_SENSORS] + [f"{s.name} IS NULL" for s in BOOLEAN_SENSORS]
     )
@@ -107,13 +111,15 @@ WITH typed AS (
     {typed}
   FROM ({rows_sql(source, paths)}) AS src
 ),
+ranged AS (
+  SELECT *, coalesce({implausible}, false) AS range_violation FROM typed {bounds.join}
+),
 checked AS (
   SELECT *,
     {possible},
-    coalesce({implausible}, false) AS range_violation,
     coalesce(timestamp_ingested, timestamp_device) AS ingested,
     abs(epoch(timestamp_device) - epoch(timestamp_ingested)) > {settings.clock_drift.total_seconds()} AS drifted
-  FROM typed {bounds.join}
+  FROM ranged
 ),
 timed AS (
   SELECT *, CASE WHEN drifted THEN timestamp_ingested ELSE timestamp_device END AS timestamp_utc FROM checked

@@ -43,7 +43,7 @@ class FleetKnowledge:
             now: when a change that is found now takes effect.
 
         Raises:
-            FridgeError: the registry cannot be read, or operations; what was known before stays in force.
+            FridgeError: the registry, the ranges or operations cannot be read; what was known before stays in force.
         """
         with self._operations.read() as connection:
             mark = history_mark(connection)
@@ -54,10 +54,10 @@ class FleetKnowledge:
         settled, self._candidate = seen == self._candidate or self._seen is None, seen
         if seen == self._seen or not settled:
             return  # unchanged; or just changed, and perhaps still being written
-        registry = read_registry(self._root)
+        registry, tables = read_registry(self._root), read_range_tables(self._root)
         note_registry(self._operations, registry, now)
         _know_again(engine.connection, registry)
-        know_ranges(engine.connection, registry, read_range_tables(self._root))
+        know_ranges(engine.connection, registry, tables)
         self.sites = {} if registry is None else dict(zip(registry["device_id"], registry["site_id"], strict=True))
         self.site_sizes = {} if registry is None else site_sizes(registry)
         self._seen = seen

@@ -116,6 +116,16 @@ def test_broken_contract_writes_nothing_and_leaves_the_windows_due(settings: Set
     assert rows_of(warehouse, "SELECT count(*) FROM due_windows") == [(1,)]
 
 
+def test_unusual_values_reach_the_features_and_impossible_ones_do_not(settings: Settings, warehouse: Warehouse) -> None:
+    changes = {"temperature_condenser": 12.0, "subcooling": -22.0, "humidity": 1e9}
+    deliver(
+        settings, "a.csv", [reading(1, current_compressor=58, **changes), reading(2, current_compressor=62, **changes)]
+    )
+    compute(settings, 30)
+    columns = "current_compressor_mean, temp_condenser_mean, subcooling_mean, humidity_mean, range_violation_count"
+    assert rows_of(warehouse, f"SELECT {columns} FROM device_features") == [(60.0, 12.0, -22.0, None, 2)]
+
+
 # --- completeness of what a device has
 
 

@@ -49,7 +49,12 @@ def test_windows_that_each_limit_cost_are_counted_and_the_dearest_setting_is_nam
 def test_too_short_a_history_names_what_is_missing_and_no_limit(rows: pd.DataFrame) -> None:
     said = refusal(rows[:12], Settings())
     assert "of 12 windows in 28 d 12 keep every limit" in said
-    assert said.endswith("Bring a longer history: 20 more, which one device that sends in every window has in 5 h.")
+    assert said.endswith("Bring a longer history: 20 more, which one device has in 5 h.")
+
+
+def test_how_long_a_history_is_missing_depends_on_the_interval() -> None:
+    hourly = feature_rows(devices=1, windows=80).iloc[::4].assign(reading_count=1).reset_index(drop=True)
+    assert refusal(hourly, Settings()).endswith("12 more, which one device has in 12 h.")
 
 
 def test_windows_that_people_or_scores_exclude_are_counted_apart(rows: pd.DataFrame) -> None:
