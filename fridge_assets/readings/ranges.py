@@ -203,7 +203,7 @@ class Bounds:
 
     Args:
         sql: by the names of :func:`bound`.
-        by_device: whether ``device_ranges`` must be joined, under the name ``ranges``.
+        by_device: whether ``device_ranges`` must be joined.
     """
 
     sql: Mapping[str, str]
@@ -212,7 +212,7 @@ class Bounds:
     @property
     def join(self) -> str:
         """What follows the relation with ``device_id`` in a FROM clause."""
-        return "LEFT JOIN device_ranges AS ranges USING (device_id)" if self.by_device else ""
+        return "LEFT JOIN device_ranges USING (device_id)" if self.by_device else ""
 
     def within(self, sensor: str, kind: str) -> str:
         """Condition that a value of ``sensor`` is in its ``plausible`` or ``possible`` range; null for a null."""
@@ -224,12 +224,13 @@ def known_bounds(connection: duckdb.DuckDBPyConnection) -> Bounds:
     tables = {name for (name,) in connection.execute("SELECT table_name FROM duckdb_tables()").fetchall()}
     common = BUILT_IN.bounds()
     if "common_ranges" in tables:
-        common = {str(name): value for name, value in query(connection, "FROM common_ranges").iloc[0].items()}
+        (row,) = connection.execute("FROM common_ranges").fetchall()
+        common = dict(zip(common, row, strict=True))
     sql = {name: repr(float(value)) for name, value in common.items()}
     if "device_ranges" not in tables:
         return Bounds(sql, by_device=False)
     described = connection.execute("DESCRIBE device_ranges").fetchall()
-    return Bounds({**sql, **{row[0]: f"ranges.{row[0]}" for row in described if row[0] != "device_id"}}, by_device=True)
+    return Bounds({**sql, **{row[0]: row[0] for row in described if row[0] != "device_id"}}, by_device=True)
 
 
 def spread_out_of_range(connection: duckdb.DuckDBPyConnection) -> pd.DataFrame:

@@ -30,6 +30,7 @@ from fridge_assets.stores.warehouse import SCHEMA, Warehouse
 
 NOON = datetime(2026, 6, 1, 12, tzinfo=UTC)
 PLAIN = Interpretation()
+BUILT_IN_TABLES = RangeTables()
 
 HEALTHY: Mapping[str, float | bool] = {
     "temperature_evaporator": -25.0, "temperature_condenser": 40.0, "temperature_ambient": 22.0,
@@ -129,6 +130,7 @@ def cleaned(
     interpretation: Interpretation = PLAIN,
     registry: pd.DataFrame | None = None,
     received_at: datetime = NOON + timedelta(hours=1),
+    tables: RangeTables = BUILT_IN_TABLES,
 ) -> Cleaned:
     """The readings of ``files`` by the rules of SPEC 1.3, in memory, as one batch on an empty warehouse."""
     settings = ReadingSettings()
@@ -137,7 +139,7 @@ def cleaned(
         engine.execute(next(statement for statement in SCHEMA if "device_last_seen" in statement))
         if registry is not None:
             know_devices(engine, registry)
-        know_ranges(engine, registry, RangeTables())
+        know_ranges(engine, registry, tables)
         create_staged(engine)
         for file in [files] if isinstance(files, Path) else files:
             stage(engine, probe(engine, file, interpretation), [file], received_at, settings)

@@ -139,6 +139,26 @@ def test_one_refrigerant_for_all_devices_needs_no_look_at_each(tmp_path: Path) -
     assert cleaned(file, registry=machines(d1="R744", d2="CO2")).flags() == [[], []]
 
 
+def test_what_is_possible_depends_on_the_equipment_model_too(tmp_path: Path) -> None:
+    found = tables(
+        tmp_path,
+        """
+        [models.rack.possible]
+        current_compressor = [0, 600]
+        [models.case.possible]
+        humidity = [5, 99]
+        """,
+    )
+    registry = complete_registry(
+        pd.DataFrame({"device_id": ["d1", "d2"], "site_id": "s", "model": ["rack", "case"]}), "registry.csv"
+    )
+    rows = [reading(0, device, current_compressor=500.0, humidity=119.0) for device in ("d1", "d2")]
+    result = cleaned(write(tmp_path / "a.csv", rows), registry=registry, tables=found)
+    assert result.rows["current_compressor"].tolist()[:1] == [500]
+    assert result.rows[["current_compressor", "humidity"]].notna().to_numpy().tolist() == [[True, True], [False, False]]
+    assert result.flags() == [["RANGE_VIOLATION"]] * 2
+
+
 def test_a_machine_at_rest_is_plausible_once_its_refrigerant_is_known(tmp_path: Path) -> None:
     rest = {
         "temperature_condenser": 12.0, "temperature_discharge": 18.0, "temperature_evaporator": 15.0,
