@@ -16,7 +16,7 @@ class FeatureSettings(Group):
         description="features older than this are not scored (window + 30 min SLA, SPEC 4)",
     )
     interval_span: timedelta = Field(
-        timedelta(days=2), description="a device's interval is measured over the windows of this span"
+        timedelta(days=1), description="a device's interval is measured over the windows of this span"
     )
     shortest_interval: timedelta = Field(
         timedelta(seconds=10), gt=timedelta(0), description="devices count as sending no more often than this"
