@@ -11,6 +11,7 @@ from fridge_assets.features.compute import compute_features, newest_window_end
 from fridge_assets.features.usual_vibration import publish_usual_vibration
 from fridge_assets.settings import Settings
 from fridge_assets.steps.clock import Clock
+from fridge_assets.steps.placement import IN_RUN
 from fridge_assets.steps.results import (
     AssetEvent,
     code_version,
@@ -43,6 +44,7 @@ UP_TO_DATE_CHECK = "up_to_date"
             description="The newest window is young enough to be scored; a failure means that readings are late.",
         ),
     ],
+    op_tags=IN_RUN,
     pool="features",
 )
 @guarded({DEVICE_FEATURES.name: DEVICE_FEATURES.name})

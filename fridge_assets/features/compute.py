@@ -49,13 +49,15 @@ def compute_features(warehouse: Warehouse, now: datetime, settings: Settings) ->
         ContractViolation: computed rows break their contract; the windows of that batch keep their rows.
     """
     whole_windows, late_windows = _due(warehouse, now)
+    readings = _readings_of(warehouse, whole_windows, settings.features.window)
+    late_readings = _readings_of_late(warehouse, late_windows, now, settings.features.window)
+    most = settings.features.readings_per_batch
     rows = sum(
-        _compute(warehouse, _Due(chunk, whole=True), now, settings)
-        for chunk in _chunks(warehouse, whole_windows, settings)
+        _compute(warehouse, _Due(chunk, whole=True), now, settings) for chunk in _chunks(whole_windows, readings, most)
     )
     late_rows = sum(
         _compute(warehouse, _Due(chunk, whole=False), now, settings)
-        for chunk in _chunks(warehouse, late_windows, settings)
+        for chunk in _chunks(late_windows, late_readings, most)
     )
     newest = max(whole_windows) + settings.features.window if whole_windows else None
     return FeatureReport(len(whole_windows), rows, late_rows, newest)
@@ -83,22 +85,41 @@ def _due(warehouse: Warehouse, now: datetime) -> tuple[list[datetime], list[date
     return whole_windows, [row[0] for row in late if row[0] not in set(whole_windows)]
 
 
-def _chunks(warehouse: Warehouse, windows: Sequence[datetime], settings: Settings) -> Iterator[tuple[datetime, ...]]:
-    """``windows`` cut where their readings together exceed the batch size."""
+def _readings_of(warehouse: Warehouse, windows: Sequence[datetime], window: timedelta) -> dict[datetime, int]:
+    """How many readings each of ``windows`` holds, about: its share of those of its hour."""
     with warehouse.read() as connection:
-        readings = dict(
-            connection.execute("SELECT hour, sum(rows)::BIGINT FROM clean_reading_files GROUP BY hour").fetchall()
-        )
-    windows_per_hour = max(1, int(timedelta(hours=1) / settings.features.window))
+        counted = connection.execute("SELECT hour, sum(rows)::BIGINT FROM clean_reading_files GROUP BY hour").fetchall()
+    of_hours = dict(counted)
+    windows_per_hour = max(1, int(timedelta(hours=1) / window))
+    return {start: of_hours.get(start.replace(minute=0), 0) // windows_per_hour for start in windows}
+
+
+def _readings_of_late(
+    warehouse: Warehouse, windows: Sequence[datetime], now: datetime, window: timedelta
+) -> dict[datetime, int]:
+    """How many readings the devices have, about, of which something arrived late for ``windows``."""
+    with warehouse.read() as connection:
+        late = connection.execute(
+            "SELECT window_start, count(DISTINCT device_id) FROM due_windows "
+            "WHERE due_at <= $now AND device_id IS NOT NULL GROUP BY window_start",
+            {"now": now},
+        ).fetchall()
+        devices = connection.execute("SELECT count(*) FROM device_last_seen").fetchall()[0][0]
+    late_devices = dict(late)
+    readings = _readings_of(warehouse, windows, window)
+    return {start: readings[start] * late_devices[start] // max(1, devices) for start in windows}
+
+
+def _chunks(windows: Sequence[datetime], readings: Mapping[datetime, int], most: int) -> Iterator[tuple[datetime, ...]]:
+    """``windows`` cut where their readings together exceed ``most``."""
     chunk: list[datetime] = []
     size = 0
     for start in windows:
-        expected = readings.get(start.replace(minute=0), 0) // windows_per_hour
-        if chunk and size + expected > settings.features.readings_per_batch:
+        if chunk and size + readings[start] > most:
             yield tuple(chunk)
             chunk, size = [], 0
         chunk.append(start)
-        size += expected
+        size += readings[start]
     if chunk:
         yield tuple(chunk)
 

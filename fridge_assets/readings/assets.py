@@ -9,6 +9,7 @@ from fridge_assets.readings.ingest import IngestReport, ingest
 from fridge_assets.registry.devices import read_registry
 from fridge_assets.settings import Settings
 from fridge_assets.steps.clock import Clock
+from fridge_assets.steps.placement import IN_RUN
 from fridge_assets.steps.results import (
     AssetEvent,
     code_version,
@@ -56,6 +57,7 @@ device_registry = dg.AssetSpec(
     ],
     check_specs=[contract_check_spec(CLEAN_SENSOR_READINGS), contract_check_spec(QUARANTINED_READINGS)],
     name="ingest",
+    op_tags=IN_RUN,
     pool="ingest",
 )
 @guarded({c.name: c.name for c in (CLEAN_SENSOR_READINGS, QUARANTINED_READINGS)})
