@@ -64,8 +64,8 @@ derived AS (
     temp_condenser_mean - temp_evaporator_mean AS temp_spread_evap_cond,
     temp_discharge_mean - temp_suction_mean AS temp_spread_discharge_suction,
     current_compressor_mean / nullif(temp_condenser_mean - temp_evaporator_mean, 0) AS current_per_temp_spread,
-    values_there / (reading_count * ({own_sensors})) AS own_completeness
-  FROM aggregated JOIN device_first_seen AS first_seen USING (device_id)
+    values_there / nullif(reading_count * ({own_sensors}), 0) AS own_completeness
+  FROM aggregated LEFT JOIN device_first_seen AS first_seen USING (device_id)
 )
 SELECT {columns} FROM derived ORDER BY window_start, device_id
 """
