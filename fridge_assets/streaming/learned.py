@@ -7,7 +7,6 @@ from typing import cast
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from scipy.optimize import brentq
 
 from fridge_assets.models.lifecycle import ModelLifecycle
 from fridge_assets.models.statistical_baseline import StatisticalBaseline
@@ -112,6 +111,8 @@ def _critical_z(version: ModelVersion, settings: Settings) -> float | None:
         # The raw score is a root mean square of some features; all others are where they are expected.
         raw = z / np.sqrt(model.strongest)
         return float(version.calibration.to_score(np.array([raw]))[0]) - settings.alerts.critical_score
+
+    from scipy.optimize import brentq  # noqa: PLC0415 (half of a second, which only learning pays)
 
     return float(brentq(excess, 0.0, model.max_z)) if excess(model.max_z) > 0 else None
 
