@@ -92,8 +92,8 @@ def test_ranges_of_the_data_folder_decide_what_is_out_of_range(
     (settings.root / RANGES_FILE).write_text("[default.plausible]\ncurrent_compressor = [0, 80]\n")
     report = bring(write(tmp_path / "a.csv", [reading(current_compressor=58)]), settings, landing)
     assert report.out_of_range.empty
-    (settings.root / RANGES_FILE).write_text("[default.plausible]\ncurrent = [0, 80]\n")
-    with pytest.raises(FridgeError, match=r"no numeric sensor 'current'.*mean current_compressor"):
+    (settings.root / RANGES_FILE).write_text("[default.plausible]\ncurrent_compresor = [0, 80]\n")
+    with pytest.raises(FridgeError, match=r"no numeric sensor 'current_compresor'.*mean current_compressor"):
         bring(write(tmp_path / "b.csv", [reading(current_compressor=59)]), settings, landing)
 
 
