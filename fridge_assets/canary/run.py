@@ -19,7 +19,7 @@ from fridge_assets.models.lifecycle import ModelLifecycle
 from fridge_assets.models.reproduce import twin_of
 from fridge_assets.models.version import ModelVersion
 from fridge_assets.scoring.model_input import ModelInput, read_model_input, window_to_score
-from fridge_assets.settings import Settings
+from fridge_assets.settings import CanarySettings, Settings
 from fridge_assets.stores.warehouse import Warehouse
 
 _LOG = logging.getLogger(__name__)
@@ -59,23 +59,23 @@ class Comparison:
     scores: pd.DataFrame
 
 
-def pairs_to_compare(state: Deployment, windows_watched: int, settings: Settings) -> list[Pair]:
+def pairs_to_compare(state: Deployment, windows_watched: int, settings: CanarySettings) -> list[Pair]:
     """What there is to compare of one family.
 
     Args:
         state: where its versions stand.
         windows_watched: windows in which the newest release was held against the one before, since its release.
-        settings: group ``canary``.
+        settings: for how many windows a release is watched.
     """
     pairs = []
     if state.production and state.candidate and state.candidate != state.production:
         pairs.append(Pair(state.family, state.candidate, state.production, "candidate"))
-    if state.watched_since and len(state.releases) > 1 and windows_watched < settings.canary.watched_runs:
+    if state.watched_since and len(state.releases) > 1 and windows_watched < settings.watched_runs:
         pairs.append(Pair(state.family, state.releases[-1], state.releases[-2], "new release"))
     return pairs
 
 
-def due_pairs(models: ModelLifecycle, warehouse: Warehouse, settings: Settings) -> list[Pair]:
+def due_pairs(models: ModelLifecycle, warehouse: Warehouse, settings: CanarySettings) -> list[Pair]:
     """What there is to compare of all families."""
     pairs = []
     for family in FAMILIES:
@@ -109,7 +109,7 @@ def compare_pairs(
     """
     for pair in pairs:
         with warehouse.read() as connection:
-            window_end = window_to_score(newest_window_end(connection, now), now, settings)
+            window_end = window_to_score(newest_window_end(connection, now), now, settings.features)
             rows = read_model_input(connection, window_end, devices, settings, FAMILIES[pair.family].view)
         candidate, production = (
             models.registry.version(pair.family, version) for version in (pair.candidate, pair.production)

@@ -58,15 +58,25 @@ def ingest(
     from fridge_assets.readings.deliver import deliver  # noqa: PLC0415
     from fridge_assets.readings.encoding import check_encoding  # noqa: PLC0415
     from fridge_assets.readings.interpretation import Interpretation  # noqa: PLC0415
+    from fridge_assets.readings.ranges import read_range_tables  # noqa: PLC0415
     from fridge_assets.registry.devices import read_registry  # noqa: PLC0415
 
     place = starting(context)
     interpretation = Interpretation(_pairs(mapping, "--map"), _pairs(unit, "--unit"), timezone)
     chosen = check_encoding(encoding) if encoding else ""
-    registry = read_registry(place.settings.root)
+    registry, ranges = read_registry(place.settings.root), read_range_tables(place.settings.root)
     with working("reading", as_json):
         reports = [
-            deliver(file, interpretation, place.landing, place.warehouse, registry, place.settings, encoding=chosen)
+            deliver(
+                file,
+                interpretation,
+                place.landing,
+                place.warehouse,
+                registry,
+                place.settings.readings,
+                tables=ranges,
+                encoding=chosen,
+            )
             for file in files
         ]
     if as_json:

@@ -10,7 +10,7 @@ import pyarrow as pa
 from fridge_assets.contracts import DEVICE_FEATURES
 from fridge_assets.contracts.validation import enforce
 from fridge_assets.features.windows import readings_sql, windows_sql
-from fridge_assets.settings import Settings
+from fridge_assets.settings import FeatureSettings
 from fridge_assets.stores.frames import query_arrow, registered, text_literal
 from fridge_assets.stores.reading_files import clean_files, ingested_files
 from fridge_assets.stores.warehouse import Warehouse
@@ -34,7 +34,7 @@ class _Due:
     whole: bool
 
 
-def compute_features(warehouse: Warehouse, now: datetime, settings: Settings) -> FeatureReport:
+def compute_features(warehouse: Warehouse, now: datetime, settings: FeatureSettings) -> FeatureReport:
     """Compute every window that is due at ``now`` and replace its rows.
 
     Args:
@@ -49,9 +49,9 @@ def compute_features(warehouse: Warehouse, now: datetime, settings: Settings) ->
         ContractViolation: computed rows break their contract; the windows of that batch keep their rows.
     """
     whole_windows, late_windows = _due(warehouse, now)
-    readings = _readings_of(warehouse, whole_windows, settings.features.window)
-    late_readings = _readings_of_late(warehouse, late_windows, now, settings.features.window)
-    most = settings.features.readings_per_batch
+    readings = _readings_of(warehouse, whole_windows, settings.window)
+    late_readings = _readings_of_late(warehouse, late_windows, now, settings.window)
+    most = settings.readings_per_batch
     rows = sum(
         _compute(warehouse, _Due(chunk, whole=True), now, settings) for chunk in _chunks(whole_windows, readings, most)
     )
@@ -59,7 +59,7 @@ def compute_features(warehouse: Warehouse, now: datetime, settings: Settings) ->
         _compute(warehouse, _Due(chunk, whole=False), now, settings)
         for chunk in _chunks(late_windows, late_readings, most)
     )
-    newest = max(whole_windows) + settings.features.window if whole_windows else None
+    newest = max(whole_windows) + settings.window if whole_windows else None
     return FeatureReport(len(whole_windows), rows, late_rows, newest)
 
 
@@ -124,8 +124,8 @@ def _chunks(windows: Sequence[datetime], readings: Mapping[datetime, int], most:
         yield tuple(chunk)
 
 
-def _compute(warehouse: Warehouse, due: _Due, now: datetime, settings: Settings) -> int:
-    window = settings.features.window
+def _compute(warehouse: Warehouse, due: _Due, now: datetime, settings: FeatureSettings) -> int:
+    window = settings.window
     with warehouse.read() as connection:
         ingested = ingested_files(connection)
         folder = warehouse.clean_readings_folder()

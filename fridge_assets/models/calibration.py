@@ -121,6 +121,15 @@ class Calibration:
         return cls(**restored)
 
 
+def tail_probability(score: float, settings: CalibrationSettings) -> float:
+    """How often a calibrated model gives a healthy window a score above ``score``: log-linear between the anchors.
+
+    Beyond the last anchor it is that anchor's.
+    """
+    probabilities, scores = zip(*settings.anchors, strict=True)
+    return float(np.exp(np.interp(score, scores, np.log(probabilities))))
+
+
 def _interpolate(x: Array, knots: Array, values: Array) -> Array:
     """Straight lines between the knots, constant outside; monotone to the last bit, unlike ``np.interp``."""
     if len(knots) == 1:

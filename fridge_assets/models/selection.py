@@ -11,7 +11,7 @@ from fridge_assets.contracts.device_features import MODEL_FEATURES, OWN_COMPLETE
 from fridge_assets.features.interval import intervals_sql
 from fridge_assets.models.base import View
 from fridge_assets.models.day_view import day_means
-from fridge_assets.settings import Settings
+from fridge_assets.settings import ScoringSettings, Settings
 from fridge_assets.stores.frames import query, registered
 
 IDENTITY = ("device_id", "cohort", "window_end")
@@ -89,7 +89,7 @@ def select_training_rows(
                 return _rows_of(connection, "training_days")
         with registered(connection, training_windows=chosen):
             rows = _rows_of(connection, "(FROM training_windows JOIN device_features USING (device_id, window_end))")
-    return _fill_from_own_past(connection, rows, settings)
+    return _fill_from_own_past(connection, rows, settings.scoring)
 
 
 @contextmanager
@@ -184,14 +184,16 @@ def _choose_windows(
     )
 
 
-def _fill_from_own_past(connection: duckdb.DuckDBPyConnection, rows: pd.DataFrame, settings: Settings) -> pd.DataFrame:
+def _fill_from_own_past(
+    connection: duckdb.DuckDBPyConnection, rows: pd.DataFrame, settings: ScoringSettings
+) -> pd.DataFrame:
     nulls = rows[list(MODEL_FEATURES)].isna()
     gappy = [name for name in MODEL_FEATURES if nulls[name].any() and not nulls[name].all()]
     with_gaps = nulls[gappy].any(axis=1)
     if not with_gaps.any():
         return rows
     gaps = rows.loc[with_gaps, ["device_id", "window_end"]]
-    gaps = gaps.assign(since=gaps["window_end"] - settings.scoring.imputation_memory, row=gaps.index)
+    gaps = gaps.assign(since=gaps["window_end"] - settings.imputation_memory, row=gaps.index)
     with registered(connection, training_gaps=gaps):
         # arg_max passes over nulls, so that each feature comes from its own newest window.
         past = query(

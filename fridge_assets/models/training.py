@@ -16,7 +16,7 @@ from fridge_assets.models.imputation import IMPUTATION_ORDER, Imputer
 from fridge_assets.models.metadata import ModelMetadata, TrainingRecord, library_versions
 from fridge_assets.models.snapshot import canonical, content_hash
 from fridge_assets.models.version import ModelVersion
-from fridge_assets.settings import Settings
+from fridge_assets.settings import CalibrationSettings, DbscanSettings, Settings, TrainingSettings
 
 _FAMILY_SETTINGS = ("forest", "baseline", "autoencoder", "dbscan")
 _LEAST_PRESENT = 0.5
@@ -52,7 +52,7 @@ def train(model_class: type[ScoreModel], rows: pd.DataFrame, settings: Settings,
         NotEnoughTrainingRows: fewer rows than ``settings.training.min_rows``, or no usable feature.
     """
     rows = canonical(rows)
-    _require_enough(len(rows), settings)
+    _require_enough(len(rows), settings.training)
     features = usable_features(rows)
     complete, left_out = Imputer.fit(rows, features).apply(rows)
     seed = settings.training.seed
@@ -81,7 +81,7 @@ def train(model_class: type[ScoreModel], rows: pd.DataFrame, settings: Settings,
         imputation=IMPUTATION_ORDER,
         training=record,
         libraries=library_versions(),
-        metrics=_metrics(calibration, raw, settings),
+        metrics=_metrics(calibration, raw, settings.calibration),
         trained_at=now,
     )
     return TrainedModel(ModelVersion(metadata, model, Imputer.fit(rows, model.features), calibration), rows)
@@ -125,23 +125,23 @@ def self_clean(
     return kept
 
 
-def trustworthy(raw: NDArray[np.float64], device: NDArray[np.intp], settings: Settings) -> NDArray[np.bool_]:
+def trustworthy(raw: NDArray[np.float64], device: NDArray[np.intp], settings: TrainingSettings) -> NDArray[np.bool_]:
     """Which unseen rows may say what is usual, shape (n,): none of a device that has begun to fail.
 
     A fault that is still growing makes a part of its device's windows strange, and one such device in twenty
     would pass its strangeness off as the healthy fleet's rarest windows. Left out are whole devices, those
     with the largest share of contaminated rows first, and never more than
-    ``settings.training.max_self_cleaning`` of the rows.
+    ``max_self_cleaning`` of the rows.
 
     Args:
         raw: raw scores by a model that has not seen the rows.
         device: number of each row's device, 0 … max, every one with rows.
-        settings: group ``training``.
+        settings: how many rows may be left out.
     """
     count = np.bincount(device)
     share = np.bincount(device, weights=_contaminated(raw, device)) / count
     worst = np.argsort(-share, kind="stable")
-    within = np.cumsum(count[worst]) <= settings.training.max_self_cleaning * len(raw)
+    within = np.cumsum(count[worst]) <= settings.max_self_cleaning * len(raw)
     failing = np.zeros(len(count), dtype=np.bool_)
     failing[worst[within]] = True
     trusted: NDArray[np.bool_] = ~(failing & (share > 0))[device]
@@ -187,7 +187,7 @@ def _unseen_raw_scores(
         unseen = block == number
         known = ~unseen
         if model_class.view == "day":
-            known = _apart(rows["window_end"], unseen, settings)
+            known = _apart(rows["window_end"], unseen, settings.dbscan)
         if known.sum() < _LEAST_LEFT * (~unseen).sum():
             continue
         partial = model_class.fit(rows[known], features, settings, settings.training.seed)
@@ -197,7 +197,7 @@ def _unseen_raw_scores(
         return model.raw_scores(rows), f"its own training rows: too few days apart from each of {folds} time blocks"
     judged = np.flatnonzero(~np.isnan(raw))
     device, _ = pd.factorize(rows["device_id"].iloc[judged])
-    trusted = judged[trustworthy(raw[judged], device, settings)]
+    trusted = judged[trustworthy(raw[judged], device, settings.training)]
     blocks = f"{folds} time blocks" if used == folds else f"{used} of {folds} time blocks"
     said = f"unseen rows: {blocks}, each scored by a model fitted on the others"
     if model_class.view == "day":
@@ -205,31 +205,30 @@ def _unseen_raw_scores(
     return raw[trusted], f"{said}; {len(judged) - len(trusted)} rows of failing devices left out"
 
 
-def _apart(window_end: pd.Series, unseen: NDArray[np.bool_], settings: Settings) -> NDArray[np.bool_]:
+def _apart(window_end: pd.Series, unseen: NDArray[np.bool_], settings: DbscanSettings) -> NDArray[np.bool_]:
     """Which days have no window in common with those of the block of ``unseen`` ones, shape (n,).
 
     Days that end an hour apart are nearly the same day: a model that knows one of them has seen the other, too
     (purged cross-validation: Lopez de Prado, 2018, section 7.4).
     """
-    block, day = window_end[unseen], settings.dbscan.day
+    block, day = window_end[unseen], settings.day
     apart: NDArray[np.bool_] = ((window_end <= block.min() - day) | (window_end >= block.max() + day)).to_numpy()
     return apart
 
 
-def _metrics(calibration: Calibration, raw: NDArray[np.float64], settings: Settings) -> dict[str, float]:
+def _metrics(calibration: Calibration, raw: NDArray[np.float64], settings: CalibrationSettings) -> dict[str, float]:
     scores = calibration.to_score(raw)
     return {
-        "share_flagged": float((scores > settings.calibration.threshold).mean()),
+        "share_flagged": float((scores > settings.threshold).mean()),
         "score_mean": float(scores.mean()),
         "score_p95": float(np.quantile(scores, 0.95)),
         "tail_shape": calibration.tail_shape,
     }
 
 
-def _require_enough(rows: int, settings: Settings) -> None:
-    limits = settings.training
-    if rows < limits.min_rows:
+def _require_enough(rows: int, settings: TrainingSettings) -> None:
+    if rows < settings.min_rows:
         raise NotEnoughTrainingRows(
-            f"{rows} usable rows, and training needs {limits.min_rows}",
+            f"{rows} usable rows, and training needs {settings.min_rows}",
             "Bring a longer history, or lower FRIDGE_TRAINING__MIN_ROWS.",
         )

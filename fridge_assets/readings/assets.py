@@ -17,6 +17,7 @@ from fridge_assets.steps.results import (
     contract_kept,
     counts_table,
     dataset_metadata,
+    dataset_specs,
     guarded,
 )
 from fridge_assets.stores.landing import Landing
@@ -42,19 +43,15 @@ device_registry = dg.AssetSpec(
 
 
 @dg.multi_asset(
-    specs=[
-        dg.AssetSpec(
-            contract.name,
-            deps=[sensor_readings, device_registry],
-            group_name="readings",
-            kinds={"duckdb", "parquet"},
-            owners=["team:data-platform"],
-            description=contract.description,
-            metadata=dataset_metadata(contract),
-            code_version=code_version("readings"),
-        )
-        for contract in (CLEAN_SENSOR_READINGS, QUARANTINED_READINGS)
-    ],
+    specs=dataset_specs(
+        CLEAN_SENSOR_READINGS,
+        QUARANTINED_READINGS,
+        deps=[sensor_readings, device_registry],
+        group_name="readings",
+        kinds={"duckdb", "parquet"},
+        owners=["team:data-platform"],
+        code_version=code_version("readings"),
+    ),
     check_specs=[contract_check_spec(CLEAN_SENSOR_READINGS), contract_check_spec(QUARANTINED_READINGS)],
     name="ingest",
     op_tags=IN_RUN,

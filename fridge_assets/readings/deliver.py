@@ -14,10 +14,10 @@ from fridge_assets.contracts.sensor_readings import SENSORS
 from fridge_assets.core.errors import FridgeError
 from fridge_assets.readings.encoding import as_utf8, require_utf8
 from fridge_assets.readings.interpretation import Interpretation
-from fridge_assets.readings.ranges import RANGES_FILE, know_ranges, read_range_tables, spread_out_of_range
+from fridge_assets.readings.ranges import BUILT_IN_TABLES, RANGES_FILE, RangeTables, know_ranges, spread_out_of_range
 from fridge_assets.readings.source import SourceFile, format_of, probe
 from fridge_assets.readings.staging import create_staged, know_devices, stage
-from fridge_assets.settings import Settings
+from fridge_assets.settings import ReadingSettings
 from fridge_assets.stores.disk import require_space
 from fridge_assets.stores.frames import query
 from fridge_assets.stores.landing import Landing
@@ -66,8 +66,9 @@ def deliver(
     landing: Landing,
     warehouse: Warehouse,
     registry: pd.DataFrame | None,
-    settings: Settings,
+    settings: ReadingSettings,
     *,
+    tables: RangeTables = BUILT_IN_TABLES,
     encoding: str = "",
 ) -> DeliveryReport:
     """Copy ``file`` into landing with its interpretation, after reading it the way ingestion will.
@@ -82,6 +83,7 @@ def deliver(
         warehouse: gives the engine to read with.
         registry: DEVICE_REGISTRY rows; None when every device counts as known.
         settings: cleaning rules.
+        tables: ranges of the sensors.
         encoding: how a text file is encoded that is not UTF-8; it is delivered as UTF-8. Empty for UTF-8.
 
     Raises:
@@ -94,16 +96,17 @@ def deliver(
     if encoding and is_text:
         with TemporaryDirectory(prefix="fridge-utf8-") as folder:
             copy = as_utf8(file, encoding, Path(folder))
-            return replace(deliver(copy, interpretation, landing, warehouse, registry, settings), file=str(file))
+            report = deliver(copy, interpretation, landing, warehouse, registry, settings, tables=tables)
+            return replace(report, file=str(file))
     if is_text:
         require_utf8(file, whole=True)
     with warehouse.engine() as engine:
         if registry is not None:
             know_devices(engine, registry)
-        know_ranges(engine, registry, read_range_tables(settings.root))
+        know_ranges(engine, registry, tables)
         source = probe(engine, file, interpretation)
         create_staged(engine)
-        stage(engine, source, [file], datetime.now(UTC), settings.readings)
+        stage(engine, source, [file], datetime.now(UTC), settings)
         summary = _summary(engine)
         out_of_range = spread_out_of_range(engine)
         examples = query(

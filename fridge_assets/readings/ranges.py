@@ -106,6 +106,10 @@ class RangeTables:
         return SensorRanges(plausible, {sensor: _around(possible[sensor], plausible[sensor]) for sensor in possible})
 
 
+BUILT_IN_TABLES = RangeTables()
+"""Of a data folder that has none of its own."""
+
+
 def _around(possible: Range, plausible: Range) -> Range:
     """What is plausible is possible."""
     return min(possible[0], plausible[0]), max(possible[1], plausible[1])
@@ -122,7 +126,7 @@ def read_range_tables(data_dir: Path) -> RangeTables:
     try:
         text = path.read_text(encoding="utf-8")
     except FileNotFoundError:
-        return RangeTables()
+        return BUILT_IN_TABLES
     except (OSError, UnicodeDecodeError) as error:
         raise FridgeError(f"{path} cannot be read: {error}", "Make it a TOML file in UTF-8, or remove it.") from error
     try:

@@ -7,24 +7,29 @@ from multiprocessing.context import BaseContext
 from typing import Any
 
 import dagster as dg
-from dagster._core.definitions.executor_definition import multiple_process_executor_requirements
-from dagster._core.definitions.reconstruct import ReconstructableJob
-from dagster._core.errors import DagsterExecutionInterruptedError
-from dagster._core.execution.api import create_execution_plan, execute_plan_iterator
-from dagster._core.execution.context.system import IStepContext, PlanOrchestrationContext
-from dagster._core.execution.plan.instance_concurrency_context import InstanceConcurrencyContext
-from dagster._core.execution.plan.plan import ExecutionPlan
-from dagster._core.execution.plan.state import KnownExecutionState
-from dagster._core.execution.plan.step import ExecutionStep
-from dagster._core.execution.retries import RetryMode
-from dagster._core.execution.step_dependency_config import StepDependencyConfig
-from dagster._core.executor import in_process, multiprocess
-from dagster._utils.interrupts import check_captured_interrupt
 
 from fridge_assets.running.fork_server import PRELOADED, end_steps
 from fridge_assets.running.lost_runs import execution, free_held_slots
 from fridge_assets.running.pools import describe_holders
 from fridge_assets.running.stopping import asked_to_stop
+from fridge_assets.steps.dagster_internals import (
+    DagsterExecutionInterruptedError,
+    ExecutionPlan,
+    ExecutionStep,
+    InstanceConcurrencyContext,
+    IStepContext,
+    KnownExecutionState,
+    PlanOrchestrationContext,
+    ReconstructableJob,
+    RetryMode,
+    StepDependencyConfig,
+    check_captured_interrupt,
+    create_execution_plan,
+    execute_plan_iterator,
+    in_process,
+    multiple_process_executor_requirements,
+    multiprocess,
+)
 from fridge_assets.steps.placement import is_in_run
 
 _LOG = logging.getLogger(__name__)

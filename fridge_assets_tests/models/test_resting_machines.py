@@ -56,7 +56,7 @@ def stored(folder: Path, rows: list[Row]) -> tuple[Settings, datetime]:
     write(settings.landing_dir / "a.csv", rows)
     warehouse = Warehouse.from_settings(settings)
     ingest(landing_of(settings), warehouse, None, now, settings)
-    compute_features(warehouse, now, settings)
+    compute_features(warehouse, now, settings.features)
     return settings, now
 
 

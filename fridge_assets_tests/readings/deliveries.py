@@ -18,7 +18,7 @@ from fridge_assets.contracts import CLEAN_SENSOR_READINGS, SENSOR_READINGS
 from fridge_assets.contracts.sensor_readings import SENSORS
 from fridge_assets.readings.clean import clean
 from fridge_assets.readings.interpretation import Interpretation
-from fridge_assets.readings.ranges import RangeTables, know_ranges
+from fridge_assets.readings.ranges import BUILT_IN_TABLES, RangeTables, know_ranges
 from fridge_assets.readings.source import probe
 from fridge_assets.readings.staging import create_staged, know_devices, stage
 from fridge_assets.registry.devices import complete_registry
@@ -30,7 +30,6 @@ from fridge_assets.stores.warehouse import SCHEMA, Warehouse
 
 NOON = datetime(2026, 6, 1, 12, tzinfo=UTC)
 PLAIN = Interpretation()
-BUILT_IN_TABLES = RangeTables()
 
 HEALTHY: Mapping[str, float | bool] = {
     "temperature_evaporator": -25.0, "temperature_condenser": 40.0, "temperature_ambient": 22.0,

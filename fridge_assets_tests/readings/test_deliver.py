@@ -9,7 +9,7 @@ from fridge_assets.core.errors import FridgeError
 from fridge_assets.readings.deliver import DeliveryReport, deliver
 from fridge_assets.readings.ingest import ingest
 from fridge_assets.readings.interpretation import Interpretation
-from fridge_assets.readings.ranges import RANGES_FILE
+from fridge_assets.readings.ranges import RANGES_FILE, read_range_tables
 from fridge_assets.settings import Settings
 from fridge_assets.stores.landing import Landing, sidecar_of
 from fridge_assets.stores.warehouse import Warehouse
@@ -26,7 +26,10 @@ def bring(
     registry: pd.DataFrame | None = None,
 ) -> DeliveryReport:
     warehouse = Warehouse.from_settings(settings)
-    return deliver(file, interpretation or Interpretation(), landing, warehouse, registry, settings)
+    tables = read_range_tables(settings.root)
+    return deliver(
+        file, interpretation or Interpretation(), landing, warehouse, registry, settings.readings, tables=tables
+    )
 
 
 def test_report_says_what_the_file_holds_and_the_file_lies_in_landing(
