@@ -58,21 +58,30 @@ def ingest(
     from fridge_assets.readings.deliver import deliver  # noqa: PLC0415
     from fridge_assets.readings.encoding import check_encoding  # noqa: PLC0415
     from fridge_assets.readings.interpretation import Interpretation  # noqa: PLC0415
+    from fridge_assets.readings.ranges import read_range_tables  # noqa: PLC0415
     from fridge_assets.registry.devices import read_registry  # noqa: PLC0415
 
     place = starting(context)
     interpretation = Interpretation(_pairs(mapping, "--map"), _pairs(unit, "--unit"), timezone)
     chosen = check_encoding(encoding) if encoding else ""
-    registry = read_registry(place.settings.root)
+    registry, ranges = read_registry(place.settings.root), read_range_tables(place.settings.root)
     with working("reading", as_json):
         reports = [
             deliver(
-                file, interpretation, place.landing, place.warehouse, registry, place.settings.readings, encoding=chosen
+                file,
+                interpretation,
+                place.landing,
+                place.warehouse,
+                registry,
+                place.settings.readings,
+                tables=ranges,
+                encoding=chosen,
             )
             for file in files
         ]
     if as_json:
-        say_json([{**vars(report), "unusable_examples": frame_records(report.unusable_examples)} for report in reports])
+        tables = ("unusable_examples", "out_of_range")
+        say_json([{**vars(r), **{name: frame_records(getattr(r, name)) for name in tables}} for r in reports])
         return
     for report in reports:
         delivered = "already delivered" if report.again else "delivered"
@@ -83,6 +92,8 @@ def ingest(
         say(f"  sensors present ({len(report.sensors)} of 14): {', '.join(report.sensors)}")
         for warning in report.warnings:
             say("  ", styled("note", "yellow"), f" {warning}")
+        if not report.out_of_range.empty:
+            say_table("  values outside of the plausible range", report.out_of_range)
         if not report.unusable_examples.empty:
             say_table(f"  {report.unusable:,} rows will be quarantined, for example", report.unusable_examples)
     say(f"Next: {place.command('train')} (the first time), then {place.command('run hourly --as-of latest')}")

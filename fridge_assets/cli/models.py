@@ -72,6 +72,8 @@ def show(
     as_json: Json = False,
 ) -> None:
     """All that a version says about itself."""
+    from fridge_assets.contracts.device_features import unseen_sensors  # noqa: PLC0415
+
     place = reading(context)
     models = place.models
     registered = models.registry.version(family, version) if version else models.require_serving(family)
@@ -87,6 +89,9 @@ def show(
     say(f"  {record.self_cleaned:,} rows dropped as contaminated; calibrated on {record.calibrated_on}")
     say(f"threshold {metadata.threshold:g}; " + ", ".join(f"{k} {v:.4g}" for k, v in metadata.metrics.items()))
     say(f"{len(metadata.features)} features: {', '.join(metadata.features)}")
+    unseen = unseen_sensors(metadata.features)
+    if unseen:
+        say(f"cannot see {', '.join(unseen)}")
     say("libraries: " + ", ".join(f"{name} {number}" for name, number in metadata.libraries.items()))
 
 

@@ -22,7 +22,7 @@ def _moment_or_latest(text: str) -> str:
 AsOf = Annotated[
     str,
     typer.Option(
-        help="Run at this moment (ISO 8601), or 'latest': just after the newest reading.", callback=_moment_or_latest
+        help="Run at this moment (ISO 8601), or 'latest': when the newest window is closed.", callback=_moment_or_latest
     ),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print the outcome as JSON.")]

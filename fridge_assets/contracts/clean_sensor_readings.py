@@ -1,4 +1,4 @@
-"""Clean readings: one row per event, values in physical range, oddities flagged (SPEC 1.3)."""
+"""Clean readings: one row per event, impossible values null, oddities flagged (SPEC 1.3)."""
 
 from fridge_assets.contracts._contract import Column, Contract
 from fridge_assets.contracts.sensor_readings import SENSORS
@@ -7,7 +7,7 @@ QUALITY_FLAGS = ("RANGE_VIOLATION", "CLOCK_DRIFT", "DUPLICATE_REMOVED", "SENSOR_
 
 CLEAN_SENSOR_READINGS = Contract(
     name="clean_sensor_readings",
-    description="One row per event; values outside their physical range are null and flagged.",
+    description="One row per event; unusual values are flagged, impossible ones null and flagged.",
     columns=(
         Column(
             "event_id",
@@ -24,8 +24,8 @@ CLEAN_SENSOR_READINGS = Contract(
                 "boolean" if s.is_boolean else "double",
                 s.label,
                 s.unit,
-                minimum=s.minimum,
-                maximum=s.maximum,
+                minimum=s.limits[0],
+                maximum=s.limits[1],
             )
             for s in SENSORS
         ),

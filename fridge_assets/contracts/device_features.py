@@ -1,5 +1,6 @@
 """Features of one device in one 15-minute window (SPEC 1.4)."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Literal
 
@@ -60,6 +61,10 @@ MODEL_FEATURES: tuple[str, ...] = (
 """The numeric features a model may learn from, in a fixed order."""
 
 
+OWN_COMPLETENESS_SQL = "coalesce(own_completeness, sensor_completeness)"
+"""SQL of a window's completeness over what its device has; over all sensors in a window of an earlier release."""
+
+
 def sensors_of(feature: str) -> tuple[str, ...]:
     """Reading columns that ``feature`` is computed from, empty for an unknown feature."""
     if feature in DERIVED_FEATURES:
@@ -70,19 +75,22 @@ def sensors_of(feature: str) -> tuple[str, ...]:
     return ()
 
 
+def unseen_sensors(features: Collection[str]) -> tuple[str, ...]:
+    """What a technician calls the sensors that none of ``features`` is computed from."""
+    seen = {sensor for feature in features for sensor in sensors_of(feature)}
+    return tuple(sensor.label for sensor in SENSORS if sensor.name not in seen)
+
+
 def _sensor_column(feature: SensorFeature) -> Column:
     unit = f"{feature.sensor.unit}/min" if feature.aggregation == "slope" else feature.sensor.unit
+    minimum, maximum = feature.sensor.limits
     return Column(
         feature.name,
         "double",
         f"{feature.aggregation} of {feature.sensor.label}",
         unit,
-        minimum=0.0
-        if feature.aggregation == "std"
-        else None
-        if feature.aggregation == "slope"
-        else feature.sensor.minimum,
-        maximum=None if feature.aggregation in ("std", "slope") else feature.sensor.maximum,
+        minimum=0.0 if feature.aggregation == "std" else None if feature.aggregation == "slope" else minimum,
+        maximum=None if feature.aggregation in ("std", "slope") else maximum,
     )
 
 
@@ -111,12 +119,20 @@ DEVICE_FEATURES = Contract(
             maximum=1,
         ),
         Column(
+            "own_completeness",
+            "double",
+            "the same over the sensors that the device had ever sent by the window's end; blank before this was known",
+            minimum=0,
+            maximum=1,
+        ),
+        Column(
             "quality_flag_count",
             "integer",
             "quality flags on the window's readings",
             nullable=False,
             minimum=0,
         ),
+        Column("range_violation_count", "integer", "readings with a value outside of its plausible range", minimum=0),
     ),
     key=("device_id", "window_start"),
     ordered=(("window_start", "window_end"),),

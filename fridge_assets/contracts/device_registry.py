@@ -31,6 +31,7 @@ DEVICE_REGISTRY = Contract(
             maximum=1,
         ),
         Column("temperature_rise_threshold", "double", "total cooling loss", "°C/min", nullable=False, minimum=0),
+        Column("refrigerant", "text", "such as R290, which decides what its sensors plausibly read; none: any"),
         Column("timezone", "text", "IANA name of the site's time zone; none: that of the display"),
     ),
     key=("device_id",),

@@ -13,7 +13,7 @@ DEVICE_STATUS = Contract(
     name="device_status",
     description="One device as it stands now.",
     columns=(
-        *(column for column in DEVICE_REGISTRY.columns if column.name != "timezone"),
+        *(column for column in DEVICE_REGISTRY.columns if column.name not in ("refrigerant", "timezone")),
         Column("last_reading_at", "timestamp", "newest reading"),
         Column(
             "latest_anomaly_score",

@@ -51,7 +51,9 @@ def _features() -> dict[str, tuple[Source, ...]]:
         "window_end": time,
         "reading_count": _of(CLEAN_SENSOR_READINGS, "event_id"),
         "sensor_completeness": _of(CLEAN_SENSOR_READINGS, "sensor_null_count"),
+        "own_completeness": _of(CLEAN_SENSOR_READINGS, "sensor_null_count", *_SENSOR_NAMES),
         "quality_flag_count": _of(CLEAN_SENSOR_READINGS, "quality_flags"),
+        "range_violation_count": _of(CLEAN_SENSOR_READINGS, "quality_flags"),
     }
 
 

@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from fridge_assets.core.errors import FridgeError
 
 LATEST = "latest"
-"""In place of a moment: just after the newest reading there is."""
+"""In place of a moment: when the window of the newest reading is closed."""
 
 OWN_TIME = (
     f"to run recorded data at its own time, set `as_of` of the resource `clock` to `{LATEST}` in the launchpad of the "

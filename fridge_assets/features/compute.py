@@ -142,7 +142,9 @@ def _compute(warehouse: Warehouse, due: _Due, now: datetime, settings: FeatureSe
             "WHERE due_at <= $now AND device_id IS NOT NULL AND list_contains($windows, window_start)",
             {"now": now, "windows": list(due.windows)},
         )
-    features = _features(warehouse, [str(path) for path in files], due, repeated, devices, now, window)
+        first_seen = query_arrow(connection, "FROM device_first_seen")
+    given = {"repeated_events": repeated, "due_devices": devices, "device_first_seen": first_seen}
+    features = _features(warehouse, [str(path) for path in files], due, given, now, window)
     enforce(DEVICE_FEATURES, features.to_pandas())
     _replace(warehouse, features, due, now, ingested)
     return int(features.num_rows)
@@ -152,8 +154,7 @@ def _features(
     warehouse: Warehouse,
     files: list[str],
     due: _Due,
-    repeated: pa.Table,
-    devices: pa.Table,
+    given: Mapping[str, pa.Table],
     now: datetime,
     window: timedelta,
 ) -> pa.Table:
@@ -168,7 +169,7 @@ def _features(
     parameters: dict[str, object] = {"now": now, "first": min(due.windows), "last": max(due.windows) + window}
     if due.whole:
         parameters["windows"] = list(due.windows)
-    with warehouse.engine() as engine, registered(engine, repeated_events=repeated, due_devices=devices):
+    with warehouse.engine() as engine, registered(engine, **given):
         relation = readings_sql(f"[{', '.join(map(text_literal, files))}]", where)
         return query_arrow(engine, windows_sql(relation, seconds), parameters)
 
@@ -188,7 +189,7 @@ def _replace(warehouse: Warehouse, features: pa.Table, due: _Due, now: datetime,
                 "(SELECT device_id, window_start FROM new_features)"
             )
         connection.execute(
-            f"INSERT INTO device_features SELECT {', '.join(DEVICE_FEATURES.column_names)} FROM new_features"
+            f"INSERT INTO device_features BY NAME SELECT {', '.join(DEVICE_FEATURES.column_names)} FROM new_features"
         )
         if ingested_files(connection) != ingested:
             # Readings that were ingested meanwhile are not in these features: their windows stay due.

@@ -23,13 +23,14 @@ def windows_sql(readings: str, window_seconds: int) -> str:
 
     Args:
         readings: SQL of a relation with the columns of CLEAN_SENSOR_READINGS plus ``repeated`` (boolean: the event
-            was delivered again in a later batch).
+            was delivered again in a later batch). The engine holds ``device_first_seen`` beside it.
         window_seconds: length of a window.
     """
     aggregates = ",\n    ".join(f"{_aggregate(feature)} AS {feature.name}" for feature in SENSOR_FEATURES)
     parts = ", ".join(f"{parts_sql(sensor.name)} AS {sensor.name}" for sensor in NUMERIC_SENSORS)
     answers = ", ".join(sensor.name for sensor in BOOLEAN_SENSORS)
     columns = ", ".join(DEVICE_FEATURES.column_names)
+    own_sensors = " + ".join(f"coalesce(first_seen.{s.name} < window_end, false)::BIGINT" for s in SENSORS)
     return f"""
 WITH readings AS (
   SELECT device_id, {parts}, {answers}, quality_flags, sensor_null_count, repeated,
@@ -48,9 +49,12 @@ aggregated AS (
     avg(door_open_close::INTEGER) AS door_open_fraction,
     avg(defrost_cycle::INTEGER) AS defrost_active_fraction,
     1 - sum(sensor_null_count) / ({len(SENSORS)} * count(*)) AS sensor_completeness,
+    {len(SENSORS)} * count(*) - sum(sensor_null_count) AS values_there,
     (sum(len(quality_flags))
-      + count(*) FILTER (repeated AND NOT list_contains(quality_flags, 'DUPLICATE_REMOVED'))
-    )::BIGINT AS quality_flag_count
+      + count(*) FILTER (CASE WHEN repeated THEN NOT list_contains(quality_flags, 'DUPLICATE_REMOVED') END)
+    )::BIGINT AS quality_flag_count,
+    count(*) FILTER (CASE WHEN len(quality_flags) > 0 THEN list_contains(quality_flags, 'RANGE_VIOLATION') END)
+      AS range_violation_count
   FROM readings
   GROUP BY device_id, window_start
 ),
@@ -59,8 +63,9 @@ derived AS (
     pressure_high_mean / nullif(pressure_low_mean, 0) AS pressure_ratio,
     temp_condenser_mean - temp_evaporator_mean AS temp_spread_evap_cond,
     temp_discharge_mean - temp_suction_mean AS temp_spread_discharge_suction,
-    current_compressor_mean / nullif(temp_condenser_mean - temp_evaporator_mean, 0) AS current_per_temp_spread
-  FROM aggregated
+    current_compressor_mean / nullif(temp_condenser_mean - temp_evaporator_mean, 0) AS current_per_temp_spread,
+    values_there / nullif(reading_count * ({own_sensors}), 0) AS own_completeness
+  FROM aggregated LEFT JOIN device_first_seen AS first_seen USING (device_id)
 )
 SELECT {columns} FROM derived ORDER BY window_start, device_id
 """

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from fridge_assets.models._operating_point import stand_ins
 from fridge_assets.models._robust import MAD_TO_SIGMA, grouped_mean, grouped_median
 from fridge_assets.settings import FeatureSettings, Settings
 
@@ -73,11 +74,22 @@ def fit_expectations(
     cohort = np.zeros(len(devices), dtype=np.intp)
     np.maximum.at(cohort, device, cohort_of_row)
 
-    own = _own_history(rows["window_end"], values, device, settings.features)
-    fleet = _population(values, device, own, np.zeros(len(devices), dtype=np.intp), 1)
+    own = seen = _own_history(rows["window_end"], values, device, settings.features)
+    lacking = stand_ins(rows["cohort"], values, features)
+    measured = values
+    if lacking.any():  # a sensor that a cohort does not have says nothing about the fleet
+        measured = np.where(lacking, np.nan, values)
+        seen = _own_history(rows["window_end"], measured, device, settings.features)
+    fleet = _population(measured, device, seen, np.zeros(len(devices), dtype=np.intp), 1)
     fleet = _Population(fleet.location, _never_zero(fleet, values), fleet.between)
     floor = np.maximum(limits.min_scale * fleet.within, grain)
-    groups = _population(values, device, own, cohort, len(cohorts))
+    groups = _population(measured, device, seen, cohort, len(cohorts))
+    if lacking.any():
+        groups = _Population(
+            np.where(np.isnan(groups.location), grouped_median(own.location, cohort, len(cohorts)), groups.location),
+            groups.within,
+            np.where(np.isnan(groups.between), fleet.between, groups.between),
+        )
     small = np.bincount(cohort, minlength=len(cohorts)) < limits.min_cohort_devices
     groups = _Population(
         np.where(small[:, None], fleet.location, groups.location),

@@ -36,6 +36,17 @@ class CohortMedians:
         table = np.where(np.isnan(table), self.fleet, table)
         return table[self.cohorts.index.get_indexer(pd.Index(cohort.astype(str)))]  # -1, unknown, is the fleet
 
+    def lacking(self, cohort: pd.Series) -> NDArray[np.bool_]:
+        """Whether each row's cohort never had a feature that others had, shape (n, features).
+
+        An unknown cohort lacks none.
+        """
+        never = np.vstack(
+            [self.cohorts.isna().to_numpy() & ~np.isnan(self.fleet), np.zeros((1, len(self.features)), dtype=np.bool_)]
+        )
+        lacking: NDArray[np.bool_] = never[self.cohorts.index.get_indexer(pd.Index(cohort.astype(str)))]
+        return lacking
+
     def save(self, file: Path) -> None:
         """Write the medians as Parquet: the fleet's row first, with an empty cohort."""
         fleet = pd.DataFrame([self.fleet], columns=list(self.features), index=[""])

@@ -15,7 +15,8 @@ import pandas as pd
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
-from fridge_assets.models._robust import MAD_TO_SIGMA, grouped_mean
+from fridge_assets.contracts.device_features import FRACTION_FEATURES
+from fridge_assets.models._robust import MAD_TO_SIGMA, grouped_max, grouped_mean
 from fridge_assets.models.base import feature_matrix, require_columns
 
 Array = NDArray[np.float64]
@@ -36,6 +37,8 @@ _LOOSE_QUANTILE = 0.80
 _MAX_LOOSENESS = 3.0
 _FEWEST_ROWS = 300
 _FEWEST_UNSTEADY = 30
+_FEWEST_TO_TELL = 8
+"""Rows of a cohort from which a value that is always the same tells that there is no such sensor."""
 _LIMITS_FILE = "operating_limits.json"
 _EFFECTS_FILE = "operating_effects.parquet"
 
@@ -125,14 +128,16 @@ class OperatingPoint:
         own_values = values - grouped_mean(values, device, len(devices))[device]
         adjusted = np.array([name not in CONDITIONS for name in features])
         cohort_of_row = rows["cohort"]
+        lacking = stand_ins(rows["cohort"], values, features)
         if len(rows) > _MOST_ROWS:  # more would only cost time: a cohort has ten effects or so
             some = np.sort(np.random.default_rng(0).permutation(len(rows))[:_MOST_ROWS])
             own_terms, own_values, unsteady = own_terms[some], own_values[some], unsteady[some]
-            cohort_of_row = cohort_of_row.iloc[some]
+            cohort_of_row, lacking = cohort_of_row.iloc[some], lacking[some]
 
         def effects(chosen: NDArray[np.bool_]) -> Array:
-            fitted: Array = _huber(own_terms[chosen], own_values[chosen], unsteady[chosen]) * adjusted
-            return fitted
+            fitted: Array = _huber(own_terms[chosen], own_values[chosen], unsteady[chosen], lacking[chosen])
+            # What always has the same value is not moved by anything.
+            return fitted * (adjusted & ~lacking[chosen].all(axis=0))
 
         cohort, names = pd.factorize(cohort_of_row.astype(str), sort=True)
         large = [
@@ -140,13 +145,14 @@ class OperatingPoint:
             for number in range(len(names))
             if (cohort == number).sum() >= _FEWEST_ROWS and (unsteady & (cohort == number)).sum() >= _FEWEST_UNSTEADY
         ]
+        poor = [n for n in range(len(names)) if n not in large and lacking[cohort == n].any()]
         # One thread: the order of a floating-point sum decides its last bit, and these matrices are too thin for more.
         with threadpool_limits(limits=1, user_api="blas"):
             fitted = [effects(cohort == number) for number in large]
-            fitted.append(effects(np.ones(len(cohort), dtype=np.bool_)))
-        model = cls(
-            features, limits, tuple(str(names[number]) for number in large), np.stack(fitted), np.ones(len(features))
-        )
+            fleet = effects(np.ones(len(cohort), dtype=np.bool_))
+        fitted += [fleet * ~lacking[cohort == number].all(axis=0) for number in poor]
+        known = tuple(str(names[number]) for number in (*large, *poor))
+        model = cls(features, limits, known, np.stack([*fitted, fleet]), np.ones(len(features)))
         left = np.abs(model._subtracted(own_values, own_terms, cohort_of_row))
         return cls(features, limits, model.cohorts, model.effects, _looseness(left, unsteady))
 
@@ -188,6 +194,26 @@ class OperatingPoint:
         return adjusted
 
 
+def stand_ins(cohort: pd.Series, values: Array, features: tuple[str, ...]) -> NDArray[np.bool_]:
+    """Which values only stand in for a sensor that the row's cohort does not have, shape (n, features).
+
+    Such a value is the same in all rows of the cohort and differs in others; shares, which may well never change, are
+    none.
+
+    Args:
+        cohort: of each row.
+        values: complete, shape (n, features).
+        features: their names.
+    """
+    number, names = pd.factorize(cohort.astype(str))
+    same = grouped_max(values, number) == -grouped_max(-values, number)
+    same[np.bincount(number, minlength=len(names)) < _FEWEST_TO_TELL] = False
+    shares = np.array([name in (*FRACTION_FEATURES, "sensor_completeness") for name in features])
+    same &= ~same.all(axis=0) & ~shares
+    lacking: NDArray[np.bool_] = same[number]
+    return lacking
+
+
 def _terms(conditions: dict[str, Array], unsteady: NDArray[np.bool_]) -> Array:
     """Terms of the regression, shape (n, terms): curved in ambient and in the defrost's progress."""
     columns = []
@@ -205,8 +231,12 @@ def _terms(conditions: dict[str, Array], unsteady: NDArray[np.bool_]) -> Array:
     return np.column_stack(columns) if columns else np.empty((len(unsteady), 0))
 
 
-def _huber(terms: Array, values: Array, unsteady: NDArray[np.bool_]) -> Array:
-    """Huber's regression of each column of ``values`` on ``terms`` by pseudo-values (Huber, 1981, section 7.8)."""
+def _huber(terms: Array, values: Array, unsteady: NDArray[np.bool_], lacking: NDArray[np.bool_]) -> Array:
+    """Huber's regression of each column of ``values`` on ``terms`` by pseudo-values (Huber, 1981, section 7.8).
+
+    Where there is no value (``lacking``) the pseudo-value is the fitted one, as in the EM algorithm.
+    """
+    some_lack = lacking.any()
     if terms.shape[1] == 0 or len(terms) == 0:
         return np.zeros((terms.shape[1], values.shape[1]))
     size = np.sqrt((terms**2).mean(axis=0))
@@ -217,6 +247,8 @@ def _huber(terms: Array, values: Array, unsteady: NDArray[np.bool_]) -> Array:
     for number in range(_ROUNDS):
         fitted = scaled @ effects
         left = values - fitted
+        if some_lack:
+            left[lacking] = 0.0
         if number == 0:
             for state in (False, True):
                 chosen = unsteady == state

@@ -1,5 +1,7 @@
 """Features relative to what is usual for the cohort under the row's operating conditions."""
 
+import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
@@ -10,12 +12,13 @@ from numpy.typing import NDArray
 
 from fridge_assets.models._measure import Measure
 from fridge_assets.models._medians import CohortMedians
-from fridge_assets.models._operating_point import OperatingPoint
+from fridge_assets.models._operating_point import OperatingPoint, stand_ins
 from fridge_assets.models._robust import MAD_TO_SIGMA
 from fridge_assets.models.base import Comparison, feature_matrix, require_columns
 
 _MEDIANS_FILE = "centres.parquet"
 _SCALES_FILE = "scales.parquet"
+_LACKING_FILE = "lacking.json"
 
 Matrix = NDArray[np.float64]
 
@@ -29,12 +32,14 @@ class RelativeFeatures:
         operating_point: what the operating conditions do to each of them.
         medians: what each cohort's features are relative to.
         scales: typical deviation of each feature from its cohort's median, shape (features,), > 0.
+        lacking: cohort → features of sensors that it does not have; cohorts that have all are left out.
     """
 
     measure: Measure
     operating_point: OperatingPoint
     medians: CohortMedians
     scales: Matrix
+    lacking: Mapping[str, tuple[str, ...]]
 
     @property
     def features(self) -> tuple[str, ...]:
@@ -56,9 +61,19 @@ class RelativeFeatures:
         framed = pd.DataFrame(adjusted, columns=list(features)).assign(cohort=rows["cohort"].to_numpy())
         medians = CohortMedians.fit(framed, features)
         deviations = (adjusted - medians.of(rows["cohort"])) / operating_point.scatter(rows)
-        scales = MAD_TO_SIGMA * np.median(np.abs(deviations), axis=0)
-        scales = np.where(scales > 0, scales, np.maximum(deviations.std(axis=0), np.finfo(np.float32).tiny))
-        return cls(measure, operating_point, medians, scales)
+        lacking = stand_ins(rows["cohort"], values, features)
+        cohorts = rows["cohort"].astype(str)
+        lacked = {
+            str(cohort): tuple(np.array(features)[lacking[places[0]]].tolist())
+            for cohort, places in cohorts.groupby(cohorts.to_numpy()).indices.items()
+            if lacking[places[0]].any()
+        }
+        median, std = np.median, np.std
+        if lacking.any():  # a sensor that a cohort does not have says nothing about how far it deviates
+            deviations, median, std = np.where(lacking, np.nan, deviations), np.nanmedian, np.nanstd
+        scales = MAD_TO_SIGMA * median(np.abs(deviations), axis=0)
+        scales = np.where(scales > 0, scales, np.maximum(std(deviations, axis=0), np.finfo(np.float32).tiny))
+        return cls(measure, operating_point, medians, scales, lacked)
 
     def deviations(self, rows: pd.DataFrame) -> Matrix:
         """How far each feature is from its cohort's median, in the feature's measured unit, shape (n, features)."""
@@ -66,6 +81,14 @@ class RelativeFeatures:
         measured = self.measure.apply(feature_matrix(rows, self.features))
         adjusted = self.operating_point.adjust(rows, measured)
         return (adjusted - self.medians.of(rows["cohort"])) / self.operating_point.scatter(rows)
+
+    def lacks(self, rows: pd.DataFrame) -> NDArray[np.bool_]:
+        """Which features stand in for a sensor that the row's cohort does not have, shape (n, features)."""
+        cohorts = rows["cohort"].astype(str).to_numpy()
+        result = np.zeros((len(rows), len(self.features)), dtype=np.bool_)
+        for cohort, names in self.lacking.items():
+            result[np.ix_(cohorts == cohort, [self.features.index(name) for name in names])] = True
+        return result
 
     def compare(self, rows: pd.DataFrame, standardised: Matrix, typical: Matrix) -> Comparison:
         """Hold ``rows`` against what was expected of them.
@@ -88,6 +111,7 @@ class RelativeFeatures:
         self.operating_point.save(folder)
         self.medians.save(folder / _MEDIANS_FILE)
         pd.DataFrame([self.scales], columns=list(self.features)).to_parquet(folder / _SCALES_FILE, index=False)
+        (folder / _LACKING_FILE).write_text(json.dumps(self.lacking, indent=1))
 
     @classmethod
     def load(cls, folder: Path) -> Self:
@@ -97,4 +121,12 @@ class RelativeFeatures:
             OperatingPoint.load(folder),
             CohortMedians.load(folder / _MEDIANS_FILE),
             pd.read_parquet(folder / _SCALES_FILE).to_numpy(dtype=np.float64)[0],
+            _lacking(folder),
         )
+
+
+def _lacking(folder: Path) -> dict[str, tuple[str, ...]]:
+    file = folder / _LACKING_FILE
+    if not file.exists():  # a version of an earlier release, which knew of none
+        return {}
+    return {cohort: tuple(names) for cohort, names in json.loads(file.read_text()).items()}

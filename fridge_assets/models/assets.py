@@ -7,11 +7,13 @@ import dagster as dg
 import pandas as pd
 
 from fridge_assets.contracts import DEVICE_FEATURES, LABEL_EVENTS
+from fridge_assets.contracts.device_features import unseen_sensors
 from fridge_assets.deployment.decide import Request
 from fridge_assets.deployment.state import Stage
 from fridge_assets.models.exclusions import after_maintenance, confirmed_failures, flagged_windows, known_spans
 from fridge_assets.models.families import FAMILIES
 from fridge_assets.models.lifecycle import ModelLifecycle
+from fridge_assets.models.refusal import count_candidates, too_few
 from fridge_assets.models.registry import RegisteredVersion
 from fridge_assets.models.selection import select_training_rows
 from fridge_assets.models.training import TrainedModel, train
@@ -65,7 +67,10 @@ def model_asset(family: str) -> dg.AssetsDefinition:
                 "confirmed failures": confirmed_failures(connection, spans, now),
             }
             left_out = pd.concat(excluded.values())
-            rows = select_training_rows(connection, devices, now, settings, FAMILIES[family].view, left_out)
+            view = FAMILIES[family].view
+            rows = select_training_rows(connection, devices, now, settings, view, left_out)
+            if len(rows) < settings.training.min_rows:
+                raise too_few(len(rows), count_candidates(connection, devices, now, settings, left_out), view, settings)
         trained = train(FAMILIES[family], rows, settings, now)
         request = Request(f"Dagster run {context.run.run_id[:8]}", clock.wall_time(), "first version of the family")
         registered = models.introduce(trained, request)
@@ -90,6 +95,7 @@ def _result(
             "version": registered.version,
             "stage": stage,
             "features": len(metadata.features),
+            "cannot see": ", ".join(unseen_sensors(metadata.features)) or "none",
             "training rows": record.rows,
             "training devices": record.devices,
             **left_out,

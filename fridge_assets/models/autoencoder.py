@@ -150,6 +150,7 @@ class CohortAutoencoder:
         standardised, restored, typical = self._restored(rows)
         # The network saw a clipped value; how far it is off counts in full, so that it cannot hide behind the clip.
         errors: Matrix = np.minimum(np.abs(standardised - restored) / typical, self.limits.max_error)
+        errors[self.relative.lacks(rows)] = 0.0
         return errors
 
     def _restored(self, rows: pd.DataFrame) -> tuple[Matrix, Matrix, Matrix]:

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 from matplotlib.figure import Figure
 
-from fridge_assets.contracts.device_features import sensors_of
+from fridge_assets.contracts.device_features import sensors_of, unseen_sensors
 from fridge_assets.models.calibration import Calibration
 from fridge_assets.models.metadata import ModelMetadata
 from fridge_assets.models.version import ModelVersion
@@ -30,6 +30,10 @@ def card_text(metadata: ModelMetadata) -> str:
     """The card as Markdown."""
     record = metadata.training
     sensors = sorted({sensor for feature in metadata.features for sensor in sensors_of(feature)})
+    unseen = unseen_sensors(metadata.features)
+    blind = (
+        f"It cannot see {', '.join(unseen)}, which training had too little of." if unseen else "It sees every sensor."
+    )
     facts = {
         "model": f"{metadata.model_id}, one for each {metadata.granularity}",
         "trained at": f"{metadata.trained_at:%Y-%m-%d %H:%M} UTC",
@@ -58,7 +62,7 @@ def card_text(metadata: ModelMetadata) -> str:
                 "## Figures from training",
                 _table(("figure", "value"), {name: f"{value:.4g}" for name, value in metadata.metrics.items()}),
                 "## Features",
-                f"{len(metadata.features)} features of {len(sensors)} sensors: {', '.join(metadata.features)}.",
+                f"{len(metadata.features)} features of {len(sensors)} sensors: {', '.join(metadata.features)}. {blind}",
                 "## Do not use it",
                 "for sensors or equipment that were not in the training windows, or as the only guard against acute "
                 "failures, which pass within minutes.",

@@ -5,7 +5,7 @@ from datetime import datetime
 import duckdb
 import pandas as pd
 
-from fridge_assets.contracts.device_features import MODEL_FEATURES
+from fridge_assets.contracts.device_features import MODEL_FEATURES, OWN_COMPLETENESS_SQL
 from fridge_assets.core.exact_sums import FEATURE_PARTS, mean_sql, parts_sql
 from fridge_assets.settings import Settings
 from fridge_assets.stores.frames import query, registered
@@ -30,7 +30,7 @@ _QUERY = f"""
     ),
     windows AS (
         SELECT *, (epoch_us(window_end) // $length)::BIGINT AS span FROM device_features
-        WHERE sensor_completeness >= $min_completeness
+        WHERE {OWN_COMPLETENESS_SQL} >= $min_completeness
           AND window_end <= (SELECT max(window_end) FROM day_ends)
           AND window_end > (SELECT min(window_end) FROM day_ends) - $day
     )
@@ -45,7 +45,7 @@ _QUERY = f"""
 _LATEST_QUERY = f"""
     SELECT device_id, count(*) AS windows, {_MEANS}
     FROM device_features f SEMI JOIN day_devices USING (device_id)
-    WHERE sensor_completeness >= $min_completeness AND window_end <= $end AND window_end > $end - $day
+    WHERE {OWN_COMPLETENESS_SQL} >= $min_completeness AND window_end <= $end AND window_end > $end - $day
     GROUP BY device_id
     ORDER BY device_id
 """

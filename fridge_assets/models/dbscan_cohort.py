@@ -102,6 +102,7 @@ class DbscanCohort:
             clustering = self.clusterings[cohort]
             moved = points[belonging] - cores[belonging]
             parts[belonging] = clustering.contributions(moved) / clustering.eps**2
+        parts[self.relative.lacks(rows)] = 0.0
         groups = sensor_groups(self.features)
         strengths = np.sqrt(np.maximum(np.column_stack([parts[:, own].sum(axis=1) for own, _ in groups]), 0.0))
         return strongest_sensors(self.features, groups, parts, strengths, top)

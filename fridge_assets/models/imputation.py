@@ -18,7 +18,11 @@ _FILE = "medians.parquet"
 
 @dataclass(frozen=True)
 class Imputer:
-    """Fills nulls from the device's recent past, else from medians of the training rows."""
+    """Fills nulls from the device's recent past, else from medians of the training rows.
+
+    A feature that a cohort never had in training is no part of the model for that cohort: it always has the fleet's
+    median there, also where a device of it sends the sensor later, so that it tells nothing.
+    """
 
     medians: CohortMedians
 
@@ -56,6 +60,7 @@ class Imputer:
             own = recent[names].to_numpy(dtype=np.float64, na_value=np.nan)
             own = np.vstack([own, np.full(len(names), np.nan)])  # -1: nothing recent of this device
             values = np.where(np.isnan(values), own[position], values)
+        values = np.where(self.medians.lacking(rows["cohort"]), np.nan, values)
         values = np.where(np.isnan(values), self.medians.of(rows["cohort"]), values)
         complete = ~np.isnan(values).any(axis=1)
         filled = rows.loc[complete].copy()

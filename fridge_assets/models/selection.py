@@ -1,11 +1,14 @@
 """Which windows a model learns from (SPEC 2.1)."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime
 
 import duckdb
 import pandas as pd
 
-from fridge_assets.contracts.device_features import MODEL_FEATURES
+from fridge_assets.contracts.device_features import MODEL_FEATURES, OWN_COMPLETENESS_SQL
+from fridge_assets.features.interval import intervals_sql
 from fridge_assets.models.base import View
 from fridge_assets.models.day_view import day_means
 from fridge_assets.settings import ScoringSettings, Settings
@@ -14,16 +17,36 @@ from fridge_assets.stores.frames import query, registered
 IDENTITY = ("device_id", "cohort", "window_end")
 """What identifies a training row and decides which history it belongs to."""
 
-_USABLE = """
-    SELECT f.device_id, f.window_end
+
+def candidates_sql(settings: Settings) -> str:
+    """SELECT of the windows of active devices that nothing excludes: ``device_id``, ``window_end``, a column a limit.
+
+    Those columns are the names of :data:`LIMITS`: whether the window keeps the limit. Reads what
+    :func:`training_tables` registers; the parameters are ``now`` and ``since``.
+    """
+    limits, length = settings.training, settings.features.window.total_seconds()
+    flags = "f.quality_flag_count - coalesce(f.range_violation_count, 0)"
+    # A device without recent readings has no interval, and nothing is expected of it.
+    expected = f"coalesce({limits.min_reading_share} * {length} / i.interval, 0)"
+    return f"""
+    SELECT f.device_id, f.window_end,
+      {OWN_COMPLETENESS_SQL} >= {limits.min_completeness} AS min_completeness,
+      f.reading_count >= {expected} AS min_reading_share,
+      {flags} <= {limits.max_flagged_share} * f.reading_count AS max_flagged_share
     FROM device_features f
     JOIN training_devices d USING (device_id)
+    LEFT JOIN training_intervals i USING (device_id)
     ANTI JOIN training_exclusions e ON e.device_id = f.device_id AND e.window_end = f.window_end
     WHERE d.status = 'active' AND f.window_end <= $now AND f.window_end > $since
-      AND f.sensor_completeness >= $min_completeness
-      AND f.reading_count >= $min_readings
-      AND f.quality_flag_count <= $max_flagged
 """
+
+
+LIMITS: dict[str, str] = {
+    "min_completeness": "have less than {:.0%} of the values of the sensors that their device has",
+    "min_reading_share": "have less than {:.0%} of the readings that the interval of their device lets expect",
+    "max_flagged_share": "have more than {:g} quality flags per reading",
+}
+"""Setting of group ``training`` that a window must keep → what is wrong with one that does not."""
 
 
 def select_training_rows(
@@ -57,14 +80,7 @@ def select_training_rows(
         already filled with the device's most recent value up to ``scoring.imputation_memory`` before, as in
         scoring. A day carries the means of its windows instead.
     """
-    exclusions = pd.DataFrame(columns=["device_id", "window_end"]) if excluded is None else excluded
-    with registered(
-        connection,
-        training_devices=devices[["device_id", "cohort", "status"]],
-        training_exclusions=exclusions[["device_id", "window_end"]].astype(
-            {"device_id": "str", "window_end": "datetime64[us, UTC]"}
-        ),
-    ):
+    with training_tables(connection, devices, now, settings, excluded):
         chosen = _choose_windows(connection, now, settings, view)
         if view == "day":
             days = day_means(connection, chosen, settings)
@@ -74,6 +90,38 @@ def select_training_rows(
         with registered(connection, training_windows=chosen):
             rows = _rows_of(connection, "(FROM training_windows JOIN device_features USING (device_id, window_end))")
     return _fill_from_own_past(connection, rows, settings.scoring)
+
+
+@contextmanager
+def training_tables(
+    connection: duckdb.DuckDBPyConnection,
+    devices: pd.DataFrame,
+    now: datetime,
+    settings: Settings,
+    excluded: pd.DataFrame | None,
+) -> Iterator[None]:
+    """Make ``training_devices``, ``training_exclusions`` and ``training_intervals`` visible to SQL for the block.
+
+    The arguments are those of :func:`select_training_rows`.
+    """
+    exclusions = pd.DataFrame(columns=["device_id", "window_end"]) if excluded is None else excluded
+    windows = "(FROM device_features WHERE window_end <= $now)"
+    with registered(
+        connection,
+        training_devices=devices[["device_id", "cohort", "status"]],
+        training_exclusions=exclusions[["device_id", "window_end"]].astype(
+            {"device_id": "str", "window_end": "datetime64[us, UTC]"}
+        ),
+        training_intervals=query(connection, intervals_sql(settings.features, windows), {"now": now}),
+    ):
+        yield
+
+
+def newest_candidate(connection: duckdb.DuckDBPyConnection, now: datetime, usable: str) -> datetime | None:
+    """End of the newest of the ``usable`` windows, a query of :func:`candidates_sql`'s parameters; None without one."""
+    sql = f"SELECT max(window_end) AS newest FROM ({usable})"
+    newest = query(connection, sql, {"now": now, "since": _BEGINNING})["newest"].iloc[0]
+    return None if pd.isna(newest) else newest.to_pydatetime()
 
 
 def _rows_of(connection: duckdb.DuckDBPyConnection, source: str) -> pd.DataFrame:
@@ -89,20 +137,15 @@ def _choose_windows(
 ) -> pd.DataFrame:
     limits = settings.training
     max_rows = limits.max_day_rows if view == "day" else limits.max_rows
-    usable = {
-        "now": now,
-        "min_completeness": limits.min_completeness,
-        "min_readings": limits.min_readings,
-        "max_flagged": limits.max_flagged_readings,
-    }
-    newest = query(connection, f"SELECT max(window_end) AS newest FROM ({_USABLE})", {**usable, "since": _BEGINNING})
-    if newest["newest"].isna().all():
-        return pd.DataFrame({"device_id": pd.Series(dtype="str"), "window_end": newest["newest"].iloc[:0]})
-    usable["since"] = newest["newest"].iloc[0] - limits.history
+    sql = f"SELECT device_id, window_end FROM ({candidates_sql(settings)}) WHERE {' AND '.join(LIMITS)}"
+    newest = newest_candidate(connection, now, sql)
+    if newest is None:
+        return pd.DataFrame({"device_id": pd.Series(dtype="str"), "window_end": pd.Series(dtype="datetime64[us, UTC]")})
+    usable = {"now": now, "since": newest - limits.history}
     span = query(
         connection,
         "SELECT min(epoch(window_end)) AS oldest, max(epoch(window_end)) AS newest, "
-        f"count(DISTINCT device_id) AS devices FROM ({_USABLE})",
+        f"count(DISTINCT device_id) AS devices FROM ({sql})",
         usable,
     ).iloc[0]
     length = settings.features.window.total_seconds()
@@ -117,7 +160,7 @@ def _choose_windows(
     return query(
         connection,
         f"""
-        WITH usable AS ({_USABLE}),
+        WITH usable AS ({sql}),
         chosen_devices AS (
             SELECT device_id FROM (SELECT DISTINCT device_id FROM usable)
             ORDER BY md5(device_id) LIMIT $max_rows

@@ -229,8 +229,6 @@ def _metrics(calibration: Calibration, raw: NDArray[np.float64], settings: Calib
 def _require_enough(rows: int, settings: TrainingSettings) -> None:
     if rows < settings.min_rows:
         raise NotEnoughTrainingRows(
-            f"{rows} usable windows; need {settings.min_rows} with a completeness of "
-            f"{settings.min_completeness:g} or more, at least {settings.min_readings} readings and at most "
-            f"{settings.max_flagged_readings} flagged ones",
-            "Ingest a longer history, or lower FRIDGE_TRAINING__MIN_ROWS.",
+            f"{rows} usable rows, and training needs {settings.min_rows}",
+            "Bring a longer history, or lower FRIDGE_TRAINING__MIN_ROWS.",
         )

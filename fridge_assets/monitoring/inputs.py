@@ -7,7 +7,7 @@ import duckdb
 import numpy as np
 import pandas as pd
 
-from fridge_assets.contracts.device_features import MODEL_FEATURES
+from fridge_assets.contracts.device_features import MODEL_FEATURES, OWN_COMPLETENESS_SQL
 from fridge_assets.core.errors import FridgeError
 from fridge_assets.models.base import View
 from fridge_assets.models.day_view import day_means
@@ -138,7 +138,7 @@ def training_features(
 def _chosen(
     connection: duckdb.DuckDBPyConnection, day: dict[str, datetime], features: tuple[str, ...], settings: Settings
 ) -> pd.DataFrame:
-    usable = "window_end > $since AND window_end <= $until AND sensor_completeness >= $min_completeness"
+    usable = f"window_end > $since AND window_end <= $until AND {OWN_COMPLETENESS_SQL} >= $min_completeness"
     parameters = {**day, "min_completeness": settings.scoring.min_completeness}
     counted = connection.execute(f"SELECT count(*) FROM device_features WHERE {usable}", parameters).fetchall()
     every = max(-(-int(counted[0][0]) // settings.monitoring.drift_rows), 1)

@@ -25,6 +25,8 @@ def clean(connection: duckdb.DuckDBPyConnection, stored_files: Sequence[Path], s
         ``cleaned``: the rows to store, in contract columns, with ``row_id`` and ``hour_start``; ``event_id`` is null
         where the reading brought none.
         ``seen_now``: when each device and sensor was last heard from, in the shape of ``device_last_seen``.
+        ``first_now``: when each device's sensors were first heard from in this batch, in the shape of
+        ``device_first_seen``, and ``arrived_at``, when the device's latest arrival was.
     """
     connection.execute(_USABLE_SQL)
     find_repeats(connection, stored_files)
@@ -34,6 +36,7 @@ def clean(connection: duckdb.DuckDBPyConnection, stored_files: Sequence[Path], s
     connection.execute(_FLAGGED_SQL)
     connection.execute(_cleaned_sql())
     connection.execute(_seen_sql())
+    connection.execute(_first_sql())
 
 
 def count_flags(connection: duckdb.DuckDBPyConnection) -> dict[str, int]:
@@ -60,7 +63,7 @@ SELECT row_id, kept, gaps.row_id IS NOT NULL AS sensor_gap FROM repeats FULL JOI
 
 def _hours_sql() -> str:
     # Nearly all readings are complete, and of these the first and last are the same for every sensor.
-    complete = "null_mask = 0 AND NOT range_violation"
+    complete = "null_mask = 0 AND NOT impossible"
     parts = ", ".join(
         f"min(timestamp_utc) FILTER ({s.name} IS NOT NULL) AS {s.name}_first, "
         f"max(timestamp_utc) FILTER ({s.name} IS NOT NULL) AS {s.name}_last"
@@ -74,14 +77,16 @@ def _hours_sql() -> str:
     return f"""
 CREATE OR REPLACE TABLE hours AS
 WITH complete AS (
-  SELECT device_id, hour_start, min(timestamp_utc) AS first, max(timestamp_utc) AS last
+  SELECT device_id, hour_start, min(timestamp_utc) AS first, max(timestamp_utc) AS last,
+    max(timestamp_ingested) AS arrived
   FROM usable WHERE {complete} GROUP BY device_id, hour_start
 ),
 partial AS (
-  SELECT device_id, hour_start, max(timestamp_utc) AS last, {parts}
+  SELECT device_id, hour_start, max(timestamp_utc) AS last, max(timestamp_ingested) AS arrived, {parts}
   FROM usable WHERE NOT ({complete}) GROUP BY device_id, hour_start
 )
-SELECT device_id, hour_start, greatest(complete.last, partial.last) AS reading_last, {merged}
+SELECT device_id, hour_start, greatest(complete.last, partial.last) AS reading_last,
+  greatest(complete.arrived, partial.arrived) AS arrived_last, {merged}
 FROM complete FULL JOIN partial USING (device_id, hour_start)
 """
 
@@ -141,6 +146,14 @@ def _seen_sql() -> str:
     return (
         "CREATE OR REPLACE TABLE seen_now AS "
         f"SELECT device_id, max(reading_last) AS last_reading_at, {sensors} FROM hours GROUP BY device_id"
+    )
+
+
+def _first_sql() -> str:
+    sensors = ", ".join(f"min({s.name}_first) AS {s.name}" for s in SENSORS)
+    return (
+        "CREATE OR REPLACE TABLE first_now AS "
+        f"SELECT device_id, max(arrived_last) AS arrived_at, {sensors} FROM hours GROUP BY device_id"
     )
 
 

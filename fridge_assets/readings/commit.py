@@ -10,6 +10,7 @@ import pandas as pd
 import pyarrow as pa
 
 from fridge_assets.contracts import QUARANTINED_READINGS
+from fridge_assets.contracts.sensor_readings import SENSORS
 from fridge_assets.contracts.validation import enforce
 from fridge_assets.core.errors import FridgeError
 from fridge_assets.core.identity import deterministic_id_sql
@@ -50,6 +51,7 @@ class BatchOutcome:
         per_file: ``source_file``, ``rows``, ``clean``, ``quarantined``, ``duplicates``, first and last timestamp.
         due: windows to compute: ``window_start``, ``device_id`` (null: all), ``due_at``.
         seen: in the shape of ``device_last_seen``.
+        first: in the shape of ``device_first_seen``, and ``arrived_at``.
         repeated: ``event_id``, ``device_id`` and ``timestamp_utc`` of stored readings whose event came again.
     """
 
@@ -59,6 +61,7 @@ class BatchOutcome:
     per_file: pd.DataFrame
     due: pa.Table
     seen: pa.Table
+    first: pa.Table
     repeated: pa.Table
 
 
@@ -122,6 +125,7 @@ def gather_outcome(
         per_file=query(engine, _PER_FILE_SQL),
         due=query_arrow(engine, _DUE_SQL, spans),
         seen=query_arrow(engine, "SELECT * FROM seen_now"),
+        first=query_arrow(engine, "SELECT * FROM first_now"),
         repeated=query_arrow(engine, "SELECT * FROM repeated_now"),
     )
 
@@ -141,6 +145,7 @@ def commit_outcome(warehouse: Warehouse, outcome: BatchOutcome, known: KnownStat
             per_file=outcome.per_file,
             due=outcome.due,
             seen=outcome.seen,
+            first=outcome.first,
             repeated=outcome.repeated,
         ),
     ):
@@ -160,6 +165,7 @@ def commit_outcome(warehouse: Warehouse, outcome: BatchOutcome, known: KnownStat
             "INSERT INTO repeated_events BY NAME SELECT * FROM repeated ANTI JOIN repeated_events USING (event_id)"
         )
         _merge_last_seen(connection)
+        _merge_first_seen(connection)
 
 
 def _merge_last_seen(connection: duckdb.DuckDBPyConnection) -> None:
@@ -172,6 +178,32 @@ def _merge_last_seen(connection: duckdb.DuckDBPyConnection) -> None:
     connection.execute("DELETE FROM device_last_seen")
     connection.execute("INSERT INTO device_last_seen SELECT * FROM merged")
     connection.execute("DROP TABLE merged")
+
+
+def _merge_first_seen(connection: duckdb.DuckDBPyConnection) -> None:
+    """Note sensors that were heard from for the first time, or earlier than was known.
+
+    Windows in between were computed as if the device did not have the sensor then, and are due again.
+    """
+    names = [sensor.name for sensor in SENSORS]
+    earlier = " OR ".join(f"coalesce(new.{n} < coalesce(old.{n}, 'infinity'::TIMESTAMPTZ), false)" for n in names)
+    merged = ", ".join(f"least(old.{n}, new.{n}) AS {n}" for n in names)
+    since = ", ".join(f"CASE WHEN new.{n} < coalesce(old.{n}, 'infinity') THEN new.{n} END" for n in names)
+    until = ", ".join(
+        f"CASE WHEN new.{n} < coalesce(old.{n}, 'infinity') THEN coalesce(old.{n}, 'infinity') END" for n in names
+    )
+    connection.execute(
+        f"CREATE TEMP TABLE moved AS SELECT device_id, arrived_at, {merged}, "
+        f"least({since}) AS since, greatest({until}) AS until "
+        f"FROM first AS new LEFT JOIN device_first_seen AS old USING (device_id) WHERE {earlier}"
+    )
+    connection.execute(
+        "INSERT INTO due_windows BY NAME SELECT window_start, device_id, arrived_at AS due_at "
+        "FROM device_features JOIN moved USING (device_id) WHERE window_end > since AND window_end <= until"
+    )
+    connection.execute("DELETE FROM device_first_seen WHERE device_id IN (SELECT device_id FROM moved)")
+    connection.execute("INSERT INTO device_first_seen BY NAME SELECT * EXCLUDE (arrived_at, since, until) FROM moved")
+    connection.execute("DROP TABLE moved")
 
 
 def _beside_another_ingestion() -> FridgeError:

@@ -14,6 +14,7 @@ from fridge_assets.contracts.sensor_readings import SENSORS
 from fridge_assets.core.errors import FridgeError
 from fridge_assets.readings.encoding import as_utf8, require_utf8
 from fridge_assets.readings.interpretation import Interpretation
+from fridge_assets.readings.ranges import BUILT_IN_TABLES, RANGES_FILE, RangeTables, know_ranges, spread_out_of_range
 from fridge_assets.readings.source import SourceFile, format_of, probe
 from fridge_assets.readings.staging import create_staged, know_devices, stage
 from fridge_assets.settings import ReadingSettings
@@ -40,7 +41,9 @@ class DeliveryReport:
         last_timestamp: of the usable rows; None without any.
         unusable: rows that will be quarantined.
         unusable_examples: some of them with reason and detail.
-        warnings: sentences about columns and time zone.
+        out_of_range: per sensor with a value outside of its plausible range ``sensor``, ``unusual`` and ``impossible``
+            (numbers of values), and the ``least``, ``median`` and ``largest`` of its possible values.
+        warnings: sentences about columns, time zone and values out of range.
     """
 
     file: str
@@ -53,6 +56,7 @@ class DeliveryReport:
     last_timestamp: datetime | None
     unusable: int
     unusable_examples: pd.DataFrame
+    out_of_range: pd.DataFrame
     warnings: tuple[str, ...]
 
 
@@ -64,6 +68,7 @@ def deliver(
     registry: pd.DataFrame | None,
     settings: ReadingSettings,
     *,
+    tables: RangeTables = BUILT_IN_TABLES,
     encoding: str = "",
 ) -> DeliveryReport:
     """Copy ``file`` into landing with its interpretation, after reading it the way ingestion will.
@@ -78,6 +83,7 @@ def deliver(
         warehouse: gives the engine to read with.
         registry: DEVICE_REGISTRY rows; None when every device counts as known.
         settings: cleaning rules.
+        tables: ranges of the sensors.
         encoding: how a text file is encoded that is not UTF-8; it is delivered as UTF-8. Empty for UTF-8.
 
     Raises:
@@ -90,16 +96,19 @@ def deliver(
     if encoding and is_text:
         with TemporaryDirectory(prefix="fridge-utf8-") as folder:
             copy = as_utf8(file, encoding, Path(folder))
-            return replace(deliver(copy, interpretation, landing, warehouse, registry, settings), file=str(file))
+            report = deliver(copy, interpretation, landing, warehouse, registry, settings, tables=tables)
+            return replace(report, file=str(file))
     if is_text:
         require_utf8(file, whole=True)
     with warehouse.engine() as engine:
         if registry is not None:
             know_devices(engine, registry)
+        know_ranges(engine, registry, tables)
         source = probe(engine, file, interpretation)
         create_staged(engine)
         stage(engine, source, [file], datetime.now(UTC), settings)
         summary = _summary(engine)
+        out_of_range = spread_out_of_range(engine)
         examples = query(
             engine,
             "SELECT row_number, reason, detail FROM staged WHERE reason IS NOT NULL "
@@ -127,7 +136,8 @@ def deliver(
         last_timestamp=summary["last_timestamp"].to_pydatetime(),
         unusable=int(summary["rows"]) - usable,
         unusable_examples=examples,
-        warnings=_warnings(source, summary),
+        out_of_range=out_of_range,
+        warnings=_warnings(source, summary, out_of_range),
     )
 
 
@@ -139,13 +149,13 @@ def _summary(engine: duckdb.DuckDBPyConnection) -> dict[str, Any]:
         "count(DISTINCT device_id) FILTER (reason IS NULL) AS devices, "
         "min(timestamp_utc) FILTER (reason IS NULL) AS first_timestamp, "
         "max(timestamp_utc) FILTER (reason IS NULL) AS last_timestamp, "
-        f"count(*) FILTER (zoneless) AS zoneless, count(*) FILTER (range_violation) AS out_of_range, {sensors} "
+        f"count(*) FILTER (zoneless) AS zoneless, {sensors} "
         "FROM staged",
     )
     return {str(name): value for name, value in summary.iloc[0].items()}
 
 
-def _warnings(source: SourceFile, summary: Mapping[str, Any]) -> tuple[str, ...]:
+def _warnings(source: SourceFile, summary: Mapping[str, Any], out_of_range: pd.DataFrame) -> tuple[str, ...]:
     warnings = []
     if source.unknown_columns:
         warnings.append(f"columns {', '.join(source.unknown_columns)} are unknown and ignored; --map names them")
@@ -154,9 +164,15 @@ def _warnings(source: SourceFile, summary: Mapping[str, Any]) -> tuple[str, ...]
             f"{int(summary['zoneless']):,} timestamps name no time zone and are read as "
             f"{source.interpretation.timezone}; --timezone sets another"
         )
-    if summary["out_of_range"]:
+    unusual, impossible = int(out_of_range["unusual"].sum()), int(out_of_range["impossible"].sum())
+    if unusual:
         warnings.append(
-            f"{int(summary['out_of_range']):,} rows have values outside the physical range; "
-            "these values become null and the rows are flagged RANGE_VIOLATION"
+            f"{unusual:,} values are unusual for their sensor; they stay and are flagged RANGE_VIOLATION. "
+            f"Where they are right, say the refrigerant in the device registry or the ranges in {RANGES_FILE}"
+        )
+    if impossible:
+        warnings.append(
+            f"{impossible:,} values are none that their sensor can read; they become null and are flagged "
+            "RANGE_VIOLATION. Check the unit of the column; --unit converts it"
         )
     return tuple(warnings)

@@ -13,6 +13,7 @@ from fridge_assets.core.identity import deterministic_id
 from fridge_assets.readings.clean import clean, count_flags
 from fridge_assets.readings.commit import commit_outcome, gather_outcome, read_known_state
 from fridge_assets.readings.landed import interpretation_of, stage_files
+from fridge_assets.readings.ranges import know_ranges, read_range_tables
 from fridge_assets.readings.source import format_of
 from fridge_assets.readings.staging import know_devices
 from fridge_assets.readings.witnesses import enforce_cleaned
@@ -195,6 +196,7 @@ def _ingest_batch(
     with warehouse.engine() as engine:
         if registry is not None:
             know_devices(engine, registry)
+        know_ranges(engine, registry, read_range_tables(settings.root))
         refused, warnings = stage_files(engine, batch.files, settings.readings)
         report.warnings += warnings
         landing.record(

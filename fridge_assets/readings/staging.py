@@ -8,6 +8,7 @@ import duckdb
 import pandas as pd
 
 from fridge_assets.contracts.sensor_readings import BOOLEAN_SENSORS, NUMERIC_SENSORS, SENSORS, Sensor
+from fridge_assets.readings.ranges import Bounds, known_bounds
 from fridge_assets.readings.source import SourceFile, damaged, identifier, rows_sql
 from fridge_assets.settings import ReadingSettings
 from fridge_assets.stores.frames import registered
@@ -29,7 +30,7 @@ def create_staged(connection: duckdb.DuckDBPyConnection) -> None:
     connection.execute(
         "CREATE OR REPLACE TABLE staged (source_file VARCHAR, row_number BIGINT, event_id VARCHAR, device_id VARCHAR, "
         f"timestamp_utc TIMESTAMPTZ, timestamp_ingested TIMESTAMPTZ, {sensors}, sequence_number BIGINT, "
-        "null_mask INTEGER, range_violation BOOLEAN, clock_drift BOOLEAN, zoneless BOOLEAN, "
+        "null_mask INTEGER, range_violation BOOLEAN, impossible BOOLEAN, clock_drift BOOLEAN, zoneless BOOLEAN, "
         "reason VARCHAR, detail VARCHAR, raw VARCHAR)"
     )
 
@@ -50,7 +51,8 @@ def stage(
     """Append the rows of ``paths`` to ``staged``.
 
     Args:
-        connection: an engine holding ``staged`` and, where a registry exists, ``known_devices``.
+        connection: an engine holding ``staged`` and, where a registry exists, ``known_devices``; it may have been told
+            of the devices' ranges (:func:`fridge_assets.readings.ranges.know_ranges`).
         source: one of ``paths``, probed; the others have the same columns and interpretation.
         paths: the files to read.
         received_at: when the newest of them arrived; no reading can be much younger than that.
@@ -61,7 +63,8 @@ def stage(
     """
     connection.execute(f"SET TimeZone = '{source.interpretation.timezone}'")
     try:
-        statement = _stage_sql(source, paths, settings, _has_registry(connection))
+        has_registry = _has_registry(connection)
+        statement = _stage_sql(source, paths, settings, known_bounds(connection), has_registry=has_registry)
         connection.execute(statement, {"received_at": received_at})
         if source.format == "csv":
             _stage_rejected_lines(connection)
@@ -78,14 +81,21 @@ def _has_registry(connection: duckdb.DuckDBPyConnection) -> bool:
     return bool(found)
 
 
-def _stage_sql(source: SourceFile, paths: Sequence[Path], settings: ReadingSettings, has_registry: bool) -> str:
+def _stage_sql(
+    source: SourceFile, paths: Sequence[Path], settings: ReadingSettings, bounds: Bounds, *, has_registry: bool
+) -> str:
     typed = ",\n    ".join(_typed_columns(source))
-    in_range = ",\n    ".join(
-        f"CASE WHEN {s.name} BETWEEN {s.minimum} AND {s.maximum} THEN {s.name} END AS {s.name}_ok"
+    # Null for a null, which is no violation; NaN is larger than any number.
+    implausible = " OR ".join(f"NOT ({bounds.within(s.name, 'plausible')})" for s in NUMERIC_SENSORS)
+    # What is plausible is possible: only rows with an implausible value need a second look.
+    possible = ",\n    ".join(
+        f"CASE WHEN range_violation THEN CASE WHEN {bounds.within(s.name, 'possible')} THEN {s.name} END "
+        f"ELSE {s.name} END AS {s.name}_ok"
         for s in NUMERIC_SENSORS
     )
     null_mask = " + ".join(f"CASE WHEN {s.name} IS NULL THEN {1 << i} ELSE 0 END" for i, s in enumerate(SENSORS))
-    range_violation = " OR ".join(f"({s.name} IS NOT NULL AND {s.name}_ok IS NULL)" for s in NUMERIC_SENSORS)
+    impossible = " OR ".join(f"({s.name} IS NOT NULL AND {s.name}_ok IS NULL)" for s in NUMERIC_SENSORS)
+    impossible = f"CASE WHEN range_violation THEN {impossible} ELSE false END"
     all_null = " AND ".join(
         [f"{s.name}_ok IS NULL" for s in NUMERIC_SENSORS] + [f"{s.name} IS NULL" for s in BOOLEAN_SENSORS]
     )
@@ -101,12 +111,15 @@ WITH typed AS (
     {typed}
   FROM ({rows_sql(source, paths)}) AS src
 ),
+ranged AS (
+  SELECT *, coalesce({implausible}, false) AS range_violation FROM typed {bounds.join}
+),
 checked AS (
   SELECT *,
-    {in_range},
+    {possible},
     coalesce(timestamp_ingested, timestamp_device) AS ingested,
     abs(epoch(timestamp_device) - epoch(timestamp_ingested)) > {settings.clock_drift.total_seconds()} AS drifted
-  FROM typed
+  FROM ranged
 ),
 timed AS (
   SELECT *, CASE WHEN drifted THEN timestamp_ingested ELSE timestamp_device END AS timestamp_utc FROM checked
@@ -128,7 +141,7 @@ judged AS (
 )
 SELECT
   source_file, row_number, event_id, device_id, timestamp_utc, ingested, {", ".join(values.values())}, sequence_number,
-  {null_mask}, {range_violation}, coalesce(drifted, false), zoneless, reason,
+  {null_mask}, range_violation, {impossible}, coalesce(drifted, false), zoneless, reason,
   CASE reason
     WHEN 'ROW_MALFORMED' THEN 'the line is not a JSON object'
     WHEN 'DEVICE_MISSING' THEN 'device_id is empty; every reading needs one'
@@ -140,7 +153,7 @@ SELECT
     WHEN 'TIMESTAMP_IN_FUTURE'
       THEN 'timestamp ' || timestamp_utc::VARCHAR || ' lies in the future; check the device clock and --timezone'
     WHEN 'DEVICE_UNKNOWN' THEN device_id || ' is not in the device registry; add it there'
-    WHEN 'ALL_SENSORS_NULL' THEN 'none of the 14 sensors has a value in its physical range'
+    WHEN 'ALL_SENSORS_NULL' THEN 'none of the 14 sensors has a value that it can read'
   END,
   CASE WHEN reason IS NOT NULL THEN coalesce(malformed_line, to_json(raw_row)::VARCHAR) END
 FROM judged
@@ -256,7 +269,8 @@ def _stage_rejected_lines(connection: duckdb.DuckDBPyConnection) -> None:
     connection.execute(
         "INSERT INTO staged BY NAME "
         "SELECT parse_filename(min(s.file_path)) AS source_file, e.line AS row_number, 0 AS null_mask, "
-        "false AS range_violation, false AS clock_drift, false AS zoneless, 'ROW_MALFORMED' AS reason, "
+        "false AS range_violation, false AS impossible, false AS clock_drift, false AS zoneless, "
+        "'ROW_MALFORMED' AS reason, "
         "min(e.error_message) AS detail, min(e.csv_line) AS raw "
         "FROM reject_errors e JOIN reject_scans s USING (scan_id, file_id) GROUP BY e.scan_id, e.file_id, e.line"
     )

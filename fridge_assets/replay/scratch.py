@@ -23,6 +23,7 @@ from fridge_assets.deployment.state import Deployment
 from fridge_assets.deployment.store import Deployments
 from fridge_assets.models.families import FAMILIES
 from fridge_assets.readings.commit import due_windows_sql
+from fridge_assets.readings.ranges import RANGES_FILE
 from fridge_assets.registry.devices import REGISTRY_FILES
 from fridge_assets.replay.change import Change, changed_settings
 from fridge_assets.replay.folder import MARKER
@@ -67,7 +68,7 @@ def fill_scratch(live: Settings, scratch: Settings, hours: Sequence[datetime], c
     (root / MARKER).write_text(
         json.dumps({"of": str(live.root), "from": hours[0], "to": hours[-1], "with": change.said}, default=str)
     )
-    for name in REGISTRY_FILES:
+    for name in (*REGISTRY_FILES, RANGES_FILE):
         if (live.root / name).exists():
             shutil.copy2(live.root / name, root / name)
     _bring_models(live, scratch)
@@ -140,7 +141,8 @@ def _bring_features(source: Warehouse, target: Warehouse, since: datetime, until
 def _bring_readings(source: Warehouse, target: Warehouse, first: datetime, last: datetime, settings: Settings) -> None:
     """Readings between two moments as links, and the windows that they make due."""
     span = {"since": first, "until": last}
-    _copy(source, target, "device_last_seen", "true", {})
+    for table in ("device_last_seen", "device_first_seen"):
+        _copy(source, target, table, "true", {})
     _copy(source, target, "repeated_events", "timestamp_utc >= $since AND timestamp_utc <= $until", span)
     with source.read() as connection:
         found = connection.execute(

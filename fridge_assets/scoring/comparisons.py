@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from fridge_assets.contracts import DEVICE_FEATURES
+from fridge_assets.contracts.device_features import SENSOR_FEATURES
 from fridge_assets.models.version import ModelVersion
 from fridge_assets.settings import Settings
 from fridge_assets.stores.frames import query, registered
@@ -22,6 +23,13 @@ _COLUMNS = {
     "spread": "float64",
     "deviation": "float64",
     "basis": "str",
+}
+
+
+_POSSIBLE = {
+    feature.name: (feature.sensor.possible_minimum, feature.sensor.possible_maximum)
+    for feature in SENSOR_FEATURES
+    if feature.aggregation not in ("std", "slope")
 }
 
 
@@ -71,8 +79,9 @@ def compared(version: ModelVersion, rows: pd.DataFrame, scores: pd.DataFrame, se
 def _possible(frame: pd.DataFrame) -> np.ndarray:
     """Whether the sensor could have read what was expected; a model that was fitted on too little may expect more."""
     columns = [DEVICE_FEATURES.column(name) for name in frame["feature"]]
-    low = np.array([-np.inf if column.minimum is None else column.minimum for column in columns])
-    high = np.array([np.inf if column.maximum is None else column.maximum for column in columns])
+    ranges = [_POSSIBLE.get(column.name, (column.minimum, column.maximum)) for column in columns]
+    low = np.array([-np.inf if least is None else least for least, _ in ranges])
+    high = np.array([np.inf if most is None else most for _, most in ranges])
     expected = frame["expected"].to_numpy()
     possible: np.ndarray = (expected >= low) & (expected <= high)
     return possible

@@ -60,7 +60,8 @@ def window_to_score(newest: datetime | None, now: datetime, settings: FeatureSet
         raise FeaturesStale(
             f"the newest features are of {newest:%Y-%m-%d %H:%M} UTC and it is {now:%Y-%m-%d %H:%M} UTC; "
             f"features older than {spoken(settings.max_age)} are not scored",
-            f"Find out why readings are late; {OWN_TIME}.",
+            "Find out why readings are late, or raise FRIDGE_FEATURES__MAX_AGE where they come that seldom; "
+            f"{OWN_TIME}.",
         )
     return newest
 
@@ -94,10 +95,13 @@ def read_model_input(
             "(SELECT device_id FROM device_features WHERE window_end = $window) USING (device_id) ORDER BY device_id",
             {"window": window_end},
         )["device_id"]
-    complete = rows["sensor_completeness"] >= settings.scoring.min_completeness
+    own = rows["own_completeness"].fillna(rows["sensor_completeness"])
+    complete = own >= settings.scoring.min_completeness
     left_out = {
         "no readings in the window": silent.tolist(),
-        f"sensor completeness below {settings.scoring.min_completeness:g}": rows.loc[~complete, "device_id"].tolist(),
+        f"less than {settings.scoring.min_completeness:.0%} of the values of the sensors they have": rows.loc[
+            ~complete, "device_id"
+        ].tolist(),
     }
     usable = rows[complete].reset_index(drop=True)
     if view == "day":

@@ -34,9 +34,17 @@ class TrainingSettings(Group):
         description="days sampled instead, for models of day-level behaviour; each averages many windows",
     )
     min_rows: int = Field(32, ge=1, description="fewer usable windows than this and training is refused")
-    min_completeness: float = Field(0.7, ge=0, le=1)
-    min_readings: int = Field(10, ge=1, description="readings in a window")
-    max_flagged_readings: int = Field(5, ge=0, description="readings with a quality flag in a window")
+    min_completeness: float = Field(
+        0.7, ge=0, le=1, description="values there are, of the sensors that the device has (own_completeness)"
+    )
+    min_reading_share: float = Field(
+        0.6, ge=0, le=1, description="readings in a window, of those that the device's interval lets expect"
+    )
+    max_flagged_share: float = Field(
+        0.34,
+        ge=0,
+        description="quality flags on a window per reading; unusual values (RANGE_VIOLATION) do not count",
+    )
     after_maintenance: timedelta = Field(
         timedelta(hours=48), description="windows this soon after maintenance are left out"
     )

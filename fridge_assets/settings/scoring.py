@@ -10,7 +10,7 @@ from fridge_assets.settings._group import Group
 class ScoringSettings(Group):
     """Model input and scores (SPEC 1.5, 2)."""
 
-    min_completeness: float = Field(0.5, ge=0, le=1, description="rows with a lower sensor completeness are left out")
+    min_completeness: float = Field(0.5, ge=0, le=1, description="rows with a lower own_completeness are left out")
     imputation_memory: timedelta = Field(
         timedelta(hours=24), description="how old a device's own value may be to stand in for a null"
     )

@@ -48,4 +48,4 @@ def simulate_registry(devices: int, seed: int, models: tuple[EquipmentModel, ...
     )
     thresholds: dict[str, Any] = {name: default for name, default in REGISTRY_DEFAULTS.items() if name not in frame}
     zone = pd.Series(None, index=frame.index, dtype="str")
-    return frame.assign(**thresholds, timezone=zone)[list(DEVICE_REGISTRY.column_names)]
+    return frame.assign(**thresholds, refrigerant=None, timezone=zone)[list(DEVICE_REGISTRY.column_names)]

@@ -39,7 +39,7 @@ class Clock(dg.ConfigurableResource):  # type: ignore[type-arg]
             FridgeError: ``as_of`` is 'latest' and there are no readings, or it is not a moment with a zone.
         """
         if self.as_of == LATEST:
-            return self._just_after_newest_reading()
+            return self._newest_window_closed()
         if self.as_of:
             return parse_moment(self.as_of, "as_of")
         return self._started_at or datetime.now(UTC)
@@ -49,7 +49,11 @@ class Clock(dg.ConfigurableResource):  # type: ignore[type-arg]
         """The actual time, for what is recorded about the run itself and not about its data."""
         return datetime.now(UTC)
 
-    def _just_after_newest_reading(self) -> datetime:
+    def _newest_window_closed(self) -> datetime:
+        """When the window of the newest reading is closed, so that it is the one that is scored.
+
+        However seldom readings come, it is then never too old to be.
+        """
         with self.warehouse.read() as connection:
             newest = connection.execute("SELECT epoch(max(last_reading_at)) FROM device_last_seen").fetchall()[0][0]
         if newest is None:
@@ -57,4 +61,6 @@ class Clock(dg.ConfigurableResource):  # type: ignore[type-arg]
                 "as_of is 'latest' but there are no readings yet",
                 "Bring some: files in the landing folder, or `fridge-assets ingest FILE`.",
             )
-        return datetime.fromtimestamp(newest, UTC) + self.settings.readings.allowed_lateness
+        length = self.settings.features.window.total_seconds()
+        window_end = datetime.fromtimestamp((newest // length + 1) * length, UTC)
+        return window_end + self.settings.readings.allowed_lateness

@@ -75,6 +75,17 @@ SCHEMA: tuple[str, ...] = (
     "CREATE TABLE IF NOT EXISTS device_last_seen (device_id VARCHAR NOT NULL, last_reading_at TIMESTAMPTZ NOT NULL, "
     + ", ".join(f"{sensor.name} TIMESTAMPTZ" for sensor in SENSORS)
     + ")",
+    # When each sensor of a device was first heard from: which sensors the device had, at any time. Of a sensor that was
+    # heard from before this was kept it is known only that it was: since long ago.
+    "CREATE TABLE IF NOT EXISTS device_first_seen (device_id VARCHAR NOT NULL, "
+    + ", ".join(f"{sensor.name} TIMESTAMPTZ" for sensor in SENSORS)
+    + ")",
+    "INSERT INTO device_first_seen SELECT device_id, "
+    + ", ".join(f"CASE WHEN {s.name} IS NOT NULL THEN TIMESTAMPTZ '1970-01-01 00:00:00+00' END" for s in SENSORS)
+    + " FROM device_last_seen ANTI JOIN device_first_seen USING (device_id)",
+    # Windows of earlier releases do not have them.
+    "ALTER TABLE device_features ADD COLUMN IF NOT EXISTS own_completeness DOUBLE",
+    "ALTER TABLE device_features ADD COLUMN IF NOT EXISTS range_violation_count BIGINT",
     # One row per committed scoring of a window by a model: coverage, staleness and what is still to be published.
     "CREATE TABLE IF NOT EXISTS score_runs (score_run_id VARCHAR NOT NULL, family VARCHAR NOT NULL, "
     "model_id VARCHAR NOT NULL, model_version VARCHAR NOT NULL, window_end TIMESTAMPTZ NOT NULL, "

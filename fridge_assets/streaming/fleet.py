@@ -8,6 +8,7 @@ import duckdb
 import pandas as pd
 
 from fridge_assets.alerting.sites import site_sizes
+from fridge_assets.readings.ranges import RANGES_FILE, know_ranges, read_range_tables
 from fridge_assets.readings.staging import know_devices
 from fridge_assets.registry.devices import REGISTRY_FILES, read_registry
 from fridge_assets.stores.operations import Operations
@@ -16,7 +17,7 @@ from fridge_assets.streaming.thresholds import history_mark, note_registry, thre
 
 
 class FleetKnowledge:
-    """The registry and the thresholds, followed as they change; the state of the stream is not touched.
+    """Registry, ranges of sensors and thresholds, followed as they change; the state of the stream is not touched.
 
     Args:
         root: the data folder with the registry.
@@ -42,7 +43,7 @@ class FleetKnowledge:
             now: when a change that is found now takes effect.
 
         Raises:
-            FridgeError: the registry cannot be read, or operations; what was known before stays in force.
+            FridgeError: the registry, the ranges or operations cannot be read; what was known before stays in force.
         """
         with self._operations.read() as connection:
             mark = history_mark(connection)
@@ -53,9 +54,10 @@ class FleetKnowledge:
         settled, self._candidate = seen == self._candidate or self._seen is None, seen
         if seen == self._seen or not settled:
             return  # unchanged; or just changed, and perhaps still being written
-        registry = read_registry(self._root)
+        registry, tables = read_registry(self._root), read_range_tables(self._root)
         note_registry(self._operations, registry, now)
         _know_again(engine.connection, registry)
+        know_ranges(engine.connection, registry, tables)
         self.sites = {} if registry is None else dict(zip(registry["device_id"], registry["site_id"], strict=True))
         self.site_sizes = {} if registry is None else site_sizes(registry)
         self._seen = seen
@@ -63,7 +65,7 @@ class FleetKnowledge:
 
     def _look(self) -> list[tuple[str, int, int]]:
         found = []
-        for name in REGISTRY_FILES:
+        for name in (*REGISTRY_FILES, RANGES_FILE):
             with suppress(FileNotFoundError):
                 status = (self._root / name).stat()
                 found.append((name, status.st_mtime_ns, status.st_size))

@@ -127,7 +127,8 @@ def test_the_report_says_what_the_file_holds(trained: Place, hour_of_readings: p
     assert Path(report["delivered_as"]).parent == trained.settings.landing_dir
     assert any("colour" in warning and "--map" in warning for warning in report["warnings"])
     assert any("no time zone" in warning and "--timezone" in warning for warning in report["warnings"])
-    assert any("1 rows have values outside the physical range" in warning for warning in report["warnings"])
+    assert any("1 values are none that their sensor can read" in warning for warning in report["warnings"])
+    assert [(row["sensor"], row["impossible"]) for row in report["out_of_range"]] == [("humidity", 1)]
 
 
 def test_a_time_without_zone_is_read_in_the_zone_that_was_named(

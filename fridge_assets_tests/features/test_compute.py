@@ -1,6 +1,7 @@
 """When windows are computed: lateness, catching up after an outage, re-runs, and views of the past."""
 
 from datetime import datetime
+from pathlib import Path
 
 import pytest
 
@@ -11,7 +12,7 @@ from fridge_assets.readings.ingest import ingest
 from fridge_assets.settings import FeatureSettings, Settings
 from fridge_assets.stores.warehouse import Warehouse
 from fridge_assets_tests.conftest import landing_of, settings_of
-from fridge_assets_tests.readings.deliveries import Row, at, moment, reading, rows_of, table_hash, write
+from fridge_assets_tests.readings.deliveries import HEALTHY, Row, at, moment, reading, rows_of, table_hash, write
 
 
 def deliver(settings: Settings, name: str, rows: list[Row]) -> None:
@@ -113,3 +114,78 @@ def test_broken_contract_writes_nothing_and_leaves_the_windows_due(settings: Set
         compute(settings, 60)
     assert counts(warehouse) == []
     assert rows_of(warehouse, "SELECT count(*) FROM due_windows") == [(1,)]
+
+
+def test_unusual_values_reach_the_features_and_impossible_ones_do_not(settings: Settings, warehouse: Warehouse) -> None:
+    changes = {"temperature_condenser": 12.0, "subcooling": -22.0, "humidity": 1e9}
+    deliver(
+        settings, "a.csv", [reading(1, current_compressor=58, **changes), reading(2, current_compressor=62, **changes)]
+    )
+    compute(settings, 30)
+    columns = "current_compressor_mean, temp_condenser_mean, subcooling_mean, humidity_mean, range_violation_count"
+    assert rows_of(warehouse, f"SELECT {columns} FROM device_features") == [(60.0, 12.0, -22.0, None, 2)]
+
+
+# --- completeness of what a device has
+
+
+NOTHING = dict.fromkeys(HEALTHY)
+
+
+def own_completeness(warehouse: Warehouse) -> list[object]:
+    """Of each feature row, by time."""
+    return [row[0] for row in rows_of(warehouse, "SELECT own_completeness FROM device_features ORDER BY window_start")]
+
+
+def six_sensors(minute: float, **changes: object) -> Row:
+    """A reading of a device that has the first six sensors only."""
+    six = {name: HEALTHY[name] for name in list(HEALTHY)[:6]}
+    return reading(minute, **{**NOTHING, **six, **changes})
+
+
+def test_a_device_is_complete_when_it_sends_what_it_has(settings: Settings, warehouse: Warehouse) -> None:
+    deliver(settings, "a.csv", [six_sensors(m) for m in (1, 2)])
+    compute(settings, 30)
+    assert own_completeness(warehouse) == [1.0]
+    deliver(settings, "b.csv", [six_sensors(16, temperature_ambient=None), six_sensors(17)])
+    compute(settings, 60)
+    assert own_completeness(warehouse) == [1.0, 11 / 12]
+
+
+def test_a_sensor_counts_from_its_first_value_on_however_the_readings_are_delivered(tmp_path: Path) -> None:
+    rows = [six_sensors(m) for m in (1, 16, 31)] + [six_sensors(46, humidity=45.0), six_sensors(61)]
+    found = []
+    for cuts in ([rows], [rows[:2], rows[2:4], rows[4:]], [rows[3:], rows[:3]], [[row] for row in reversed(rows)]):
+        chosen = settings_of(tmp_path / str(len(found)))
+        for number, part in enumerate(cuts):
+            deliver(chosen, f"{number}.csv", part)
+            compute(chosen, 90)
+        found.append(own_completeness(Warehouse.from_settings(chosen)))
+    assert found == [[1.0, 1.0, 1.0, 1.0, 6 / 7]] * 4
+
+
+def test_a_first_value_that_comes_late_makes_the_windows_after_it_due_again(
+    settings: Settings, warehouse: Warehouse
+) -> None:
+    deliver(settings, "a.csv", [six_sensors(m, timestamp_ingested=at(m)) for m in (1, 16, 31)])
+    compute(settings, 50)
+    assert own_completeness(warehouse) == [1.0, 1.0, 1.0]
+    deliver(settings, "b.csv", [six_sensors(2, humidity=45.0, timestamp_ingested=at(70))])
+    assert compute(settings, 60).late_rows == 0
+    assert compute(settings, 75).late_rows == 3
+    assert own_completeness(warehouse) == [13 / 14, 6 / 7, 6 / 7]
+
+
+def test_a_folder_of_an_earlier_release_counts_the_sensors_that_were_heard_from(
+    settings: Settings, warehouse: Warehouse
+) -> None:
+    deliver(settings, "a.csv", [six_sensors(m) for m in (1, 2)])
+    compute(settings, 30)
+    with warehouse.get_connection() as connection:
+        connection.execute("DROP TABLE device_first_seen")
+        for column in ("own_completeness", "range_violation_count"):
+            connection.execute(f"ALTER TABLE device_features DROP COLUMN {column}")
+        connection.execute("UPDATE warehouse_schema SET digest = 'old'")
+    deliver(settings, "b.csv", [six_sensors(16, temperature_ambient=None), six_sensors(17)])
+    compute(settings, 60)
+    assert own_completeness(warehouse) == [None, 11 / 12]

@@ -38,7 +38,17 @@ def feature_table(rows: list[dict[str, object]] | pd.DataFrame) -> pa.Table:
     with duckdb.connect() as connection:
         connection.execute("SET TimeZone = 'UTC'")
         connection.register("clean", table)
+        connection.register("device_first_seen", first_seen(frame))
         return query_arrow(connection, windows_sql("clean", WINDOW))
+
+
+def first_seen(readings: pd.DataFrame) -> pa.Table:
+    """When each sensor of each device had its first value, as ingestion keeps it."""
+    names = [sensor.name for sensor in SENSORS]
+    times = pd.DataFrame({name: readings["timestamp_utc"].where(readings[name].notna()) for name in names})
+    first = times.groupby(readings["device_id"]).min().reset_index()
+    schema = pa.schema([("device_id", pa.string()), *((name, pa.timestamp("us", tz="UTC")) for name in names)])
+    return pa.Table.from_pandas(first, schema=schema, preserve_index=False)
 
 
 def random_readings(seed: int = 0) -> pd.DataFrame:
@@ -83,7 +93,9 @@ def by_hand(readings: pd.DataFrame) -> dict[str, float]:
     features["temp_spread_discharge_suction"] = features["temp_discharge_mean"] - features["temp_suction_mean"]
     features["current_per_temp_spread"] = features["current_compressor_mean"] / spread
     features["sensor_completeness"] = float(readings[[s.name for s in SENSORS]].notna().to_numpy().mean())
+    features["own_completeness"] = features["sensor_completeness"]  # each device has every sensor
     features["reading_count"] = len(readings)
+    features["range_violation_count"] = int(readings["quality_flags"].map(lambda f: "RANGE_VIOLATION" in f).sum())
     # A repeat found in a later batch is a flag too, once.
     again = readings["repeated"] & ~readings["quality_flags"].map(lambda flags: "DUPLICATE_REMOVED" in flags)
     features["quality_flag_count"] = readings["quality_flags"].map(len).sum() + int(again.sum())
@@ -151,6 +163,20 @@ def test_features_of_a_sensor_that_was_silent_all_window_are_null_and_the_others
         silent = {f.name for f in SENSOR_FEATURES if pd.isna(row[f.name])}
         assert silent == {f.name for f in SENSOR_FEATURES if f.sensor == sensor}
         assert row["sensor_completeness"] == pytest.approx(13 / 14)
+
+
+def test_own_completeness_counts_the_sensors_that_the_device_had_sent_by_then() -> None:
+    none = dict.fromkeys(HEALTHY)
+    rows = [
+        clean_reading(0, **{**none, "humidity": 45.0}),
+        clean_reading(5, **{**none, "humidity": 46.0}),
+        clean_reading(20, **{**none, "humidity": 45.0, "superheat": 5.0}),
+        clean_reading(25, **{**none, "humidity": 45.0}),
+        clean_reading(40, **{**none, "superheat": 5.0}),
+    ]
+    computed = features_of(rows)
+    assert computed["own_completeness"].tolist() == [1.0, 0.75, 0.5]
+    assert computed["sensor_completeness"].tolist() == pytest.approx([1 / 14, 1.5 / 14, 1 / 14])
 
 
 def test_yes_no_sensors_that_were_silent_have_no_fraction() -> None:

@@ -68,9 +68,11 @@ def feature_rows(devices: int, windows: int, cohorts: int = 4, seed: int = 0, sh
         temp_spread_discharge_suction=lambda r: r["temp_discharge_mean"] - r["temp_suction_mean"],
         current_per_temp_spread=lambda r: r["current_compressor_mean"] / r["temp_spread_evap_cond"],
         reading_count=15, quality_flag_count=0, sensor_completeness=1.0,
+        own_completeness=1.0, range_violation_count=0,
         shifted_sensor=np.array([sensor.name for sensor in NUMERIC_SENSORS])[shifted][device],
     )  # fmt: skip
     identity = ["device_id", "cohort", "window_start", "window_end", "reading_count", "quality_flag_count"]
+    identity += ["own_completeness", "range_violation_count"]
     return rows[[*identity, "shifted_sensor", *MODEL_FEATURES]]
 
 

@@ -24,14 +24,14 @@ def rows() -> pd.DataFrame:
 
 def expected(rows: pd.DataFrame, device: str, end: pd.Timestamp) -> pd.Series:
     own = rows[(rows["device_id"] == device) & (rows["window_end"] <= end)]
-    own = own[(own["window_end"] > end - pd.Timedelta(hours=24)) & (own["sensor_completeness"] >= 0.5)]
+    own = own[(own["window_end"] > end - pd.Timedelta(hours=24)) & (own["own_completeness"] >= 0.5)]
     return own[FEATURES].mean()
 
 
 def test_a_day_is_the_mean_of_its_windows(rows: pd.DataFrame) -> None:
     gappy = rows.copy()
     gappy.loc[200:220, "humidity_mean"] = np.nan
-    gappy.loc[225, ["sensor_completeness", "humidity_std"]] = [0.3, 1e6]
+    gappy.loc[225, ["own_completeness", "humidity_std"]] = [0.3, 1e6]
     ends = gappy.loc[[3, 100, 230, 249, 2 * 250 + 120], ["device_id", "window_end"]]
     days = day_means(table(gappy), ends, SETTINGS)
     assert days["windows"].tolist() == [4, 96, 95, 95, 96]

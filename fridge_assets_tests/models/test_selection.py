@@ -46,13 +46,35 @@ def test_every_usable_window_is_taken_while_they_fit(rows: pd.DataFrame) -> None
 
 
 @pytest.mark.parametrize(
-    ("column", "bad"), [("sensor_completeness", 0.69), ("reading_count", 9), ("quality_flag_count", 6)]
+    ("column", "bad"), [("own_completeness", 0.69), ("reading_count", 8), ("quality_flag_count", 6)]
 )
 def test_poor_windows_are_left_out(rows: pd.DataFrame, column: str, bad: float) -> None:
     poor = rows.copy()
     poor.loc[[5, 77], column] = bad
     selected = select_training_rows(table(poor), devices_of(rows), NOW, at_most(2000), "window")
     assert len(selected) == len(rows) - 2
+
+
+def test_unusual_values_never_leave_a_window_out(rows: pd.DataFrame) -> None:
+    unusual = rows.assign(quality_flag_count=15, range_violation_count=15)
+    assert len(select_training_rows(table(unusual), devices_of(rows), NOW, at_most(2000), "window")) == len(rows)
+
+
+def test_windows_of_an_earlier_release_are_judged_by_the_completeness_that_they_have(rows: pd.DataFrame) -> None:
+    old = rows.assign(own_completeness=np.nan, range_violation_count=pd.NA)
+    old.loc[[5, 77], "sensor_completeness"] = 0.69
+    assert len(select_training_rows(table(old), devices_of(rows), NOW, at_most(2000), "window")) == len(rows) - 2
+
+
+@pytest.mark.parametrize(("readings", "apart"), [(90, 1), (15, 1), (3, 1), (1, 1), (1, 4)])
+def test_how_many_readings_a_window_needs_depends_on_the_interval_of_its_device(readings: int, apart: int) -> None:
+    rows = feature_rows(devices=3, windows=80)
+    number = ((rows["window_end"] - START) / WINDOW).round().astype(int)
+    rows = rows[number % apart == 0].assign(reading_count=readings).reset_index(drop=True)
+    few = rows.copy()
+    few.loc[[3, 7], "reading_count"] = max(readings // 2, 1)
+    selected = select_training_rows(table(few), devices_of(rows), NOW, at_most(2000), "window")
+    assert len(selected) == len(rows) - (2 if readings > 1 else 0)
 
 
 def test_retired_unknown_future_old_and_excluded_windows_are_left_out(rows: pd.DataFrame) -> None:

@@ -87,7 +87,9 @@ def test_metadata_says_what_the_version_was_made_of(rows: pd.DataFrame) -> None:
 
 
 def test_too_few_windows_are_refused_with_the_number_needed(rows: pd.DataFrame) -> None:
-    with pytest.raises(NotEnoughTrainingRows, match=r"31 usable windows; need 32 with a completeness of 0\.7"):
+    with pytest.raises(
+        NotEnoughTrainingRows, match=r"31 usable rows, and training needs 32\. .*FRIDGE_TRAINING__MIN_ROWS"
+    ):
         train(StatisticalBaseline, rows.head(31), SETTINGS, NOW)
 
 

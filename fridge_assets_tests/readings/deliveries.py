@@ -18,6 +18,7 @@ from fridge_assets.contracts import CLEAN_SENSOR_READINGS, SENSOR_READINGS
 from fridge_assets.contracts.sensor_readings import SENSORS
 from fridge_assets.readings.clean import clean
 from fridge_assets.readings.interpretation import Interpretation
+from fridge_assets.readings.ranges import BUILT_IN_TABLES, RangeTables, know_ranges
 from fridge_assets.readings.source import probe
 from fridge_assets.readings.staging import create_staged, know_devices, stage
 from fridge_assets.registry.devices import complete_registry
@@ -128,6 +129,7 @@ def cleaned(
     interpretation: Interpretation = PLAIN,
     registry: pd.DataFrame | None = None,
     received_at: datetime = NOON + timedelta(hours=1),
+    tables: RangeTables = BUILT_IN_TABLES,
 ) -> Cleaned:
     """The readings of ``files`` by the rules of SPEC 1.3, in memory, as one batch on an empty warehouse."""
     settings = ReadingSettings()
@@ -136,6 +138,7 @@ def cleaned(
         engine.execute(next(statement for statement in SCHEMA if "device_last_seen" in statement))
         if registry is not None:
             know_devices(engine, registry)
+        know_ranges(engine, registry, tables)
         create_staged(engine)
         for file in [files] if isinstance(files, Path) else files:
             stage(engine, probe(engine, file, interpretation), [file], received_at, settings)
@@ -177,7 +180,7 @@ def table_hash(warehouse: Warehouse, table: str) -> tuple[object, ...]:
 def state_hash(warehouse: Warehouse) -> dict[str, object]:
     """Hashes of everything that ingestion and features write."""
     tables = ("quarantined_readings", "clean_reading_files", "repeated_events", "ingest_batches", "due_windows",
-              "device_last_seen", "device_features")  # fmt: skip
+              "device_last_seen", "device_first_seen", "device_features")  # fmt: skip
     hashes: dict[str, object] = {table: table_hash(warehouse, table) for table in tables}
     return hashes | {"clean_sensor_readings": stored_readings(warehouse).to_csv()}
 

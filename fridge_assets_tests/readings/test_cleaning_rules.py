@@ -5,7 +5,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from fridge_assets.contracts.sensor_readings import NUMERIC_SENSORS
+from fridge_assets.contracts.sensor_readings import NUMERIC_SENSORS, Sensor
 from fridge_assets_tests.readings.deliveries import (
     HEALTHY,
     NO_SENSOR,
@@ -32,25 +32,48 @@ def test_healthy_reading_comes_through_unchanged_and_without_flags(csv: Path) ->
     assert (result.flags(), row["sensor_null_count"]) == ([[]], 0)
 
 
-# --- physical range
+# --- plausible, unusual, impossible
 
 
-def test_values_at_the_ends_of_the_physical_range_stay_and_values_beyond_become_null(csv: Path) -> None:
+def test_plausible_values_stay_unusual_ones_stay_flagged_and_impossible_ones_become_null(csv: Path) -> None:
     rows = []
     for sensor in NUMERIC_SENSORS:
-        low, high = float(sensor.minimum or 0), float(sensor.maximum or 0)
-        values = [low, high, low - 0.001, high + 0.001]
+        values = [
+            sensor.minimum, sensor.maximum,
+            float(sensor.minimum or 0) - 0.001, float(sensor.maximum or 0) + 0.001,
+            sensor.possible_minimum, sensor.possible_maximum,
+            float(sensor.possible_minimum or 0) - 0.001, float(sensor.possible_maximum or 0) + 0.001,
+        ]  # fmt: skip
         rows += [reading(i, sensor.name, **{sensor.name: value}) for i, value in enumerate(values)]
     result = cleaned(write(csv, rows))
-    assert result.flags() == [[]] * 24 + [["RANGE_VIOLATION"]] * 24
-    assert result.rows["sensor_null_count"].tolist() == [0] * 24 + [1] * 24
     for sensor in NUMERIC_SENSORS:
-        kept = result.rows.loc[result.rows["device_id"] == sensor.name, sensor.name].tolist()
-        assert kept[:2] == [sensor.minimum, sensor.maximum]
-        assert pd.isna(kept[2:]).all()
+        own = result.rows[result.rows["device_id"] == sensor.name]
+        given = [row[sensor.name] for row in rows if row["device_id"] == sensor.name]
+        kept = own[sensor.name].tolist()
+        inside = sensor.possible_minimum == sensor.minimum  # where nothing below is possible either
+        unusual = [*given[:2], *((None if inside else given[2]), given[3]), *given[4:6]]
+        assert [None if pd.isna(value) else value for value in kept] == [*unusual, None, None]
+        flags = [bool(list(value)) for value in own["quality_flags"]]
+        assert flags == [False, False, True, True, not inside, True, True, True], sensor.name
+        assert own["sensor_null_count"].tolist() == [int(pd.isna(value)) for value in kept]
 
 
-def test_physical_ranges_are_those_of_the_specification() -> None:
+@pytest.mark.parametrize("value", [-999, 1e9, "nan", "inf", "-inf"])
+@pytest.mark.parametrize("sensor", NUMERIC_SENSORS, ids=lambda sensor: sensor.name)
+def test_what_no_sensor_reads_is_null_everywhere(sensor: Sensor, value: float | str, csv: Path) -> None:
+    result = cleaned(write(csv, [reading(**{sensor.name: value})]))
+    assert result.rows[sensor.name].isna().all()
+    assert result.flags() == [["RANGE_VIOLATION"]]
+
+
+def test_an_impossible_value_is_no_sign_of_a_sensor_and_an_unusual_one_is(csv: Path) -> None:
+    rows = [reading(0, humidity=1e9, current_compressor=58), reading(5, humidity=None, current_compressor=None)]
+    assert cleaned(write(csv, rows)).flags() == [["RANGE_VIOLATION"], ["SENSOR_GAP"]]
+    rows = [reading(0, humidity=1e9), reading(5, humidity=None)]
+    assert cleaned(write(csv, rows)).flags() == [["RANGE_VIOLATION"], []]
+
+
+def test_plausible_ranges_are_those_of_the_specification() -> None:
     assert {s.name: (s.minimum, s.maximum) for s in NUMERIC_SENSORS} == {
         "temperature_evaporator": (-60, 30), "temperature_condenser": (20, 80), "temperature_ambient": (-40, 60),
         "temperature_discharge": (30, 150), "temperature_suction": (-40, 30), "pressure_high_side": (500, 3500),
@@ -69,7 +92,7 @@ def test_nan_and_infinity_count_as_out_of_range(name: str, tmp_path: Path) -> No
 
 
 def test_reading_without_any_value_in_range_is_set_aside(csv: Path) -> None:
-    result = cleaned(write(csv, [reading(**{**NO_SENSOR, "humidity": 101.0})]))
+    result = cleaned(write(csv, [reading(**{**NO_SENSOR, "humidity": 999.0})]))
     assert result.reasons() == ["ALL_SENSORS_NULL"]
 
 

@@ -9,12 +9,13 @@ from fridge_assets.core.errors import FridgeError
 from fridge_assets.readings.deliver import DeliveryReport, deliver
 from fridge_assets.readings.ingest import ingest
 from fridge_assets.readings.interpretation import Interpretation
+from fridge_assets.readings.ranges import RANGES_FILE, read_range_tables
 from fridge_assets.settings import Settings
 from fridge_assets.stores.landing import Landing, sidecar_of
 from fridge_assets.stores.warehouse import Warehouse
-from fridge_assets_tests.readings.deliveries import HEALTHY, NO_SENSOR, at, moment, reading, write
+from fridge_assets_tests.readings.deliveries import HEALTHY, NO_SENSOR, at, moment, reading, registry_of, write
 
-KNOWN = pd.DataFrame({"device_id": ["d1"]})
+KNOWN = registry_of("d1")
 
 
 def bring(
@@ -25,7 +26,10 @@ def bring(
     registry: pd.DataFrame | None = None,
 ) -> DeliveryReport:
     warehouse = Warehouse.from_settings(settings)
-    return deliver(file, interpretation or Interpretation(), landing, warehouse, registry, settings.readings)
+    tables = read_range_tables(settings.root)
+    return deliver(
+        file, interpretation or Interpretation(), landing, warehouse, registry, settings.readings, tables=tables
+    )
 
 
 def test_report_says_what_the_file_holds_and_the_file_lies_in_landing(
@@ -61,8 +65,39 @@ def test_warnings_name_unknown_columns_missing_zones_and_values_out_of_range(
     assert [warning.split(";")[0] for warning in warnings] == [
         "columns colour are unknown and ignored",
         "1 timestamps name no time zone and are read as UTC",
-        "1 rows have values outside the physical range",
+        "1 values are none that their sensor can read",
     ]
+
+
+def test_values_out_of_range_are_told_by_sensor_with_their_spread_and_kind(
+    tmp_path: Path, settings: Settings, landing: Landing
+) -> None:
+    rows = [
+        reading(0, current_compressor=58, humidity=-999),
+        reading(1, current_compressor=12),
+        reading(2, humidity=44),
+    ]
+    report = bring(write(tmp_path / "a.csv", rows), settings, landing)
+    assert report.out_of_range.to_dict(orient="records") == [
+        {"sensor": "current_compressor", "unusual": 1, "impossible": 0, "least": 12, "median": 12, "largest": 58},
+        {"sensor": "humidity", "unusual": 0, "impossible": 1, "least": 44, "median": 44.5, "largest": 45},
+    ]
+    assert [warning.split(";")[0] for warning in report.warnings] == [
+        "1 values are unusual for their sensor",
+        "1 values are none that their sensor can read",
+    ]
+
+
+def test_ranges_of_the_data_folder_decide_what_is_out_of_range(
+    tmp_path: Path, settings: Settings, landing: Landing
+) -> None:
+    settings.root.mkdir(parents=True, exist_ok=True)
+    (settings.root / RANGES_FILE).write_text("[default.plausible]\ncurrent_compressor = [0, 80]\n")
+    report = bring(write(tmp_path / "a.csv", [reading(current_compressor=58)]), settings, landing)
+    assert report.out_of_range.empty
+    (settings.root / RANGES_FILE).write_text("[default.plausible]\ncurrent_compresor = [0, 80]\n")
+    with pytest.raises(FridgeError, match=r"no numeric sensor 'current_compresor'.*mean current_compressor"):
+        bring(write(tmp_path / "b.csv", [reading(current_compressor=59)]), settings, landing)
 
 
 def test_one_example_is_shown_of_each_reason(tmp_path: Path, settings: Settings, landing: Landing) -> None:

@@ -73,7 +73,7 @@ def test_null_in_any_required_column_is_a_witness(engine: duckdb.DuckDBPyConnect
 
 
 def test_rows_that_break_a_rule_are_counted(engine: duckdb.DuckDBPyConnection) -> None:
-    engine.execute("UPDATE cleaned SET humidity = 100.5 WHERE row_id IN (17, 311)")
+    engine.execute("UPDATE cleaned SET humidity = 150.5 WHERE row_id IN (17, 311)")
     engine.execute("UPDATE cleaned SET timestamp_utc = NULL WHERE row_id = 9")
     found = {rule.split()[0]: count for rule, count in violated(engine)}
     assert found == {"humidity": 2, "timestamp_utc": 1}
@@ -95,8 +95,8 @@ def test_key_given_twice_in_different_chunks_is_found(
 def test_event_that_came_without_identity_has_one_all_the_same(engine: duckdb.DuckDBPyConnection) -> None:
     engine.execute("UPDATE cleaned SET event_id = NULL")
     enforce_cleaned(engine)
-    engine.execute("UPDATE cleaned SET humidity = 101 WHERE row_id = 6")
-    assert violated(engine) == [("humidity must lie in 0 … 100 %RH", 1)]
+    engine.execute("UPDATE cleaned SET humidity = 151 WHERE row_id = 6")
+    assert violated(engine) == [("humidity must lie in -10 … 150 %RH", 1)]
 
 
 def test_row_that_a_join_doubled_is_found(engine: duckdb.DuckDBPyConnection) -> None:
@@ -106,5 +106,5 @@ def test_row_that_a_join_doubled_is_found(engine: duckdb.DuckDBPyConnection) -> 
 
 def test_not_a_number_does_not_hide_a_value_out_of_range(engine: duckdb.DuckDBPyConnection) -> None:
     engine.execute("UPDATE cleaned SET humidity = $nan WHERE row_id = 5", {"nan": float("nan")})
-    engine.execute("UPDATE cleaned SET humidity = 101 WHERE row_id = 6")
+    engine.execute("UPDATE cleaned SET humidity = 151 WHERE row_id = 6")
     assert [(rule.split()[0], count) for rule, count in violated(engine)] == [("humidity", 1)]

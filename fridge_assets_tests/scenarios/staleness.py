@@ -151,7 +151,7 @@ def environment(slack: SlackServer) -> dict[str, str]:
         "FRIDGE_STALENESS__EXPIRED": f"PT{EXPIRED.seconds}S",
         "FRIDGE_STALENESS__PATIENCE": f"PT{PATIENCE.seconds}S",
         "FRIDGE_FEATURES__WINDOW": f"PT{WINDOW.seconds}S",
-        "FRIDGE_TRAINING__MIN_READINGS": "4",
+        "FRIDGE_TRAINING__MIN_READING_SHARE": "0.2",
         "FRIDGE_NOTIFICATIONS__TOKEN": TOKEN,
         "FRIDGE_NOTIFICATIONS__API_URL": slack.url,
     }

@@ -45,11 +45,11 @@ def test_rows_carry_their_cohort_and_come_in_order_of_their_device(cycled: Place
 
 def test_a_row_of_half_completeness_is_scored_and_one_below_is_counted_as_left_out(cycled: Place) -> None:
     at_limit, below = fleet_of(cycled)["device_id"].iloc[:2]
-    sql = "UPDATE device_features SET sensor_completeness = ? WHERE device_id = ? AND window_end = ?"
+    sql = "UPDATE device_features SET own_completeness = ? WHERE device_id = ? AND window_end = ?"
     change(cycled, sql, 0.5, at_limit, WINDOW)
     change(cycled, sql, 0.4999, below, WINDOW)
     given = model_input(cycled)
-    assert given.left_out == {"sensor completeness below 0.5": [below]}
+    assert given.left_out == {"less than 50% of the values of the sensors they have": [below]}
     assert at_limit in given.rows["device_id"].tolist()
     assert below not in given.rows["device_id"].tolist()
 

@@ -21,12 +21,15 @@ def test_a_given_moment_is_the_time_of_the_run(warehouse: Warehouse, settings: S
     assert clock(warehouse, settings, "2026-01-31T13:45:00Z").now() == MOMENT
 
 
-def test_latest_is_just_after_the_newest_reading(warehouse: Warehouse, settings: Settings) -> None:
+@pytest.mark.parametrize("before", [timedelta(seconds=1), timedelta(minutes=14), timedelta(minutes=15)])
+def test_latest_is_when_the_window_of_the_newest_reading_is_closed(
+    before: timedelta, warehouse: Warehouse, settings: Settings
+) -> None:
     with warehouse.transaction() as connection:
-        for device, age in (("a", 0), ("b", 60)):
+        for device, age in (("a", before), ("b", timedelta(hours=1))):
             connection.execute(
                 "INSERT INTO device_last_seen BY NAME SELECT ? AS device_id, ?::TIMESTAMPTZ AS last_reading_at",
-                [device, MOMENT - timedelta(minutes=age)],
+                [device, MOMENT - age],
             )
     assert clock(warehouse, settings, "latest").now() == MOMENT + settings.readings.allowed_lateness
 

@@ -200,6 +200,29 @@ def test_a_registry_that_cannot_be_read_changes_nothing_and_is_shown(quick: Sett
         until(lambda: not service.problems())
 
 
+def test_a_current_beyond_its_plausible_range_is_an_overload_and_an_impossible_one_is_none(quick: Settings) -> None:
+    with streaming(quick):
+        until((quick.streaming_dir / "lock").exists)
+        land(quick, [Row(START, "broken", current_compressor=1e9)], "a.parquet")
+        land(quick, [Row(START, "overloaded", current_compressor=60.0)], "b.parquet")
+        until(lambda: taken(quick) == 2)
+        until(lambda: alerts(quick))
+    assert {device for device, _ in alerts(quick)} == {"overloaded"}
+
+
+def test_ranges_that_cannot_be_read_change_nothing_and_are_shown_until_they_can(quick: Settings) -> None:
+    quick.root.mkdir(parents=True, exist_ok=True)
+    ranges = quick.root / "sensor_ranges.toml"
+    ranges.write_text("[default.plausible]\ncurrent_compressor = [0, 80]\n")
+    with streaming(quick) as service:
+        until((quick.streaming_dir / "lock").exists)
+        ranges.write_text("[default.plausible]\ncurrent = [0, 80]\n")
+        until(lambda: "registry" in service.problems())
+        assert "no numeric sensor 'current'" in service.problems()["registry"]
+        ranges.write_text("[default.plausible]\ncurrent_compressor = [0, 90]\n")
+        until(lambda: not service.problems())
+
+
 def test_operations_that_cannot_be_written_are_waited_for_and_nothing_is_lost(quick: Settings) -> None:
     often = quick.streaming.model_copy(update={"checkpoint_every": timedelta(milliseconds=1)})
     waiting = quick.model_copy(update={"streaming": often})

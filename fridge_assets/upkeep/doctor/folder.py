@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from importlib.metadata import version
 from pathlib import Path
 
+from fridge_assets.readings.ranges import RANGES_FILE, read_range_tables
 from fridge_assets.registry.devices import read_registry
 from fridge_assets.settings import DiskSettings, Settings
 from fridge_assets.stores.disk import free_space, size_of
@@ -36,6 +37,7 @@ def folder_checks(settings: Settings, is_busy: Callable[[], bool]) -> list[Check
         Check("access to files", lambda: _access(settings.root)),
         Check("temporary files", lambda: _temporary_files(settings, is_busy)),
         Check("device registry", registry),
+        Check("ranges of sensors", lambda: _ranges(settings.root)),
     ]
 
 
@@ -48,6 +50,11 @@ def space_state(free: int, place: Path, settings: DiskSettings) -> State:
     if free < settings.little:
         return note(f"{shown}; {way_out}")
     return ok(shown)
+
+
+def _ranges(root: Path) -> State:
+    read_range_tables(root)
+    return ok(f"of {RANGES_FILE}" if (root / RANGES_FILE).exists() else "the built-in ones")
 
 
 def _folder(root: Path) -> State:

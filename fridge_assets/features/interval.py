@@ -1,0 +1,29 @@
+"""How often devices send a reading, measured from their windows (SPEC 1.4)."""
+
+from fridge_assets.settings import FeatureSettings
+
+
+def intervals_sql(settings: FeatureSettings, windows: str = "device_features") -> str:
+    """SELECT of ``device_id`` and ``interval`` (seconds between two readings) of devices with recent readings.
+
+    The median over the windows of the last ``interval_span``: the time since the window before, shared among the
+    window's readings. So readings that come once an hour have an interval of an hour, although a window holds one, and
+    a silence in between does not count. It is kept between ``shortest_interval`` and ``longest_interval``.
+
+    Args:
+        settings: group ``features``.
+        windows: relation of the windows to look at, with ``device_id``, ``window_start`` and ``reading_count``.
+    """
+    length = settings.window.total_seconds()
+    return f"""
+SELECT device_id, greatest({settings.shortest_interval.total_seconds()},
+  least({settings.longest_interval.total_seconds()}, median(apart / reading_count))) AS interval
+FROM (
+  SELECT device_id, reading_count,
+    coalesce(epoch(window_start) - lag(epoch(window_start)) OVER (PARTITION BY device_id ORDER BY window_start),
+      {length}) AS apart
+  FROM {windows}
+  WHERE window_start >= (SELECT max(window_start) FROM {windows})
+    - INTERVAL '{int(settings.interval_span.total_seconds())} seconds'
+)
+GROUP BY device_id"""
