@@ -9,6 +9,8 @@ import pyarrow as pa
 
 from fridge_assets.contracts import DEVICE_FEATURES
 from fridge_assets.contracts.validation import enforce
+from fridge_assets.features.memory import earlier_windows, make_later_due
+from fridge_assets.features.operating import MEMORY, operating_sql
 from fridge_assets.features.windows import readings_sql, windows_sql
 from fridge_assets.settings import Settings
 from fridge_assets.stores.frames import query_arrow, registered, text_literal
@@ -34,6 +36,14 @@ class _Due:
     whole: bool
 
 
+@dataclass(frozen=True)
+class _Computed:
+    """Rows that were computed, and later windows of the same devices that became due by what changed."""
+
+    rows: int
+    made_due: int
+
+
 def compute_features(warehouse: Warehouse, now: datetime, settings: Settings) -> FeatureReport:
     """Compute every window that is due at ``now`` and replace its rows.
 
@@ -49,14 +59,21 @@ def compute_features(warehouse: Warehouse, now: datetime, settings: Settings) ->
         ContractViolation: computed rows break their contract; the windows of that batch keep their rows.
     """
     whole_windows, late_windows = _due(warehouse, now)
-    rows = sum(
+    fresh = [
         _compute(warehouse, _Due(chunk, whole=True), now, settings)
         for chunk in _chunks(warehouse, whole_windows, settings)
-    )
-    late_rows = sum(
-        _compute(warehouse, _Due(chunk, whole=False), now, settings)
-        for chunk in _chunks(warehouse, late_windows, settings)
-    )
+    ]
+    rows, late_rows, made_due = sum(part.rows for part in fresh), 0, sum(part.made_due for part in fresh)
+    if made_due:
+        late_windows = _due(warehouse, now)[1]
+    while late_windows:
+        late = [
+            _compute(warehouse, _Due(chunk, whole=False), now, settings)
+            for chunk in _chunks(warehouse, late_windows, settings)
+        ]
+        late_rows += sum(part.rows for part in late)
+        # What they made due is later than they are, so that this ends.
+        late_windows = _due(warehouse, now)[1] if any(part.made_due for part in late) else []
     newest = max(whole_windows) + settings.features.window if whole_windows else None
     return FeatureReport(len(whole_windows), rows, late_rows, newest)
 
@@ -103,7 +120,7 @@ def _chunks(warehouse: Warehouse, windows: Sequence[datetime], settings: Setting
         yield tuple(chunk)
 
 
-def _compute(warehouse: Warehouse, due: _Due, now: datetime, settings: Settings) -> int:
+def _compute(warehouse: Warehouse, due: _Due, now: datetime, settings: Settings) -> _Computed:
     window = settings.features.window
     with warehouse.read() as connection:
         ingested = ingested_files(connection)
@@ -121,10 +138,9 @@ def _compute(warehouse: Warehouse, due: _Due, now: datetime, settings: Settings)
             "WHERE due_at <= $now AND device_id IS NOT NULL AND list_contains($windows, window_start)",
             {"now": now, "windows": list(due.windows)},
         )
-    features = _features(warehouse, [str(path) for path in files], due, repeated, devices, now, window)
+    features = _features(warehouse, [str(path) for path in files], due, repeated, devices, now, settings)
     enforce(DEVICE_FEATURES, features.to_pandas())
-    _replace(warehouse, features, due, now, ingested)
-    return int(features.num_rows)
+    return _Computed(features.num_rows, _replace(warehouse, features, due, now, ingested))
 
 
 def _features(
@@ -134,8 +150,9 @@ def _features(
     repeated: pa.Table,
     devices: pa.Table,
     now: datetime,
-    window: timedelta,
+    settings: Settings,
 ) -> pa.Table:
+    window = settings.features.window
     seconds = int(window.total_seconds())
     start = f"to_timestamp(epoch_us(r.timestamp_utc) // ({seconds} * 1000000) * {seconds})"
     chosen = (
@@ -148,32 +165,36 @@ def _features(
     if due.whole:
         parameters["windows"] = list(due.windows)
     with warehouse.engine() as engine, registered(engine, repeated_events=repeated, due_devices=devices):
-        relation = readings_sql(f"[{', '.join(map(text_literal, files))}]", where)
-        return query_arrow(engine, windows_sql(relation, seconds), parameters)
+        chosen_files = f"[{', '.join(map(text_literal, files))}]"
+        base = query_arrow(engine, windows_sql(readings_sql(chosen_files, where), seconds), parameters)
+        with warehouse.read() as connection:
+            earlier = earlier_windows(connection, base, due.windows, whole=due.whole)
+        readings = f"(SELECT r.* FROM read_parquet({chosen_files}, hive_partitioning = false) AS r WHERE {where})"
+        with registered(engine, base=base, earlier=earlier):
+            return query_arrow(engine, operating_sql(readings, seconds, settings.operating), parameters)
 
 
-def _replace(warehouse: Warehouse, features: pa.Table, due: _Due, now: datetime, ingested: int) -> None:
+def _replace(warehouse: Warehouse, features: pa.Table, due: _Due, now: datetime, ingested: int) -> int:
+    """Put ``features`` in place of what is stored; returns how many later windows became due by it."""
     windows = list(due.windows)
-    with warehouse.transaction() as connection:
-        connection.register("new_features", features)
-        if due.whole:
-            connection.execute(
-                "DELETE FROM device_features WHERE list_contains($windows, window_start)",
-                {"windows": windows},
-            )
-        else:
-            connection.execute(
-                "DELETE FROM device_features WHERE (device_id, window_start) IN "
-                "(SELECT device_id, window_start FROM new_features)"
-            )
-        connection.execute(
-            f"INSERT INTO device_features SELECT {', '.join(DEVICE_FEATURES.column_names)} FROM new_features"
+    with warehouse.transaction() as connection, registered(connection, new_features=features):
+        gone, parameters = (
+            ("list_contains($windows, window_start)", {"windows": windows})
+            if due.whole
+            else ("(device_id, window_start) IN (SELECT device_id, window_start FROM new_features)", {})
         )
-        if ingested_files(connection) != ingested:
-            # Readings that were ingested meanwhile are not in these features: their windows stay due.
-            return
         connection.execute(
-            "DELETE FROM due_windows WHERE due_at <= $now AND list_contains($windows, window_start) "
-            f"AND {'true' if due.whole else 'device_id IS NOT NULL'}",
-            {"now": now, "windows": windows},
+            f"CREATE OR REPLACE TEMP TABLE replaced AS SELECT device_id, window_start, {', '.join(MEMORY)} "
+            f"FROM device_features WHERE {gone}",
+            parameters,
         )
+        connection.execute(f"DELETE FROM device_features WHERE {gone}", parameters)
+        connection.execute("INSERT INTO device_features BY NAME FROM new_features")
+        # Readings that were ingested meanwhile are not in these features: their windows stay due.
+        if ingested_files(connection) == ingested:
+            connection.execute(
+                "DELETE FROM due_windows WHERE due_at <= $now AND list_contains($windows, window_start) "
+                f"AND {'true' if due.whole else 'device_id IS NOT NULL'}",
+                {"now": now, "windows": windows},
+            )
+        return make_later_due(connection, "replaced", "new_features", min(windows), now)

@@ -1,5 +1,6 @@
 """Which windows a model learns from (SPEC 2.1)."""
 
+from collections.abc import Sequence
 from datetime import datetime
 
 import duckdb
@@ -14,8 +15,11 @@ from fridge_assets.stores.frames import query, registered
 IDENTITY = ("device_id", "cohort", "window_end")
 """What identifies a training row and decides which history it belongs to."""
 
+STATE = "operating_state"
+"""What the machine did in a training row's window: no feature, but what a model knows how to judge."""
+
 _USABLE = """
-    SELECT f.device_id, f.window_end
+    SELECT f.device_id, f.window_end, f.operating_state
     FROM device_features f
     JOIN training_devices d USING (device_id)
     ANTI JOIN training_exclusions e ON e.device_id = f.device_id AND e.window_end = f.window_end
@@ -41,7 +45,9 @@ def select_training_rows(
     The time from the oldest to the newest usable window is cut into as many equal spans as a device may have
     rows, and each device gives one window of each span, chosen by a hash: every device's rows are spread over
     time, times and cohorts are represented as they occur, and the same table gives the same rows. When there
-    are more devices than rows, a hash chooses the devices.
+    are more devices than rows, a hash chooses the devices. An operating state of which that leaves fewer than
+    ``training.min_state_rows`` windows gets more of them, chosen by the same hash; they are too few to move what
+    is usual.
 
     Args:
         connection: an open connection with the table ``device_features``.
@@ -53,9 +59,9 @@ def select_training_rows(
             model flagged or that follow maintenance.
 
     Returns:
-        ``device_id``, ``cohort``, ``window_end`` and MODEL_FEATURES, ordered by device and time. A null is
-        already filled with the device's most recent value up to ``scoring.imputation_memory`` before, as in
-        scoring. A day carries the means of its windows instead.
+        ``device_id``, ``cohort``, ``window_end``, ``operating_state`` and MODEL_FEATURES, ordered by device and
+        time. A null is already filled with the device's most recent value up to ``scoring.imputation_memory``
+        before, as in scoring. A day carries the means of its windows instead, and no state.
     """
     exclusions = pd.DataFrame(columns=["device_id", "window_end"]) if excluded is None else excluded
     with registered(
@@ -70,16 +76,17 @@ def select_training_rows(
             days = day_means(connection, chosen, settings)
             days = days[days["windows"] >= settings.dbscan.min_windows]
             with registered(connection, training_days=days):
-                return _rows_of(connection, "training_days")
+                return _rows_of(connection, "training_days", MODEL_FEATURES)
         with registered(connection, training_windows=chosen):
-            rows = _rows_of(connection, "(FROM training_windows JOIN device_features USING (device_id, window_end))")
+            source = "(FROM training_windows JOIN device_features USING (device_id, window_end))"
+            rows = _rows_of(connection, source, (STATE, *MODEL_FEATURES))
     return _fill_from_own_past(connection, rows, settings)
 
 
-def _rows_of(connection: duckdb.DuckDBPyConnection, source: str) -> pd.DataFrame:
+def _rows_of(connection: duckdb.DuckDBPyConnection, source: str, columns: Sequence[str]) -> pd.DataFrame:
     return query(
         connection,
-        f"SELECT device_id, d.cohort, window_end, {', '.join(MODEL_FEATURES)} FROM {source} "
+        f"SELECT device_id, d.cohort, window_end, {', '.join(columns)} FROM {source} "
         "JOIN training_devices d USING (device_id) ORDER BY device_id, window_end",
     )
 
@@ -123,16 +130,33 @@ def _choose_windows(
             ORDER BY md5(device_id) LIMIT $max_rows
         ),
         placed AS (
-            SELECT device_id, window_end, epoch_us(window_end) AS moment,
+            SELECT device_id, window_end, operating_state, epoch_us(window_end) AS moment,
                    round((epoch(window_end) - $oldest) / $length)::BIGINT * $per_device // $windows AS span
             FROM usable SEMI JOIN chosen_devices USING (device_id) WHERE epoch(window_end) >= $oldest
+        ),
+        even AS (
+            SELECT device_id, arg_min(window_end, md5(device_id || '|' || moment)) AS window_end
+            FROM placed GROUP BY device_id, span
+        ),
+        missing AS (
+            SELECT operating_state, $state_rows - count(e.window_end) AS rows
+            FROM placed LEFT JOIN even e USING (device_id, window_end)
+            GROUP BY operating_state HAVING rows > 0 AND count(*) > count(e.window_end)
+        ),
+        rare AS (
+            SELECT device_id, window_end, rows,
+                   row_number() OVER (PARTITION BY operating_state ORDER BY md5(device_id || '|' || moment)) AS number
+            FROM placed JOIN missing USING (operating_state) ANTI JOIN even USING (device_id, window_end)
         )
-        SELECT device_id, arg_min(window_end, md5(device_id || '|' || moment)) AS window_end
-        FROM placed GROUP BY device_id, span
+        SELECT device_id, window_end FROM even
+        UNION ALL
+        SELECT device_id, window_end FROM rare WHERE number <= rows AND $view = 'window'
         """,
         {
             **usable,
             "max_rows": max_rows,
+            "view": view,
+            "state_rows": limits.min_state_rows,
             "oldest": oldest,
             "length": length,
             "windows": windows,
