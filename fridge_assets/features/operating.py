@@ -159,9 +159,9 @@ def _masks_sql(slots: Slots, settings: OperatingSettings) -> str:
 ),
 held AS (
   SELECT *,
-    {slots.held_sql("seen_running", "seen_running | seen_standing", hold)} AS ran,
+    {slots.held_sql("seen_running", "observed", hold)} AS ran,
     -- A slot with readings of both is one in which the compressor ran.
-    {slots.held_sql("seen_standing & ~seen_running", "seen_running | seen_standing", hold)} AS stood,
+    {slots.held_sql("seen_standing & ~seen_running", "observed", hold)} AS stood,
     {slots.held_sql("seen_melting", "coil_seen", hold)} AS melted,
     {slots.held_sql("told_on", "told", hold)} AS in_defrost,
     {slots.held_sql("told", "told", hold)} AS defrost_covered
@@ -234,6 +234,7 @@ def _told_sql(slots: Slots, settings: OperatingSettings) -> str:
     )
     return f"""told AS (
   SELECT device_id, window_start, ran, stood, defrost,
+    {count_sql("seen_running | seen_standing")} AS known_slots, {count_sql("observed")} AS seen_slots,
     CASE WHEN covered THEN {count_sql("ran")}::DOUBLE / {count_sql("ran | stood")} END AS compressor_run_share,
     CASE WHEN covered THEN {slots.begun_sql("ran", "stood")} END AS compressor_starts,
     CASE WHEN covered THEN {slots.minutes_sql(slots.longest_sql("ran"))} END AS longest_run_minutes,
@@ -254,7 +255,7 @@ def _state_sql(settings: OperatingSettings) -> str:
     still = settings.standstill_after.total_seconds() / 60
     return f"""CASE
     WHEN defrost <> 0 THEN 'defrost'
-    WHEN ran | stood = 0 THEN 'unknown'
+    WHEN 2 * known_slots < seen_slots OR known_slots = 0 THEN 'unknown'
     WHEN ran = 0 THEN CASE WHEN minutes_since_running < {still} THEN 'off' ELSE 'standstill' END
     WHEN pull_down_rate >= {settings.pull_down_rate} THEN 'pull-down'
     WHEN stood <> 0 THEN 'cycling'

@@ -42,7 +42,7 @@ def rows() -> pd.DataFrame:
 def test_every_usable_window_is_taken_while_they_fit(rows: pd.DataFrame) -> None:
     selected = select_training_rows(table(rows), devices_of(rows), NOW, at_most(2000), "window")
     assert list(selected.columns) == ["device_id", "cohort", "window_end", "operating_state", *MODEL_FEATURES]
-    expected = rows.assign(operating_state=None)[list(selected.columns)].sort_values(
+    expected = rows.assign(operating_state=pd.Series(dtype="str"))[list(selected.columns)].sort_values(
         ["device_id", "window_end"], ignore_index=True
     )
     pd.testing.assert_frame_equal(selected, expected, check_dtype=False)
@@ -116,7 +116,7 @@ def test_nulls_are_filled_from_the_devices_last_day_as_in_scoring() -> None:
 def test_no_usable_window_gives_no_rows(rows: pd.DataFrame) -> None:
     selected = select_training_rows(table(rows), devices_of(rows), START.to_pydatetime(), Settings(), "window")
     assert selected.empty
-    assert list(selected.columns) == ["device_id", "cohort", "window_end", *MODEL_FEATURES]
+    assert list(selected.columns) == ["device_id", "cohort", "window_end", "operating_state", *MODEL_FEATURES]
 
 
 def test_rare_operating_states_are_among_the_rows_however_few_are_taken_and_the_same_every_time() -> None:
