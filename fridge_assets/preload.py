@@ -4,8 +4,5 @@ import matplotlib.figure
 import mlflow.tracking
 
 import fridge_assets.definitions
-from fridge_assets.contracts.expectations import batch_definition
-
-batch_definition()
 
 __all__ = ["fridge_assets", "matplotlib", "mlflow"]

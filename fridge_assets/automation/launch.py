@@ -2,14 +2,12 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from importlib import import_module
 from pathlib import Path
-from threading import Timer
 from typing import Any
 
 import dagster as dg
 
-from fridge_assets.automation.jobs import PUBLISH, PUBLISHES_ITSELF_TAG, SCORE_DAILY, SCORE_HOURLY, SOURCE_RUN_TAG
+from fridge_assets.automation.jobs import PUBLISH, PUBLISHES_ITSELF_TAG, SOURCE_RUN_TAG
 from fridge_assets.core.moments import LATEST, parse_moment
 from fridge_assets.running.complaints import without_complaints
 from fridge_assets.running.executors import separate_processes
@@ -20,9 +18,6 @@ from fridge_assets.running.stopping import asked_to_stop
 from fridge_assets.running.threads import in_thread
 from fridge_assets.settings import Settings
 from fridge_assets.stores.disk import require_space
-
-_LAUNCHING = 6.0
-"""Seconds in which a run has been launched."""
 
 _QUIET = {"console": {"config": {"log_level": "CRITICAL"}}}
 
@@ -104,12 +99,6 @@ def run_cycle(
     in_process: bool = False,
 ) -> CycleOutcome:
     """Run a score job and then ``publish``, however the score run ended."""
-    if job in (SCORE_HOURLY.name, SCORE_DAILY.name) and not in_process:
-        # Publishing validates in this process, which has nothing to do while the models score in theirs; but not while
-        # it is still launching them.
-        later = Timer(_LAUNCHING, import_module, args=("fridge_assets.contracts.expectations",))
-        later.daemon = True
-        later.start()
     score = run_job(instance, job, run_config, tags={PUBLISHES_ITSELF_TAG: "yes"}, in_process=in_process)
     clock = {key: value for key, value in run_config.items() if key == "resources"}
     publish = run_job(instance, PUBLISH.name, clock, tags={SOURCE_RUN_TAG: score.run_id}, in_process=in_process)
