@@ -197,4 +197,7 @@ def _replace(warehouse: Warehouse, features: pa.Table, due: _Due, now: datetime,
                 f"AND {'true' if due.whole else 'device_id IS NOT NULL'}",
                 {"now": now, "windows": windows},
             )
+        later = "FROM device_features WHERE window_start > $first AND NOT list_contains($windows, window_start) LIMIT 1"
+        if due.whole and not connection.execute(later, {"first": min(windows), "windows": windows}).fetchall():
+            return 0  # as in every hour: nothing comes after what is new
         return make_later_due(connection, "replaced", "new_features", min(windows), now)

@@ -84,6 +84,8 @@ SELECT f.window_start, f.device_id, $now
 FROM device_features f JOIN changed USING (device_id)
 WHERE f.window_start > $first AND f.window_start > since
   AND f.window_start < date_trunc('day', since) + INTERVAL {MEMORY_DAYS} DAY
+  -- A window without readings cannot be computed any more.
+  AND date_trunc('hour', f.window_start) IN (SELECT hour FROM clean_reading_files)
   AND (f.device_id, f.window_start) NOT IN (SELECT device_id, window_start FROM {computed})
 """,
         {"now": now, "first": first},
