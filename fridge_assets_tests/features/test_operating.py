@@ -97,7 +97,7 @@ def test_a_machine_that_is_switched_off_is_off_then_at_a_standstill_and_not_in_d
 def test_a_warm_coil_that_the_compressor_cools_is_a_pull_down(tmp_path: Path) -> None:
     coil = {minute: max(20.0 - 0.7 * minute, -25.0) for minute in range(150)}
     features = operated(tmp_path, rows_of(lambda m: {"temperature_evaporator": coil[m]}, range(150)))
-    assert list(features["operating_state"]) == ["pull-down"] * 4 + ["pull-down"] + ["running"] * 5
+    assert list(features["operating_state"]) == ["pull-down"] * 4 + ["running"] * 6
     assert features["pull_down_rate"].iloc[0] == pytest.approx(0.7)
 
 
@@ -139,8 +139,8 @@ def test_five_minutes_apart_readings_stand_for_the_time_between_and_further_apar
     five = operated(tmp_path / "five", rows_of(display_case, range(0, 480, 5)))
     assert five["defrost_minutes"].sum() == 4 * 20
     assert five["compressor_run_share"].notna().all()
-    for name, apart in (("quarter", 15), ("hour", 60)):
-        coarse = operated(tmp_path / name, rows_of(display_case, range(10, 480, apart)))
+    for name, first, apart in (("quarter", 10, 15), ("hour", 45, 60)):
+        coarse = operated(tmp_path / name, rows_of(display_case, range(first, 480, apart)))
         assert set(coarse["operating_state"]) == {"running", "defrost"}
         times = ["compressor_run_share", "compressor_starts", "longest_run_minutes", "defrost_minutes"]
         assert coarse[times].isna().all(axis=None)
@@ -153,7 +153,7 @@ def test_how_the_history_came_in_pieces_changes_no_bit_of_what_depends_on_the_wi
         return {**display_case(119), "current_compressor": 0.5} if at_rest else display_case(minute)
 
     rows = [
-        row | {"timestamp_ingested": at(5000 if number % 9 == 0 else 3 * number + 0.5)}
+        row | {"timestamp_ingested": at(3 * number + (600 if number % 9 == 0 else 0.5))}
         for number, row in enumerate(rows_of(read, range(0, 3200, 3)))
     ]
     undisturbed = operated(tmp_path / "whole", rows)
