@@ -3,13 +3,13 @@
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-import numpy as np
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from fridge_assets.contracts.device_alerts import SEVERITIES
+from fridge_assets.models.calibration import tail_probability
 from fridge_assets.models.families import RUNS_PER_DAY
-from fridge_assets.settings import CalibrationSettings, Settings
+from fridge_assets.settings import Settings
 from fridge_assets.stores.operations import device_alerts
 
 WEIGHTY = SEVERITIES[SEVERITIES.index("MEDIUM") :]
@@ -82,9 +82,3 @@ def expected_load(devices: int, settings: Settings) -> float:
     """
     runs = sum(RUNS_PER_DAY.values())
     return devices * runs * tail_probability(settings.alerts.medium_score, settings.calibration)
-
-
-def tail_probability(score: float, settings: CalibrationSettings) -> float:
-    """How often a calibrated model gives a healthy window a score above ``score``: log-linear between the anchors."""
-    probabilities, scores = zip(*settings.anchors, strict=True)
-    return float(np.exp(np.interp(score, scores, np.log(probabilities))))

@@ -84,7 +84,7 @@ def raise_alerts(
     """
     watch_deadlines(operations, now, settings.alerts, wall_time or now)
     with warehouse.read() as connection:
-        since = serving_since(newest_scores(connection, now, settings), paused)
+        since = serving_since(newest_scores(connection, now, settings.features), paused)
         tier = tier_of(since, now, settings.staleness)
         source = MODELS if tier in MODELS_SPEAK else FALLBACK
         found = _inputs(connection, source, registry, now, settings, paused)
@@ -163,7 +163,7 @@ def _inputs(
     paused: Collection[str],
 ) -> tuple[datetime, AlertInputs] | None:
     if source == FALLBACK:
-        judged = newest_judged_window(connection, now, settings)
+        judged = newest_judged_window(connection, now, settings.features)
         return None if judged is None else (judged, read_fallback_inputs(connection, judged, registry, settings))
     scored = latest_scored_window(connection, now, paused)
     return None if scored is None else (scored, read_alert_inputs(connection, scored, registry, settings, paused))

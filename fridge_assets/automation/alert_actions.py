@@ -8,9 +8,8 @@ from pydantic import Field
 
 from fridge_assets.alerting.act import Schedule, act
 from fridge_assets.alerting.actions import ActionRequest
-from fridge_assets.automation.people import action_job
+from fridge_assets.automation.people import action_job, actor_of, refusals
 from fridge_assets.contracts import DEVICE_ALERTS
-from fridge_assets.core.errors import FridgeError
 from fridge_assets.core.moments import parse_moment
 from fridge_assets.settings import Settings
 from fridge_assets.steps.clock import Clock
@@ -42,16 +41,14 @@ def _take(
 ) -> None:
     """Act, and note it on the alerts; what is refused fails the step with a sentence."""
     now = Clock.wall_time()
-    actor = config.by or f"Dagster run {context.run_id[:8]}"
+    actor = actor_of(context, config.by)
     request = ActionRequest(actor, now, config.note.strip(), config.expected_revision)
-    try:
+    with refusals():
         schedule: Schedule | None = None
         if isinstance(config, MaintenanceConfig):
             begins = parse_moment(config.starts_at, "starts_at") if config.starts_at else now
             schedule = (begins, begins + timedelta(hours=config.hours))
         acted = act(operations, config.alert, action, request, settings.alerts, schedule)
-    except FridgeError as error:
-        raise dg.Failure(str(error), allow_retries=False) from error
     alert = acted.alert.iloc[0]
     said = (
         f"{action.replace('_', ' ')} by {actor}: alert {alert['alert_id']} is {alert['status']} at "

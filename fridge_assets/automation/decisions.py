@@ -5,9 +5,8 @@ from collections.abc import Callable
 import dagster as dg
 from pydantic import Field
 
-from fridge_assets.automation.people import action_job
+from fridge_assets.automation.people import action_job, actor_of, refusals
 from fridge_assets.canary.promotion import promote
-from fridge_assets.core.errors import FridgeError
 from fridge_assets.deployment.decide import Request
 from fridge_assets.deployment.state import Decision
 from fridge_assets.deployment.wording import sentence
@@ -42,11 +41,9 @@ def _job(name: str, description: str, decide: Decide) -> dg.JobDefinition:
         warehouse: dg.ResourceParam[Warehouse],
         models: dg.ResourceParam[ModelLifecycle],
     ) -> None:
-        request = Request(f"Dagster run {context.run_id[:8]}", Clock.wall_time(), config.reason, context.run_id)
-        try:
+        request = Request(actor_of(context), Clock.wall_time(), config.reason, context.run_id)
+        with refusals():
             decision = decide(config, models, warehouse, settings, request)
-        except FridgeError as error:
-            raise dg.Failure(str(error), allow_retries=False) from error
         said = sentence(decision, models.deployments.of(config.family))
         context.log_event(
             dg.AssetObservation(model_name(config.family), description=said, metadata={"reason": config.reason})

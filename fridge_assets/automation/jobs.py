@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 
 import dagster as dg
-from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
 
 from fridge_assets.automation.people import PIPELINE
 from fridge_assets.contracts import (
@@ -24,6 +23,7 @@ from fridge_assets.models.assets import model_name
 from fridge_assets.models.families import FAMILIES, HOURLY_FAMILIES
 from fridge_assets.running.executors import one_process, separate_processes
 from fridge_assets.scoring.score import scores_table
+from fridge_assets.steps.dagster_internals import UnresolvedAssetJobDefinition
 from fridge_assets.streaming.assets import ACUTE_THRESHOLDS
 
 SOURCE_RUN_TAG = "fridge/scored_by"

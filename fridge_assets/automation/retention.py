@@ -14,6 +14,7 @@ from fridge_assets.steps.clock import Clock
 from fridge_assets.steps.results import table
 from fridge_assets.stores.operations import Operations
 from fridge_assets.stores.warehouse import Warehouse
+from fridge_assets.telling.routes import OWNER_TAG
 from fridge_assets.upkeep.retention.report import Swept
 from fridge_assets.upkeep.retention.sweep import problems, sweep
 
@@ -63,7 +64,11 @@ def report_frame(report: Sequence[Swept]) -> pd.DataFrame:
     )
 
 
-@dg.op(name="retention", description="Removes what is older than its policy allows, and says what that was.")
+@dg.op(
+    name="retention",
+    tags={OWNER_TAG: "team:operations"},
+    description="Removes what is older than its policy allows, and says what that was.",
+)
 def sweep_data_folder(
     context: dg.OpExecutionContext,
     settings: dg.ResourceParam[Settings],

@@ -1,7 +1,6 @@
 """When things run by the clock."""
 
 import dagster as dg
-from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
 
 from fridge_assets.automation.jobs import (
     ASSESS_ALERTS,
@@ -19,6 +18,7 @@ from fridge_assets.canary.run import due_pairs
 from fridge_assets.models.lifecycle import ModelLifecycle
 from fridge_assets.readings.ingest import files_waiting
 from fridge_assets.settings import Settings
+from fridge_assets.steps.dagster_internals import UnresolvedAssetJobDefinition
 from fridge_assets.stores.landing import Landing
 from fridge_assets.stores.warehouse import Warehouse
 
@@ -50,7 +50,7 @@ def canary_schedule(
     models: dg.ResourceParam[ModelLifecycle],
 ) -> dg.RunRequest | dg.SkipReason:
     """A canary run when a version is staged, rolled out to some regions, or newly released."""
-    if due_pairs(models, warehouse, settings):
+    if due_pairs(models, warehouse, settings.canary):
         return dg.RunRequest()
     return dg.SkipReason("no version is staged, being rolled out or newly released")
 

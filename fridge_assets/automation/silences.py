@@ -6,9 +6,8 @@ import dagster as dg
 from pydantic import Field
 
 from fridge_assets.alerting.silences import Silence, add_silence, end_silence, refuse_unknown
-from fridge_assets.automation.people import action_job
+from fridge_assets.automation.people import action_job, actor_of, refusals
 from fridge_assets.contracts import DEVICE_ALERTS
-from fridge_assets.core.errors import FridgeError
 from fridge_assets.core.moments import parse_moment
 from fridge_assets.registry.devices import read_registry
 from fridge_assets.settings import Settings
@@ -46,7 +45,7 @@ def _add(
     operations: dg.ResourceParam[Operations],
 ) -> None:
     now = Clock.wall_time()
-    try:
+    with refusals():
         begins = parse_moment(config.starts_at, "starts_at") if config.starts_at else now
         silence = Silence(
             kind=config.kind,
@@ -54,30 +53,21 @@ def _add(
             site_id=config.site or None,
             starts_at=begins,
             ends_at=begins + timedelta(hours=config.hours),
-            actor=_actor(context, config.by),
+            actor=actor_of(context, config.by),
             reason=config.reason.strip(),
             created_at=now,
         )
         refuse_unknown(silence, read_registry(settings.root))
         with operations.transaction() as connection:
             add_silence(connection, silence, settings.alerts)
-    except FridgeError as error:
-        raise dg.Failure(str(error), allow_retries=False) from error
     _note(context, silence)
 
 
 @dg.op(name="end_silence", description="End a silence now; one that has not begun is taken back.")
 def _end(context: dg.OpExecutionContext, config: EndConfig, operations: dg.ResourceParam[Operations]) -> None:
-    try:
-        with operations.transaction() as connection:
-            ended = end_silence(connection, config.silence, _actor(context, config.by), Clock.wall_time())
-    except FridgeError as error:
-        raise dg.Failure(str(error), allow_retries=False) from error
+    with refusals(), operations.transaction() as connection:
+        ended = end_silence(connection, config.silence, actor_of(context, config.by), Clock.wall_time())
     _note(context, ended)
-
-
-def _actor(context: dg.OpExecutionContext, by: str) -> str:
-    return by or f"Dagster run {context.run_id[:8]}"
 
 
 def _note(context: dg.OpExecutionContext, silence: Silence) -> None:

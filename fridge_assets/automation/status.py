@@ -3,14 +3,14 @@
 import dagster as dg
 
 from fridge_assets.automation.jobs import AGREES_WITH_ALERTS, FALLBACK, PUBLISH
-from fridge_assets.automation.people import PIPELINE
-from fridge_assets.core.errors import FridgeError
+from fridge_assets.automation.people import PIPELINE, refusals
 from fridge_assets.settings import Settings
 from fridge_assets.status.refresh import is_due, refresh_status
 from fridge_assets.steps.clock import Clock
 from fridge_assets.stores.operations import Operations
 from fridge_assets.stores.published import Published
 from fridge_assets.stores.warehouse import Warehouse
+from fridge_assets.telling.routes import OWNER_TAG
 
 _UNDER_WAY = [
     dg.DagsterRunStatus.QUEUED,
@@ -24,6 +24,7 @@ _UNDER_WAY = [
 @dg.op(
     name="refresh_changed_status",
     pool="fleet_status",
+    tags={OWNER_TAG: "team:operations"},
     description="Brings the status of devices whose alerts changed, and of their sites, up to date.",
 )
 def refresh(
@@ -35,10 +36,8 @@ def refresh(
     clock: Clock,
 ) -> None:
     """Refresh and note it as an observation: scores do not become any fresher by it."""
-    try:
-        done = refresh_status(warehouse, operations, published, clock.now(), settings)
-    except FridgeError as error:
-        raise dg.Failure(str(error), allow_retries=False) from error
+    with refusals():
+        done = refresh_status(warehouse, operations, published, clock.now(), settings.staleness)
     for name, changed in done.changed.items():
         metadata = {"changed": changed, "devices whose alerts changed": done.devices}
         context.log_event(dg.AssetObservation(name, metadata=metadata))
@@ -64,18 +63,8 @@ RECONCILE = dg.define_asset_job(
 )
 
 
-@dg.sensor(
-    name="refresh_status_after_changes",
-    job_name=refresh_status_job.name,
-    minimum_interval_seconds=60,
-    default_status=dg.DefaultSensorStatus.RUNNING,
-    description="Starts `refresh_status` when alerts have changed since the status was made; a run that makes all of "
-    "it anew comes first.",
-)
-def refresh_status_after_changes(
-    context: dg.SensorEvaluationContext, operations: dg.ResourceParam[Operations]
-) -> dg.RunRequest | dg.SkipReason:
-    """One look at the operations store."""
+def refresh_wanted(context: dg.SensorEvaluationContext, operations: Operations) -> dg.RunRequest | dg.SkipReason:
+    """A run of :func:`refresh_status_job` if alerts have changed since the status was made, or why there is none."""
     with operations.read() as connection:
         due = is_due(connection)
     if not due:

@@ -9,7 +9,7 @@ hour, and until then the rules wait, for a while.
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 import dagster as dg
 import sqlalchemy as sa
@@ -21,12 +21,8 @@ from fridge_assets.models.families import HOURLY_FAMILIES
 from fridge_assets.settings import Settings
 from fridge_assets.staleness.ages import kept_ages, serving_since
 from fridge_assets.staleness.tiers import MODELS_SPEAK, Tier, tier_of
-from fridge_assets.steps.clock import Clock
 from fridge_assets.stores.landing import Landing
 from fridge_assets.stores.operations import Operations, ingest_ledger
-
-SWITCH_INTERVAL = timedelta(seconds=5)
-"""How often the age of the scores is looked at; a look costs one read of the operations store."""
 
 _TRY_AGAIN = {
     "dagster/max_retries": "2",
@@ -134,19 +130,10 @@ def due_runs(
         )
 
 
-@dg.sensor(
-    name="switch_to_fallback",
-    jobs=[FALLBACK, PUBLISH, SCORE_HOURLY],
-    minimum_interval_seconds=round(SWITCH_INTERVAL.total_seconds()),
-    default_status=dg.DefaultSensorStatus.RUNNING,
-    description="Lets the rules raise the alerts while the models' scores are over two hours old, window by window, "
-    "and brings the status up to date when the scores reach another age; has models that were just released score.",
-)
-def switch_to_fallback(
-    context: dg.SensorEvaluationContext, settings: dg.ResourceParam[Settings], operations: dg.ResourceParam[Operations]
+def runs_for_age(
+    context: dg.SensorEvaluationContext, operations: Operations, now: datetime, settings: Settings
 ) -> Iterator[dg.RunRequest | dg.SkipReason]:
-    """Ask for what the age of the scores needs."""
-    now = Clock.wall_time()
+    """What the age of the scores needs now, or why it needs nothing; mostly without a look at Dagster's instance."""
     speaking = voices(operations, now, settings)
     if speaking is None:
         yield dg.SkipReason("there are no readings yet")
@@ -156,3 +143,12 @@ def switch_to_fallback(
     yield from runs
     if not runs:
         yield dg.SkipReason(f"the scores are {speaking.tier}")
+
+
+def speaking_to_tell(
+    instance: dg.DagsterInstance, operations: Operations, now: datetime, settings: Settings
+) -> Voices | None:
+    """Who may speak, as people are told; None while there is nothing to speak about, or the models are about to."""
+    speaking = voices(operations, now, settings)
+    waits = speaking is not None and rules_wait(speaking, first_scoring_asked(instance), now, settings)
+    return None if waits else speaking

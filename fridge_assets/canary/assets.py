@@ -79,7 +79,7 @@ def canary_comparison(
 ) -> Iterator[AssetEvent]:
     """Hold every candidate, and every release in its first runs, against the version before on the same rows."""
     devices = active_devices(with_cohort(effective_registry(settings.root, warehouse)))
-    pairs = due_pairs(models, warehouse, settings)
+    pairs = due_pairs(models, warehouse, settings.canary)
     compared = list(compare_pairs(pairs, models, warehouse, devices, clock.now(), clock.wall_time(), settings))
     scores = pd.concat([CANARY_SCORES.empty(), *(found.scores for found in compared)], ignore_index=True)
     reports = pd.concat([CANARY_REPORTS.empty(), *(found.report.to_row() for found in compared)], ignore_index=True)

@@ -8,17 +8,19 @@ from fridge_assets.deployment.decide import Proof, Request
 from fridge_assets.deployment.state import Decision
 from fridge_assets.models.lifecycle import ModelLifecycle
 from fridge_assets.registry.devices import active_devices, effective_registry
-from fridge_assets.settings import Settings
+from fridge_assets.settings import CanarySettings, Settings
 from fridge_assets.stores.warehouse import Warehouse
 
 
-def proof_of(models: ModelLifecycle, warehouse: Warehouse, family: str, version: str, settings: Settings) -> Proof:
+def proof_of(
+    models: ModelLifecycle, warehouse: Warehouse, family: str, version: str, settings: CanarySettings
+) -> Proof:
     """Whether ``version`` has passed against what scores now, and what is missing if not."""
     production = models.deployments.of(family).production
     if production is None or production == version:
         return Proof(passed=False, said="there is no other version to compare it with")
     rows = canary_reports(warehouse, family, (version, production))
-    return gate(stored_reports(rows), settings.canary.windows_needed)
+    return gate(stored_reports(rows), settings.windows_needed)
 
 
 def promote(
@@ -50,7 +52,7 @@ def promote(
         ArtifactRefused: its files are not what training wrote.
     """
     known = active_devices(effective_registry(settings.root, warehouse))["region"].unique() if regions else ()
-    proof = proof_of(models, warehouse, family, version, settings)
+    proof = proof_of(models, warehouse, family, version, settings.canary)
     return models.promote(
         family, version, request, proof, regions=regions, known_regions=list(known), override=override
     )

@@ -13,7 +13,7 @@ from fridge_assets.canary.verdict import MetricResult, Verdict, judge, worst
 from fridge_assets.contracts import CANARY_REPORTS
 from fridge_assets.contracts.device_alerts import SEVERITIES
 from fridge_assets.core.identity import deterministic_id
-from fridge_assets.settings import AlertSettings, Settings
+from fridge_assets.settings import AlertSettings, CanarySettings, Settings
 
 _FLOODS = (
     "The candidate predicts {:,.0f} alerts of MEDIUM or higher a day, beyond the budget of {:,}; production predicts "
@@ -147,14 +147,14 @@ def compare(scores: CanaryInput, settings: Settings) -> CanaryReport:
     verdict: Verdict = "block" if compared.refused else worst([metric.verdict for metric in metrics])
     reason = _reason(compared, metrics, verdict)
     shown = not compared.refused and len(compared.devices) > 0
-    candidate = _outlook(compared.candidate, thresholds[0], scores.runs_per_day, settings) if shown else None
-    production = _outlook(compared.production, thresholds[1], scores.runs_per_day, settings) if shown else None
+    candidate = _outlook(compared.candidate, thresholds[0], scores.runs_per_day, settings.alerts) if shown else None
+    production = _outlook(compared.production, thresholds[1], scores.runs_per_day, settings.alerts) if shown else None
     budget = settings.alerts.daily_budget
     if candidate and production and not compared.missing and _floods(candidate, production, budget):
         # Its metrics may all be within their limits: what is a small shift of scores may be many alerts.
         verdict = worst([verdict, "review"])
         reason = f"{reason} {_FLOODS.format(candidate.weighty_per_day, budget, production.weighty_per_day)}"
-    entered, left = _turnover(compared, settings) if shown else ((), ())
+    entered, left = _turnover(compared, settings.canary) if shown else ((), ())
     return CanaryReport(
         family=scores.family,
         candidate_version=scores.candidate_version,
@@ -209,8 +209,8 @@ def _reason(compared: Compared, metrics: tuple[MetricResult, ...], verdict: Verd
     return f"{said[0].upper()}{said[1:]}."
 
 
-def _turnover(compared: Compared, settings: Settings) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    ours, theirs = (highest(scores, settings.canary) for scores in (compared.candidate, compared.production))
+def _turnover(compared: Compared, settings: CanarySettings) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    ours, theirs = (highest(scores, settings) for scores in (compared.candidate, compared.production))
     return _names(compared, ours[~np.isin(ours, theirs)]), _names(compared, theirs[~np.isin(theirs, ours)])
 
 
@@ -218,9 +218,9 @@ def _names(compared: Compared, positions: np.ndarray) -> tuple[str, ...]:
     return tuple(str(device) for device in compared.devices[positions])
 
 
-def _outlook(scores: Scores, threshold: float, runs_per_day: int, settings: Settings) -> RoleOutlook:
+def _outlook(scores: Scores, threshold: float, runs_per_day: int, settings: AlertSettings) -> RoleOutlook:
     flagged = scores[scores > threshold]
-    above = [flagged.size, *(int((flagged > mark).sum()) for mark in _marks(settings.alerts)), 0]
+    above = [flagged.size, *(int((flagged > mark).sum()) for mark in _marks(settings)), 0]
     per_day = {
         severity: float((above[rank] - above[rank + 1]) * runs_per_day) for rank, severity in enumerate(SEVERITIES)
     }

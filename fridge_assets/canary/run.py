@@ -20,7 +20,7 @@ from fridge_assets.models.reproduce import twin_of
 from fridge_assets.models.version import ModelVersion
 from fridge_assets.scoring.model_input import ModelInput, read_model_input, window_to_score
 from fridge_assets.scoring.score import held_scores
-from fridge_assets.settings import Settings
+from fridge_assets.settings import CanarySettings, ScoringSettings, Settings
 from fridge_assets.stores.warehouse import Warehouse
 
 _LOG = logging.getLogger(__name__)
@@ -60,23 +60,23 @@ class Comparison:
     scores: pd.DataFrame
 
 
-def pairs_to_compare(state: Deployment, windows_watched: int, settings: Settings) -> list[Pair]:
+def pairs_to_compare(state: Deployment, windows_watched: int, settings: CanarySettings) -> list[Pair]:
     """What there is to compare of one family.
 
     Args:
         state: where its versions stand.
         windows_watched: windows in which the newest release was held against the one before, since its release.
-        settings: group ``canary``.
+        settings: for how many windows a release is watched.
     """
     pairs = []
     if state.production and state.candidate and state.candidate != state.production:
         pairs.append(Pair(state.family, state.candidate, state.production, "candidate"))
-    if state.watched_since and len(state.releases) > 1 and windows_watched < settings.canary.watched_runs:
+    if state.watched_since and len(state.releases) > 1 and windows_watched < settings.watched_runs:
         pairs.append(Pair(state.family, state.releases[-1], state.releases[-2], "new release"))
     return pairs
 
 
-def due_pairs(models: ModelLifecycle, warehouse: Warehouse, settings: Settings) -> list[Pair]:
+def due_pairs(models: ModelLifecycle, warehouse: Warehouse, settings: CanarySettings) -> list[Pair]:
     """What there is to compare of all families."""
     pairs = []
     for family in FAMILIES:
@@ -110,7 +110,7 @@ def compare_pairs(
     """
     for pair in pairs:
         with warehouse.read() as connection:
-            window_end = window_to_score(newest_window_end(connection, now), now, settings)
+            window_end = window_to_score(newest_window_end(connection, now), now, settings.features)
             rows = read_model_input(connection, window_end, devices, settings, FAMILIES[pair.family].view)
         candidate, production = (
             models.registry.version(pair.family, version) for version in (pair.candidate, pair.production)
@@ -120,9 +120,9 @@ def compare_pairs(
             candidate_version=pair.candidate,
             production_version=pair.production,
             window_end=window_end,
-            candidate=_scores(partial(models.registry.load, candidate), rows, settings),
-            production=_scores(partial(models.registry.load, production), rows, settings),
-            twin=_scores(partial(twin_of, models.registry, production, settings), rows, settings),
+            candidate=_scores(partial(models.registry.load, candidate), rows, settings.scoring),
+            production=_scores(partial(models.registry.load, production), rows, settings.scoring),
+            twin=_scores(partial(twin_of, models.registry, production, settings), rows, settings.scoring),
             candidate_threshold=candidate.metadata.threshold,
             production_threshold=production.metadata.threshold,
             runs_per_day=RUNS_PER_DAY[pair.family],
@@ -131,7 +131,7 @@ def compare_pairs(
         yield Comparison(pair, given, compare(given, settings), canary_scores_frame(given))
 
 
-def _scores(obtain: Callable[[], ModelVersion], rows: ModelInput, settings: Settings) -> pd.DataFrame:
+def _scores(obtain: Callable[[], ModelVersion], rows: ModelInput, settings: ScoringSettings) -> pd.DataFrame:
     """``device_id`` and ``score`` of every row; none where the version fails, which the report then says.
 
     A candidate that fails has spoken against itself, and one family's failure must not hide what others do.

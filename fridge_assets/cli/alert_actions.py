@@ -23,41 +23,35 @@ Revision = Annotated[
 By = Annotated[str | None, typer.Option(help="Who acts; you, when left out.")]
 Json = Annotated[bool, typer.Option("--json", help="Print what was done and what was refused as JSON.")]
 
+_EXAMPLE = "Example: fridge-assets alerts"
+
 
 def register(app: typer.Typer) -> None:
     """Add the commands to ``app``."""
-    example = "Example: fridge-assets alerts"
-    app.command(epilog=f"{example} ack 4f1c9a2e --note 'on my way'")(ack)
-    app.command(epilog=f"{example} start 4f1c9a2e --note 'compressor is being replaced'")(start)
-    app.command(epilog=f"{example} maintain 4f1c9a2e --from 2026-06-02T08:00Z --for 3h")(maintain)
-    app.command(epilog=f"{example} resolve 4f1c9a2e --note 'fan motor replaced'")(resolve)
-    app.command("false-positive", epilog=f"{example} false-positive 4f1c9a2e --note 'door was open'")(false_positive)
-    app.command(epilog=f"{example} confirm 4f1c9a2e --note 'the leak was real'")(confirm)
-    app.command(epilog=f"{example} escalate 4f1c9a2e --note 'needs a refrigeration engineer'")(escalate)
+    _add(app, "ack", "acknowledge", "on my way", "Take an alert: from now on no deadline runs.")
+    _add(app, "start", "start", "compressor is being replaced", "Say that somebody is working on an alert.")
+    app.command(epilog=f"{_EXAMPLE} maintain 4f1c9a2e --from 2026-06-02T08:00Z --for 3h")(maintain)
+    _add(app, "resolve", "resolve", "fan motor replaced", "Close an alert that was a real failure and is repaired.")
+    _add(app, "false-positive", "false_positive", "door was open", "Close an alert that was no failure.")
+    _add(app, "confirm", "confirm", "the leak was real", "Say of an alert that is closed that it was a real failure.")
+    _add(
+        app, "escalate", "escalate", "needs a refrigeration engineer", "Hand an alert to the next level and tell them."
+    )
 
 
-def ack(
-    context: typer.Context,
-    alerts: Alerts,
-    note: Note = "",
-    if_revision: Revision = None,
-    by: By = None,
-    as_json: Json = False,
-) -> None:
-    """Take an alert: from now on no deadline runs."""
-    _act(changing(context), alerts, "acknowledge", note, if_revision, by, as_json)
+def _add(app: typer.Typer, name: str, action: str, why: str, what: str) -> None:
+    """Add the command of an action that needs no more than a note; ``why`` is the note of its example."""
 
-
-def start(
-    context: typer.Context,
-    alerts: Alerts,
-    note: Note = "",
-    if_revision: Revision = None,
-    by: By = None,
-    as_json: Json = False,
-) -> None:
-    """Say that somebody is working on an alert."""
-    _act(changing(context), alerts, "start", note, if_revision, by, as_json)
+    @app.command(name, help=what, epilog=f"{_EXAMPLE} {name} 4f1c9a2e --note '{why}'")
+    def take(
+        context: typer.Context,
+        alerts: Alerts,
+        note: Note = "",
+        if_revision: Revision = None,
+        by: By = None,
+        as_json: Json = False,
+    ) -> None:
+        _act(changing(context), alerts, action, note, if_revision, by, as_json)
 
 
 def maintain(
@@ -73,54 +67,6 @@ def maintain(
     """Schedule maintenance: a work order, and a window in which the device raises nothing."""
     begins = parse_moment(from_, "--from") if from_ else None
     _act(changing(context), alerts, "maintain", note, if_revision, by, as_json, (begins, parse_span(for_, "--for")))
-
-
-def resolve(
-    context: typer.Context,
-    alerts: Alerts,
-    note: Note = "",
-    if_revision: Revision = None,
-    by: By = None,
-    as_json: Json = False,
-) -> None:
-    """Close an alert that was a real failure and is repaired."""
-    _act(changing(context), alerts, "resolve", note, if_revision, by, as_json)
-
-
-def false_positive(
-    context: typer.Context,
-    alerts: Alerts,
-    note: Note = "",
-    if_revision: Revision = None,
-    by: By = None,
-    as_json: Json = False,
-) -> None:
-    """Close an alert that was no failure."""
-    _act(changing(context), alerts, "false_positive", note, if_revision, by, as_json)
-
-
-def confirm(
-    context: typer.Context,
-    alerts: Alerts,
-    note: Note = "",
-    if_revision: Revision = None,
-    by: By = None,
-    as_json: Json = False,
-) -> None:
-    """Say of an alert that is closed that it was a real failure."""
-    _act(changing(context), alerts, "confirm", note, if_revision, by, as_json)
-
-
-def escalate(
-    context: typer.Context,
-    alerts: Alerts,
-    note: Note = "",
-    if_revision: Revision = None,
-    by: By = None,
-    as_json: Json = False,
-) -> None:
-    """Hand an alert to the next level and tell them."""
-    _act(changing(context), alerts, "escalate", note, if_revision, by, as_json)
 
 
 def _act(

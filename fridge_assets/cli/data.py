@@ -66,7 +66,9 @@ def ingest(
     registry = read_registry(place.settings.root)
     with working("reading", as_json):
         reports = [
-            deliver(file, interpretation, place.landing, place.warehouse, registry, place.settings, encoding=chosen)
+            deliver(
+                file, interpretation, place.landing, place.warehouse, registry, place.settings.readings, encoding=chosen
+            )
             for file in files
         ]
     if as_json:

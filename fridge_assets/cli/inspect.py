@@ -77,7 +77,7 @@ def doctor(
     place = reading(context)
     is_broken = False
     findings = []
-    for finding in examine(checks(place.settings), fix=fix):
+    for finding in examine(checks(place.settings), fix=fix, place=place.settings.root):
         is_broken |= finding.verdict == "broken"
         findings.append(vars(finding))
         if not as_json:

@@ -242,7 +242,7 @@ def _say_candidates(place: Workplace, family: str | None, reports: "pd.DataFrame
             run = place.command(f"models canary {name} --run --as-of latest")
             say(f"{name} {candidate} is staged and was not compared yet: {run}")
             continue
-        proof = proof_of(place.models, place.warehouse, name, candidate, place.settings)
+        proof = proof_of(place.models, place.warehouse, name, candidate, place.settings.canary)
         verdict = "may be promoted" if proof.passed else "may not be promoted yet"
         say(f"{name} {candidate} {verdict}: {proof.said}")
 

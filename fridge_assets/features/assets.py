@@ -9,8 +9,9 @@ from fridge_assets.contracts import DEVICE_FEATURES
 from fridge_assets.core.moments import OWN_TIME, spoken
 from fridge_assets.features.compute import compute_features, newest_window_end
 from fridge_assets.features.usual_vibration import publish_usual_vibration
-from fridge_assets.settings import Settings
+from fridge_assets.settings import FeatureSettings, Settings
 from fridge_assets.steps.clock import Clock
+from fridge_assets.steps.placement import IN_RUN
 from fridge_assets.steps.results import (
     AssetEvent,
     code_version,
@@ -43,6 +44,7 @@ UP_TO_DATE_CHECK = "up_to_date"
             description="The newest window is young enough to be scored; a failure means that readings are late.",
         ),
     ],
+    op_tags=IN_RUN,
     pool="features",
 )
 @guarded({DEVICE_FEATURES.name: DEVICE_FEATURES.name})
@@ -55,7 +57,7 @@ def device_features(
 ) -> Iterator[AssetEvent]:
     """Compute every closed window that is due, and those that late readings changed."""
     now = clock.now()
-    report = compute_features(warehouse, now, settings)
+    report = compute_features(warehouse, now, settings.features)
     with warehouse.read() as connection:
         newest = newest_window_end(connection, now)
     if newest is not None and report.rows:
@@ -75,7 +77,7 @@ def device_features(
                 asset_key=DEVICE_FEATURES.name,
                 check_name=UP_TO_DATE_CHECK,
                 severity=dg.AssetCheckSeverity.WARN,
-                description=None if up_to_date else _late(newest, now, settings),
+                description=None if up_to_date else _late(newest, now, settings.features),
                 metadata={"newest window": str(newest or "none yet"), "now": str(now)},
             ),
         ],
@@ -83,7 +85,7 @@ def device_features(
     yield result if up_to_date else observed(context, result)
 
 
-def _late(newest: datetime | None, now: datetime, settings: Settings) -> str:
+def _late(newest: datetime | None, now: datetime, settings: FeatureSettings) -> str:
     seen = f"The newest window ended {spoken(now - newest)} ago" if newest else "There is no window yet"
-    allowed = spoken(settings.features.max_age)
+    allowed = spoken(settings.max_age)
     return f"{seen}; it is scored until {allowed} after its end. Find out why readings are late; {OWN_TIME}."

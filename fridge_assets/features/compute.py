@@ -1,6 +1,6 @@
 """Due windows into ``device_features``: the newest, every one missed in an outage, and those with late readings."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -12,7 +12,7 @@ from fridge_assets.contracts.validation import enforce
 from fridge_assets.features.memory import earlier_windows, make_later_due
 from fridge_assets.features.operating import MEMORY, operating_sql
 from fridge_assets.features.windows import readings_sql, windows_sql
-from fridge_assets.settings import Settings
+from fridge_assets.settings import FeatureSettings
 from fridge_assets.stores.frames import query_arrow, registered, text_literal
 from fridge_assets.stores.reading_files import clean_files, ingested_files
 from fridge_assets.stores.warehouse import Warehouse
@@ -44,7 +44,7 @@ class _Computed:
     made_due: int
 
 
-def compute_features(warehouse: Warehouse, now: datetime, settings: Settings) -> FeatureReport:
+def compute_features(warehouse: Warehouse, now: datetime, settings: FeatureSettings) -> FeatureReport:
     """Compute every window that is due at ``now`` and replace its rows.
 
     Args:
@@ -59,22 +59,24 @@ def compute_features(warehouse: Warehouse, now: datetime, settings: Settings) ->
         ContractViolation: computed rows break their contract; the windows of that batch keep their rows.
     """
     whole_windows, late_windows = _due(warehouse, now)
+    readings = _readings_of(warehouse, whole_windows, settings.window)
     fresh = [
         _compute(warehouse, _Due(chunk, whole=True), now, settings)
-        for chunk in _chunks(warehouse, whole_windows, settings)
+        for chunk in _chunks(whole_windows, readings, settings.readings_per_batch)
     ]
-    rows, late_rows, made_due = sum(part.rows for part in fresh), 0, sum(part.made_due for part in fresh)
-    if made_due:
+    rows, late_rows = sum(part.rows for part in fresh), 0
+    if any(part.made_due for part in fresh):
         late_windows = _due(warehouse, now)[1]
     while late_windows:
+        readings = _readings_of_late(warehouse, late_windows, now, settings.window)
         late = [
             _compute(warehouse, _Due(chunk, whole=False), now, settings)
-            for chunk in _chunks(warehouse, late_windows, settings)
+            for chunk in _chunks(late_windows, readings, settings.readings_per_batch)
         ]
         late_rows += sum(part.rows for part in late)
         # What they made due is later than they are, so that this ends.
         late_windows = _due(warehouse, now)[1] if any(part.made_due for part in late) else []
-    newest = max(whole_windows) + settings.features.window if whole_windows else None
+    newest = max(whole_windows) + settings.window if whole_windows else None
     return FeatureReport(len(whole_windows), rows, late_rows, newest)
 
 
@@ -100,28 +102,47 @@ def _due(warehouse: Warehouse, now: datetime) -> tuple[list[datetime], list[date
     return whole_windows, [row[0] for row in late if row[0] not in set(whole_windows)]
 
 
-def _chunks(warehouse: Warehouse, windows: Sequence[datetime], settings: Settings) -> Iterator[tuple[datetime, ...]]:
-    """``windows`` cut where their readings together exceed the batch size."""
+def _readings_of(warehouse: Warehouse, windows: Sequence[datetime], window: timedelta) -> dict[datetime, int]:
+    """How many readings each of ``windows`` holds, about: its share of those of its hour."""
     with warehouse.read() as connection:
-        readings = dict(
-            connection.execute("SELECT hour, sum(rows)::BIGINT FROM clean_reading_files GROUP BY hour").fetchall()
-        )
-    windows_per_hour = max(1, int(timedelta(hours=1) / settings.features.window))
+        counted = connection.execute("SELECT hour, sum(rows)::BIGINT FROM clean_reading_files GROUP BY hour").fetchall()
+    of_hours = dict(counted)
+    windows_per_hour = max(1, int(timedelta(hours=1) / window))
+    return {start: of_hours.get(start.replace(minute=0), 0) // windows_per_hour for start in windows}
+
+
+def _readings_of_late(
+    warehouse: Warehouse, windows: Sequence[datetime], now: datetime, window: timedelta
+) -> dict[datetime, int]:
+    """How many readings the devices have, about, of which something arrived late for ``windows``."""
+    with warehouse.read() as connection:
+        late = connection.execute(
+            "SELECT window_start, count(DISTINCT device_id) FROM due_windows "
+            "WHERE due_at <= $now AND device_id IS NOT NULL GROUP BY window_start",
+            {"now": now},
+        ).fetchall()
+        devices = connection.execute("SELECT count(*) FROM device_last_seen").fetchall()[0][0]
+    late_devices = dict(late)
+    readings = _readings_of(warehouse, windows, window)
+    return {start: readings[start] * late_devices[start] // max(1, devices) for start in windows}
+
+
+def _chunks(windows: Sequence[datetime], readings: Mapping[datetime, int], most: int) -> Iterator[tuple[datetime, ...]]:
+    """``windows`` cut where their readings together exceed ``most``."""
     chunk: list[datetime] = []
     size = 0
     for start in windows:
-        expected = readings.get(start.replace(minute=0), 0) // windows_per_hour
-        if chunk and size + expected > settings.features.readings_per_batch:
+        if chunk and size + readings[start] > most:
             yield tuple(chunk)
             chunk, size = [], 0
         chunk.append(start)
-        size += expected
+        size += readings[start]
     if chunk:
         yield tuple(chunk)
 
 
-def _compute(warehouse: Warehouse, due: _Due, now: datetime, settings: Settings) -> _Computed:
-    window = settings.features.window
+def _compute(warehouse: Warehouse, due: _Due, now: datetime, settings: FeatureSettings) -> _Computed:
+    window = settings.window
     with warehouse.read() as connection:
         ingested = ingested_files(connection)
         folder = warehouse.clean_readings_folder()
@@ -150,9 +171,9 @@ def _features(
     repeated: pa.Table,
     devices: pa.Table,
     now: datetime,
-    settings: Settings,
+    settings: FeatureSettings,
 ) -> pa.Table:
-    window = settings.features.window
+    window = settings.window
     seconds = int(window.total_seconds())
     start = f"to_timestamp(epoch_us(r.timestamp_utc) // ({seconds} * 1000000) * {seconds})"
     chosen = (

@@ -7,7 +7,6 @@ from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.spatial.distance import cdist
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from fridge_assets.models._dense_network import DenseNetwork
@@ -48,6 +47,7 @@ class Clustering:
     @classmethod
     def fit(cls, points: Matrix, settings: DbscanSettings) -> Self:
         """Clusters of ``points``, shape (n, features), n ≥ 1; all of them are one cluster where none is dense."""
+        from scipy.spatial.distance import cdist  # noqa: PLC0415 (a third of a second, which only this family pays)
         from sklearn.cluster import DBSCAN  # noqa: PLC0415 (a second, which only training pays)
 
         projection = _projection(points, settings.explained)
@@ -121,6 +121,8 @@ class Clustering:
         All distances, because there is no faster way: in so many dimensions a search tree visits nearly every core
         point, too. Pair by pair instead of as a matrix product, so that they depend on nothing else in the batch.
         """
+        from scipy.spatial.distance import cdist  # noqa: PLC0415
+
         projected = _project(points, self.projection)
         for cluster in np.unique(clusters):
             members = np.flatnonzero((self.clusters == cluster) | (cluster == ANY))

@@ -7,7 +7,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from fridge_assets.models._robust import MAD_TO_SIGMA, grouped_mean, grouped_median
-from fridge_assets.settings import Settings
+from fridge_assets.settings import FeatureSettings, Settings
 
 Array = NDArray[np.float64]
 
@@ -73,7 +73,7 @@ def fit_expectations(
     cohort = np.zeros(len(devices), dtype=np.intp)
     np.maximum.at(cohort, device, cohort_of_row)
 
-    own = _own_history(rows["window_end"], values, device, settings)
+    own = _own_history(rows["window_end"], values, device, settings.features)
     fleet = _population(values, device, own, np.zeros(len(devices), dtype=np.intp), 1)
     fleet = _Population(fleet.location, _never_zero(fleet, values), fleet.between)
     floor = np.maximum(limits.min_scale * fleet.within, grain)
@@ -108,12 +108,14 @@ def fit_expectations(
     )
 
 
-def _own_history(window_end: pd.Series, values: Array, device: NDArray[np.intp], settings: Settings) -> _OwnHistory:
+def _own_history(
+    window_end: pd.Series, values: Array, device: NDArray[np.intp], settings: FeatureSettings
+) -> _OwnHistory:
     count = int(device.max()) + 1
     location = grouped_median(values, device, count)
     scale = MAD_TO_SIGMA * grouped_median(np.abs(values - location[device]), device, count)
     ends = (window_end - window_end.min()).dt.total_seconds().groupby(device)
-    span = (ends.max() - ends.min()).to_numpy(dtype=np.float64) + settings.features.window.total_seconds()
+    span = (ends.max() - ends.min()).to_numpy(dtype=np.float64) + settings.window.total_seconds()
     return _OwnHistory(np.bincount(device).astype(np.float64), span, location, scale)
 
 

@@ -57,10 +57,10 @@ def model_asset(family: str) -> dg.AssetsDefinition:
         now = clock.now()
         devices = with_cohort(effective_registry(settings.root, warehouse))
         with operations.read() as store:
-            spans = known_spans(store, devices, now, settings)
+            spans = known_spans(store, devices, now, settings.training)
         with warehouse.read() as connection:
             excluded = {
-                "flagged before": flagged_windows(connection, family, spans, now, settings),
+                "flagged before": flagged_windows(connection, family, spans, now, settings.training),
                 "after maintenance": after_maintenance(connection, spans, now),
                 "confirmed failures": confirmed_failures(connection, spans, now),
             }

@@ -6,7 +6,6 @@ from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import minimize_scalar
 
 from fridge_assets.core.errors import FridgeError
 from fridge_assets.settings import CalibrationSettings
@@ -122,6 +121,15 @@ class Calibration:
         return cls(**restored)
 
 
+def tail_probability(score: float, settings: CalibrationSettings) -> float:
+    """How often a calibrated model gives a healthy window a score above ``score``: log-linear between the anchors.
+
+    Beyond the last anchor it is that anchor's.
+    """
+    probabilities, scores = zip(*settings.anchors, strict=True)
+    return float(np.exp(np.interp(score, scores, np.log(probabilities))))
+
+
 def _interpolate(x: Array, knots: Array, values: Array) -> Array:
     """Straight lines between the knots, constant outside; monotone to the last bit, unlike ``np.interp``."""
     if len(knots) == 1:
@@ -160,6 +168,8 @@ def _fit_tail(excess: Array, fallback_scale: float) -> tuple[float, float]:
         theta = math.exp(log_theta)
         shape = float(np.log1p(theta * y).mean())
         return math.log(shape / theta) + 1.0 + shape
+
+    from scipy.optimize import minimize_scalar  # noqa: PLC0415 (half of a second, which only training pays)
 
     best = minimize_scalar(negative_log_likelihood, bounds=(-12.0, 6.0), method="bounded")
     theta = math.exp(best.x)

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from fridge_assets.models.families import FAMILY_SQL
-from fridge_assets.settings import Settings
+from fridge_assets.settings import TrainingSettings
 from fridge_assets.stores.frames import query, registered
 from fridge_assets.stores.operations import alert_events, device_alerts, label_events, silences
 
@@ -21,14 +21,16 @@ _TIMES = {"since": "datetime64[us, UTC]", "until": "datetime64[us, UTC]"}
 _TOUCHES = "f.device_id = s.device_id AND f.window_end >= s.since AND f.window_start < s.until"
 
 
-def known_spans(connection: Connection, devices: pd.DataFrame, now: datetime, settings: Settings) -> pd.DataFrame:
+def known_spans(
+    connection: Connection, devices: pd.DataFrame, now: datetime, settings: TrainingSettings
+) -> pd.DataFrame:
     """What people know of the devices' past.
 
     Args:
         connection: of the operations store.
         devices: ``device_id`` and ``site_id``; maintenance of a site is work on each of its devices.
         now: what is not over yet lasts until then.
-        settings: ``training.after_maintenance``.
+        settings: how long after maintenance a device is not learned from.
 
     Returns:
         ``device_id``, ``since``, ``until`` and ``what``: ``work``, from its start until a device runs as ever again,
@@ -55,7 +57,7 @@ def confirmed_failures(connection: duckdb.DuckDBPyConnection, spans: pd.DataFram
 
 
 def flagged_windows(
-    connection: duckdb.DuckDBPyConnection, family: str, spans: pd.DataFrame, now: datetime, settings: Settings
+    connection: duckdb.DuckDBPyConnection, family: str, spans: pd.DataFrame, now: datetime, settings: TrainingSettings
 ) -> pd.DataFrame:
     """``device_id`` and ``window_end`` that ``family`` flagged within the training history, strangest first.
 
@@ -68,7 +70,7 @@ def flagged_windows(
         family: model family.
         spans: of :func:`known_spans`.
         now: windows that end later are not looked at.
-        settings: group ``training``.
+        settings: how far back training looks, and how much of it may be left out.
     """
     with registered(connection, healthy_spans=spans[spans["what"] == _HEALTHY]):
         return query(
@@ -86,9 +88,9 @@ ORDER BY anomaly_score DESC, device_id, window_end
 """,
             {
                 "family": family,
-                "since": now - settings.training.history,
+                "since": now - settings.history,
                 "now": now,
-                "share": settings.training.max_self_cleaning,
+                "share": settings.max_self_cleaning,
             },
         )
 
@@ -103,7 +105,7 @@ def _windows_in(connection: duckdb.DuckDBPyConnection, spans: pd.DataFrame, now:
         )
 
 
-def _maintenance(connection: Connection, devices: pd.DataFrame, settings: Settings) -> Iterator[_Span]:
+def _maintenance(connection: Connection, devices: pd.DataFrame, settings: TrainingSettings) -> Iterator[_Span]:
     """Planned work: windows of maintenance that were not taken back."""
     columns = silences.c
     at_site = devices.groupby("site_id")["device_id"].agg(list)
@@ -111,10 +113,10 @@ def _maintenance(connection: Connection, devices: pd.DataFrame, settings: Settin
     for row in connection.execute(sa.select(silences).where(planned)):
         touched = at_site.get(row.site_id, []) if row.device_id is None else [row.device_id]
         for device in touched:
-            yield device, row.starts_at, row.ends_at + settings.training.after_maintenance, _WORK
+            yield device, row.starts_at, row.ends_at + settings.after_maintenance, _WORK
 
 
-def _work(connection: Connection, now: datetime, settings: Settings) -> Iterator[_Span]:
+def _work(connection: Connection, now: datetime, settings: TrainingSettings) -> Iterator[_Span]:
     """Work that began with an alert, or went on with the one that took its place."""
     events, alerts = alert_events.c, device_alerts.c
     began = (
@@ -124,7 +126,7 @@ def _work(connection: Connection, now: datetime, settings: Settings) -> Iterator
         .group_by(alerts.alert_id, alerts.device_id, alerts.resolved_at)
     )
     for row in connection.execute(began):
-        yield row.device_id, row.began, (row.resolved_at or now) + settings.training.after_maintenance, _WORK
+        yield row.device_id, row.began, (row.resolved_at or now) + settings.after_maintenance, _WORK
 
 
 def _labels(connection: Connection, now: datetime) -> Iterator[_Span]:

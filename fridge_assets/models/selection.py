@@ -9,7 +9,7 @@ import pandas as pd
 from fridge_assets.contracts.device_features import MODEL_FEATURES
 from fridge_assets.models.base import View
 from fridge_assets.models.day_view import day_means
-from fridge_assets.settings import Settings
+from fridge_assets.settings import ScoringSettings, Settings
 from fridge_assets.stores.frames import query, registered
 
 IDENTITY = ("device_id", "cohort", "window_end")
@@ -80,7 +80,7 @@ def select_training_rows(
         with registered(connection, training_windows=chosen):
             source = "(FROM training_windows JOIN device_features USING (device_id, window_end))"
             rows = _rows_of(connection, source, (STATE, *MODEL_FEATURES))
-    return _fill_from_own_past(connection, rows, settings)
+    return _fill_from_own_past(connection, rows, settings.scoring)
 
 
 def _rows_of(connection: duckdb.DuckDBPyConnection, source: str, columns: Sequence[str]) -> pd.DataFrame:
@@ -165,14 +165,16 @@ def _choose_windows(
     )
 
 
-def _fill_from_own_past(connection: duckdb.DuckDBPyConnection, rows: pd.DataFrame, settings: Settings) -> pd.DataFrame:
+def _fill_from_own_past(
+    connection: duckdb.DuckDBPyConnection, rows: pd.DataFrame, settings: ScoringSettings
+) -> pd.DataFrame:
     nulls = rows[list(MODEL_FEATURES)].isna()
     gappy = [name for name in MODEL_FEATURES if nulls[name].any() and not nulls[name].all()]
     with_gaps = nulls[gappy].any(axis=1)
     if not with_gaps.any():
         return rows
     gaps = rows.loc[with_gaps, ["device_id", "window_end"]]
-    gaps = gaps.assign(since=gaps["window_end"] - settings.scoring.imputation_memory, row=gaps.index)
+    gaps = gaps.assign(since=gaps["window_end"] - settings.imputation_memory, row=gaps.index)
     with registered(connection, training_gaps=gaps):
         # arg_max passes over nulls, so that each feature comes from its own newest window.
         past = query(

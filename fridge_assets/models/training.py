@@ -17,7 +17,7 @@ from fridge_assets.models.metadata import ModelMetadata, TrainingRecord, library
 from fridge_assets.models.selection import STATE
 from fridge_assets.models.snapshot import canonical, content_hash
 from fridge_assets.models.version import ModelVersion
-from fridge_assets.settings import Settings
+from fridge_assets.settings import CalibrationSettings, DbscanSettings, Settings, TrainingSettings
 
 _FAMILY_SETTINGS = ("forest", "baseline", "autoencoder", "dbscan")
 _LEAST_PRESENT = 0.5
@@ -53,7 +53,7 @@ def train(model_class: type[ScoreModel], rows: pd.DataFrame, settings: Settings,
         NotEnoughTrainingRows: fewer rows than ``settings.training.min_rows``, or no usable feature.
     """
     rows = canonical(rows)
-    _require_enough(len(rows), settings)
+    _require_enough(len(rows), settings.training)
     features = usable_features(rows)
     complete, left_out = Imputer.fit(rows, features).apply(rows)
     seed = settings.training.seed
@@ -82,7 +82,7 @@ def train(model_class: type[ScoreModel], rows: pd.DataFrame, settings: Settings,
         imputation=IMPUTATION_ORDER,
         training=record,
         libraries=library_versions(),
-        metrics=_metrics(calibration, raw, settings),
+        metrics=_metrics(calibration, raw, settings.calibration),
         trained_at=now,
         operating_states=known_states(kept, settings),
     )
@@ -140,23 +140,23 @@ def self_clean(
     return kept
 
 
-def trustworthy(raw: NDArray[np.float64], device: NDArray[np.intp], settings: Settings) -> NDArray[np.bool_]:
+def trustworthy(raw: NDArray[np.float64], device: NDArray[np.intp], settings: TrainingSettings) -> NDArray[np.bool_]:
     """Which unseen rows may say what is usual, shape (n,): none of a device that has begun to fail.
 
     A fault that is still growing makes a part of its device's windows strange, and one such device in twenty
     would pass its strangeness off as the healthy fleet's rarest windows. Left out are whole devices, those
     with the largest share of contaminated rows first, and never more than
-    ``settings.training.max_self_cleaning`` of the rows.
+    ``max_self_cleaning`` of the rows.
 
     Args:
         raw: raw scores by a model that has not seen the rows.
         device: number of each row's device, 0 … max, every one with rows.
-        settings: group ``training``.
+        settings: how many rows may be left out.
     """
     count = np.bincount(device)
     share = np.bincount(device, weights=_contaminated(raw, device)) / count
     worst = np.argsort(-share, kind="stable")
-    within = np.cumsum(count[worst]) <= settings.training.max_self_cleaning * len(raw)
+    within = np.cumsum(count[worst]) <= settings.max_self_cleaning * len(raw)
     failing = np.zeros(len(count), dtype=np.bool_)
     failing[worst[within]] = True
     trusted: NDArray[np.bool_] = ~(failing & (share > 0))[device]
@@ -202,7 +202,7 @@ def _unseen_raw_scores(
         unseen = block == number
         known = ~unseen
         if model_class.view == "day":
-            known = _apart(rows["window_end"], unseen, settings)
+            known = _apart(rows["window_end"], unseen, settings.dbscan)
         if known.sum() < _LEAST_LEFT * (~unseen).sum():
             continue
         partial = model_class.fit(rows[known], features, settings, settings.training.seed)
@@ -212,7 +212,7 @@ def _unseen_raw_scores(
         return model.raw_scores(rows), f"its own training rows: too few days apart from each of {folds} time blocks"
     judged = np.flatnonzero(~np.isnan(raw))
     device, _ = pd.factorize(rows["device_id"].iloc[judged])
-    trusted = judged[trustworthy(raw[judged], device, settings)]
+    trusted = judged[trustworthy(raw[judged], device, settings.training)]
     blocks = f"{folds} time blocks" if used == folds else f"{used} of {folds} time blocks"
     said = f"unseen rows: {blocks}, each scored by a model fitted on the others"
     if model_class.view == "day":
@@ -220,33 +220,32 @@ def _unseen_raw_scores(
     return raw[trusted], f"{said}; {len(judged) - len(trusted)} rows of failing devices left out"
 
 
-def _apart(window_end: pd.Series, unseen: NDArray[np.bool_], settings: Settings) -> NDArray[np.bool_]:
+def _apart(window_end: pd.Series, unseen: NDArray[np.bool_], settings: DbscanSettings) -> NDArray[np.bool_]:
     """Which days have no window in common with those of the block of ``unseen`` ones, shape (n,).
 
     Days that end an hour apart are nearly the same day: a model that knows one of them has seen the other, too
     (purged cross-validation: Lopez de Prado, 2018, section 7.4).
     """
-    block, day = window_end[unseen], settings.dbscan.day
+    block, day = window_end[unseen], settings.day
     apart: NDArray[np.bool_] = ((window_end <= block.min() - day) | (window_end >= block.max() + day)).to_numpy()
     return apart
 
 
-def _metrics(calibration: Calibration, raw: NDArray[np.float64], settings: Settings) -> dict[str, float]:
+def _metrics(calibration: Calibration, raw: NDArray[np.float64], settings: CalibrationSettings) -> dict[str, float]:
     scores = calibration.to_score(raw)
     return {
-        "share_flagged": float((scores > settings.calibration.threshold).mean()),
+        "share_flagged": float((scores > settings.threshold).mean()),
         "score_mean": float(scores.mean()),
         "score_p95": float(np.quantile(scores, 0.95)),
         "tail_shape": calibration.tail_shape,
     }
 
 
-def _require_enough(rows: int, settings: Settings) -> None:
-    limits = settings.training
-    if rows < limits.min_rows:
+def _require_enough(rows: int, settings: TrainingSettings) -> None:
+    if rows < settings.min_rows:
         raise NotEnoughTrainingRows(
-            f"{rows} usable windows; need {limits.min_rows} with a completeness of "
-            f"{limits.min_completeness:g} or more, at least {limits.min_readings} readings and at most "
-            f"{limits.max_flagged_readings} flagged ones",
+            f"{rows} usable windows; need {settings.min_rows} with a completeness of "
+            f"{settings.min_completeness:g} or more, at least {settings.min_readings} readings and at most "
+            f"{settings.max_flagged_readings} flagged ones",
             "Ingest a longer history, or lower FRIDGE_TRAINING__MIN_ROWS.",
         )

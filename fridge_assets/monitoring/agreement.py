@@ -9,7 +9,7 @@ import duckdb
 
 from fridge_assets.monitoring.metrics import ALL_FAMILIES, Metric, judged
 from fridge_assets.scoring.score import scores_table
-from fridge_assets.settings import Settings
+from fridge_assets.settings import MonitoringSettings, StalenessSettings
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,7 @@ class Agreement:
 
 
 def agreements(
-    connection: duckdb.DuckDBPyConnection, newest: Mapping[str, datetime], settings: Settings
+    connection: duckdb.DuckDBPyConnection, newest: Mapping[str, datetime], settings: StalenessSettings
 ) -> list[Agreement]:
     """Agreement of each pair of families, and of all when there are more than two.
 
@@ -47,31 +47,30 @@ def agreements(
     found = []
     for group in groups:
         until = min(newest[family] for family in group)
-        window_end = _common_window(connection, group, until, settings.staleness.daily_expired)
+        window_end = _common_window(connection, group, until, settings.daily_expired)
         if window_end is not None:
             found.append(_count(connection, group, window_end))
     return found
 
 
-def agreement_metrics(found: Sequence[Agreement], settings: Settings) -> list[tuple[str, datetime, Metric]]:
+def agreement_metrics(found: Sequence[Agreement], settings: MonitoringSettings) -> list[tuple[str, datetime, Metric]]:
     """Family, window and metric of each agreement; that of all families is :data:`ALL_FAMILIES`'.
 
     Two families that are all there are have an agreement of all as well.
 
     Args:
         found: the counts.
-        settings: group ``monitoring``.
+        settings: limits.
     """
-    limits = settings.monitoring
     metrics = []
     for each in found:
         share = each.alike / each.devices if each.devices else None
         if len(each.families) == 2:
             first, second = each.families
-            metric = judged("agreement", share, each.devices, limits, subject=second, low=limits.min_agreement)
+            metric = judged("agreement", share, each.devices, settings, subject=second, low=settings.min_agreement)
             metrics.append((first, each.window_end, metric))
         if len(each.families) > 2 or len(found) == 1:
-            metric = judged("unanimous_agreement", share, each.devices, limits, low=limits.min_unanimous)
+            metric = judged("unanimous_agreement", share, each.devices, settings, low=settings.min_unanimous)
             metrics.append((ALL_FAMILIES, each.window_end, metric))
     return metrics
 

@@ -9,7 +9,7 @@ from fridge_assets.models.lifecycle import ModelLifecycle
 from fridge_assets.monitoring.plots import agreement_matrix, feature_drift, flagged_shares, score_quantiles
 from fridge_assets.monitoring.watch import MonitoringReport, watch_models
 from fridge_assets.monitoring.wording import WATCHES, judgement, summary
-from fridge_assets.settings import Settings
+from fridge_assets.settings import CalibrationSettings, Settings
 from fridge_assets.steps.clock import Clock
 from fridge_assets.steps.results import (
     AssetEvent,
@@ -55,18 +55,16 @@ def model_monitoring(
     report = watch_models(warehouse, models, clock.now(), settings)
     if report.rows.empty:
         context.log.warning("There are no scores yet, so there is nothing to watch.")
-    yield _result(report, settings)
+    yield _result(report, settings.calibration)
 
 
-def _result(report: MonitoringReport, settings: Settings) -> dg.MaterializeResult[None]:
+def _result(report: MonitoringReport, settings: CalibrationSettings) -> dg.MaterializeResult[None]:
     return dg.MaterializeResult(
         metadata={
             "dagster/row_count": len(report.rows),
             "warnings": int((report.rows["verdict"] == "warn").sum()),
             "metrics": table(summary(report)),
-            "score quantiles": picture(
-                score_quantiles(report.history, settings.calibration.threshold), "score quantiles"
-            ),
+            "score quantiles": picture(score_quantiles(report.history, settings.threshold), "score quantiles"),
             "flagged share": picture(flagged_shares(report.history), "flagged share"),
             "feature drift": picture(feature_drift(report.rows), "feature drift"),
             "agreement": picture(agreement_matrix(report.rows), "agreement"),

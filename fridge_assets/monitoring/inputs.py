@@ -18,13 +18,15 @@ from fridge_assets.monitoring.drift import FeatureSample
 from fridge_assets.monitoring.levels import ScoredWindow
 from fridge_assets.scoring.distribution import sample_scores, scored_windows, trailing_scores
 from fridge_assets.scoring.score import scores_table
-from fridge_assets.settings import Settings
+from fridge_assets.settings import MonitoringSettings, Settings, StalenessSettings
 from fridge_assets.stores.frames import query
 
 _LOG = logging.getLogger(__name__)
 
 
-def newest_windows(connection: duckdb.DuckDBPyConnection, now: datetime, settings: Settings) -> dict[str, datetime]:
+def newest_windows(
+    connection: duckdb.DuckDBPyConnection, now: datetime, settings: StalenessSettings
+) -> dict[str, datetime]:
     """Family → end of the newest window that it scored, in the order of FAMILIES.
 
     A family whose newest scores were older than a daily model's may be when the others scored is not watched: it is
@@ -39,13 +41,17 @@ def newest_windows(connection: duckdb.DuckDBPyConnection, now: datetime, setting
         connection,
         "SELECT family, max(window_end) AS window_end FROM score_runs WHERE window_end <= $now GROUP BY family "
         "QUALIFY max(window_end) > max(max(window_end)) OVER () - $memory",
-        {"now": now, "memory": settings.staleness.daily_expired},
+        {"now": now, "memory": settings.daily_expired},
     ).set_index("family")["window_end"]
     return {family: newest[family].to_pydatetime() for family in FAMILIES if family in newest.index}
 
 
 def read_scored_window(
-    connection: duckdb.DuckDBPyConnection, family: str, window_end: datetime, since: datetime | None, settings: Settings
+    connection: duckdb.DuckDBPyConnection,
+    family: str,
+    window_end: datetime,
+    since: datetime | None,
+    settings: MonitoringSettings,
 ) -> ScoredWindow:
     """The scores of a window, and those of the windows before it.
 
@@ -54,7 +60,7 @@ def read_scored_window(
         family: model family.
         window_end: a window that it scored.
         since: when somebody accepted what it says by resuming it; only what it said since is before. None for never.
-        settings: group ``monitoring``.
+        settings: how many runs and rows are read.
     """
     scores = query(
         connection,
@@ -68,7 +74,7 @@ def read_scored_window(
         "WHERE family = $family AND window_end = $window GROUP BY run_id ORDER BY max(scored_at) DESC, run_id LIMIT 1",
         {"family": family, "window": window_end},
     ).iloc[0]
-    span = settings.monitoring.level_span
+    span = settings.level_span
     before = [
         end for end in scored_windows(connection, family, window_end, since, settings) if end >= window_end - span
     ]
@@ -111,7 +117,9 @@ def current_features(
     return FeatureSample(_chosen(connection, day, MODEL_FEATURES, settings), span)
 
 
-def training_features(registry: ModelRegistry, version: RegisteredVersion, settings: Settings) -> FeatureSample:
+def training_features(
+    registry: ModelRegistry, version: RegisteredVersion, settings: MonitoringSettings
+) -> FeatureSample:
     """Rows that ``version`` was trained on, at most ``monitoring.drift_rows``, the same every time.
 
     There are none where the snapshot is missing or was changed: that keeps drift from being judged, nothing else.
@@ -122,7 +130,7 @@ def training_features(registry: ModelRegistry, version: RegisteredVersion, setti
     except FridgeError as error:
         _LOG.warning("drift of %s cannot be judged: %s", version.family, error)
         return FeatureSample(pd.DataFrame(), timedelta(0))
-    wanted = min(settings.monitoring.drift_rows, len(rows))
+    wanted = min(settings.drift_rows, len(rows))
     chosen = np.random.default_rng(record.seed).choice(len(rows), wanted, replace=False)
     return FeatureSample(rows.iloc[np.sort(chosen)], record.window_to - record.window_from)
 

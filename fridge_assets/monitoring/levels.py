@@ -7,9 +7,10 @@ from datetime import datetime
 import numpy as np
 from scipy.special import bdtr, bdtrc
 
+from fridge_assets.models.calibration import tail_probability
 from fridge_assets.monitoring.metrics import Metric, judged
 from fridge_assets.scoring.distribution import TrailingScores, Values, judge_distribution
-from fridge_assets.settings import CalibrationSettings, MonitoringSettings, Settings
+from fridge_assets.settings import MonitoringSettings, Settings
 
 QUANTILES = {"p50": 0.50, "p90": 0.90, "p95": 0.95, "p99": 0.99}
 """Metric → the quantile that it is."""
@@ -47,11 +48,12 @@ def level_metrics(window: ScoredWindow, settings: Settings) -> list[Metric]:
         window: the scores.
         settings: groups ``monitoring``, ``calibration`` and ``scoring``.
     """
-    limits, scores, rows = settings.monitoring, window.scores, len(window.scores)
+    limits, calibration = settings.monitoring, settings.calibration
+    scores, rows = window.scores, len(window.scores)
     kl = judge_distribution(scores, window.trailing, limits)
     return [
         *_levels(window, limits),
-        judge_flagged(window.flagged, rows, expected_flagged_share(settings.calibration), limits),
+        judge_flagged(window.flagged, rows, tail_probability(calibration.threshold, calibration), limits),
         judged(
             "coverage",
             rows / window.active if window.active else None,
@@ -62,15 +64,6 @@ def level_metrics(window: ScoredWindow, settings: Settings) -> list[Metric]:
         judged("kl_trailing", kl.kl, rows, limits, high=limits.max_kl),
         judged("throughput", rows / window.seconds if window.seconds else None, rows, limits),
     ]
-
-
-def expected_flagged_share(calibration: CalibrationSettings) -> float:
-    """Share of healthy windows above the threshold, as the calibration's anchors have it; 0…1.
-
-    Beyond the last anchor it is that anchor's.
-    """
-    log_p, scores = np.log([p for p, _ in calibration.anchors]), [score for _, score in calibration.anchors]
-    return float(np.exp(np.interp(calibration.threshold, scores, log_p)))
 
 
 def judge_flagged(flagged: int, rows: int, expected: float, settings: MonitoringSettings) -> Metric:

@@ -6,7 +6,7 @@ import pandas as pd
 
 from fridge_assets.contracts import MODEL_MONITORING
 from fridge_assets.contracts.validation import enforce
-from fridge_assets.settings import Settings
+from fridge_assets.settings import MonitoringSettings
 from fridge_assets.stores.frames import query, registered
 from fridge_assets.stores.warehouse import Warehouse
 
@@ -24,12 +24,12 @@ def commit_monitoring(warehouse: Warehouse, rows: pd.DataFrame) -> None:
         connection.execute(f"INSERT INTO {name} SELECT * FROM found")
 
 
-def monitoring_history(warehouse: Warehouse, now: datetime, settings: Settings) -> pd.DataFrame:
+def monitoring_history(warehouse: Warehouse, now: datetime, settings: MonitoringSettings) -> pd.DataFrame:
     """MODEL_MONITORING rows of windows of the last ``monitoring.level_span``, oldest first; without the features'."""
     with warehouse.read() as connection:
         return query(
             connection,
             f"SELECT * FROM {MODEL_MONITORING.name} WHERE window_end > $since AND window_end <= $now "
             "AND metric NOT IN ('psi', 'ks') ORDER BY window_end, family, metric, subject",
-            {"since": now - settings.monitoring.level_span, "now": now},
+            {"since": now - settings.level_span, "now": now},
         )

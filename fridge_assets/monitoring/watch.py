@@ -58,20 +58,20 @@ def watch_models(warehouse: Warehouse, models: ModelLifecycle, now: datetime, se
         ContractViolation: a figure is none; nothing was written.
     """
     with warehouse.read() as connection:
-        newest = newest_windows(connection, now, settings)
-        alike = agreements(connection, newest, settings)
+        newest = newest_windows(connection, now, settings.staleness)
+        alike = agreements(connection, newest, settings.staleness)
     found = [
         *_levels(warehouse, models, newest, now, settings),
         *_drift(warehouse, models, newest, now, settings),
         *(
             metric_rows(family, window_end, [metric], now)
-            for family, window_end, metric in agreement_metrics(alike, settings)
+            for family, window_end, metric in agreement_metrics(alike, settings.monitoring)
         ),
     ]
     rows = pd.concat([MODEL_MONITORING.empty(), *found], ignore_index=True)
     if len(rows):
         commit_monitoring(warehouse, rows)
-    return MonitoringReport(rows, monitoring_history(warehouse, now, settings))
+    return MonitoringReport(rows, monitoring_history(warehouse, now, settings.monitoring))
 
 
 def _levels(
@@ -80,7 +80,7 @@ def _levels(
     for family, window_end in newest.items():
         since = models.deployments.of(family).resumed_at
         with warehouse.read() as connection:
-            window = read_scored_window(connection, family, window_end, since, settings)
+            window = read_scored_window(connection, family, window_end, since, settings.monitoring)
         yield metric_rows(family, window_end, level_metrics(window, settings), now)
 
 
@@ -97,7 +97,7 @@ def _drift(
                 seen[window_end, view] = current_features(connection, window_end, view, settings)
         trained_on = version.metadata.training.hash
         if trained_on not in learned:
-            learned[trained_on] = training_features(models.registry, version, settings)
+            learned[trained_on] = training_features(models.registry, version, settings.monitoring)
         metrics = drift_metrics(
             seen[window_end, view], learned[trained_on], version.metadata.features, settings.monitoring
         )

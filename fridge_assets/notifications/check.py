@@ -5,18 +5,10 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from fridge_assets.core.errors import FridgeError
-from fridge_assets.notifications.message import Channel, Message
-from fridge_assets.notifications.senders import (
-    CHANNELS,
-    LOG,
-    SLACK,
-    NotSent,
-    Sender,
-    destinations_of,
-    has_token,
-    senders_of,
-)
-from fridge_assets.settings import EmailDestination, NotificationSettings, Settings
+from fridge_assets.notifications.message import CHANNELS, Channel, Message
+from fridge_assets.notifications.senders import LOG, SLACK, destinations_of, has_token, senders_of
+from fridge_assets.notifications.sending import NotSent, Sender
+from fridge_assets.settings import EmailDestination, NotificationSettings
 
 
 @dataclass(frozen=True)
@@ -34,22 +26,21 @@ class ChannelCheck:
     detail: str
 
 
-def check_channels(settings: Settings) -> list[ChannelCheck]:
+def check_channels(settings: NotificationSettings) -> list[ChannelCheck]:
     """Try every channel and destination; one finding each, never an exception, and nobody sees a message."""
-    chosen = settings.notifications
     found: list[ChannelCheck] = []
-    if has_token(chosen):
-        found += _check_slack(chosen)
-    for name, destination in sorted(chosen.destinations.items()):
+    if has_token(settings):
+        found += _check_slack(settings)
+    for name, destination in sorted(settings.destinations.items()):
         if isinstance(destination, EmailDestination):
-            found.append(_check_mail(name, destination, chosen))
+            found.append(_check_mail(name, destination, settings))
         else:
             detail = (
                 f"{destination.kind} tells nothing without a message; send one with "
                 f"`fridge-assets messages test --destination {name}`"
             )
             found.append(ChannelCheck(name, None, detail))
-    logged = [channel for channel in CHANNELS if destinations_of(channel, chosen) == (LOG,)]
+    logged = [channel for channel in CHANNELS if destinations_of(channel, settings) == (LOG,)]
     if logged:
         detail = (
             f"messages to {', '.join(logged)} go to the log and the outbox only (`fridge-assets messages list`); for "

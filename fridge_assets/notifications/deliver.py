@@ -13,7 +13,7 @@ from sqlalchemy.engine import Connection
 from fridge_assets.core.moments import retry_delay
 from fridge_assets.notifications.current import ZoneOf, alerts_now, said_now, why_superseded
 from fridge_assets.notifications.deliveries import close, record, waits_for
-from fridge_assets.notifications.message import Message
+from fridge_assets.notifications.message import CHANNELS, Message
 from fridge_assets.notifications.outbox import StoredMessage, stored_messages
 from fridge_assets.notifications.routes import (
     Route,
@@ -22,7 +22,8 @@ from fridge_assets.notifications.routes import (
     take_lease,
     waiting_routes,
 )
-from fridge_assets.notifications.senders import CHANNELS, NotSent, Sender, destinations_of
+from fridge_assets.notifications.senders import destinations_of
+from fridge_assets.notifications.sending import NotSent, Sender
 from fridge_assets.notifications.summary import summarise
 from fridge_assets.settings import NotificationSettings
 from fridge_assets.stores.operations import Operations, outbox

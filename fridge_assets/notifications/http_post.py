@@ -9,7 +9,7 @@ import httpx
 
 from fridge_assets.core.moments import parse_retry_after
 from fridge_assets.notifications.message import plain
-from fridge_assets.notifications.senders import NotSent
+from fridge_assets.notifications.sending import NotSent
 
 _LONGEST_REASON = 200
 """Characters kept of what a destination says, which may be a page."""

@@ -10,7 +10,7 @@ from email.utils import formatdate
 from fridge_assets.core.errors import FridgeError
 from fridge_assets.notifications.message import Channel, Message, plain
 from fridge_assets.notifications.plain_text import body_of
-from fridge_assets.notifications.senders import NotSent
+from fridge_assets.notifications.sending import NotSent
 from fridge_assets.settings import EmailDestination, NotificationSettings
 
 _MOST = 100_000

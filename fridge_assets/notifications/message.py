@@ -2,11 +2,12 @@
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Literal
+from typing import Final, Literal, get_args
 
 from fridge_assets.core.identity import SHORT_ID, deterministic_id
 
 Channel = Literal["operations", "on_call", "site_digest", "data_platform", "ml", "everyone"]
+CHANNELS: Final[tuple[Channel, ...]] = get_args(Channel)
 Kind = Literal[
     "anomaly",
     "deadline",

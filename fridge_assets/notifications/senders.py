@@ -1,51 +1,18 @@
 """Where messages go and what they are handed to there; the log when there is nothing else (SPEC 7)."""
 
 import logging
-from datetime import timedelta
-from typing import Final, Protocol, get_args
+from typing import Final
 
 from fridge_assets.notifications.message import Channel, Message
+from fridge_assets.notifications.sending import Sender
 from fridge_assets.settings import AnyDestination, EmailDestination, EventDestination, NotificationSettings
 
-CHANNELS: Final[tuple[Channel, ...]] = get_args(Channel)
 SLACK: Final = "slack"
 """The destination that Slack's bot token is for."""
 LOG: Final = "log"
 """The destination of channels that have no other."""
 
 _LOG = logging.getLogger("fridge_assets.notifications")
-
-
-class NotSent(Exception):
-    """A message could not be sent, or nobody knows whether it was.
-
-    Args:
-        reason: what went wrong and what to do, for people.
-        certain: it was surely not posted.
-        retry_after: how long the receiver asks to be left alone; None when it does not say.
-    """
-
-    def __init__(self, reason: str, certain: bool, retry_after: timedelta | None = None) -> None:
-        super().__init__(reason)
-        self.reason = reason
-        self.certain = certain
-        self.retry_after = retry_after
-
-
-class Sender(Protocol):
-    """Sends one message."""
-
-    def send(self, channel: Channel, message: Message, resend: bool) -> str:
-        """Send ``message`` and return where it stands there.
-
-        Args:
-            channel: who is told.
-            message: what to say.
-            resend: it may have been posted before.
-
-        Raises:
-            NotSent: it was not posted, or perhaps not.
-        """
 
 
 class LogSender:

@@ -13,7 +13,7 @@ from fridge_assets.core.errors import FridgeError
 from fridge_assets.core.moments import parse_retry_after
 from fridge_assets.notifications.blocks import blocks_of, content_of, metadata_of
 from fridge_assets.notifications.message import Channel, Message
-from fridge_assets.notifications.senders import NotSent
+from fridge_assets.notifications.sending import NotSent
 from fridge_assets.settings import NotificationSettings
 
 _CONTENT_REFUSED = frozenset(

@@ -8,7 +8,7 @@ from fridge_assets.notifications.blocks import blocks_of, content_of
 from fridge_assets.notifications.http_post import JsonPoster
 from fridge_assets.notifications.message import Channel, Message
 from fridge_assets.notifications.plain_text import link_of, notes_of, where_the_whole_is
-from fridge_assets.notifications.senders import NotSent
+from fridge_assets.notifications.sending import NotSent
 from fridge_assets.settings import NotificationSettings, WebhookDestination
 
 _MOST_TEAMS = 20_000

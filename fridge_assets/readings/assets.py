@@ -9,6 +9,7 @@ from fridge_assets.readings.ingest import IngestReport, ingest
 from fridge_assets.registry.devices import read_registry
 from fridge_assets.settings import Settings
 from fridge_assets.steps.clock import Clock
+from fridge_assets.steps.placement import IN_RUN
 from fridge_assets.steps.results import (
     AssetEvent,
     code_version,
@@ -16,6 +17,7 @@ from fridge_assets.steps.results import (
     contract_kept,
     counts_table,
     dataset_metadata,
+    dataset_specs,
     guarded,
 )
 from fridge_assets.stores.landing import Landing
@@ -41,21 +43,18 @@ device_registry = dg.AssetSpec(
 
 
 @dg.multi_asset(
-    specs=[
-        dg.AssetSpec(
-            contract.name,
-            deps=[sensor_readings, device_registry],
-            group_name="readings",
-            kinds={"duckdb", "parquet"},
-            owners=["team:data-platform"],
-            description=contract.description,
-            metadata=dataset_metadata(contract),
-            code_version=code_version("readings"),
-        )
-        for contract in (CLEAN_SENSOR_READINGS, QUARANTINED_READINGS)
-    ],
+    specs=dataset_specs(
+        CLEAN_SENSOR_READINGS,
+        QUARANTINED_READINGS,
+        deps=[sensor_readings, device_registry],
+        group_name="readings",
+        kinds={"duckdb", "parquet"},
+        owners=["team:data-platform"],
+        code_version=code_version("readings"),
+    ),
     check_specs=[contract_check_spec(CLEAN_SENSOR_READINGS), contract_check_spec(QUARANTINED_READINGS)],
     name="ingest",
+    op_tags=IN_RUN,
     pool="ingest",
 )
 @guarded({c.name: c.name for c in (CLEAN_SENSOR_READINGS, QUARANTINED_READINGS)})

@@ -16,7 +16,7 @@ from fridge_assets.readings.encoding import as_utf8, require_utf8
 from fridge_assets.readings.interpretation import Interpretation
 from fridge_assets.readings.source import SourceFile, format_of, probe
 from fridge_assets.readings.staging import create_staged, know_devices, stage
-from fridge_assets.settings import Settings
+from fridge_assets.settings import ReadingSettings
 from fridge_assets.stores.disk import require_space
 from fridge_assets.stores.frames import query
 from fridge_assets.stores.landing import Landing
@@ -62,7 +62,7 @@ def deliver(
     landing: Landing,
     warehouse: Warehouse,
     registry: pd.DataFrame | None,
-    settings: Settings,
+    settings: ReadingSettings,
     *,
     encoding: str = "",
 ) -> DeliveryReport:
@@ -98,7 +98,7 @@ def deliver(
             know_devices(engine, registry)
         source = probe(engine, file, interpretation)
         create_staged(engine)
-        stage(engine, source, [file], datetime.now(UTC), settings.readings)
+        stage(engine, source, [file], datetime.now(UTC), settings)
         summary = _summary(engine)
         examples = query(
             engine,

@@ -16,7 +16,7 @@ from fridge_assets.readings.landed import interpretation_of, stage_files
 from fridge_assets.readings.source import format_of
 from fridge_assets.readings.staging import know_devices
 from fridge_assets.readings.witnesses import enforce_cleaned
-from fridge_assets.settings import Settings
+from fridge_assets.settings import ReadingSettings, Settings
 from fridge_assets.stores.frames import query
 from fridge_assets.stores.landing import (
     Landing,
@@ -74,7 +74,7 @@ def ingest(
     """
     report = IngestReport()
     settle_interrupted(landing, warehouse, now)
-    for batch in _batches(_pending(landing, settings, now, report), settings.readings.batch_bytes):
+    for batch in _batches(_pending(landing, settings.readings, now, report), settings.readings.batch_bytes):
         _ingest_batch(batch, landing, warehouse, registry, now, settings, report)
     return report
 
@@ -102,7 +102,7 @@ def settle_interrupted(landing: Landing, warehouse: Warehouse, now: datetime) ->
     landing.record(entries)
 
 
-def _pending(landing: Landing, settings: Settings, now: datetime, report: IngestReport) -> list[LandingFile]:
+def _pending(landing: Landing, settings: ReadingSettings, now: datetime, report: IngestReport) -> list[LandingFile]:
     ledger = landing.ledger()
     files = landing.files()
     candidates = []
@@ -128,7 +128,7 @@ def _pending(landing: Landing, settings: Settings, now: datetime, report: Ingest
         else:
             candidates.append(file)
     landing.record(refused)
-    growing = still_growing(candidates, settings.readings.settle.total_seconds())
+    growing = still_growing(candidates, settings.settle.total_seconds())
     for name in sorted(growing):
         report.waiting[name] = f"{name} is still being written; the next run looks again"
     return _without_repeated([f for f in candidates if f.name not in growing], files, ledger, landing, now, report)

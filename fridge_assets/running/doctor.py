@@ -1,8 +1,9 @@
 """What `doctor` looks at in the Dagster instance of a data folder, and all checks together."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TypeVar
 
 import dagster as dg
 
@@ -23,6 +24,8 @@ from fridge_assets.upkeep.doctor.check import Check, Remedy, State, broken, name
 
 _DATABASES = ("history/runs.db", "history/runs/index.db", "schedules/schedules.db")
 """What Dagster keeps in its home, unless its settings name a server."""
+
+T = TypeVar("T")
 
 
 def checks(settings: Settings) -> list[Check]:
@@ -62,6 +65,12 @@ def _opened(settings: Settings) -> Iterator[dg.DagsterInstance | None]:
         yield instance
 
 
+def _found(settings: Settings, look: Callable[[dg.DagsterInstance], Sequence[T]]) -> Sequence[T]:
+    """What ``look`` finds in the instance; nothing where there was no run yet."""
+    with _opened(settings) as instance:
+        return look(instance) if instance else ()
+
+
 def _settings(settings: Settings) -> State:
     file = settings.dagster_home / CONFIG_FILE
     if not file.exists():
@@ -89,8 +98,7 @@ def _databases(home: Path) -> State:
 
 
 def _lost_runs(settings: Settings) -> State:
-    with _opened(settings) as instance:
-        lost = lost_runs(instance) if instance else []
+    lost = _found(settings, lost_runs)
     if not lost:
         return ok("none: no run waits for a program that was killed")
     return broken(
@@ -100,8 +108,7 @@ def _lost_runs(settings: Settings) -> State:
 
 
 def _held_slots(settings: Settings) -> State:
-    with _opened(settings) as instance:
-        held = held_slots(instance) if instance else []
+    held = _found(settings, held_slots)
     if not held:
         return ok("none: no pool waits for a run that has ended")
     return broken(
@@ -111,8 +118,7 @@ def _held_slots(settings: Settings) -> State:
 
 
 def _locks(settings: Settings) -> State:
-    with _opened(settings) as instance:
-        left = unused_locks(instance) if instance else []
+    left = _found(settings, unused_locks)
     if not left:
         return ok("none left behind")
     return note(

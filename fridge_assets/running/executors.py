@@ -3,22 +3,34 @@
 import logging
 import time
 from collections.abc import Iterator
+from multiprocessing.context import BaseContext
+from typing import Any
 
 import dagster as dg
-from dagster._core.definitions.executor_definition import multiple_process_executor_requirements
-from dagster._core.errors import DagsterExecutionInterruptedError
-from dagster._core.execution.context.system import PlanOrchestrationContext
-from dagster._core.execution.plan.instance_concurrency_context import InstanceConcurrencyContext
-from dagster._core.execution.plan.plan import ExecutionPlan
-from dagster._core.execution.retries import RetryMode
-from dagster._core.execution.step_dependency_config import StepDependencyConfig
-from dagster._core.executor import in_process, multiprocess
-from dagster._utils.interrupts import check_captured_interrupt
 
 from fridge_assets.running.fork_server import PRELOADED, end_steps
 from fridge_assets.running.lost_runs import execution, free_held_slots
 from fridge_assets.running.pools import describe_holders
 from fridge_assets.running.stopping import asked_to_stop
+from fridge_assets.steps.dagster_internals import (
+    DagsterExecutionInterruptedError,
+    ExecutionPlan,
+    ExecutionStep,
+    InstanceConcurrencyContext,
+    IStepContext,
+    KnownExecutionState,
+    PlanOrchestrationContext,
+    ReconstructableJob,
+    RetryMode,
+    StepDependencyConfig,
+    check_captured_interrupt,
+    create_execution_plan,
+    execute_plan_iterator,
+    in_process,
+    multiple_process_executor_requirements,
+    multiprocess,
+)
+from fridge_assets.steps.placement import is_in_run
 
 _LOG = logging.getLogger(__name__)
 
@@ -74,6 +86,47 @@ for _executors in (in_process, multiprocess):
     # Dagster's executors make this object themselves: there is no other way to say how they wait.
     setattr(_executors, InstanceConcurrencyContext.__name__, PatientClaims)
 
+_in_its_own_process = multiprocess.execute_step_out_of_process
+
+
+def _execute_step(
+    context: BaseContext,
+    job: ReconstructableJob,
+    step_context: IStepContext,
+    step: ExecutionStep,
+    errors: dict[int, Any],
+    processes: dict[str, Any],
+    term_events: dict[str, Any],
+    retries: RetryMode,
+    known_state: KnownExecutionState,
+    repository_load_data: Any,
+) -> Iterator[dg.DagsterEvent | None]:
+    """The events of a step that the multiprocess executor starts: of one that is tagged so, executed right here."""
+    if not is_in_run(step.tags):
+        yield from _in_its_own_process(
+            context, job, step_context, step, errors, processes, term_events, retries, known_state, repository_load_data
+        )
+        return
+    plan = create_execution_plan(
+        job,
+        run_config=step_context.run_config,
+        step_keys_to_execute=[step.key],
+        known_state=known_state,
+        repository_load_data=repository_load_data,
+    )
+    yield from execute_plan_iterator(
+        plan,
+        job,
+        step_context.dagster_run,
+        run_config=step_context.run_config,
+        retry_mode=retries.for_inner_plan(),
+        instance=step_context.instance,
+    )
+
+
+# Its executor offers no choice of how a step is executed.
+setattr(multiprocess, _in_its_own_process.__name__, _execute_step)
+
 
 class HeldExecutor(dg.Executor):
     """An executor that gives back the pools of its run, and ends its steps, however it ends itself.
@@ -118,7 +171,7 @@ def one_process(_: dg.InitExecutorContext) -> dg.Executor:
 
 @dg.executor(name="separate_processes", requirements=multiple_process_executor_requirements())
 def separate_processes(_: dg.InitExecutorContext) -> dg.Executor:
-    """Each step in a process of its own, forked from one server."""
+    """Each step in a process of its own, forked from one server, but those that the run itself executes (IN_RUN)."""
     return HeldExecutor(
         multiprocess.MultiprocessExecutor(
             RetryMode.ENABLED,

@@ -6,10 +6,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import dagster as dg
-from dagster._core.execution.plan.objects import UserFailureData
-from dagster._core.executor.child_process_executor import ChildProcessCrashException
 from dagster_shared.error import SerializableErrorInfo
 
+from fridge_assets.steps.dagster_internals import ChildProcessCrashException, UserFailureData
 from fridge_assets.steps.results import ERROR_KIND, NOT_TOLD
 
 _OVERDUE = f"({signal.SIGALRM.name})"
@@ -117,6 +116,12 @@ def outcome_of(job: str, run_id: str, events: Iterable[dg.DagsterEvent]) -> RunO
         elif event.event_type == dg.DagsterEventType.RUN_CANCELED and not failures:
             failures[job] = "it was cancelled before it was done"
     return RunOutcome(run_id, job, metadata, failures, errors, tuple(checks), frozenset(succeeded))
+
+
+def recorded_outcome(instance: dg.DagsterInstance, run: dg.DagsterRun) -> RunOutcome:
+    """What the recorded events of ``run`` say about it."""
+    events = [entry.dagster_event for entry in instance.all_logs(run.run_id) if entry.dagster_event is not None]
+    return outcome_of(run.job_name, run.run_id, events)
 
 
 def _note(metadata: dict[str, dict[str, Any]], said: dg.AssetMaterialization | dg.AssetObservation) -> None:

@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import dagster as dg
-from dagster._core.storage.event_log.sql_event_log import SqlEventLogStorage
-from dagster._utils.concurrency import ConcurrencyKeyInfo
+
+from fridge_assets.steps.dagster_internals import ConcurrencyKeyInfo, SqlEventLogStorage
 
 _ID_SHOWN = 8
 

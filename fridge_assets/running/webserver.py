@@ -5,9 +5,6 @@ import sys
 
 import dagster as dg
 import uvicorn
-from dagster._core.workspace.context import WorkspaceProcessContext
-from dagster._core.workspace.load_target import ModuleTarget
-from dagster._utils.log import configure_loggers
 from dagster_webserver.app import create_app_from_workspace_process_context
 from dagster_webserver.cli import DEFAULT_DB_STATEMENT_TIMEOUT, DEFAULT_POOL_MAX_OVERFLOW, DEFAULT_POOL_RECYCLE
 from dagster_webserver.version import __version__
@@ -15,6 +12,7 @@ from dagster_webserver.version import __version__
 from fridge_assets.running.guard import Guard, allowed_hosts
 from fridge_assets.running.pictures import picture_route
 from fridge_assets.settings import UiSettings, read_settings
+from fridge_assets.steps.dagster_internals import configure_loggers, workspace_of
 
 DEFINITIONS = "fridge_assets.definitions"
 """Module of the graph, which the webserver and the daemon each load in a code server of their own."""
@@ -30,13 +28,9 @@ def serve(port: int, settings: UiSettings) -> None:
         port: where to listen; the guard lets through this machine's own names with it.
         settings: the address to listen on, and which further hosts the guard lets through.
     """
-    # As `dagster-daemon run -m` names it: what is switched on and off is noted under the name of the location.
-    target = ModuleTarget(DEFINITIONS, attribute=None, working_directory=None, location_name=None)
     with dg.DagsterInstance.get() as instance:
         instance.optimize_for_webserver(DEFAULT_DB_STATEMENT_TIMEOUT, DEFAULT_POOL_RECYCLE, DEFAULT_POOL_MAX_OVERFLOW)
-        with WorkspaceProcessContext(
-            instance, target, version=__version__, code_server_log_level="WARNING"
-        ) as workspace:
+        with workspace_of(instance, DEFINITIONS, __version__) as workspace:
             app = create_app_from_workspace_process_context(workspace, live_data_poll_rate=2000)
             app.router.routes.insert(0, picture_route(instance))  # Dagster's last route takes every path
             uvicorn.run(

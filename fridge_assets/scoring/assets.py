@@ -21,7 +21,7 @@ from fridge_assets.scoring.publish import publish_scores
 from fridge_assets.scoring.score import commit_scores, scores_table
 from fridge_assets.scoring.serve import ScoreTarget, ServedScores, judge_scores, score_target
 from fridge_assets.scoring.withhold import withhold
-from fridge_assets.settings import Settings
+from fridge_assets.settings import CalibrationSettings, Settings
 from fridge_assets.staleness.ages import is_current, keep_ages, kept_ages, newest_scores, serving_tier
 from fridge_assets.steps.clock import Clock
 from fridge_assets.steps.deadline import deadline
@@ -116,7 +116,7 @@ def score_asset(family: str) -> dg.AssetsDefinition:
             served = score_target(target, models, warehouse, registry, now, settings)
         for reason in served.refused:
             context.log.error(reason)
-        verdict = judge_scores(served, target, warehouse, deployment.resumed_at, settings)
+        verdict = judge_scores(served, target, warehouse, deployment.resumed_at, settings.monitoring)
         if verdict.anomalous:
             withhold(warehouse, served.reports, context.run.run_id, verdict.said, now)
             models.pause(family, Request(AUTO_PAUSE, Clock.wall_time(), verdict.said, context.run.run_id))
@@ -124,7 +124,7 @@ def score_asset(family: str) -> dg.AssetsDefinition:
             return
         changed = commit_scores(warehouse, served.reports, context.run.run_id, whole_window=not config.devices)
         result = _result(name, served, verdict, {"changed": changed}, settings)
-        current = is_current(served.reports[0].window_end, now, settings)
+        current = is_current(served.reports[0].window_end, now, settings.features)
         yield result if changed and current and not config.devices else observed(context, result)
 
     return scores
@@ -156,9 +156,9 @@ def model_scores(
     report = publish_scores(warehouse)
     with warehouse.read() as connection:
         # By the actual time, also in a replay: what is kept is about the fleet now.
-        ages = newest_scores(connection, Clock.wall_time(), settings)
-        own = newest_scores(connection, clock.now(), settings)
-    tier = serving_tier(own, Deployments(operations).paused(), clock.now(), settings)
+        ages = newest_scores(connection, Clock.wall_time(), settings.features)
+        own = newest_scores(connection, clock.now(), settings.features)
+    tier = serving_tier(own, Deployments(operations).paused(), clock.now(), settings.staleness)
     with operations.transaction() as transaction:
         news = ages != kept_ages(transaction)
         keep_ages(transaction, ages)
@@ -188,7 +188,7 @@ def _result(
             "flagged share": flagged / len(scores),
             **what_became,
             "left out": table(pd.DataFrame(sorted(served.left_out.items()), columns=["reason", "devices"])),
-            "score histogram": picture(_histogram(name, served, settings), "score histogram"),
+            "score histogram": picture(_histogram(name, served, settings.calibration), "score histogram"),
             "highest scores": table(_highest(scores)),
         },
         check_results=[
@@ -247,8 +247,8 @@ def _silent(name: str, why: str) -> dg.MaterializeResult[None]:
     )
 
 
-def _histogram(name: str, served: ServedScores, settings: Settings) -> bytes:
-    threshold = settings.calibration.threshold
+def _histogram(name: str, served: ServedScores, settings: CalibrationSettings) -> bytes:
+    threshold = settings.threshold
     return score_histogram(served.scores["anomaly_score"], threshold, f"{name} {served.versions}")
 
 

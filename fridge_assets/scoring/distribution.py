@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fridge_assets.scoring.score import scores_table
-from fridge_assets.settings import MonitoringSettings, Settings
+from fridge_assets.settings import MonitoringSettings
 from fridge_assets.stores.frames import query
 
 Values = NDArray[np.float64]
@@ -71,7 +71,11 @@ def judge_distribution(scores: Values, trailing: TrailingScores, settings: Monit
 
 
 def trailing_scores(
-    connection: duckdb.DuckDBPyConnection, family: str, before: datetime, since: datetime | None, settings: Settings
+    connection: duckdb.DuckDBPyConnection,
+    family: str,
+    before: datetime,
+    since: datetime | None,
+    settings: MonitoringSettings,
 ) -> TrailingScores:
     """Scores of the family's last ``monitoring.trailing_runs`` windows that ended before ``before``.
 
@@ -80,14 +84,18 @@ def trailing_scores(
         family: model family.
         before: end of the window that is judged, exclusive.
         since: only of windows committed after this moment, at which somebody accepted the new distribution.
-        settings: group ``monitoring``.
+        settings: how many windows and rows count.
     """
     windows = scored_windows(connection, family, before, since, settings)
-    return sample_scores(connection, family, windows[: settings.monitoring.trailing_runs], settings)
+    return sample_scores(connection, family, windows[: settings.trailing_runs], settings)
 
 
 def scored_windows(
-    connection: duckdb.DuckDBPyConnection, family: str, before: datetime, since: datetime | None, settings: Settings
+    connection: duckdb.DuckDBPyConnection,
+    family: str,
+    before: datetime,
+    since: datetime | None,
+    settings: MonitoringSettings,
 ) -> list[datetime]:
     """Ends of the windows that ``family`` has scored, newest first.
 
@@ -98,20 +106,20 @@ def scored_windows(
         family: model family.
         before: the windows ended before.
         since: they were committed after, by the actual time; None for whenever.
-        settings: group ``monitoring``.
+        settings: how many rows make a window.
     """
     ends = query(
         connection,
         "SELECT window_end FROM score_runs WHERE family = $family AND window_end < $before "
         "AND ($since::TIMESTAMPTZ IS NULL OR committed_at > $since) "
         "GROUP BY window_end HAVING sum(rows) >= $min_rows ORDER BY window_end DESC",
-        {"family": family, "before": before, "since": since, "min_rows": settings.monitoring.min_rows},
+        {"family": family, "before": before, "since": since, "min_rows": settings.min_rows},
     )["window_end"]
     return [end.to_pydatetime() for end in ends]
 
 
 def sample_scores(
-    connection: duckdb.DuckDBPyConnection, family: str, windows: Sequence[datetime], settings: Settings
+    connection: duckdb.DuckDBPyConnection, family: str, windows: Sequence[datetime], settings: MonitoringSettings
 ) -> TrailingScores:
     """Scores of ``windows``: of all devices, or of those that a hash chooses.
 
@@ -128,7 +136,7 @@ def sample_scores(
     of_windows = "window_end BETWEEN $first AND $last AND window_end IN (SELECT unnest($windows::TIMESTAMPTZ[]))"
     parameters = {"windows": list(windows), "first": min(windows), "last": max(windows)}
     counted = connection.execute(f"SELECT count(*) FROM {table} WHERE {of_windows}", parameters).fetchall()
-    every = -(-int(counted[0][0]) // settings.monitoring.max_rows)
+    every = -(-int(counted[0][0]) // settings.max_rows)
     # Without its type the parameter would turn hashes into 128-bit numbers, at ten times the time.
     scores = query(
         connection,

@@ -11,7 +11,7 @@ from fridge_assets.core.errors import FridgeError
 from fridge_assets.core.moments import OWN_TIME, spoken
 from fridge_assets.models.base import View
 from fridge_assets.models.day_view import latest_day_means
-from fridge_assets.settings import Settings
+from fridge_assets.settings import FeatureSettings, ScoringSettings, Settings
 from fridge_assets.stores.frames import query, registered
 
 
@@ -39,7 +39,7 @@ class ModelInput:
     left_out: dict[str, list[str]]
 
 
-def window_to_score(newest: datetime | None, now: datetime, settings: Settings) -> datetime:
+def window_to_score(newest: datetime | None, now: datetime, settings: FeatureSettings) -> datetime:
     """End of the window to score at ``now``.
 
     Args:
@@ -56,10 +56,10 @@ def window_to_score(newest: datetime | None, now: datetime, settings: Settings) 
             "Bring readings first: files in the landing folder, or `fridge-assets ingest FILE`.",
         )
     age = now - newest
-    if age > settings.features.max_age:
+    if age > settings.max_age:
         raise FeaturesStale(
             f"the newest features are of {newest:%Y-%m-%d %H:%M} UTC and it is {now:%Y-%m-%d %H:%M} UTC; "
-            f"features older than {spoken(settings.features.max_age)} are not scored",
+            f"features older than {spoken(settings.max_age)} are not scored",
             f"Find out why readings are late; {OWN_TIME}.",
         )
     return newest
@@ -104,7 +104,7 @@ def read_model_input(
         usable, short = _days(connection, window_end, usable, settings)
         left_out[f"fewer than {settings.dbscan.min_windows} usable windows in {spoken(settings.dbscan.day)}"] = short
     with_nulls = usable.loc[usable[list(MODEL_FEATURES)].isna().any(axis=1), ["device_id"]]
-    recent = _most_recent_values(connection, with_nulls, window_end, settings)
+    recent = _most_recent_values(connection, with_nulls, window_end, settings.scoring)
     return ModelInput(window_end, usable, recent, len(devices), {r: d for r, d in left_out.items() if d})
 
 
@@ -122,7 +122,7 @@ def _most_recent_values(
     connection: duckdb.DuckDBPyConnection,
     with_nulls: pd.DataFrame,
     window_end: datetime,
-    settings: Settings,
+    settings: ScoringSettings,
 ) -> pd.DataFrame:
     latest = ", ".join(f"arg_max({f}, window_end) AS {f}" for f in MODEL_FEATURES)  # arg_max skips null values
     with registered(connection, with_nulls=with_nulls):
@@ -130,5 +130,5 @@ def _most_recent_values(
             connection,
             f"SELECT device_id, {latest} FROM device_features SEMI JOIN with_nulls USING (device_id) "
             "WHERE window_end < $until AND window_end >= $since GROUP BY device_id ORDER BY device_id",
-            {"until": window_end, "since": window_end - settings.scoring.imputation_memory},
+            {"until": window_end, "since": window_end - settings.imputation_memory},
         )

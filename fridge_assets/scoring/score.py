@@ -16,7 +16,7 @@ from fridge_assets.models.selection import STATE
 from fridge_assets.models.version import ModelVersion
 from fridge_assets.scoring.comparisons import compared, no_comparisons, store_comparisons
 from fridge_assets.scoring.model_input import ModelInput
-from fridge_assets.settings import Settings
+from fridge_assets.settings import ScoringSettings, Settings
 from fridge_assets.stores.frames import registered
 from fridge_assets.stores.warehouse import Warehouse
 
@@ -73,7 +73,7 @@ def score_window(version: ModelVersion, given: ModelInput, now: datetime, settin
     """
     rows, incomplete = version.imputer.apply(given.rows, given.recent)
     metadata = version.metadata
-    scores, unknown = held_scores(version, rows, settings)
+    scores, unknown = held_scores(version, rows, settings.scoring)
     flagged = scores > metadata.threshold
     names, strengths = _contributors(version, rows, flagged, settings.scoring.top_contributors)
     for position in np.flatnonzero(flagged & unknown):
@@ -106,7 +106,7 @@ def score_window(version: ModelVersion, given: ModelInput, now: datetime, settin
     return ScoreReport(metadata.family, metadata.version, given.window_end, frame, given.active, left_out, comparisons)
 
 
-def held_scores(version: ModelVersion, rows: pd.DataFrame, settings: Settings) -> tuple[np.ndarray, np.ndarray]:
+def held_scores(version: ModelVersion, rows: pd.DataFrame, settings: ScoringSettings) -> tuple[np.ndarray, np.ndarray]:
     """Scores of complete ``rows``, and which of them are of an operating state that the version does not know.
 
     It cannot tell what is usual there, so that such a score is at most ``scoring.unknown_state_score``. Nobody can say
@@ -117,7 +117,7 @@ def held_scores(version: ModelVersion, rows: pd.DataFrame, settings: Settings) -
         return scores, np.zeros(len(rows), dtype=np.bool_)
     told = rows[STATE].notna() & (rows[STATE] != "unknown")
     unknown = (told & ~rows[STATE].isin(version.metadata.operating_states)).to_numpy(dtype=np.bool_)
-    return np.where(unknown, np.minimum(scores, settings.scoring.unknown_state_score), scores), unknown
+    return np.where(unknown, np.minimum(scores, settings.unknown_state_score), scores), unknown
 
 
 def choose_devices(active: pd.DataFrame, wanted: Sequence[str]) -> pd.DataFrame:

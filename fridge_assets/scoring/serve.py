@@ -14,7 +14,7 @@ from fridge_assets.registry.devices import active_devices
 from fridge_assets.scoring.distribution import DistributionVerdict, judge_distribution, trailing_scores
 from fridge_assets.scoring.model_input import ModelInput, read_model_input, window_to_score
 from fridge_assets.scoring.score import ScoreReport, choose_devices, score_window, versions_of_window
-from fridge_assets.settings import Settings
+from fridge_assets.settings import MonitoringSettings, Settings
 from fridge_assets.stores.warehouse import Warehouse
 
 
@@ -108,7 +108,7 @@ def score_target(
     """
     devices = choose_devices(active_devices(registry), target.devices)
     with warehouse.read() as connection:
-        window_end = target.window_end or window_to_score(newest_window_end(connection, now), now, settings)
+        window_end = target.window_end or window_to_score(newest_window_end(connection, now), now, settings.features)
         given = read_model_input(connection, window_end, devices, settings, FAMILIES[target.family].view)
         already = versions_of_window(connection, target.family, window_end, devices) if target.devices else {}
     serving = models.serving(target.family, sorted(devices["region"].unique()) or [""], already)
@@ -123,7 +123,11 @@ def score_target(
 
 
 def judge_scores(
-    served: ServedScores, target: ScoreTarget, warehouse: Warehouse, resumed_at: datetime | None, settings: Settings
+    served: ServedScores,
+    target: ScoreTarget,
+    warehouse: Warehouse,
+    resumed_at: datetime | None,
+    settings: MonitoringSettings,
 ) -> DistributionVerdict:
     """Whether scores are distributed as in the good runs before.
 
@@ -134,7 +138,7 @@ def judge_scores(
         target: what was asked for.
         warehouse: holds the earlier scores.
         resumed_at: when somebody accepted a new distribution by resuming the family; None for never.
-        settings: group ``monitoring``.
+        settings: the limit, and how many scores and runs it takes.
     """
     window_end = served.reports[0].window_end
     with warehouse.read() as connection:
@@ -145,10 +149,10 @@ def judge_scores(
         if newest is not None and newest > window_end:
             unjudged = "a later window has been scored already"
         if unjudged:
-            return DistributionVerdict(None, settings.monitoring.max_kl, anomalous=False, said=unjudged)
+            return DistributionVerdict(None, settings.max_kl, anomalous=False, said=unjudged)
         trailing = trailing_scores(connection, target.family, window_end, resumed_at, settings)
     scores = served.scores["anomaly_score"].to_numpy(dtype="float64")
-    return judge_distribution(scores[np.isfinite(scores)], trailing, settings.monitoring)
+    return judge_distribution(scores[np.isfinite(scores)], trailing, settings)
 
 
 def _restricted(given: ModelInput, devices: pd.Series) -> ModelInput:

@@ -16,7 +16,7 @@ from fridge_assets.core.errors import FridgeError
 from fridge_assets.settings.alerting import AlertSettings, QualitySettings
 from fridge_assets.settings.canary import CanarySettings
 from fridge_assets.settings.display import DisplaySettings
-from fridge_assets.settings.features import FeatureSettings, OperatingSettings
+from fridge_assets.settings.features import FeatureSettings
 from fridge_assets.settings.models import (
     AutoencoderSettings,
     BaselineSettings,
@@ -61,7 +61,6 @@ class Settings(BaseSettings):
     operations: OperationsSettings = OperationsSettings()
     readings: ReadingSettings = ReadingSettings()
     features: FeatureSettings = FeatureSettings()
-    operating: OperatingSettings = OperatingSettings()
     scoring: ScoringSettings = ScoringSettings()
     calibration: CalibrationSettings = CalibrationSettings()
     training: TrainingSettings = TrainingSettings()

@@ -7,19 +7,6 @@ from pydantic import Field
 from fridge_assets.settings._group import Group
 
 
-class FeatureSettings(Group):
-    """The 15-minute windows (SPEC 1.4)."""
-
-    window: timedelta = Field(timedelta(minutes=15), description="length of a feature window")
-    max_age: timedelta = Field(
-        timedelta(minutes=45),
-        description="features older than this are not scored (window + 30 min SLA, SPEC 4)",
-    )
-    readings_per_batch: int = Field(
-        4_000_000, ge=1, description="readings turned into features and committed at once; more need more memory"
-    )
-
-
 class OperatingSettings(Group):
     """How a machine's operation is recognised in its readings (SPEC 1.4)."""
 
@@ -65,3 +52,17 @@ class OperatingSettings(Group):
         timedelta(hours=1),
         description="without a sensor of it, a compressor that stands for longer is not in a defrost",
     )
+
+
+class FeatureSettings(Group):
+    """The 15-minute windows (SPEC 1.4)."""
+
+    window: timedelta = Field(timedelta(minutes=15), description="length of a feature window")
+    max_age: timedelta = Field(
+        timedelta(minutes=45),
+        description="features older than this are not scored (window + 30 min SLA, SPEC 4)",
+    )
+    readings_per_batch: int = Field(
+        4_000_000, ge=1, description="readings turned into features and committed at once; more need more memory"
+    )
+    operating: OperatingSettings = OperatingSettings()

@@ -15,7 +15,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from fridge_assets.models.families import HOURLY_FAMILIES
-from fridge_assets.settings import Settings
+from fridge_assets.settings import FeatureSettings, StalenessSettings
 from fridge_assets.staleness.tiers import Tier, tier_of
 from fridge_assets.stores.operations import score_ages
 
@@ -35,7 +35,7 @@ class ScoreAge:
     scored_at: datetime
 
 
-def newest_scores(connection: duckdb.DuckDBPyConnection, now: datetime, settings: Settings) -> list[ScoreAge]:
+def newest_scores(connection: duckdb.DuckDBPyConnection, now: datetime, settings: FeatureSettings) -> list[ScoreAge]:
     """The newest published scores of each family at ``now``, in order of family.
 
     Args:
@@ -48,7 +48,7 @@ def newest_scores(connection: duckdb.DuckDBPyConnection, now: datetime, settings
         "WHERE published AND whole_fleet AND window_end <= $now AND scored_at <= window_end + $max_age "
         "GROUP BY family, window_end "
         "QUALIFY row_number() OVER (PARTITION BY family ORDER BY window_end DESC) = 1 ORDER BY family",
-        {"now": now, "max_age": settings.features.max_age},
+        {"now": now, "max_age": settings.max_age},
     ).fetchall()
     return [
         ScoreAge(family, window_end.astimezone(UTC), scored_at.astimezone(UTC))
@@ -69,9 +69,9 @@ def kept_ages(connection: Connection) -> list[ScoreAge]:
     return [ScoreAge(**row) for row in rows]
 
 
-def is_current(window_end: datetime, now: datetime, settings: Settings) -> bool:
+def is_current(window_end: datetime, now: datetime, settings: FeatureSettings) -> bool:
     """Whether scores of ``window_end`` that are made ``now`` are about the present, and not those of an old window."""
-    return now - window_end <= settings.features.max_age
+    return now - window_end <= settings.max_age
 
 
 def serving_since(ages: Collection[ScoreAge], paused: Collection[str]) -> datetime | None:
@@ -85,6 +85,8 @@ def serving_since(ages: Collection[ScoreAge], paused: Collection[str]) -> dateti
     return max(speaking, default=None)
 
 
-def serving_tier(ages: Collection[ScoreAge], paused: Collection[str], now: datetime, settings: Settings) -> Tier:
+def serving_tier(
+    ages: Collection[ScoreAge], paused: Collection[str], now: datetime, settings: StalenessSettings
+) -> Tier:
     """Tier of the fleet's scores: of the freshest hourly model that is not paused."""
-    return tier_of(serving_since(ages, paused), now, settings.staleness)
+    return tier_of(serving_since(ages, paused), now, settings)

@@ -13,7 +13,7 @@ from fridge_assets.contracts.validation import enforce
 from fridge_assets.core.errors import FridgeError
 from fridge_assets.core.moments import OWN_TIME, spoken
 from fridge_assets.features.compute import newest_window_end
-from fridge_assets.settings import FallbackSettings, Settings
+from fridge_assets.settings import FallbackSettings, FeatureSettings, Settings
 from fridge_assets.stores.frames import query, registered
 from fridge_assets.stores.warehouse import Warehouse
 
@@ -70,7 +70,7 @@ def judge_by_rules(warehouse: Warehouse, devices: pd.DataFrame, now: datetime, s
         ContractViolation: nothing was written.
     """
     with warehouse.read() as connection:
-        window_end = _window_to_judge(newest_window_end(connection, now), now, settings)
+        window_end = _window_to_judge(newest_window_end(connection, now), now, settings.features)
         with registered(connection, devices=devices[["device_id"]]):
             features = query(
                 connection,
@@ -95,16 +95,20 @@ def judge_by_rules(warehouse: Warehouse, devices: pd.DataFrame, now: datetime, s
     return FallbackReport(window_end, rows, len(devices))
 
 
-def newest_judged_window(connection: duckdb.DuckDBPyConnection, now: datetime, settings: Settings) -> datetime | None:
+def newest_judged_window(
+    connection: duckdb.DuckDBPyConnection, now: datetime, settings: FeatureSettings
+) -> datetime | None:
     """End of the newest window that the rules have judged and that is young enough to act on; None without one."""
     newest = connection.execute(
         "SELECT max(window_end) FROM rules_based_fallback WHERE window_end <= $now AND window_end >= $oldest",
-        {"now": now, "oldest": now - settings.features.max_age},
+        {"now": now, "oldest": now - settings.max_age},
     ).fetchall()[0][0]
     return None if newest is None else newest.astimezone(UTC)
 
 
-def devices_judged_by_rules(connection: duckdb.DuckDBPyConnection, now: datetime, settings: Settings) -> list[str]:
+def devices_judged_by_rules(
+    connection: duckdb.DuckDBPyConnection, now: datetime, settings: FeatureSettings
+) -> list[str]:
     """The devices that the rules have judged in the newest window that is young enough to act on."""
     newest = newest_judged_window(connection, now, settings)
     rows = connection.execute("SELECT device_id FROM rules_based_fallback WHERE window_end = ?", [newest]).fetchall()
@@ -139,13 +143,13 @@ def conditions_met(features: pd.DataFrame, limits: FallbackSettings) -> "pd.Seri
     return pd.Series(lists, index=features.index, dtype="object")
 
 
-def _window_to_judge(newest: datetime | None, now: datetime, settings: Settings) -> datetime:
-    if newest is not None and now - newest <= settings.features.max_age:
+def _window_to_judge(newest: datetime | None, now: datetime, settings: FeatureSettings) -> datetime:
+    if newest is not None and now - newest <= settings.max_age:
         return newest
     seen = f"the newest features are of {newest:%Y-%m-%d %H:%M} UTC" if newest else "there are no features yet"
     raise FallbackBlind(
         f"the rules cannot stand in for the models: {seen}, and features older than "
-        f"{spoken(settings.features.max_age)} say nothing about now",
+        f"{spoken(settings.max_age)} say nothing about now",
         f"Find out why readings are late; until they come only the streaming rules watch these devices. "
         f"{OWN_TIME[0].upper()}{OWN_TIME[1:]}.",
     )

@@ -11,7 +11,7 @@ from fridge_assets.contracts import DEVICE_ALERTS, DEVICE_STATUS, SITE_STATUS, C
 from fridge_assets.deployment.store import Deployments
 from fridge_assets.notifications.watch import changed
 from fridge_assets.registry.devices import effective_registry
-from fridge_assets.settings import Settings
+from fridge_assets.settings import FleetSettings, Settings
 from fridge_assets.staleness.ages import newest_scores, serving_since
 from fridge_assets.staleness.fallback import devices_judged_by_rules
 from fridge_assets.staleness.tiers import MODELS_SPEAK, tier_of
@@ -26,7 +26,7 @@ from fridge_assets.steps.results import (
     contract_check_spec,
     contract_kept,
     counts_table,
-    dataset_metadata,
+    dataset_specs,
     guarded,
     observed,
     table,
@@ -40,19 +40,15 @@ _EXAMPLES = 10
 
 
 @dg.multi_asset(
-    specs=[
-        dg.AssetSpec(
-            contract.name,
-            deps=[DEVICE_ALERTS.name],
-            group_name="fleet",
-            kinds={"duckdb", "parquet"},
-            owners=["team:operations"],
-            description=contract.description,
-            metadata=dataset_metadata(contract),
-            code_version=code_version("fleet"),
-        )
-        for contract in (DEVICE_STATUS, SITE_STATUS)
-    ],
+    specs=dataset_specs(
+        DEVICE_STATUS,
+        SITE_STATUS,
+        deps=[DEVICE_ALERTS.name],
+        group_name="fleet",
+        kinds={"duckdb", "parquet"},
+        owners=["team:operations"],
+        code_version=code_version("status"),
+    ),
     check_specs=[contract_check_spec(DEVICE_STATUS), contract_check_spec(SITE_STATUS)],
     name="fleet_status",
     pool="fleet_status",
@@ -71,11 +67,11 @@ def fleet_status(
     registry = effective_registry(settings.root, warehouse)
     paused = Deployments(operations).paused()
     with warehouse.read() as connection:
-        activity = device_activity(connection, now, settings)
+        activity = device_activity(connection, now, settings.fleet)
         scores = device_scores(connection, now, settings, paused)
-        since = serving_since(newest_scores(connection, now, settings), paused)
+        since = serving_since(newest_scores(connection, now, settings.features), paused)
         tier = tier_of(since, now, settings.staleness)
-        judged = devices_judged_by_rules(connection, now, settings) if tier not in MODELS_SPEAK else []
+        judged = devices_judged_by_rules(connection, now, settings.features) if tier not in MODELS_SPEAK else []
     with operations.read() as connection:
         due = due_events(connection)
         open_alerts = open_alert_summary(connection)
@@ -117,17 +113,17 @@ def agrees_with_alerts(
         *compare_status(devices, sites, *snapshots, open_alerts, due),
         compare_events(alerts, events),
     ]
-    return _judged(comparisons, settings)
+    return _judged(comparisons, settings.fleet)
 
 
-def _judged(comparisons: Sequence[Comparison], settings: Settings) -> dg.AssetCheckResult:
+def _judged(comparisons: Sequence[Comparison], settings: FleetSettings) -> dg.AssetCheckResult:
     worst = max(comparison.rate for comparison in comparisons)
     wrong = [f"{c.subject}: {c.mismatches:,} of {c.compared:,} differ" for c in comparisons if c.mismatches]
     rows = [(c.subject, c.compared, c.mismatches, c.rate) for c in comparisons]
     examples = pd.concat([c.differences.head(_EXAMPLES).assign(subject=c.subject) for c in comparisons])
     return dg.AssetCheckResult(
         passed=not wrong,
-        severity=dg.AssetCheckSeverity.ERROR if worst >= settings.fleet.mismatch_error else dg.AssetCheckSeverity.WARN,
+        severity=dg.AssetCheckSeverity.ERROR if worst >= settings.mismatch_error else dg.AssetCheckSeverity.WARN,
         description="; ".join(wrong) or "What operators look at agrees with the alerts.",
         metadata={
             "mismatch rate": worst,

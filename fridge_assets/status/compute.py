@@ -10,7 +10,7 @@ from fridge_assets.contracts import DEVICE_STATUS, SITE_STATUS
 from fridge_assets.contracts.device_alerts import SEVERITIES
 from fridge_assets.core.exact_sums import FEATURE_PARTS, parts_sql, weighted_mean_sql
 from fridge_assets.models.families import FAMILY_SQL, HOURLY_SQL, SPEAKING_SQL
-from fridge_assets.settings import Settings
+from fridge_assets.settings import FleetSettings, Settings, StalenessSettings
 from fridge_assets.staleness.tiers import MODELS_SPEAK, tier_of
 from fridge_assets.stores.frames import query
 
@@ -25,7 +25,7 @@ _WORST_FIRST = ("critical", "warning", "unknown", "healthy", "offline")
 _MIN_TREND_WINDOWS = 3
 
 
-def device_activity(connection: duckdb.DuckDBPyConnection, now: datetime, settings: Settings) -> pd.DataFrame:
+def device_activity(connection: duckdb.DuckDBPyConnection, now: datetime, settings: FleetSettings) -> pd.DataFrame:
     """What each device sent lately: ``last_reading_at``, 24 h means and reading count, one row per device seen."""
     return query(
         connection,
@@ -41,7 +41,7 @@ SELECT device_id,
   temp_evaporator_mean_24h, current_compressor_mean_24h, reading_count_24h
 FROM device_last_seen LEFT JOIN recent USING (device_id)
 """,
-        {"now": now, "since": now - settings.fleet.trend_span},
+        {"now": now, "since": now - settings.trend_span},
     )
 
 
@@ -121,7 +121,7 @@ def device_status(
     status = registry
     for frame in (activity, scores, open_alerts):
         status = status.merge(frame, on="device_id", how="left")
-    status["score_status"] = _tiers(status["scored_at"], now, settings)
+    status["score_status"] = _tiers(status["scored_at"], now, settings.staleness)
     expired = status["score_status"] == "expired"
     status["latest_anomaly_score"] = status["latest_anomaly_score"].where(~expired)
     source = pd.Series("models", index=status.index, dtype="str").mask(expired)
@@ -165,7 +165,7 @@ def with_alerts(devices: pd.DataFrame, open_alerts: pd.DataFrame) -> pd.DataFram
 
 
 def refreshed_status(
-    devices: pd.DataFrame, open_alerts: pd.DataFrame, now: datetime, settings: Settings
+    devices: pd.DataFrame, open_alerts: pd.DataFrame, now: datetime, settings: StalenessSettings
 ) -> pd.DataFrame:
     """DEVICE_STATUS rows brought up to date with the alerts between two runs, without a look at readings or scores.
 
@@ -225,6 +225,6 @@ def _trend(change: pd.Series, threshold: float) -> pd.Series:
     return trend.mask(change > threshold, "increasing").mask(change < -threshold, "decreasing").mask(change.isna())
 
 
-def _tiers(scored_at: pd.Series, now: datetime, settings: Settings) -> pd.Series:
-    tiers = {moment: tier_of(moment.to_pydatetime(), now, settings.staleness) for moment in scored_at.dropna().unique()}
+def _tiers(scored_at: pd.Series, now: datetime, settings: StalenessSettings) -> pd.Series:
+    tiers = {moment: tier_of(moment.to_pydatetime(), now, settings) for moment in scored_at.dropna().unique()}
     return scored_at.map(tiers).astype("object").fillna("expired").astype("str")

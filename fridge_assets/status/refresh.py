@@ -11,7 +11,7 @@ from sqlalchemy.engine import Connection
 from fridge_assets.alerting.store import open_alert_summary
 from fridge_assets.contracts import DEVICE_STATUS, SITE_STATUS, Contract
 from fridge_assets.contracts.validation import enforce
-from fridge_assets.settings import Settings
+from fridge_assets.settings import StalenessSettings
 from fridge_assets.status.compute import refreshed_status, site_status
 from fridge_assets.stores.frames import query, registered
 from fridge_assets.stores.operations import Operations, status_due
@@ -81,7 +81,7 @@ def store_status(
 
 
 def refresh_status(
-    warehouse: Warehouse, operations: Operations, published: Published, now: datetime, settings: Settings
+    warehouse: Warehouse, operations: Operations, published: Published, now: datetime, settings: StalenessSettings
 ) -> Refreshed:
     """Bring the status of the devices whose alerts changed, and of their sites, up to date from what is stored.
 

@@ -10,9 +10,6 @@ from urllib.parse import quote
 
 import dagster as dg
 import pandas as pd
-from dagster._core.definitions.source_asset import (
-    SYSTEM_METADATA_KEY_SOURCE_ASSET_OBSERVATION as _NO_MATERIALIZATION,  # an output with it gets no event
-)
 
 from fridge_assets.contracts import Contract
 from fridge_assets.contracts.lineage import LINEAGE, Lineage
@@ -20,6 +17,7 @@ from fridge_assets.contracts.validation import ContractViolation, ValidationRepo
 from fridge_assets.core.errors import FridgeError
 from fridge_assets.core.markdown import cell
 from fridge_assets.settings import Settings
+from fridge_assets.steps.dagster_internals import SYSTEM_METADATA_KEY_SOURCE_ASSET_OBSERVATION
 from fridge_assets.steps.skipped_checks import keep_assets, skip_checks, skip_downstream
 from fridge_assets.stores.disk import full_disk
 
@@ -82,9 +80,25 @@ def code_version(*rooms: str) -> str:
     """
     digest = hashlib.sha256()
     for room in (*rooms, _SHARED):
-        for source in sorted((_PACKAGE / room).rglob("*.py")):
+        sources = sorted((_PACKAGE / room).rglob("*.py"))
+        if not sources:
+            raise FileNotFoundError(f"{_PACKAGE / room} has no sources that could make an asset")
+        for source in sources:
             digest.update(source.read_bytes())
     return digest.hexdigest()[:_VERSION_DIGITS]
+
+
+def dataset_specs(*contracts: Contract, **shared: Any) -> list[dg.AssetSpec]:
+    """The assets of a step that stores several datasets.
+
+    Args:
+        contracts: what is stored, each in the asset of its name.
+        shared: what else :class:`dagster.AssetSpec` takes, the same for all.
+    """
+    return [
+        dg.AssetSpec(contract.name, description=contract.description, metadata=dataset_metadata(contract), **shared)
+        for contract in contracts
+    ]
 
 
 def contract_check_spec(contract: Contract, asset: str | None = None) -> dg.AssetCheckSpec:
@@ -203,7 +217,7 @@ def observed(context: dg.AssetExecutionContext, result: dg.MaterializeResult[Any
     keep_assets(context.instance, context.run.run_id, [asset])
     return dg.MaterializeResult(
         asset_key=result.asset_key,
-        metadata={**(result.metadata or {}), _NO_MATERIALIZATION: True},
+        metadata={**(result.metadata or {}), SYSTEM_METADATA_KEY_SOURCE_ASSET_OBSERVATION: True},
         check_results=result.check_results,
     )
 

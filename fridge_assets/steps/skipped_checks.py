@@ -8,9 +8,12 @@ belongs to no run, and takes an asset for what it was before the run that it bel
 from collections.abc import Collection
 
 import dagster as dg
-from dagster._core.definitions.asset_checks.asset_check_evaluation import AssetCheckEvaluationPlanned
-from dagster._core.events import AssetMaterializationPlannedData
-from dagster._core.instance import RUNLESS_RUN_ID
+
+from fridge_assets.steps.dagster_internals import (
+    RUNLESS_RUN_ID,
+    AssetCheckEvaluationPlanned,
+    AssetMaterializationPlannedData,
+)
 
 _NO_JOB = "none"
 

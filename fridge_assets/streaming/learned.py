@@ -7,12 +7,11 @@ from typing import cast
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from scipy.optimize import brentq
 
 from fridge_assets.models.lifecycle import ModelLifecycle
 from fridge_assets.models.statistical_baseline import StatisticalBaseline
 from fridge_assets.models.version import ModelVersion
-from fridge_assets.settings import Settings
+from fridge_assets.settings import AlertSettings, LearnedThresholdSettings, Settings
 from fridge_assets.streaming.precedence import DEFAULTS
 from fridge_assets.streaming.rules import OVERLOAD, PRESSURE_LOSS, VIBRATION
 
@@ -64,14 +63,14 @@ def learned_thresholds(version: ModelVersion, settings: Settings) -> pd.DataFram
         rows only.
     """
     model = cast(StatisticalBaseline, version.model)
-    z = _critical_z(version, settings)
+    z = _critical_z(version, settings.alerts)
     compared = {rule: sensor for rule, sensor in _SENSORS.items() if f"{sensor}_mean" in model.compared}
     if z is None or not compared:
         return pd.DataFrame({"device_id": [], "rule": [], "value": []})
     expected = model.expectations[model.expectations["level"] == "device"]
     found = []
     for rule, sensor in compared.items():
-        value = _threshold(rule, *_habits(model, expected, sensor), z, settings)
+        value = _threshold(rule, *_habits(model, expected, sensor), z, settings.learned_thresholds)
         found.append(pd.DataFrame({"device_id": expected["name"], "rule": rule, "value": value}))
     thresholds = pd.concat(found, ignore_index=True).dropna()
     return thresholds[thresholds["value"] != thresholds["rule"].map(DEFAULTS)].reset_index(drop=True)
@@ -104,14 +103,16 @@ def learned_from(models: ModelLifecycle, registry: pd.DataFrame, settings: Setti
     )
 
 
-def _critical_z(version: ModelVersion, settings: Settings) -> float | None:
+def _critical_z(version: ModelVersion, settings: AlertSettings) -> float | None:
     """The |z| of a single feature that brings the score to CRITICAL; None when none ever does."""
     model = cast(StatisticalBaseline, version.model)
 
     def excess(z: float) -> float:
         # The raw score is a root mean square of some features; all others are where they are expected.
         raw = z / np.sqrt(model.strongest)
-        return float(version.calibration.to_score(np.array([raw]))[0]) - settings.alerts.critical_score
+        return float(version.calibration.to_score(np.array([raw]))[0]) - settings.critical_score
+
+    from scipy.optimize import brentq  # noqa: PLC0415 (half of a second, which only learning pays)
 
     return float(brentq(excess, 0.0, model.max_z)) if excess(model.max_z) > 0 else None
 
@@ -127,17 +128,18 @@ def _habits(model: StatisticalBaseline, expected: pd.DataFrame, sensor: str) -> 
     return location, scale, typical * np.exp(expected[f"location_{std}"].to_numpy(dtype=np.float64))
 
 
-def _threshold(rule: str, location: Array, scale: Array, scatter: Array, z: float, settings: Settings) -> Array:
+def _threshold(
+    rule: str, location: Array, scale: Array, scatter: Array, z: float, settings: LearnedThresholdSettings
+) -> Array:
     """Thresholds of one rule, NaN where the device's usual mean is no positive number."""
-    limits = settings.learned_thresholds
-    distance = np.maximum(z * scale, limits.single_reading_deviations * scatter)
+    distance = np.maximum(z * scale, settings.single_reading_deviations * scatter)
     usual = np.where(location > 0, location, np.nan)
     if rule == OVERLOAD.name:
-        value, allowed = usual + distance, limits.current
+        value, allowed = usual + distance, settings.current
     elif rule == VIBRATION.name:
-        value, allowed = (usual + distance) / usual, limits.vibration_ratio
+        value, allowed = (usual + distance) / usual, settings.vibration_ratio
     else:
-        value, allowed = distance / usual, limits.pressure_drop
+        value, allowed = distance / usual, settings.pressure_drop
     return np.clip(_rounded(np.clip(value, *allowed)), *allowed)
 
 

@@ -7,7 +7,7 @@ from typing import Any
 from fridge_assets.alerting.wording import number
 from fridge_assets.contracts.sensor_readings import SENSORS
 from fridge_assets.core.identity import deterministic_id
-from fridge_assets.settings import AlertSettings, Settings
+from fridge_assets.settings import AlertSettings, Settings, StreamingSettings
 from fridge_assets.streaming.engine import Onset
 from fridge_assets.streaming.rules import COOLING_LOSS, OVERLOAD, PRESSURE_LOSS, RULES, VIBRATION
 from fridge_assets.work_orders.rules import order_id_of
@@ -72,7 +72,7 @@ def alert_of(
         "alert_type": "ANOMALY_DETECTED" if first_detected_at == onset.at else "ANOMALY_SUSTAINED",
         "severity": SEVERITY,
         "title": rule.title,
-        "description": description_of(onset, settings),
+        "description": description_of(onset, settings.streaming),
         "model_id": f"{SOURCE}_{onset.rule}",
         "anomaly_score": _SURE,
         "top_contributors": [rule.contributor],
@@ -97,31 +97,30 @@ def alert_of(
     }
 
 
-def description_of(onset: Onset, settings: Settings) -> str:
+def description_of(onset: Onset, settings: StreamingSettings) -> str:
     """What was measured and what it was held against, as a sentence."""
     rule, when = RULES[onset.rule], f"{onset.at:%H:%M:%S} UTC"
     label, unit = _LABELS[rule.sensor]
     value, reference = (f"{number(x)} {unit}" for x in (onset.value, onset.reference))
     limit = number(onset.threshold)
-    stream = settings.streaming
     if rule is OVERLOAD:
         return f"{label} was {value} at {when}, the limit is {limit} {unit}."
     if rule is VIBRATION:
         times = number(onset.value / onset.reference)
         return (
             f"{label} was {value} at {when}, {times} times the device's usual {reference} of the last "
-            f"{_spoken(stream.vibration_span)}; the limit is {limit} times."
+            f"{_spoken(settings.vibration_span)}; the limit is {limit} times."
         )
     if rule is PRESSURE_LOSS:
         fall = number(100 * (1 - onset.value / onset.reference))
         return (
-            f"{label} fell from {reference} to {value} within {_spoken(stream.pressure_span)} up to {when}, "
+            f"{label} fell from {reference} to {value} within {_spoken(settings.pressure_span)} up to {when}, "
             f"by {fall} %; the limit is {number(100 * onset.threshold)} %."
         )
     assert rule is COOLING_LOSS
     return (
         f"{label} rose from {reference} to {value} up to {when}, by more than {limit} {unit} a minute for "
-        f"{_spoken(stream.rise_span)} or longer, and no defrost explains it."
+        f"{_spoken(settings.rise_span)} or longer, and no defrost explains it."
     )
 
 

@@ -5,12 +5,17 @@ came before it.
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Self
 
 import dagster as dg
+
+from fridge_assets.running.outcomes import recorded_outcome
+from fridge_assets.stores.operations import Operations
+from fridge_assets.telling.messages import tell_run
+from fridge_assets.telling.routes import Routes
 
 _ENDED = [dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED]
 _OVERLAP = timedelta(minutes=2)
@@ -65,3 +70,27 @@ class EndedRuns:
         """From a sensor's cursor."""
         stored = json.loads(text)
         return cls(datetime.fromisoformat(stored["until"]), tuple((run, at) for run, at in stored["known"]))
+
+
+def tell_of_ended_runs(
+    instance: dg.DagsterInstance,
+    operations: Operations,
+    told: EndedRuns,
+    routes: Routes,
+    wall_time: Callable[[], datetime],
+) -> Iterator[EndedRuns]:
+    """Store what is said about each run that has ended since, in their order; yields where one is after each.
+
+    Args:
+        instance: has the runs.
+        operations: has the messages.
+        told: how far the runs have been told of.
+        routes: who is told about which step.
+        wall_time: the actual time.
+    """
+    for record in told.new(instance):
+        outcome = recorded_outcome(instance, record.dagster_run)
+        with operations.transaction() as connection:
+            tell_run(connection, outcome, wall_time(), routes)
+        told = told.after(record)
+        yield told

@@ -17,7 +17,7 @@ from fridge_assets.notifications.outbox import enqueue
 from fridge_assets.notifications.watch import changed, settled
 from fridge_assets.running.outcomes import JudgedCheck, RunOutcome
 from fridge_assets.staleness.tiers import MODELS_SPEAK, Tier
-from fridge_assets.telling.routes import channel_of
+from fridge_assets.telling.routes import Routes
 
 _OK = "ok"
 _FRESHNESS = {"WARN": "is late", "FAIL": "is overdue"}
@@ -26,7 +26,7 @@ _EVERYONE: tuple[Channel, ...] = ("everyone",)
 _AT_ONCE = timedelta(0)
 
 
-def tell_run(connection: Connection, outcome: RunOutcome, now: datetime) -> None:
+def tell_run(connection: Connection, outcome: RunOutcome, now: datetime, routes: Routes) -> None:
     """Store what is said about a run that has ended: failures that are new, and recovery from those that were told.
 
     Each step of a job is watched for itself, since a step that failed keeps others from running, which says nothing of
@@ -36,6 +36,7 @@ def tell_run(connection: Connection, outcome: RunOutcome, now: datetime) -> None
         connection: of a transaction of the operations store.
         outcome: the run.
         now: when it ended.
+        routes: who is told about which step.
     """
     failed: dict[Channel, list[str]] = defaultdict(list)
     recovered: dict[Channel, list[str]] = defaultdict(list)
@@ -45,10 +46,10 @@ def tell_run(connection: Connection, outcome: RunOutcome, now: datetime) -> None
         if seen is None:
             continue
         if error != _OK:
-            failed[channel_of(step, error)].append(f"{step}: {outcome.failures[step]}")
+            failed[routes.channel_of(step, error)].append(f"{step}: {outcome.failures[step]}")
         elif seen.before is not None:
             since = f"{seen.since:%Y-%m-%d %H:%M} UTC"
-            recovered[channel_of(step, seen.before)].append(f"{step} had failed since {since}.")
+            recovered[routes.channel_of(step, seen.before)].append(f"{step} had failed since {since}.")
     messages = [_failed(outcome, channel, said, now) for channel, said in failed.items()]
     # A channel that hears of a failure hears nothing of another step that recovered: it is not over yet.
     messages += [
@@ -57,10 +58,12 @@ def tell_run(connection: Connection, outcome: RunOutcome, now: datetime) -> None
     enqueue(connection, messages, now)
     for check in outcome.checks:
         if check.told:
-            _tell_check(connection, check, outcome.run_id, now)
+            _tell_check(connection, check, outcome.run_id, now, routes.channel_of(check.asset))
 
 
-def tell_freshness(connection: Connection, states: Mapping[str, str], now: datetime, patience: timedelta) -> None:
+def tell_freshness(
+    connection: Connection, states: Mapping[str, str], now: datetime, patience: timedelta, routes: Routes
+) -> None:
     """Store a message for each asset whose freshness has changed.
 
     Args:
@@ -68,6 +71,7 @@ def tell_freshness(connection: Connection, states: Mapping[str, str], now: datet
         states: asset → PASS, WARN or FAIL, as Dagster judges its policy; anything else is nothing to tell.
         now: when the change is seen.
         patience: a warning that lasts for less is not told.
+        routes: who is told about which asset.
     """
     for asset, state in states.items():
         if state not in ("PASS", *_FRESHNESS):
@@ -78,7 +82,7 @@ def tell_freshness(connection: Connection, states: Mapping[str, str], now: datet
         late = state != "PASS"
         message = Message(
             key=f"{seen.subject}/{state}/{now.isoformat()}",
-            channel=channel_of(asset),
+            channel=routes.channel_of(asset),
             kind="freshness" if late else "recovery",
             title=f"{asset} {_FRESHNESS[state]}" if late else f"{asset} is fresh again",
             lines=(f"Freshness of {asset} went from {seen.before or 'unknown'} to {state}.",),
@@ -158,11 +162,10 @@ def _recovered(outcome: RunOutcome, channel: Channel, said: Iterable[str], now: 
     )
 
 
-def _tell_check(connection: Connection, check: JudgedCheck, run_id: str, now: datetime) -> None:
+def _tell_check(connection: Connection, check: JudgedCheck, run_id: str, now: datetime, channel: Channel) -> None:
     seen = changed(connection, f"check/{check.asset}/{check.name}", "passed" if check.passed else "failed", now)
     if seen is None or (seen.before is None and check.passed):
         return
-    channel = channel_of(check.asset)
     message = Message(
         key=f"{seen.subject}/{run_id}",
         channel=channel,

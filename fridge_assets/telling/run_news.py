@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 import dagster as dg
 
-from fridge_assets.running.outcomes import outcome_of
+from fridge_assets.running.outcomes import recorded_outcome
 
 _TOLD = {
     dg.DagsterRunStatus.STARTED: "started",
@@ -50,7 +50,6 @@ def _sentence(instance: dg.DagsterInstance, record: dg.RunRecord) -> str:
     if record.end_time is not None and record.start_time is not None:
         said += f" after {record.end_time - record.start_time:.0f} s"
     if run.status == dg.DagsterRunStatus.FAILURE:
-        events = [entry.dagster_event for entry in instance.all_logs(run.run_id) if entry.dagster_event is not None]
-        failures = outcome_of(run.job_name, run.run_id, events).failures
+        failures = recorded_outcome(instance, run).failures
         said += ": " + "; ".join(f"{step}: {why}" for step, why in failures.items())
     return f"{said} (run {run.run_id[:8]})"

@@ -12,7 +12,7 @@ from fridge_assets.deployment.store import Deployments
 from fridge_assets.notifications.message import Message
 from fridge_assets.notifications.outbox import enqueue, oldest_pending
 from fridge_assets.notifications.watch import changed
-from fridge_assets.settings import HealthSettings, Settings
+from fridge_assets.settings import HealthSettings, NotificationSettings, Settings, StalenessSettings
 from fridge_assets.stores.operations import Operations, insert_missing, pulse, score_ages, watched_states
 from fridge_assets.streaming.status import StreamLook, look, statuses
 
@@ -87,7 +87,10 @@ def health(operations: Operations, now: datetime, settings: Settings) -> Health:
         with operations.read() as connection:
             last_beat = connection.scalar(sa.select(pulse.c.beaten_at).where(pulse.c.name == AUTOMATION))
             stream = look(statuses(connection), now, settings.streaming)
-            notes = [*_waiting_messages(connection, now, settings), *_scores(connection, now, settings)]
+            notes = [
+                *_waiting_messages(connection, now, settings.notifications),
+                *_scores(connection, now, settings.staleness),
+            ]
         paused = sorted(Deployments(operations).paused())
     except FridgeError as error:
         return Health(False, (str(error),), (), None, now, (AUTOMATION,), None)
@@ -136,21 +139,21 @@ def _changed_pulse(connection: Connection, part: str, problem: str, now: datetim
     )
 
 
-def _waiting_messages(connection: Connection, now: datetime, settings: Settings) -> list[str]:
+def _waiting_messages(connection: Connection, now: datetime, settings: NotificationSettings) -> list[str]:
     oldest = oldest_pending(connection)
-    if oldest is None or now - oldest.created_at <= settings.notifications.long_wait:
+    if oldest is None or now - oldest.created_at <= settings.long_wait:
         return []
     waited = spoken(now - oldest.created_at)
     return [f"a message to {oldest.channel} has waited for {waited}: `fridge-assets messages list --status pending`"]
 
 
-def _scores(connection: Connection, now: datetime, settings: Settings) -> list[str]:
+def _scores(connection: Connection, now: datetime, settings: StalenessSettings) -> list[str]:
     newest = connection.scalar(sa.select(sa.func.max(score_ages.c.scored_at)))
     if newest is None:
         return ["nothing has been scored yet: `fridge-assets status`"]
     # The tier as the automation saw it last: to judge it here would take seconds to import the models.
     tier = connection.scalar(sa.select(watched_states.c.state).where(watched_states.c.subject == "scores"))
-    if tier == "fresh" and now - newest < settings.staleness.stale:
+    if tier == "fresh" and now - newest < settings.stale:
         return []
     seen = f"{tier.replace('_', ' ')} when last looked at" if tier else "the automation has not looked at them yet"
     return [f"the newest scores are {spoken(now - newest)} old ({seen}): `fridge-assets status`"]

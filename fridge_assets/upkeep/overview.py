@@ -75,7 +75,7 @@ def fleet_overview(
         newest_reading = _moment(connection, "SELECT max(last_reading_at) FROM device_last_seen")
         newest_features = _moment(connection, "SELECT max(window_end) FROM device_features")
         scores = _scores(connection, now, settings)
-        ages = newest_scores(connection, now, settings)
+        ages = newest_scores(connection, now, settings.features)
         devices = query(connection, "SELECT * FROM device_status")
     with operations.read() as connection:
         open_alerts = open_alert_summary(connection)
@@ -84,13 +84,13 @@ def fleet_overview(
     pauses = [deployments.of(family).pause for family in sorted(deployments.paused())]
     paused = {pause.family: f"{pause.reason} ({pause.actor})" for pause in pauses if pause is not None}
     # As of now: what was judged healthy long ago, by scores that have expired since, is not known to be healthy.
-    health = refreshed_status(devices, open_alerts, now, settings)["health_status"]
+    health = refreshed_status(devices, open_alerts, now, settings.staleness)["health_status"]
     ledger = [entry.status for entry in landing.ledger().values()]
     return Overview(
         now,
         newest_reading,
         newest_features,
-        serving_tier(ages, paused, now, settings),
+        serving_tier(ages, paused, now, settings.staleness),
         paused,
         scores,
         health.value_counts().sort_index().rename_axis("health").reset_index(name="devices"),

@@ -6,8 +6,8 @@ import dagster as dg
 import pytest
 
 from fridge_assets.alerting.assets import device_alerts as device_alerts_asset
-from fridge_assets.alerting.budget import AlertLoad, alert_load, expected_load, tail_probability
-from fridge_assets.settings import AlertSettings, CalibrationSettings, Settings
+from fridge_assets.alerting.budget import AlertLoad, alert_load, expected_load
+from fridge_assets.settings import AlertSettings, Settings
 from fridge_assets.steps.clock import Clock
 from fridge_assets.stores.operations import Operations, device_alerts
 from fridge_assets.stores.warehouse import Warehouse
@@ -62,13 +62,6 @@ def test_a_fleet_whose_thresholds_alone_cost_more_than_the_budget_is_beyond_it_b
     found = load(told, devices=9_700)
     assert (found.observed, found.within) == (2, False)
     assert "about 146 scores above the mark" in found.sentence
-
-
-def test_the_probability_of_a_score_follows_the_anchors() -> None:
-    calibration = CalibrationSettings()
-    assert tail_probability(0.70, calibration) == pytest.approx(3e-4)
-    assert tail_probability(0.60, calibration) == pytest.approx(1e-2)
-    assert tail_probability(0.65, calibration) == pytest.approx((1e-2 * 3e-4) ** 0.5)
 
 
 def test_the_expected_load_is_devices_times_50_runs_a_day_times_the_probability() -> None:

@@ -1,6 +1,7 @@
 """The asset graph as a whole: what hangs on what, who owns it, how fresh it must be (DESIGN 1, SPEC 4)."""
 
 import os
+import re
 import subprocess
 import sys
 from datetime import timedelta
@@ -81,6 +82,9 @@ def test_every_asset_says_what_it_is_where_it_belongs_and_who_owns_it(specs: dic
 def test_every_computed_asset_says_which_code_makes_it(specs: dict[str, dg.AssetSpec]) -> None:
     assert {name for name, spec in specs.items() if spec.code_version is None} == EXTERNAL
     assert specs["device_features"].code_version == code_version("features") != code_version("readings")
+    assert specs["device_status"].code_version == code_version("status")
+    with pytest.raises(FileNotFoundError, match="has no sources"):
+        code_version("a room that was renamed")
 
 
 def test_columns_come_from_assets_that_the_graph_has_before_theirs(specs: dict[str, dg.AssetSpec]) -> None:
@@ -167,6 +171,13 @@ def test_the_groups_of_assets_follow_each_other_as_data_flows(specs: dict[str, d
     for first, then in pairwise(["readings", "features", "models", "scores", "alerts", "fleet"]):
         assert order.index(first) < order.index(then)
     assert "alerts" not in before["models"] | before["scores"]
+
+
+def test_all_schedules_and_sensors_stand_in_two_files() -> None:
+    defining = re.compile(r"\bdg\.(?:\w+_)?(?:sensor|schedule)\(|\b(?:Sensor|Schedule)Definition\(|AutomationCondition")
+    package = PROJECT / "fridge_assets"
+    found = {str(path.relative_to(package)) for path in package.rglob("*.py") if defining.search(path.read_text())}
+    assert found == {"automation/schedules.py", "automation/sensors.py"}
 
 
 def test_what_people_start_stands_together_in_the_list_of_jobs(graph: dg.Definitions) -> None:

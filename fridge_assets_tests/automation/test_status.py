@@ -5,7 +5,8 @@ from collections.abc import Iterator
 import dagster as dg
 import pytest
 
-from fridge_assets.automation.status import refresh_status_after_changes, refresh_status_job
+from fridge_assets.automation.sensors import refresh_status_after_changes
+from fridge_assets.automation.status import refresh_status_job
 from fridge_assets.running.instance import open_instance
 from fridge_assets.settings import Settings
 from fridge_assets.steps.clock import Clock

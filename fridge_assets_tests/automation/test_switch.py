@@ -7,13 +7,12 @@ from datetime import UTC, datetime, timedelta
 import dagster as dg
 import pytest
 
-from fridge_assets.automation.sensors import tell_of_freshness
+from fridge_assets.automation.sensors import switch_to_fallback, tell_of_freshness
 from fridge_assets.automation.switch import (
     FIRST_SCORING_TAG,
     Voices,
     due_runs,
     rules_wait,
-    switch_to_fallback,
     voices,
 )
 from fridge_assets.deployment import decide

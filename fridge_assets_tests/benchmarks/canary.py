@@ -107,7 +107,7 @@ def prepare(folder: Path, devices: int) -> None:
     registry = read_registry(settings.root)
     assert registry is not None
     ingest(landing, warehouse, registry, datetime.now(UTC), settings)
-    compute_features(warehouse, END + timedelta(minutes=3), settings)
+    compute_features(warehouse, END + timedelta(minutes=3), settings.features)
     cohorts = with_cohort(registry)
     with warehouse.read() as connection:
         trained_until = END - (HOURS - TRAINED_ON) * HOUR

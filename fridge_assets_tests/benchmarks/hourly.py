@@ -48,6 +48,7 @@ END = datetime(2026, 3, 2, 12, tzinfo=UTC)
 HOUR = timedelta(hours=1)
 CYCLE_MINUTE = timedelta(minutes=3)
 TWELFTHS = 12
+MINUTES_PER_FILE = 60 // TWELFTHS
 
 MOST_SECONDS = 28.0
 MOST_STEADY_SECONDS = 15.0
@@ -167,7 +168,13 @@ def simulate(settings: Settings, devices: int, next_hour: Path, seed: int = SEED
     started = time.perf_counter()
     fleet = Fleet(simulate_registry(devices, seed), seed, END - 2 * HOUR, END, mixed_faults(FAULTY))
     root = settings.root
-    written = write_fleet(fleet, settings.landing_dir, root / "device_registry.csv", root / "ground_truth.parquet")
+    written = write_fleet(
+        fleet,
+        settings.landing_dir,
+        root / "device_registry.csv",
+        root / "ground_truth.parquet",
+        rows_per_file=devices * MINUTES_PER_FILE,
+    )
     seconds = time.perf_counter() - started
     next_hour.mkdir()
     for file in sorted(settings.landing_dir.glob("*.parquet")):

@@ -80,7 +80,7 @@ def features_of(place: Place, folder: Path, words: list[str]) -> pd.DataFrame:
     report = ingest(new.landing, new.warehouse, read_registry(folder), datetime.now(UTC), new.settings)
     assert report.refused == {}
     assert report.quarantined == 0
-    compute_features(new.warehouse, NOW, new.settings)
+    compute_features(new.warehouse, NOW, new.settings.features)
     with new.warehouse.read() as connection:
         return query(connection, "SELECT * FROM device_features ORDER BY device_id, window_end")
 

@@ -22,7 +22,7 @@ def deliver(settings: Settings, name: str, rows: list[Row]) -> None:
 
 def compute(settings: Settings, minute: float) -> FeatureReport:
     """Features at ``minute`` minutes after noon."""
-    return compute_features(Warehouse.from_settings(settings), moment(minute), settings)
+    return compute_features(Warehouse.from_settings(settings), moment(minute), settings.features)
 
 
 def counts(warehouse: Warehouse) -> list[tuple[object, ...]]:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
 
 from fridge_assets.core.errors import FridgeError
-from fridge_assets.models.calibration import Calibration
+from fridge_assets.models.calibration import Calibration, tail_probability
 from fridge_assets.settings import CalibrationSettings
 
 SETTINGS = CalibrationSettings()
@@ -125,3 +125,10 @@ def test_nan_is_refused() -> None:
     for unusable in (np.array([]), np.array([1.0, np.inf])):
         with pytest.raises(FridgeError, match="to calibrate on are finite"):
             Calibration.fit(unusable, SETTINGS)
+
+
+def test_the_probability_of_a_score_follows_the_anchors() -> None:
+    assert tail_probability(0.70, SETTINGS) == pytest.approx(3e-4)
+    assert tail_probability(0.60, SETTINGS) == pytest.approx(1e-2)
+    assert tail_probability(0.65, SETTINGS) == pytest.approx((1e-2 * 3e-4) ** 0.5)
+    assert tail_probability(0.99, SETTINGS) == pytest.approx(ANCHORS[-1][0]), "the last anchor's"

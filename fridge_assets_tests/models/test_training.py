@@ -194,7 +194,7 @@ def test_devices_that_have_begun_to_fail_do_not_say_what_is_usual() -> None:
     raw = rng.gamma(8.0, 0.2, device.size)
     failing = device < 10
     raw[failing] *= np.linspace(1, 10, 100)[np.arange(failing.sum()) % 100]
-    trusted = trustworthy(raw, device, SETTINGS)
+    trusted = trustworthy(raw, device, SETTINGS.training)
     assert not trusted[failing].any()
     assert trusted[~failing].all()
     calibration = Calibration.fit(raw[trusted], SETTINGS.calibration)
@@ -206,7 +206,7 @@ def test_at_most_a_tenth_is_left_out_of_the_calibration() -> None:
     device = np.repeat(np.arange(200), 100)
     raw = np.random.default_rng(2).gamma(8.0, 0.2, device.size)
     raw[(device < 40) & (np.arange(device.size) % 100 > 90)] *= 100
-    assert 0.09 < (~trustworthy(raw, device, SETTINGS)).mean() <= 0.10
+    assert 0.09 < (~trustworthy(raw, device, SETTINGS.training)).mean() <= 0.10
 
 
 def test_time_blocks_are_contiguous_and_do_not_split_a_moment(rows: pd.DataFrame) -> None:

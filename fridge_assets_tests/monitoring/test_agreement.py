@@ -28,7 +28,7 @@ def test_hourly_families_are_compared_now_and_daily_ones_where_all_scored(
     store_scores(warehouse, FOREST, NOON, flagging(1))
     store_scores(warehouse, BASELINE, NOON, flagging(1))
     with warehouse.read() as connection:
-        found = agreements(connection, {FOREST: NOON, BASELINE: NOON, AUTOENCODER: NIGHT}, settings)
+        found = agreements(connection, {FOREST: NOON, BASELINE: NOON, AUTOENCODER: NIGHT}, settings.staleness)
     assert found == [
         Agreement((FOREST, BASELINE), NOON, 1000, 1000),
         Agreement((FOREST, AUTOENCODER), NIGHT, 900, 899),
@@ -41,7 +41,7 @@ def test_families_without_a_window_in_common_are_not_compared(warehouse: Warehou
     store_scores(warehouse, FOREST, NOON, flagging(1))
     store_scores(warehouse, BASELINE, NIGHT, flagging(1))
     with warehouse.read() as connection:
-        assert agreements(connection, {FOREST: NOON, BASELINE: NIGHT}, settings) == []
+        assert agreements(connection, {FOREST: NOON, BASELINE: NIGHT}, settings.staleness) == []
 
 
 @pytest.mark.parametrize(
@@ -58,7 +58,7 @@ def test_families_without_a_window_in_common_are_not_compared(warehouse: Warehou
 def test_two_families_must_agree_on_85_percent_and_all_on_75(
     alike: int, devices: int, pairwise: str, unanimous: str
 ) -> None:
-    found = agreement_metrics([Agreement((FOREST, BASELINE), NOON, devices, alike)], Settings())
+    found = agreement_metrics([Agreement((FOREST, BASELINE), NOON, devices, alike)], Settings().monitoring)
     assert [(family, metric.name, metric.subject, metric.verdict) for family, _, metric in found] == [
         (FOREST, "agreement", BASELINE, pairwise),
         ("all", "unanimous_agreement", "", unanimous),
@@ -67,7 +67,9 @@ def test_two_families_must_agree_on_85_percent_and_all_on_75(
 
 def test_with_more_families_the_agreement_of_all_is_that_of_all() -> None:
     pairs = [Agreement((FOREST, BASELINE), NOON, 1000, 900), Agreement((FOREST, AUTOENCODER), NIGHT, 1000, 900)]
-    found = agreement_metrics([*pairs, Agreement((FOREST, BASELINE, AUTOENCODER), NIGHT, 1000, 700)], Settings())
+    found = agreement_metrics(
+        [*pairs, Agreement((FOREST, BASELINE, AUTOENCODER), NIGHT, 1000, 700)], Settings().monitoring
+    )
     assert [(family, window, metric.name, metric.value) for family, window, metric in found] == [
         (FOREST, NOON, "agreement", 0.9),
         (FOREST, NIGHT, "agreement", 0.9),

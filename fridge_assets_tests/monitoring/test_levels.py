@@ -5,10 +5,10 @@ from datetime import UTC, datetime
 import numpy as np
 import pytest
 
-from fridge_assets.monitoring.levels import ScoredWindow, expected_flagged_share, judge_flagged, level_metrics
+from fridge_assets.monitoring.levels import ScoredWindow, judge_flagged, level_metrics
 from fridge_assets.monitoring.metrics import Metric
 from fridge_assets.scoring.distribution import TrailingScores, Values
-from fridge_assets.settings import CalibrationSettings, MonitoringSettings, Settings
+from fridge_assets.settings import MonitoringSettings, Settings
 from fridge_assets_tests.canary.given import healthy
 
 SETTINGS = Settings()
@@ -91,12 +91,6 @@ def test_the_flagged_share_warns_beyond_its_limits_unless_chance_explains_it(
 @pytest.mark.parametrize(("flagged", "verdict"), [(13_000, "ok"), (13_001, "warn"), (7000, "ok"), (6999, "warn")])
 def test_points_limit_the_share_where_they_are_nearer_than_the_factor(flagged: int, verdict: str) -> None:
     assert judge_flagged(flagged, 100_000, 0.10, LIMITS).verdict == verdict
-
-
-def test_the_expected_share_follows_the_threshold() -> None:
-    assert expected_flagged_share(CalibrationSettings()) == pytest.approx(0.01)
-    assert expected_flagged_share(CalibrationSettings(threshold=0.70)) == pytest.approx(3e-4)
-    assert expected_flagged_share(CalibrationSettings(threshold=0.65)) == pytest.approx(np.sqrt(0.01 * 3e-4))
 
 
 @pytest.mark.parametrize(

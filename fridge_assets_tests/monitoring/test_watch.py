@@ -107,7 +107,7 @@ def test_a_model_of_days_is_held_against_days(scored: Place, family: str) -> Non
         sample = current_features(connection, WINDOW, FAMILIES[family].view, settings)
     per_device = 1 if family == "dbscan_cohort" else 4 * TRAINED_HOUR
     assert (len(sample.rows), sample.span) == (DEVICES * per_device, TRAINED_HOUR * HOUR)
-    trained = training_features(scored.models.registry, scored.models.require_serving(family), settings)
+    trained = training_features(scored.models.registry, scored.models.require_serving(family), settings.monitoring)
     assert 0 < len(trained.rows) <= settings.monitoring.drift_rows
 
 
@@ -117,11 +117,11 @@ def test_a_week_and_a_daily_family_are_looked_at_together(warehouse: Warehouse, 
     store_scores(warehouse, "autoencoder", WINDOW - 25 * HOUR, healthy(400))
     store_scores(warehouse, "dbscan_cohort", WINDOW - 26 * HOUR, healthy(400))
     with warehouse.read() as connection:
-        newest = newest_windows(connection, NOW, settings)
+        newest = newest_windows(connection, NOW, settings.staleness)
         assert newest == {FOREST: WINDOW, "autoencoder": WINDOW - 25 * HOUR}
-        assert newest_windows(connection, WINDOW - HOUR, settings)[FOREST] == WINDOW - HOUR
-        window = read_scored_window(connection, FOREST, WINDOW, None, settings)
-        resumed = read_scored_window(connection, FOREST, WINDOW, WINDOW - 5 * HOUR, settings)
+        assert newest_windows(connection, WINDOW - HOUR, settings.staleness)[FOREST] == WINDOW - HOUR
+        window = read_scored_window(connection, FOREST, WINDOW, None, settings.monitoring)
+        resumed = read_scored_window(connection, FOREST, WINDOW, WINDOW - 5 * HOUR, settings.monitoring)
     assert (window.trailing.runs, window.span.runs, window.seconds, window.flagged) == (24, 30, 2.0, 4)
     assert (resumed.trailing.runs, resumed.span.runs) == (5, 5)
     assert np.array_equal(window.scores, np.sort(healthy(400)))

@@ -10,7 +10,8 @@ from pydantic import SecretStr
 from fridge_assets.notifications.deliver import DeliveryReport, deliver_due
 from fridge_assets.notifications.message import Channel, Kind, Message
 from fridge_assets.notifications.outbox import Delivery, OutboxFilter, StoredMessage, enqueue, list_messages
-from fridge_assets.notifications.senders import Sender, senders_of
+from fridge_assets.notifications.senders import senders_of
+from fridge_assets.notifications.sending import Sender
 from fridge_assets.settings import NotificationSettings
 from fridge_assets.stores.operations import Operations
 from fridge_assets_tests.notifications.slack_server import TOKEN, SlackServer

@@ -9,7 +9,7 @@ import dagster as dg
 import pytest
 
 from fridge_assets.alerting.announce import announcements, worth_telling
-from fridge_assets.automation.switch import switch_to_fallback
+from fridge_assets.automation.sensors import switch_to_fallback
 from fridge_assets.models.families import HOURLY_FAMILIES
 from fridge_assets.notifications.deliver import deliver_due
 from fridge_assets.notifications.outbox import OutboxFilter, enqueue, list_messages
@@ -41,6 +41,7 @@ from fridge_assets_tests.notifications.slack_server import (
     late,
     too_much,
 )
+from fridge_assets_tests.telling.graph import ROUTES
 
 HOUR, MINUTE = timedelta(hours=1), timedelta(minutes=1)
 TIMEOUT = timedelta(milliseconds=100)
@@ -61,11 +62,12 @@ def live(hour: int, fleet: Fleet, operations: Operations) -> None:
     succeeded = frozenset({STEP, "score_hourly"} if hour in SCORED else ())
     newest = max(h for h in SCORED if h <= hour)
     with operations.transaction() as connection:
-        tell_run(connection, RunOutcome(f"run-{hour}", "score_hourly", {}, failures, succeeded=succeeded), now)
+        outcome = RunOutcome(f"run-{hour}", "score_hourly", {}, failures, succeeded=succeeded)
+        tell_run(connection, outcome, now, ROUTES)
         tier = tier_of(run_time(newest), now, AGES)
         tell_tier(connection, tier, run_time(newest), now, AGES.patience)
         shown = {"fresh": "PASS", "stale": "WARN"}.get(tier, "FAIL")
-        tell_freshness(connection, {"model_scores": shown}, now, AGES.patience)
+        tell_freshness(connection, {"model_scores": shown}, now, AGES.patience, ROUTES)
         if hour in SCORED:
             generated = fleet.run(score("d1", hour, 0.97), score("d2", hour, 0.75), score("d3", hour, 0.1))
             told = announcements(

@@ -8,7 +8,8 @@ import pytest
 from fridge_assets.notifications.deliver import DeliveryReport
 from fridge_assets.notifications.message import Channel
 from fridge_assets.notifications.routes import Route, release_leases, schedule, take_lease
-from fridge_assets.notifications.senders import LogSender, NotSent, senders_of
+from fridge_assets.notifications.senders import LogSender, senders_of
+from fridge_assets.notifications.sending import NotSent
 from fridge_assets.settings import NotificationSettings
 from fridge_assets.stores.operations import Operations
 from fridge_assets_tests.notifications.given import (

@@ -110,7 +110,7 @@ def delivered(folder: Path, how: Delivery) -> Settings:
 def bring(chosen: Settings, warehouse: Warehouse) -> None:
     """Ingest what has landed and compute what is due."""
     ingest(landing_of(chosen), warehouse, registry_of(*DEVICES), NOW, chosen)
-    compute_features(warehouse, NOW, chosen)
+    compute_features(warehouse, NOW, chosen.features)
 
 
 def features_of(warehouse: Warehouse) -> pa.Table:

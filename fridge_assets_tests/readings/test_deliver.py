@@ -25,7 +25,7 @@ def bring(
     registry: pd.DataFrame | None = None,
 ) -> DeliveryReport:
     warehouse = Warehouse.from_settings(settings)
-    return deliver(file, interpretation or Interpretation(), landing, warehouse, registry, settings)
+    return deliver(file, interpretation or Interpretation(), landing, warehouse, registry, settings.readings)
 
 
 def test_report_says_what_the_file_holds_and_the_file_lies_in_landing(

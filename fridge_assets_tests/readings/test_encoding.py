@@ -27,7 +27,7 @@ def written(folder: Path, text: str, encoding: str, name: str = "june.csv") -> P
 
 def brought(file: Path, settings: Settings, landing: Landing, encoding: str = "", **columns: str) -> Path:
     warehouse = Warehouse.from_settings(settings)
-    report = deliver(file, Interpretation(columns), landing, warehouse, None, settings, encoding=encoding)
+    report = deliver(file, Interpretation(columns), landing, warehouse, None, settings.readings, encoding=encoding)
     assert (report.rows, report.unusable, report.devices) == (2, 0, 2)
     assert report.file == str(file)
     return report.delivered_as

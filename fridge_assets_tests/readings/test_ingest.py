@@ -162,7 +162,7 @@ def test_ingesting_again_changes_no_row_and_reads_no_file(mixed: tuple[Settings,
 
 def test_features_of_a_folder_with_quotes_in_its_name_are_computed(mixed: tuple[Settings, IngestReport]) -> None:
     settings, _ = mixed
-    report = compute_features(Warehouse.from_settings(settings), NOW, settings)
+    report = compute_features(Warehouse.from_settings(settings), NOW, settings.features)
     assert (report.windows, report.rows) == (4, 6)
 
 
@@ -187,14 +187,14 @@ def test_repeats_across_batches_are_removed_and_show_in_the_flags_of_their_windo
     warehouse = Warehouse.from_settings(settings)
     write(settings.landing_dir / "a.csv", [reading(0, event_id="e0"), reading(1, event_id="e1")])
     run(settings)
-    compute_features(warehouse, NOW, settings)
+    compute_features(warehouse, NOW, settings.features)
     write(settings.landing_dir / "b.csv", [reading(1, event_id="e1", humidity=99), reading(2, event_id="e2")])
     report = run(settings)
     assert (report.clean, report.duplicates, is_balanced(report)) == (1, 1, True)
     stored = stored_readings(warehouse)
     assert stored["event_id"].tolist() == ["e0", "e1", "e2"]
     assert stored["humidity"].tolist() == [45, 45, 45]
-    compute_features(warehouse, NOW, settings)
+    compute_features(warehouse, NOW, settings.features)
     flags = rows_of(warehouse, "SELECT reading_count, quality_flag_count FROM device_features")
     assert flags == [(3, 1)]
 
@@ -253,7 +253,7 @@ def test_readings_that_come_again_with_the_id_they_were_shown_with_are_recognise
     report = run(settings)
     assert (report.clean, report.duplicates) == (1, 1)
     assert stored_readings(warehouse)["humidity"].tolist() == [45, 45, 45]
-    compute_features(warehouse, NOW, settings)
+    compute_features(warehouse, NOW, settings.features)
     assert rows_of(warehouse, "SELECT reading_count, quality_flag_count FROM device_features") == [(3, 1)]
 
 
@@ -261,10 +261,10 @@ def test_event_that_comes_again_at_another_time_shows_in_the_window_where_it_is_
     warehouse = Warehouse.from_settings(settings)
     write(settings.landing_dir / "a.csv", [reading(0, event_id="e0"), reading(20, event_id="e1")])
     run(settings)
-    compute_features(warehouse, NOW, settings)
+    compute_features(warehouse, NOW, settings.features)
     write(settings.landing_dir / "b.csv", [reading(20, event_id="e0")])
     assert run(settings).duplicates == 1
-    compute_features(warehouse, NOW, settings)
+    compute_features(warehouse, NOW, settings.features)
     flags = rows_of(warehouse, "SELECT reading_count, quality_flag_count FROM device_features ORDER BY window_start")
     assert flags == [(1, 1), (1, 0)]
 
@@ -282,15 +282,19 @@ def test_file_that_is_still_being_written_waits_for_the_next_run(tmp_path: Path)
     settings = settings_of(tmp_path / "data", readings=ReadingSettings(settle=timedelta(seconds=30)))
     write(settings.landing_dir / "quiet.csv", [reading(0)])
     growing = write(settings.landing_dir / "growing.csv", [reading(1)])
-    text = growing.read_text()
-    writer = threading.Timer(
-        0.2, growing.write_text, args=(text + text.splitlines()[1].replace("12:01", "12:02") + "\n",)
-    )
+    done = threading.Event()
+
+    def go_on_writing() -> None:
+        while not done.wait(0.05):
+            growing.touch()
+
+    writer = threading.Thread(target=go_on_writing)
     writer.start()
     report = run(settings)
+    done.set()
     writer.join()
     assert report.waiting == {"growing.csv": "growing.csv is still being written; the next run looks again"}
-    assert (report.clean, run(settings).clean) == (1, 2)
+    assert (report.clean, run(settings).clean) == (1, 1)
 
 
 def test_sidecar_says_how_a_file_is_to_be_read(settings: Settings) -> None:
@@ -443,10 +447,10 @@ def test_windows_that_become_due_while_features_are_computed_stay_due(settings: 
     write(settings.landing_dir / "a.csv", [reading(0)])
     run(settings)
     write(settings.landing_dir / "b.csv", [reading(1)])
-    compute_features(interrupted_once(settings), NOW, settings)
+    compute_features(interrupted_once(settings), NOW, settings.features)
     warehouse = Warehouse.from_settings(settings)
     assert len(stored_readings(warehouse)) == 2
-    compute_features(warehouse, NOW, settings)
+    compute_features(warehouse, NOW, settings.features)
     assert rows_of(warehouse, "SELECT reading_count FROM device_features") == [(2,)]
 
 

@@ -3,6 +3,7 @@
 import json
 import os
 import shutil
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable, Mapping
@@ -466,6 +467,15 @@ def test_a_remedy_that_fails_is_told_and_what_it_does_not_mend_stays_broken() ->
         Finding("a", "broken", "a is broken; it could not be mended: /disk/file: Input/output error"),
         Finding("b", "broken", "b is broken", "mends it"),
     ]
+
+
+def test_a_full_disk_is_named_whatever_a_library_makes_of_it(tmp_path: Path) -> None:
+    def look() -> State:
+        raise sqlite3.OperationalError("database or disk is full")
+
+    (found,) = examine([Check("lost runs", look)], place=tmp_path)
+    assert found.verdict == "broken"
+    assert found.detail.startswith(f"{tmp_path} cannot be written: its disk is full")
 
 
 @pytest.mark.parametrize(

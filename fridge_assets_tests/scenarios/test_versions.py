@@ -182,7 +182,7 @@ def test_a_candidate_is_compared_reported_and_kept_back_without_proof(cycled: Pl
     name = f"{FAMILY} {new} with 1.0.0"
     assert shown[f"{name}: picture"].startswith(f"![{name}](data:image/png;base64,iVBOR")
     assert "| KL divergence |" in shown[f"{name}: inconclusive"]
-    assert not proof_of(cycled.models, cycled.warehouse, FAMILY, new, cycled.settings).passed
+    assert not proof_of(cycled.models, cycled.warehouse, FAMILY, new, cycled.settings.canary).passed
     # a canary reaches neither scores nor alerts
     assert set().union(*versions_of(cycled).values()) == {"1.0.0"}
 
@@ -191,16 +191,16 @@ def test_a_new_release_is_watched_for_three_windows(cycled: Place) -> None:
     new = another_version(cycled)
     cycled.models.promote(FAMILY, new, ann(), PASSED)
     for number in range(3):
-        (pair,) = due_pairs(cycled.models, cycled.warehouse, cycled.settings)
+        (pair,) = due_pairs(cycled.models, cycled.warehouse, cycled.settings.canary)
         assert (pair.candidate, pair.production, pair.purpose) == (new, "1.0.0", "new release")
         report = CANARY_REPORTS.sample(1).assign(
             report_id=f"{number}", family=FAMILY, candidate_version=new, production_version="1.0.0",
             window_end=hour(FIRST_HOUR + number), created_at=datetime.now(UTC),
         )  # fmt: skip
         commit_comparisons(cycled.warehouse, report, CANARY_SCORES.empty())
-    assert due_pairs(cycled.models, cycled.warehouse, cycled.settings) == []
+    assert due_pairs(cycled.models, cycled.warehouse, cycled.settings.canary) == []
     cycled.models.roll_back(FAMILY, ann())
-    assert due_pairs(cycled.models, cycled.warehouse, cycled.settings) == []
+    assert due_pairs(cycled.models, cycled.warehouse, cycled.settings.canary) == []
 
 
 def test_decisions_are_the_same_as_commands_and_as_jobs(cycled: Place) -> None:

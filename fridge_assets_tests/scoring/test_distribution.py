@@ -130,11 +130,11 @@ def test_scores_are_held_against_the_newest_windows_before(warehouse: Warehouse,
         store_scores(warehouse, FAMILY, NOON - back * HOUR, np.full(200, back / 100))
     store_scores(warehouse, "autoencoder", NOON - HOUR, np.full(200, 0.9))
     with warehouse.read() as connection:
-        trailing = trailing_scores(connection, FAMILY, NOON, None, settings)
+        trailing = trailing_scores(connection, FAMILY, NOON, None, settings.monitoring)
         assert trailing.runs == 24
         assert np.unique(trailing.scores).tolist() == [back / 100 for back in range(1, 25)]
         # windows are scored three minutes after their end
-        resumed = trailing_scores(connection, FAMILY, NOON, NOON - 3 * HOUR + timedelta(minutes=3), settings)
+        resumed = trailing_scores(connection, FAMILY, NOON, NOON - 3 * HOUR + timedelta(minutes=3), settings.monitoring)
         assert (resumed.runs, np.unique(resumed.scores).tolist()) == (2, [0.01, 0.02])
 
 
@@ -145,20 +145,20 @@ def test_after_a_resumption_only_what_was_committed_since_by_the_actual_time_cou
     store_scores(warehouse, FAMILY, NOON - 2 * HOUR, np.full(200, 0.2), committed_at=resumed_at + HOUR)  # a replay
     store_scores(warehouse, FAMILY, NOON - HOUR, np.full(200, 0.1), committed_at=resumed_at - HOUR)
     with warehouse.read() as connection:
-        trailing = trailing_scores(connection, FAMILY, NOON, resumed_at, settings)
+        trailing = trailing_scores(connection, FAMILY, NOON, resumed_at, settings.monitoring)
     assert (trailing.runs, np.unique(trailing.scores).tolist()) == (1, [0.2])
 
 
 def test_before_the_first_scores_there_is_nothing_to_hold_against(warehouse: Warehouse, settings: Settings) -> None:
     with warehouse.read() as connection:
-        assert trailing_scores(connection, FAMILY, NOON, None, settings).runs == 0
+        assert trailing_scores(connection, FAMILY, NOON, None, settings.monitoring).runs == 0
 
 
 def test_a_run_over_some_devices_does_not_count_as_a_run(warehouse: Warehouse, settings: Settings) -> None:
     store_scores(warehouse, FAMILY, NOON - HOUR, np.full(199, 0.5))
     store_scores(warehouse, FAMILY, NOON - 2 * HOUR, np.full(200, 0.1))
     with warehouse.read() as connection:
-        assert scored_windows(connection, FAMILY, NOON, None, settings) == [NOON - 2 * HOUR]
+        assert scored_windows(connection, FAMILY, NOON, None, settings.monitoring) == [NOON - 2 * HOUR]
 
 
 def test_more_scores_than_can_be_read_are_sampled_by_device_the_same_every_time(
@@ -170,8 +170,8 @@ def test_more_scores_than_can_be_read_are_sampled_by_device_the_same_every_time(
         store_scores(warehouse, FAMILY, window, np.arange(number) / number)
     few = settings.model_copy(update={"monitoring": MonitoringSettings(max_rows=1000)})
     with warehouse.read() as connection:
-        everything = sample_scores(connection, FAMILY, windows, settings)
-        sampled, again = (sample_scores(connection, FAMILY, windows, few) for _ in range(2))
+        everything = sample_scores(connection, FAMILY, windows, settings.monitoring)
+        sampled, again = (sample_scores(connection, FAMILY, windows, few.monitoring) for _ in range(2))
     assert len(everything.scores) == 3 * len(device_names(number))
     assert 700 < len(sampled.scores) < 1300
     assert np.array_equal(sampled.scores, again.scores)

@@ -16,17 +16,17 @@ DAY = timedelta(hours=24)
 
 
 def test_features_of_45_minutes_are_scored_and_older_ones_refused_with_what_to_do(settings: Settings) -> None:
-    assert window_to_score(WINDOW, WINDOW + timedelta(minutes=45), settings) == WINDOW
+    assert window_to_score(WINDOW, WINDOW + timedelta(minutes=45), settings.features) == WINDOW
     with pytest.raises(
         FeaturesStale,
         match=r"07:00 UTC and it is .*; features older than 45 min are not scored.*--as-of latest",
     ):
-        window_to_score(WINDOW, WINDOW + timedelta(minutes=45, seconds=1), settings)
+        window_to_score(WINDOW, WINDOW + timedelta(minutes=45, seconds=1), settings.features)
 
 
 def test_without_features_the_way_out_is_named(settings: Settings) -> None:
     with pytest.raises(FeaturesStale, match="fridge-assets ingest FILE"):
-        window_to_score(None, WINDOW, settings)
+        window_to_score(None, WINDOW, settings.features)
 
 
 def test_a_window_that_ends_after_now_does_not_exist_yet(cycled: Place) -> None:

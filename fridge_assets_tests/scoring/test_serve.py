@@ -35,7 +35,7 @@ def judged(
     resumed_at: datetime | None = None,
 ) -> DistributionVerdict:
     served = ServedScores((score_report(FAMILY, window_end, BROKEN),), ())
-    return judge_scores(served, ScoreTarget(FAMILY, devices, window_end), warehouse, resumed_at, settings)
+    return judge_scores(served, ScoreTarget(FAMILY, devices, window_end), warehouse, resumed_at, settings.monitoring)
 
 
 @pytest.mark.parametrize("window_end", [NOON, NOON + HOUR])

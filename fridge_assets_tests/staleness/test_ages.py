@@ -73,7 +73,7 @@ def ages_of(runs: Sequence[Run], now: datetime) -> list[ScoreAge]:
             "1 AS active_devices, '' AS left_out, '' AS run_id, $5 AS published, $6 AS whole_fleet",
             [str(number), run.family, run.window_end, run.scored_at, run.published, run.whole_fleet],
         )
-    return newest_scores(connection, now, SETTINGS)
+    return newest_scores(connection, now, SETTINGS.features)
 
 
 @cache
@@ -87,7 +87,7 @@ def _warehouse() -> duckdb.DuckDBPyConnection:
 
 
 def tier(runs: Sequence[Run], now: datetime, paused: Collection[str] = ()) -> str:
-    return serving_tier(ages_of(runs, now), paused, now, SETTINGS)
+    return serving_tier(ages_of(runs, now), paused, now, SETTINGS.staleness)
 
 
 @pytest.mark.parametrize(
@@ -121,7 +121,7 @@ def test_a_window_that_nobody_has_reached_yet_does_not_count() -> None:
 
 @pytest.mark.parametrize(("late", "expected"), [(3 * MINUTE, True), (LIMIT, True), (LIMIT + TICK, False)])
 def test_scores_made_now_are_current_until_their_window_is_45_minutes_old(late: timedelta, expected: bool) -> None:
-    assert is_current(NOON, NOON + late, SETTINGS) is expected
+    assert is_current(NOON, NOON + late, SETTINGS.features) is expected
     run = Run(FOREST, 0, round(late / MINUTE) + (not expected))
     assert bool(ages_of([run], NOON + HOUR)) is expected, "what was too old to be scored does not count"
 
@@ -178,7 +178,7 @@ def test_what_was_withheld_unpublished_or_about_some_devices_makes_no_difference
 def test_scores_only_grow_older_while_nothing_is_scored(runs: list[Run], minutes: int, more: int) -> None:
     now = NOON + minutes * MINUTE
     ages = ages_of(runs, now)
-    first, later = (serving_tier(ages, (), at, SETTINGS) for at in (now, now + more * MINUTE))
+    first, later = (serving_tier(ages, (), at, SETTINGS.staleness) for at in (now, now + more * MINUTE))
     assert TIERS.index(later) >= TIERS.index(first)
 
 

@@ -143,8 +143,8 @@ def test_verdicts_are_acted_on_while_they_are_young(warehouse: Warehouse, settin
             (NOON + 45 * MINUTE, NOON, ["d1", "d2"]),
             (NOON + 46 * MINUTE, None, []),
         ):
-            assert newest_judged_window(connection, now, settings) == window
-            assert sorted(devices_judged_by_rules(connection, now, settings)) == devices
+            assert newest_judged_window(connection, now, settings.features) == window
+            assert sorted(devices_judged_by_rules(connection, now, settings.features)) == devices
 
 
 # --- alerts

@@ -10,7 +10,7 @@ import pytest
 from fridge_assets.contracts import DEVICE_FEATURES, DEVICE_REGISTRY, DEVICE_STATUS, MODEL_SCORES, SITE_STATUS
 from fridge_assets.contracts.validation import enforce
 from fridge_assets.registry.devices import complete_registry
-from fridge_assets.settings import Settings
+from fridge_assets.settings import Settings, StalenessSettings
 from fridge_assets.status.compute import device_activity, device_scores, device_status, refreshed_status, site_status
 from fridge_assets.stores.warehouse import Warehouse
 from fridge_assets_tests.readings.deliveries import moment
@@ -138,7 +138,7 @@ def test_an_alert_counts_for_a_device_that_was_never_scored() -> None:
 
 def test_a_device_whose_scores_are_blanked_between_two_runs_is_unknown_from_then_on() -> None:
     hours = [
-        refreshed_status(status_of(), NO_ALERTS, NOW + timedelta(hours=after), Settings()).loc[0, "health_status"]
+        refreshed_status(status_of(), NO_ALERTS, NOW + timedelta(hours=after), StalenessSettings())["health_status"][0]
         for after in (3, 4)
     ]
     assert hours == ["healthy", "unknown"]
@@ -202,7 +202,7 @@ def test_site_has_its_counts_scores_and_worst_health() -> None:
 
 def test_empty_fleet_has_no_devices_and_no_sites(settings: Settings, warehouse: Warehouse) -> None:
     with warehouse.read() as connection:
-        activity, scores = device_activity(connection, NOW, settings), device_scores(connection, NOW, settings)
+        activity, scores = device_activity(connection, NOW, settings.fleet), device_scores(connection, NOW, settings)
     devices = device_status(DEVICE_REGISTRY.empty(), activity, scores, NO_ALERTS, NOW, settings)
     sites = site_status(devices)
     assert (tuple(devices.columns), len(devices)) == (DEVICE_STATUS.column_names, 0)
@@ -213,7 +213,7 @@ def test_empty_fleet_has_no_devices_and_no_sites(settings: Settings, warehouse: 
 
 def test_fleet_that_sent_nothing_yet_is_offline(settings: Settings, warehouse: Warehouse) -> None:
     with warehouse.read() as connection:
-        activity, scores = device_activity(connection, NOW, settings), device_scores(connection, NOW, settings)
+        activity, scores = device_activity(connection, NOW, settings.fleet), device_scores(connection, NOW, settings)
     devices = device_status(REGISTRY, activity, scores, NO_ALERTS, NOW, settings)
     assert devices["health_status"].tolist() == ["offline", "offline"]
     enforce(DEVICE_STATUS, devices)
@@ -287,7 +287,7 @@ def test_activity_is_the_means_and_counts_of_a_day_up_to_now(settings: Settings,
             {"d1": moment(14), "d2": moment(-3000)},
         )
     with warehouse.read() as connection:
-        activity = device_activity(connection, NOW, settings).set_index("device_id")
+        activity = device_activity(connection, NOW, settings.fleet).set_index("device_id")
     # Its newest reading lies after now: as of now only the newest window is known.
     assert activity.loc["d1", "last_reading_at"] == moment(-15)
     assert activity.loc["d1", "temp_evaporator_mean_24h"] == pytest.approx(-22)

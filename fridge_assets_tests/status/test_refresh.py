@@ -68,7 +68,7 @@ class Place:
             apply(connection, GeneratedAlerts(DEVICE_ALERTS.empty(), changed[list(DEVICE_ALERTS.column_names)], events))
 
     def refresh(self, after: timedelta = timedelta(0)) -> dict[str, int]:
-        done = refresh_status(self.warehouse, self.operations, self.published, NOW + after, self.settings)
+        done = refresh_status(self.warehouse, self.operations, self.published, NOW + after, self.settings.staleness)
         return done.changed
 
     def stored(self, contract: Contract) -> pd.DataFrame:

@@ -17,6 +17,7 @@ from fridge_assets.telling.messages import tell_freshness
 from fridge_assets_tests.conftest import settings_of
 from fridge_assets_tests.notifications.given import stored
 from fridge_assets_tests.scenarios.small_fleet import put_back
+from fridge_assets_tests.telling.graph import ROUTES
 
 ASSET = dg.AssetKey("streaming_alerts")
 SECOND = timedelta(seconds=1)
@@ -77,7 +78,7 @@ def test_where_no_stream_ever_ran_nothing_is_reported_and_nobody_is_told(stream:
     now = datetime.now(UTC)
     for state in ("UNKNOWN", "UNKNOWN"):
         with stream.operations.transaction() as connection:
-            tell_freshness(connection, {"streaming_alerts": state}, now, timedelta(0))
+            tell_freshness(connection, {"streaming_alerts": state}, now, timedelta(0), ROUTES)
     assert stored(stream.operations) == {}
 
 
@@ -134,7 +135,7 @@ def test_its_end_is_told_to_operations_and_so_is_its_return(operations: Operatio
     for minutes, state in enumerate(("UNKNOWN", "PASS", "WARN", "FAIL", "FAIL", "PASS")):
         with operations.transaction() as connection:
             at = now + timedelta(minutes=minutes)
-            tell_freshness(connection, {"streaming_alerts": state}, at, timedelta(minutes=10))
+            tell_freshness(connection, {"streaming_alerts": state}, at, timedelta(minutes=10), ROUTES)
     told = [(message.channel, message.title) for message in stored(operations).values()]
     assert sorted(told) == [
         ("operations", "streaming_alerts is fresh again"),

@@ -12,6 +12,7 @@ from fridge_assets.staleness.tiers import Tier, tier_of
 from fridge_assets.stores.operations import Operations
 from fridge_assets.telling.messages import tell_freshness, tell_run, tell_tier
 from fridge_assets_tests.notifications.given import NOON
+from fridge_assets_tests.telling.graph import ROUTES
 
 HOUR, MINUTE = timedelta(hours=1), timedelta(minutes=1)
 PATIENCE = Settings().staleness.patience
@@ -43,7 +44,7 @@ class Store:
         succeeded = {*STEPS[:stopped], *(() if failed else (job,))} - failed.keys()
         outcome = RunOutcome(f"run-{self.hour}", job, {}, failed, dict(errors or {}), checks, frozenset(succeeded))
         with self.operations.transaction() as connection:
-            tell_run(connection, outcome, NOON + self.hour * HOUR)
+            tell_run(connection, outcome, NOON + self.hour * HOUR, ROUTES)
         return self.new()
 
     def tier(self, tier: Tier, hours: float | None = 0) -> list[StoredMessage]:
@@ -62,7 +63,7 @@ class Store:
         now = NOON + self.hour * HOUR
         for at in (now - PATIENCE, now):
             with self.operations.transaction() as connection:
-                tell_freshness(connection, states, at, PATIENCE)
+                tell_freshness(connection, states, at, PATIENCE, ROUTES)
         return self.new()
 
     def new(self) -> list[StoredMessage]:
@@ -226,7 +227,7 @@ def test_a_warning_that_is_over_within_ten_minutes_is_not_told(operations: Opera
     looks = ((0, "PASS"), (60, "WARN"), (69.9, "WARN"), (70, "PASS"), (120, "WARN"), (130, "WARN"), (140, "FAIL"))
     for minute, state in looks:
         with operations.transaction() as connection:
-            tell_freshness(connection, {"model_scores": state}, NOON + minute * MINUTE, PATIENCE)
+            tell_freshness(connection, {"model_scores": state}, NOON + minute * MINUTE, PATIENCE, ROUTES)
     assert [(m.title, m.occurred_at) for m in reversed(Store(operations).new())] == [
         ("model_scores is late", NOON + 130 * MINUTE),
         ("model_scores is overdue", NOON + 140 * MINUTE),

@@ -63,7 +63,7 @@ def filled(tmp_path_factory: pytest.TempPathFactory) -> Folder:
     write(settings.landing_dir / "a.csv", [reading(m, device) for m in (0, 20, 40) for device in ("d1", "d2")])
     (settings.landing_dir / "torn.csv").write_text("")
     ingest(landing, warehouse, None, moment(50), settings)
-    compute_features(warehouse, moment(60), settings)
+    compute_features(warehouse, moment(60), settings.features)
     with warehouse.transaction() as connection:
         replace_all(connection, MODEL_SCORES, MODEL_SCORES.to_arrow(MODEL_SCORES.sample(3)))
         scored_at = pd.Timestamp(moment(48))

@@ -7,7 +7,7 @@ import dagster as dg
 import pytest
 import sqlalchemy as sa
 
-from fridge_assets.automation.work_orders import deliver_work_orders
+from fridge_assets.automation.sensors import deliver_work_orders
 from fridge_assets.contracts import DEVICE_ALERTS
 from fridge_assets.settings import Settings, StreamingSettings
 from fridge_assets.stores.operations import Operations, device_alerts, insert_missing, work_orders

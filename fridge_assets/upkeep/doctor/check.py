@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Literal
 
 from fridge_assets.core.errors import FridgeError
+from fridge_assets.stores.disk import full_disk
 from fridge_assets.stores.looking import StoreOutdated
 
 Verdict = Literal["ok", "note", "broken", "mended"]
@@ -111,12 +112,13 @@ def broken(detail: str, remedy: Remedy | None = None) -> State:
     return State("broken", detail, remedy)
 
 
-def examine(checks: Iterable[Check], *, fix: bool = False) -> Iterator[Finding]:
+def examine(checks: Iterable[Check], *, fix: bool = False, place: Path = Path()) -> Iterator[Finding]:
     """Look at one thing after the other, never an exception.
 
     Args:
         checks: what to look at, in this order.
         fix: apply the remedies, each as soon as it is found, and look again; otherwise nothing is changed.
+        place: the data folder; where its disk is full, that is said instead of what a library makes of it.
     """
     broken_ones: set[str] = set()
     for check in checks:
@@ -124,8 +126,8 @@ def examine(checks: Iterable[Check], *, fix: bool = False) -> Iterator[Finding]:
         if missing:
             yield Finding(check.what, "note", f"not looked at, since {' and '.join(missing)} cannot be used")
             continue
-        state = _looked(check)
-        finding = _mended(check, state) if fix and state.remedy else _shown(check, state)
+        state = _looked(check, place)
+        finding = _mended(check, state, place) if fix and state.remedy else _shown(check, state)
         if finding.verdict == "broken":
             broken_ones.add(check.what)
         yield finding
@@ -135,28 +137,30 @@ def _shown(check: Check, state: State) -> Finding:
     return Finding(check.what, state.verdict, state.detail, state.remedy.does if state.remedy else None)
 
 
-def _mended(check: Check, state: State) -> Finding:
+def _mended(check: Check, state: State, place: Path) -> Finding:
     assert state.remedy is not None
     try:
         state.remedy.apply()
     except Exception as error:
-        return Finding(check.what, "broken", f"{state.detail}; it could not be mended: {_sentence(error)}")
-    now = _looked(check)
+        return Finding(check.what, "broken", f"{state.detail}; it could not be mended: {_sentence(error, place)}")
+    now = _looked(check, place)
     if now.remedy is not None or now.verdict == "broken":
         return _shown(check, now)
     return Finding(check.what, "mended", f"{state.detail}; mended, now: {now.detail}")
 
 
-def _looked(check: Check) -> State:
+def _looked(check: Check, place: Path) -> State:
     try:
         return check.look()
     except StoreOutdated as error:
         return note(f"not looked at, since {error.problem}")
     except Exception as error:  # a doctor who faints helps nobody
-        return broken(_sentence(error))
+        return broken(_sentence(error, place))
 
 
-def _sentence(error: Exception) -> str:
+def _sentence(error: Exception, place: Path) -> str:
+    if full := full_disk(error, place):
+        return str(full)
     if isinstance(error, FridgeError):
         return str(error)
     if isinstance(error, OSError) and error.strerror:

@@ -23,7 +23,7 @@ def sending_checks(settings: Settings, operations: Operations) -> list[Check]:
 
 
 def _channels(settings: Settings) -> State:
-    found = check_channels(settings)
+    found = check_channels(settings.notifications)
     deaf, doubtful = [way for way in found if way.ok is False], [way for way in found if way.ok is None]
     said = "; ".join(f"{way.destination}: {way.detail}" for way in [*deaf, *doubtful] or found)
     return broken(said) if deaf else note(said) if doubtful else ok(said)

@@ -28,10 +28,10 @@ def serving_checks(
     def scores() -> State:
         now = datetime.now(UTC)
         with warehouse.read() as connection:
-            ages = newest_scores(connection, now, settings)
+            ages = newest_scores(connection, now, settings.features)
         if not ages:
             return note("none yet; run `fridge-assets run hourly`")
-        tier = serving_tier(ages, models.deployments.paused(), now, settings)
+        tier = serving_tier(ages, models.deployments.paused(), now, settings.staleness)
         return ok(tier) if tier == "fresh" else note(tier)
 
     def stream() -> State:
