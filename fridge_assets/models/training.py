@@ -84,22 +84,22 @@ def train(model_class: type[ScoreModel], rows: pd.DataFrame, settings: Settings,
         libraries=library_versions(),
         metrics=_metrics(calibration, raw, settings.calibration),
         trained_at=now,
-        operating_states=known_states(kept, settings),
+        operating_states=known_states(kept, settings.training),
     )
     return TrainedModel(ModelVersion(metadata, model, Imputer.fit(rows, model.features), calibration), rows)
 
 
-def known_states(rows: pd.DataFrame, settings: Settings) -> tuple[str, ...] | None:
+def known_states(rows: pd.DataFrame, settings: TrainingSettings) -> tuple[str, ...] | None:
     """The operating states that ``rows`` show; None where some of them do not say theirs.
 
     Args:
         rows: what a model is fitted on.
-        settings: ``training.known_state_rows``.
+        settings: from how many rows on a state is known.
     """
     if STATE not in rows.columns or (rows[STATE] == "").any():
         return None
     count = rows[STATE].value_counts()
-    return tuple(sorted(count.index[count >= settings.training.known_state_rows]))
+    return tuple(sorted(count.index[count >= settings.known_state_rows]))
 
 
 def usable_features(rows: pd.DataFrame) -> tuple[str, ...]:

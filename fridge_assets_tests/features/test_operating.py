@@ -27,7 +27,7 @@ def operated(folder: Path, rows: list[Row], parts: Iterable[list[int]] | None = 
     for number, part in enumerate(parts or [list(range(len(rows)))]):
         write(chosen.landing_dir / f"{number}.csv", [rows[i] for i in part])
         ingest(landing_of(chosen), warehouse, None, now, chosen)
-        compute_features(warehouse, now, chosen)
+        compute_features(warehouse, now, chosen.features)
     with warehouse.read() as connection:
         return query(connection, "SELECT * FROM device_features ORDER BY device_id, window_start")
 

@@ -247,4 +247,4 @@ def test_a_version_names_the_operating_states_that_it_has_seen_enough_of(rows: p
     without = train(StatisticalBaseline, rows, SETTINGS, NOW)
     assert without.version.metadata.operating_states is None
     assert content_hash(without.rows) == content_hash(canonical(rows)) != content_hash(trained.rows)
-    assert known_states(canonical(rows.assign(operating_state=None)), SETTINGS) is None
+    assert known_states(canonical(rows.assign(operating_state=None)), SETTINGS.training) is None
