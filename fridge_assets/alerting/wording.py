@@ -49,6 +49,7 @@ _SENTENCES = {
     "defrost": "Defrost was active {value} of the time",
     "complete": "{value} of the sensor values arrived",
 }
+_UNKNOWN_STATE = "The machine was in an operating state that its model has not seen in training"
 _SHORT = {
     "mean": "{label} {value}",
     "std": "{label} variation {value}",
@@ -76,7 +77,7 @@ class FeatureWords:
     Args:
         label: how a technician calls what it measures.
         unit: unit of its values, empty when there is none.
-        kind: its aggregation, or ``derived``, ``door``, ``defrost`` or ``complete``.
+        kind: its aggregation, or ``derived``, ``door``, ``defrost``, ``complete`` or ``state``.
     """
 
     label: str
@@ -114,6 +115,8 @@ class FeatureWords:
 
     def sentence(self, value: float | None, span: str) -> str:
         """What was measured in ``span``, without the full stop."""
+        if self.kind == "state":
+            return f"{_UNKNOWN_STATE} {span}, so that its score is held low"
         if value is None:
             return f"{self.title_label} could not be measured {span}"
         if self.kind == "slope":
@@ -194,4 +197,5 @@ _VOCABULARY: dict[str, FeatureWords] = {
     },
     **{name: FeatureWords(label, "", label) for name, label in _FRACTION_LABELS.items()},
     "sensor_completeness": FeatureWords("sensor values", "", "complete"),
+    "operating_state": FeatureWords("operating state", "", "state"),
 }

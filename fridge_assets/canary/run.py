@@ -19,7 +19,8 @@ from fridge_assets.models.lifecycle import ModelLifecycle
 from fridge_assets.models.reproduce import twin_of
 from fridge_assets.models.version import ModelVersion
 from fridge_assets.scoring.model_input import ModelInput, read_model_input, window_to_score
-from fridge_assets.settings import CanarySettings, Settings
+from fridge_assets.scoring.score import held_scores
+from fridge_assets.settings import CanarySettings, ScoringSettings, Settings
 from fridge_assets.stores.warehouse import Warehouse
 
 _LOG = logging.getLogger(__name__)
@@ -119,9 +120,9 @@ def compare_pairs(
             candidate_version=pair.candidate,
             production_version=pair.production,
             window_end=window_end,
-            candidate=_scores(partial(models.registry.load, candidate), rows),
-            production=_scores(partial(models.registry.load, production), rows),
-            twin=_scores(partial(twin_of, models.registry, production, settings), rows),
+            candidate=_scores(partial(models.registry.load, candidate), rows, settings.scoring),
+            production=_scores(partial(models.registry.load, production), rows, settings.scoring),
+            twin=_scores(partial(twin_of, models.registry, production, settings), rows, settings.scoring),
             candidate_threshold=candidate.metadata.threshold,
             production_threshold=production.metadata.threshold,
             runs_per_day=RUNS_PER_DAY[pair.family],
@@ -130,7 +131,7 @@ def compare_pairs(
         yield Comparison(pair, given, compare(given, settings), canary_scores_frame(given))
 
 
-def _scores(obtain: Callable[[], ModelVersion], rows: ModelInput) -> pd.DataFrame:
+def _scores(obtain: Callable[[], ModelVersion], rows: ModelInput, settings: ScoringSettings) -> pd.DataFrame:
     """``device_id`` and ``score`` of every row; none where the version fails, which the report then says.
 
     A candidate that fails has spoken against itself, and one family's failure must not hide what others do.
@@ -138,7 +139,8 @@ def _scores(obtain: Callable[[], ModelVersion], rows: ModelInput) -> pd.DataFram
     try:
         version = obtain()
         complete, _ = version.imputer.apply(rows.rows, rows.recent)
-        return pd.DataFrame({"device_id": complete["device_id"].to_numpy(), "score": version.score(complete)})
+        scores, _ = held_scores(version, complete, settings)
+        return pd.DataFrame({"device_id": complete["device_id"].to_numpy(), "score": scores})
     except Exception:
         _LOG.exception("a version could not score window %s", rows.window_end)
         return pd.DataFrame({"device_id": pd.Series(dtype="str"), "score": pd.Series(dtype="float64")})

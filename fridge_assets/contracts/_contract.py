@@ -111,6 +111,10 @@ class Contract:
         columns = ", ".join(f"{c.name} {SQL_TYPES[c.type]}{'' if c.nullable else ' NOT NULL'}" for c in self.columns)
         return f"CREATE TABLE IF NOT EXISTS {table or self.name} ({columns})"
 
+    def add_column_sql(self, name: str) -> str:
+        """DuckDB statement that gives the dataset's table of an earlier release the column that it lacks."""
+        return f"ALTER TABLE {self.name} ADD COLUMN IF NOT EXISTS {name} {SQL_TYPES[self.column(name).type]}"
+
     def to_arrow(self, frame: "pd.DataFrame") -> "pa.Table":
         """``frame`` as an Arrow table in the contract's column order and types.
 

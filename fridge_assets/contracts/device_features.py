@@ -52,6 +52,9 @@ DERIVED_FEATURES: dict[str, tuple[str, ...]] = {
 }
 """Features made of several sensors, and the sensors they are made of."""
 
+OPERATING_STATES = ("running", "cycling", "off", "defrost", "pull-down", "standstill", "unknown")
+"""What a machine did in a window. An open door is none of them: it may be open in each, and may be the fault."""
+
 MODEL_FEATURES: tuple[str, ...] = (
     *(feature.name for feature in SENSOR_FEATURES),
     *FRACTION_FEATURES,
@@ -94,6 +97,32 @@ def _sensor_column(feature: SensorFeature) -> Column:
     )
 
 
+# Null in windows of earlier releases, and where readings are too far apart to tell.
+OPERATING_COLUMNS = (
+    Column("operating_state", "text", "what the machine did", allowed=OPERATING_STATES),
+    Column("compressor_run_share", "double", "share of the window in which the compressor ran", minimum=0, maximum=1),
+    Column("compressor_starts", "integer", "starts of the compressor between two readings of the window", minimum=0),
+    Column("longest_run_minutes", "double", "longest run of the compressor within the window", "min", minimum=0),
+    Column(
+        "pull_down_rate", "double", "how fast the coil cools where the compressor runs most of the window", "°C/min",
+        minimum=0,
+    ),
+    Column("defrost_count", "integer", "defrosts in the window, one that goes on included", minimum=0),
+    Column("defrost_minutes", "double", "time in defrost: by its sensor, else as found", "min", minimum=0),
+    Column(
+        "minutes_since_defrost", "double", "from the end of the last defrost to the window's, null after a day", "min",
+        minimum=0, maximum=1440,
+    ),
+    Column(
+        "minutes_since_running", "double", "since the last window in which the compressor ran, null after a day", "min",
+        minimum=0, maximum=1440,
+    ),
+    Column("current_max_today", "double", "greatest compressor current of the UTC day so far", "A"),
+    Column("current_max_yesterday", "double", "the same of the day before", "A"),
+    Column("coil_min_today", "double", "lowest evaporator temperature of the UTC day so far", "°C"),
+    Column("coil_min_yesterday", "double", "the same of the day before", "°C"),
+)  # fmt: skip
+
 DEVICE_FEATURES = Contract(
     name="device_features",
     description="One device in one 15-minute window aligned to :00, :15, :30 and :45.",
@@ -133,6 +162,7 @@ DEVICE_FEATURES = Contract(
             minimum=0,
         ),
         Column("range_violation_count", "integer", "readings with a value outside of its plausible range", minimum=0),
+        *OPERATING_COLUMNS,
     ),
     key=("device_id", "window_start"),
     ordered=(("window_start", "window_end"),),

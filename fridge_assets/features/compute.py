@@ -9,6 +9,8 @@ import pyarrow as pa
 
 from fridge_assets.contracts import DEVICE_FEATURES
 from fridge_assets.contracts.validation import enforce
+from fridge_assets.features.memory import earlier_windows, make_later_due
+from fridge_assets.features.operating import MEMORY, operating_sql
 from fridge_assets.features.windows import readings_sql, windows_sql
 from fridge_assets.settings import FeatureSettings
 from fridge_assets.stores.frames import query_arrow, registered, text_literal
@@ -34,6 +36,14 @@ class _Due:
     whole: bool
 
 
+@dataclass(frozen=True)
+class _Computed:
+    """Rows that were computed, and later windows of the same devices that became due by what changed."""
+
+    rows: int
+    made_due: int
+
+
 def compute_features(warehouse: Warehouse, now: datetime, settings: FeatureSettings) -> FeatureReport:
     """Compute every window that is due at ``now`` and replace its rows.
 
@@ -50,15 +60,22 @@ def compute_features(warehouse: Warehouse, now: datetime, settings: FeatureSetti
     """
     whole_windows, late_windows = _due(warehouse, now)
     readings = _readings_of(warehouse, whole_windows, settings.window)
-    late_readings = _readings_of_late(warehouse, late_windows, now, settings.window)
-    most = settings.readings_per_batch
-    rows = sum(
-        _compute(warehouse, _Due(chunk, whole=True), now, settings) for chunk in _chunks(whole_windows, readings, most)
-    )
-    late_rows = sum(
-        _compute(warehouse, _Due(chunk, whole=False), now, settings)
-        for chunk in _chunks(late_windows, late_readings, most)
-    )
+    fresh = [
+        _compute(warehouse, _Due(chunk, whole=True), now, settings)
+        for chunk in _chunks(whole_windows, readings, settings.readings_per_batch)
+    ]
+    rows, late_rows = sum(part.rows for part in fresh), 0
+    if any(part.made_due for part in fresh):
+        late_windows = _due(warehouse, now)[1]
+    while late_windows:
+        readings = _readings_of_late(warehouse, late_windows, now, settings.window)
+        late = [
+            _compute(warehouse, _Due(chunk, whole=False), now, settings)
+            for chunk in _chunks(late_windows, readings, settings.readings_per_batch)
+        ]
+        late_rows += sum(part.rows for part in late)
+        # What they made due is later than they are, so that this ends.
+        late_windows = _due(warehouse, now)[1] if any(part.made_due for part in late) else []
     newest = max(whole_windows) + settings.window if whole_windows else None
     return FeatureReport(len(whole_windows), rows, late_rows, newest)
 
@@ -124,7 +141,7 @@ def _chunks(windows: Sequence[datetime], readings: Mapping[datetime, int], most:
         yield tuple(chunk)
 
 
-def _compute(warehouse: Warehouse, due: _Due, now: datetime, settings: FeatureSettings) -> int:
+def _compute(warehouse: Warehouse, due: _Due, now: datetime, settings: FeatureSettings) -> _Computed:
     window = settings.window
     with warehouse.read() as connection:
         ingested = ingested_files(connection)
@@ -144,10 +161,9 @@ def _compute(warehouse: Warehouse, due: _Due, now: datetime, settings: FeatureSe
         )
         first_seen = query_arrow(connection, "FROM device_first_seen")
     given = {"repeated_events": repeated, "due_devices": devices, "device_first_seen": first_seen}
-    features = _features(warehouse, [str(path) for path in files], due, given, now, window)
+    features = _features(warehouse, [str(path) for path in files], due, given, now, settings)
     enforce(DEVICE_FEATURES, features.to_pandas())
-    _replace(warehouse, features, due, now, ingested)
-    return int(features.num_rows)
+    return _Computed(features.num_rows, _replace(warehouse, features, due, now, ingested))
 
 
 def _features(
@@ -156,8 +172,9 @@ def _features(
     due: _Due,
     given: Mapping[str, pa.Table],
     now: datetime,
-    window: timedelta,
+    settings: FeatureSettings,
 ) -> pa.Table:
+    window = settings.window
     seconds = int(window.total_seconds())
     start = f"to_timestamp(epoch_us(r.timestamp_utc) // ({seconds} * 1000000) * {seconds})"
     chosen = (
@@ -170,32 +187,39 @@ def _features(
     if due.whole:
         parameters["windows"] = list(due.windows)
     with warehouse.engine() as engine, registered(engine, **given):
-        relation = readings_sql(f"[{', '.join(map(text_literal, files))}]", where)
-        return query_arrow(engine, windows_sql(relation, seconds), parameters)
+        chosen_files = f"[{', '.join(map(text_literal, files))}]"
+        base = query_arrow(engine, windows_sql(readings_sql(chosen_files, where), seconds), parameters)
+        with warehouse.read() as connection:
+            earlier = earlier_windows(connection, base, due.windows, whole=due.whole)
+        readings = f"(SELECT r.* FROM read_parquet({chosen_files}, hive_partitioning = false) AS r WHERE {where})"
+        with registered(engine, base=base, earlier=earlier):
+            return query_arrow(engine, operating_sql(readings, seconds, settings.operating), parameters)
 
 
-def _replace(warehouse: Warehouse, features: pa.Table, due: _Due, now: datetime, ingested: int) -> None:
+def _replace(warehouse: Warehouse, features: pa.Table, due: _Due, now: datetime, ingested: int) -> int:
+    """Put ``features`` in place of what is stored; returns how many later windows became due by it."""
     windows = list(due.windows)
-    with warehouse.transaction() as connection:
-        connection.register("new_features", features)
-        if due.whole:
-            connection.execute(
-                "DELETE FROM device_features WHERE list_contains($windows, window_start)",
-                {"windows": windows},
-            )
-        else:
-            connection.execute(
-                "DELETE FROM device_features WHERE (device_id, window_start) IN "
-                "(SELECT device_id, window_start FROM new_features)"
-            )
-        connection.execute(
-            f"INSERT INTO device_features BY NAME SELECT {', '.join(DEVICE_FEATURES.column_names)} FROM new_features"
+    with warehouse.transaction() as connection, registered(connection, new_features=features):
+        gone, parameters = (
+            ("list_contains($windows, window_start)", {"windows": windows})
+            if due.whole
+            else ("(device_id, window_start) IN (SELECT device_id, window_start FROM new_features)", {})
         )
-        if ingested_files(connection) != ingested:
-            # Readings that were ingested meanwhile are not in these features: their windows stay due.
-            return
         connection.execute(
-            "DELETE FROM due_windows WHERE due_at <= $now AND list_contains($windows, window_start) "
-            f"AND {'true' if due.whole else 'device_id IS NOT NULL'}",
-            {"now": now, "windows": windows},
+            f"CREATE OR REPLACE TEMP TABLE replaced AS SELECT device_id, window_start, {', '.join(MEMORY)} "
+            f"FROM device_features WHERE {gone}",
+            parameters,
         )
+        connection.execute(f"DELETE FROM device_features WHERE {gone}", parameters)
+        connection.execute("INSERT INTO device_features BY NAME FROM new_features")
+        # Readings that were ingested meanwhile are not in these features: their windows stay due.
+        if ingested_files(connection) == ingested:
+            connection.execute(
+                "DELETE FROM due_windows WHERE due_at <= $now AND list_contains($windows, window_start) "
+                f"AND {'true' if due.whole else 'device_id IS NOT NULL'}",
+                {"now": now, "windows": windows},
+            )
+        later = "FROM device_features WHERE window_start > $first AND NOT list_contains($windows, window_start) LIMIT 1"
+        if due.whole and not connection.execute(later, {"first": min(windows), "windows": windows}).fetchall():
+            return 0  # as in every hour: nothing comes after what is new
+        return make_later_due(connection, "replaced", "new_features", min(windows), now)

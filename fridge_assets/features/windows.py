@@ -1,11 +1,12 @@
-"""All features of all devices and windows in one query (SPEC 1.4)."""
+"""All aggregates of all devices and windows in one query (SPEC 1.4)."""
 
 from collections.abc import Callable
 
 from fridge_assets.contracts import DEVICE_FEATURES
-from fridge_assets.contracts.device_features import SENSOR_FEATURES, Aggregation, SensorFeature
+from fridge_assets.contracts.device_features import OPERATING_COLUMNS, SENSOR_FEATURES, Aggregation, SensorFeature
 from fridge_assets.contracts.sensor_readings import BOOLEAN_SENSORS, NUMERIC_SENSORS, SENSORS
 from fridge_assets.core.exact_sums import mean_sql, p95_sql, parts_sql, slope_sql, std_sql, value_sql
+from fridge_assets.features.slots import Slots
 from fridge_assets.stores.event_identity import event_id_sql
 
 _AGGREGATES: dict[Aggregation, Callable[[str], str]] = {
@@ -18,8 +19,17 @@ _AGGREGATES: dict[Aggregation, Callable[[str], str]] = {
 }
 
 
+AGGREGATED = tuple(
+    name for name in DEVICE_FEATURES.column_names if name not in {column.name for column in OPERATING_COLUMNS}
+)
+"""Columns of DEVICE_FEATURES that are aggregates of the window's readings."""
+
+FOR_OPERATION = ("observed", "current_least", "current_readings")
+"""What else the operation is told by: the slots with readings, the smallest current in parts, how many have one."""
+
+
 def windows_sql(readings: str, window_seconds: int) -> str:
-    """SELECT of DEVICE_FEATURES rows over the relation ``readings``.
+    """SELECT of AGGREGATED and FOR_OPERATION, one row per device and window, over the relation ``readings``.
 
     Args:
         readings: SQL of a relation with the columns of CLEAN_SENSOR_READINGS plus ``repeated`` (boolean: the event
@@ -29,8 +39,8 @@ def windows_sql(readings: str, window_seconds: int) -> str:
     aggregates = ",\n    ".join(f"{_aggregate(feature)} AS {feature.name}" for feature in SENSOR_FEATURES)
     parts = ", ".join(f"{parts_sql(sensor.name)} AS {sensor.name}" for sensor in NUMERIC_SENSORS)
     answers = ", ".join(sensor.name for sensor in BOOLEAN_SENSORS)
-    columns = ", ".join(DEVICE_FEATURES.column_names)
     own_sensors = " + ".join(f"coalesce(first_seen.{s.name} < window_end, false)::BIGINT" for s in SENSORS)
+    columns = ", ".join((*AGGREGATED, *FOR_OPERATION))
     return f"""
 WITH readings AS (
   SELECT device_id, {parts}, {answers}, quality_flags, sensor_null_count, repeated,
@@ -54,7 +64,10 @@ aggregated AS (
       + count(*) FILTER (CASE WHEN repeated THEN NOT list_contains(quality_flags, 'DUPLICATE_REMOVED') END)
     )::BIGINT AS quality_flag_count,
     count(*) FILTER (CASE WHEN len(quality_flags) > 0 THEN list_contains(quality_flags, 'RANGE_VIOLATION') END)
-      AS range_violation_count
+      AS range_violation_count,
+    bit_or({Slots(window_seconds).bit_sql("milliseconds")}) AS observed,
+    min(current_compressor) AS current_least,
+    count(current_compressor) AS current_readings
   FROM readings
   GROUP BY device_id, window_start
 ),

@@ -43,6 +43,9 @@ def card_text(metadata: ModelMetadata) -> str:
         "dropped as contaminated": f"{record.self_cleaned:,} rows",
         "left out for nulls": f"{record.left_out:,} rows",
         "calibrated on": record.calibrated_on,
+        "operating states it knows": "not recorded"
+        if metadata.operating_states is None
+        else ", ".join(metadata.operating_states) or "none",
         "nulls are filled from": ", then ".join(metadata.imputation),
         "seed": str(record.seed),
         "threshold": f"{metadata.threshold:g}",

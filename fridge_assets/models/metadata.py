@@ -60,6 +60,8 @@ class ModelMetadata(_Record):
         libraries: name → version of what it was trained with.
         metrics: figures about the version, by name.
         trained_at: when it was trained.
+        operating_states: those that it knows; None where nobody can say, as in models of days or on windows of
+            earlier releases.
     """
 
     family: str
@@ -73,6 +75,7 @@ class ModelMetadata(_Record):
     libraries: dict[str, str]
     metrics: dict[str, float]
     trained_at: datetime
+    operating_states: tuple[str, ...] | None = None
 
     @property
     def model_id(self) -> str:

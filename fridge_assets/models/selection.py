@@ -1,6 +1,6 @@
 """Which windows a model learns from (SPEC 2.1)."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 
@@ -17,11 +17,14 @@ from fridge_assets.stores.frames import query, registered
 IDENTITY = ("device_id", "cohort", "window_end")
 """What identifies a training row and decides which history it belongs to."""
 
+STATE = "operating_state"
+"""What the machine did in a training row's window: no feature, but what a model knows how to judge."""
+
 
 def candidates_sql(settings: Settings) -> str:
-    """SELECT of the windows of active devices that nothing excludes: ``device_id``, ``window_end``, a column a limit.
+    """SELECT of the windows of active devices that nothing excludes, with their state and a column a limit.
 
-    Those columns are the names of :data:`LIMITS`: whether the window keeps the limit. Reads what
+    The columns are ``device_id``, ``window_end``, ``operating_state`` and the names of :data:`LIMITS`: whether the window keeps the limit. Reads what
     :func:`training_tables` registers; the parameters are ``now`` and ``since``.
     """
     limits, length = settings.training, settings.features.window.total_seconds()
@@ -29,7 +32,7 @@ def candidates_sql(settings: Settings) -> str:
     # A device without recent readings has no interval, and nothing is expected of it.
     expected = f"coalesce({limits.min_reading_share} * {length} / i.interval, 0)"
     return f"""
-    SELECT f.device_id, f.window_end,
+    SELECT f.device_id, f.window_end, f.operating_state,
       {OWN_COMPLETENESS_SQL} >= {limits.min_completeness} AS min_completeness,
       f.reading_count >= {expected} AS min_reading_share,
       {flags} <= {limits.max_flagged_share} * f.reading_count AS max_flagged_share
@@ -64,7 +67,9 @@ def select_training_rows(
     The time from the oldest to the newest usable window is cut into as many equal spans as a device may have
     rows, and each device gives one window of each span, chosen by a hash: every device's rows are spread over
     time, times and cohorts are represented as they occur, and the same table gives the same rows. When there
-    are more devices than rows, a hash chooses the devices.
+    are more devices than rows, a hash chooses the devices. An operating state of which that leaves fewer than
+    ``training.min_state_rows`` windows gets more of them, chosen by the same hash; they are too few to move what
+    is usual.
 
     Args:
         connection: an open connection with the table ``device_features``.
@@ -76,9 +81,9 @@ def select_training_rows(
             model flagged or that follow maintenance.
 
     Returns:
-        ``device_id``, ``cohort``, ``window_end`` and MODEL_FEATURES, ordered by device and time. A null is
-        already filled with the device's most recent value up to ``scoring.imputation_memory`` before, as in
-        scoring. A day carries the means of its windows instead.
+        ``device_id``, ``cohort``, ``window_end``, ``operating_state`` and MODEL_FEATURES, ordered by device and
+        time. A null is already filled with the device's most recent value up to ``scoring.imputation_memory``
+        before, as in scoring. A day carries the means of its windows instead, and no state.
     """
     with training_tables(connection, devices, now, settings, excluded):
         chosen = _choose_windows(connection, now, settings, view)
@@ -86,9 +91,10 @@ def select_training_rows(
             days = day_means(connection, chosen, settings)
             days = days[days["windows"] >= settings.dbscan.min_windows]
             with registered(connection, training_days=days):
-                return _rows_of(connection, "training_days")
+                return _rows_of(connection, "training_days", MODEL_FEATURES)
         with registered(connection, training_windows=chosen):
-            rows = _rows_of(connection, "(FROM training_windows JOIN device_features USING (device_id, window_end))")
+            source = "(FROM training_windows JOIN device_features USING (device_id, window_end))"
+            rows = _rows_of(connection, source, (STATE, *MODEL_FEATURES))
     return _fill_from_own_past(connection, rows, settings.scoring)
 
 
@@ -124,10 +130,10 @@ def newest_candidate(connection: duckdb.DuckDBPyConnection, now: datetime, usabl
     return None if pd.isna(newest) else newest.to_pydatetime()
 
 
-def _rows_of(connection: duckdb.DuckDBPyConnection, source: str) -> pd.DataFrame:
+def _rows_of(connection: duckdb.DuckDBPyConnection, source: str, columns: Sequence[str]) -> pd.DataFrame:
     return query(
         connection,
-        f"SELECT device_id, d.cohort, window_end, {', '.join(MODEL_FEATURES)} FROM {source} "
+        f"SELECT device_id, d.cohort, window_end, {', '.join(columns)} FROM {source} "
         "JOIN training_devices d USING (device_id) ORDER BY device_id, window_end",
     )
 
@@ -137,7 +143,7 @@ def _choose_windows(
 ) -> pd.DataFrame:
     limits = settings.training
     max_rows = limits.max_day_rows if view == "day" else limits.max_rows
-    sql = f"SELECT device_id, window_end FROM ({candidates_sql(settings)}) WHERE {' AND '.join(LIMITS)}"
+    sql = f"SELECT device_id, window_end, operating_state FROM ({candidates_sql(settings)}) WHERE {' AND '.join(LIMITS)}"
     newest = newest_candidate(connection, now, sql)
     if newest is None:
         return pd.DataFrame({"device_id": pd.Series(dtype="str"), "window_end": pd.Series(dtype="datetime64[us, UTC]")})
@@ -166,16 +172,33 @@ def _choose_windows(
             ORDER BY md5(device_id) LIMIT $max_rows
         ),
         placed AS (
-            SELECT device_id, window_end, epoch_us(window_end) AS moment,
+            SELECT device_id, window_end, operating_state, epoch_us(window_end) AS moment,
                    round((epoch(window_end) - $oldest) / $length)::BIGINT * $per_device // $windows AS span
             FROM usable SEMI JOIN chosen_devices USING (device_id) WHERE epoch(window_end) >= $oldest
+        ),
+        even AS (
+            SELECT device_id, arg_min(window_end, md5(device_id || '|' || moment)) AS window_end
+            FROM placed GROUP BY device_id, span
+        ),
+        missing AS (
+            SELECT operating_state, $state_rows - count(e.window_end) AS rows
+            FROM placed LEFT JOIN even e USING (device_id, window_end)
+            GROUP BY operating_state HAVING rows > 0 AND count(*) > count(e.window_end)
+        ),
+        rare AS (
+            SELECT device_id, window_end, rows,
+                   row_number() OVER (PARTITION BY operating_state ORDER BY md5(device_id || '|' || moment)) AS number
+            FROM placed JOIN missing USING (operating_state) ANTI JOIN even USING (device_id, window_end)
         )
-        SELECT device_id, arg_min(window_end, md5(device_id || '|' || moment)) AS window_end
-        FROM placed GROUP BY device_id, span
+        SELECT device_id, window_end FROM even
+        UNION ALL
+        SELECT device_id, window_end FROM rare WHERE number <= rows AND $view = 'window'
         """,
         {
             **usable,
             "max_rows": max_rows,
+            "view": view,
+            "state_rows": limits.min_state_rows,
             "oldest": oldest,
             "length": length,
             "windows": windows,

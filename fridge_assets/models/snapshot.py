@@ -8,16 +8,21 @@ import pandas as pd
 
 from fridge_assets.contracts.device_features import MODEL_FEATURES
 from fridge_assets.core.errors import FridgeError
-from fridge_assets.models.selection import IDENTITY
+from fridge_assets.models.selection import IDENTITY, STATE
 from fridge_assets.stores.files import atomic_write
 
 
 def canonical(rows: pd.DataFrame) -> pd.DataFrame:
-    """``rows`` in the one order that training sees: identity, then features; by device and time."""
+    """``rows`` in the one order that training sees: identity, operating state, then features; by device and time.
+
+    Rows of days, and those that earlier releases trained on, have no operating state.
+    """
+    state = [STATE] if STATE in rows.columns else []
     features = [name for name in MODEL_FEATURES if name in rows.columns]
     ordered = rows.sort_values(["device_id", "window_end"], kind="stable", ignore_index=True)
     types = {"device_id": "str", "cohort": "str", "window_end": "datetime64[us, UTC]"}
-    return ordered[[*IDENTITY, *features]].astype({**types, **dict.fromkeys(features, "float64")})
+    ordered = ordered[[*IDENTITY, *state, *features]].astype({**types, **dict.fromkeys(features, "float64")})
+    return ordered.assign(**{name: ordered[name].fillna("").astype("str") for name in state})
 
 
 def content_hash(rows: pd.DataFrame) -> str:
@@ -25,7 +30,7 @@ def content_hash(rows: pd.DataFrame) -> str:
     digest = hashlib.sha256()
     for column in rows.columns:
         digest.update(f"{column}\x1e".encode())
-        if column in ("device_id", "cohort"):
+        if column in ("device_id", "cohort", STATE):
             digest.update("\x1f".join(rows[column]).encode())
         elif column == "window_end":
             digest.update(np.ascontiguousarray(rows[column].astype("int64"), dtype="<i8").tobytes())

@@ -14,6 +14,7 @@ from fridge_assets.models.base import ScoreModel
 from fridge_assets.models.calibration import Calibration
 from fridge_assets.models.imputation import IMPUTATION_ORDER, Imputer
 from fridge_assets.models.metadata import ModelMetadata, TrainingRecord, library_versions
+from fridge_assets.models.selection import STATE
 from fridge_assets.models.snapshot import canonical, content_hash
 from fridge_assets.models.version import ModelVersion
 from fridge_assets.settings import CalibrationSettings, DbscanSettings, Settings, TrainingSettings
@@ -83,8 +84,22 @@ def train(model_class: type[ScoreModel], rows: pd.DataFrame, settings: Settings,
         libraries=library_versions(),
         metrics=_metrics(calibration, raw, settings.calibration),
         trained_at=now,
+        operating_states=known_states(kept, settings.training),
     )
     return TrainedModel(ModelVersion(metadata, model, Imputer.fit(rows, model.features), calibration), rows)
+
+
+def known_states(rows: pd.DataFrame, settings: TrainingSettings) -> tuple[str, ...] | None:
+    """The operating states that ``rows`` show; None where some of them do not say theirs.
+
+    Args:
+        rows: what a model is fitted on.
+        settings: from how many rows on a state is known.
+    """
+    if STATE not in rows.columns or (rows[STATE] == "").any():
+        return None
+    count = rows[STATE].value_counts()
+    return tuple(sorted(count.index[count >= settings.known_state_rows]))
 
 
 def usable_features(rows: pd.DataFrame) -> tuple[str, ...]:

@@ -72,6 +72,7 @@ def compared(version: ModelVersion, rows: pd.DataFrame, scores: pd.DataFrame, se
         }
     )
     known = np.isfinite(frame[[*values, "deviation"]].to_numpy()).all(axis=1) & _possible(frame)
+    known &= column >= 0  # the operating state is held against nothing
     kept: pd.DataFrame = frame[known].astype(_COLUMNS).reset_index(drop=True)
     return kept
 

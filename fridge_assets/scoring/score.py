@@ -12,10 +12,11 @@ from fridge_assets.contracts import MODEL_SCORES
 from fridge_assets.contracts.validation import enforce
 from fridge_assets.core.errors import FridgeError
 from fridge_assets.core.identity import deterministic_id, deterministic_ids
+from fridge_assets.models.selection import STATE
 from fridge_assets.models.version import ModelVersion
 from fridge_assets.scoring.comparisons import compared, no_comparisons, store_comparisons
 from fridge_assets.scoring.model_input import ModelInput
-from fridge_assets.settings import Settings
+from fridge_assets.settings import ScoringSettings, Settings
 from fridge_assets.stores.frames import registered
 from fridge_assets.stores.warehouse import Warehouse
 
@@ -71,10 +72,13 @@ def score_window(version: ModelVersion, given: ModelInput, now: datetime, settin
         MODEL_SCORES rows and who was left out, with counts by reason.
     """
     rows, incomplete = version.imputer.apply(given.rows, given.recent)
-    scores = version.score(rows)
     metadata = version.metadata
+    scores, unknown = held_scores(version, rows, settings.scoring)
     flagged = scores > metadata.threshold
     names, strengths = _contributors(version, rows, flagged, settings.scoring.top_contributors)
+    for position in np.flatnonzero(flagged & unknown):
+        names[position] = [STATE, *names[position]][: settings.scoring.top_contributors]
+        strengths[position] = [max(strengths[position], default=1.0), *strengths[position]][: len(names[position])]
     window = given.window_end.isoformat()
     frame = pd.DataFrame(
         {
@@ -100,6 +104,20 @@ def score_window(version: ModelVersion, given: ModelInput, now: datetime, settin
         left_out["a feature that nothing could stand in for"] = len(incomplete)
     comparisons = compared(version, rows[flagged], frame[flagged], settings)
     return ScoreReport(metadata.family, metadata.version, given.window_end, frame, given.active, left_out, comparisons)
+
+
+def held_scores(version: ModelVersion, rows: pd.DataFrame, settings: ScoringSettings) -> tuple[np.ndarray, np.ndarray]:
+    """Scores of complete ``rows``, and which of them are of an operating state that the version does not know.
+
+    It cannot tell what is usual there, so that such a score is at most ``scoring.unknown_state_score``. Nobody can say
+    it of a row whose own state is not known, nor of a model of days, or one that an earlier release trained.
+    """
+    scores = version.score(rows)
+    if version.metadata.operating_states is None:
+        return scores, np.zeros(len(rows), dtype=np.bool_)
+    told = rows[STATE].notna() & (rows[STATE] != "unknown")
+    unknown = (told & ~rows[STATE].isin(version.metadata.operating_states)).to_numpy(dtype=np.bool_)
+    return np.where(unknown, np.minimum(scores, settings.unknown_state_score), scores), unknown
 
 
 def choose_devices(active: pd.DataFrame, wanted: Sequence[str]) -> pd.DataFrame:

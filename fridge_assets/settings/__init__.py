@@ -5,7 +5,7 @@ from fridge_assets.settings._settings import Settings, read_settings
 from fridge_assets.settings.alerting import AlertSettings, QualitySettings
 from fridge_assets.settings.canary import CanarySettings
 from fridge_assets.settings.display import DisplaySettings
-from fridge_assets.settings.features import FeatureSettings
+from fridge_assets.settings.features import FeatureSettings, OperatingSettings
 from fridge_assets.settings.models import (
     AutoencoderSettings,
     BaselineSettings,
@@ -58,6 +58,7 @@ __all__ = [
     "LearnedThresholdSettings",
     "MonitoringSettings",
     "NotificationSettings",
+    "OperatingSettings",
     "OperationsSettings",
     "QualitySettings",
     "ReadingSettings",

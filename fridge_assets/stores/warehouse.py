@@ -29,6 +29,7 @@ from fridge_assets.contracts import (
     WITHHELD_SCORES,
     Contract,
 )
+from fridge_assets.contracts.device_features import OPERATING_COLUMNS
 from fridge_assets.contracts.sensor_readings import SENSORS
 from fridge_assets.core.errors import FridgeError
 from fridge_assets.settings import Settings
@@ -107,6 +108,8 @@ SCHEMA: tuple[str, ...] = (
     "ALTER TABLE site_status ADD COLUMN IF NOT EXISTS worst_severity VARCHAR",
     # What the predicted alerts of a comparison are held against; reports of earlier releases lack it.
     "ALTER TABLE canary_reports ADD COLUMN IF NOT EXISTS alert_budget BIGINT",
+    # How a machine ran, which features of earlier releases do not say.
+    *(DEVICE_FEATURES.add_column_sql(column.name) for column in OPERATING_COLUMNS),
 )
 """Every table of the warehouse except the per-model score tables, which scoring creates from their contract."""
 

@@ -264,3 +264,14 @@ def test_describe_looks_up_each_device_and_survives_absent_columns_and_devices()
 def test_labels_come_from_the_contracts() -> None:
     assert words_for("current_compressor_max").label == "compressor current"
     assert words_for("current_per_temp_spread").unit == "A/K"
+
+
+def test_an_operating_state_that_the_model_does_not_know_is_said_before_any_sensor() -> None:
+    told = anomaly(
+        ["operating_state", "temp_evaporator_mean"], {"temp_evaporator_mean": 9}, {"temp_evaporator_mean": -25}
+    )
+    assert title_of(told) == "Unknown operating state"
+    assert description_of(told).startswith(
+        f"The machine was in an operating state that its model has not seen in training {SPAN}, "
+        "so that its score is held low. Also evaporator temperature 9 °C (usual −25 °C)."
+    )

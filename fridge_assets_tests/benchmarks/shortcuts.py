@@ -13,10 +13,9 @@ from datetime import datetime, timedelta
 import pandas as pd
 import pyarrow as pa
 
-from fridge_assets.contracts import DEVICE_FEATURES
 from fridge_assets.contracts.device_features import SENSOR_FEATURES
 from fridge_assets.contracts.sensor_readings import SENSORS
-from fridge_assets.features.windows import windows_sql
+from fridge_assets.features.windows import AGGREGATED, windows_sql
 from fridge_assets.models.families import FAMILIES, HOURLY_FAMILIES
 from fridge_assets.models.selection import select_training_rows
 from fridge_assets.models.training import train
@@ -53,9 +52,7 @@ def append_features(warehouse: Warehouse, features: pa.Table) -> None:
     """Add rows to ``device_features``."""
     with warehouse.transaction() as connection:
         connection.register("appended", features)
-        connection.execute(
-            f"INSERT INTO device_features SELECT {', '.join(DEVICE_FEATURES.column_names)} FROM appended"
-        )
+        connection.execute(f"INSERT INTO device_features BY NAME SELECT {', '.join(AGGREGATED)} FROM appended")
 
 
 def append_hours(warehouse: Warehouse, fleet: Fleet, hours: Iterable[datetime]) -> None:
@@ -77,7 +74,7 @@ def append_sketched_hour(warehouse: Warehouse, fleet: Fleet, start: datetime) ->
         connection.register("simulated", simulated)
         for number in range(HOUR // window):
             connection.execute(
-                f"INSERT INTO device_features SELECT {', '.join(DEVICE_FEATURES.column_names)} FROM ("
+                f"INSERT INTO device_features BY NAME SELECT {', '.join(AGGREGATED)} FROM ("
                 f"SELECT * REPLACE ({jittered}, window_start + $shift AS window_start, window_end + $shift AS "
                 "window_end) FROM (SELECT *, 0.9995 + (hash(device_id, $start, $number) % 1001) / 1e6 AS jitter "
                 "FROM simulated))",

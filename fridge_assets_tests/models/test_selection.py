@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from fridge_assets.contracts.device_features import DEVICE_FEATURES, MODEL_FEATURES
+from fridge_assets.contracts.device_features import DEVICE_FEATURES, MODEL_FEATURES, OPERATING_COLUMNS
 from fridge_assets.models.selection import select_training_rows
 from fridge_assets.settings import Settings, TrainingSettings
 from fridge_assets_tests.models.synthetic import NOW, START, feature_rows
@@ -18,7 +18,8 @@ WINDOW = pd.Timedelta(minutes=15)
 def table(rows: pd.DataFrame) -> duckdb.DuckDBPyConnection:
     connection = duckdb.connect()
     connection.execute(DEVICE_FEATURES.create_table_sql())
-    arrow = DEVICE_FEATURES.to_arrow(rows.assign(window_duration_minutes=15))
+    lacking = [column.name for column in OPERATING_COLUMNS if column.name not in rows.columns]
+    arrow = DEVICE_FEATURES.to_arrow(rows.assign(window_duration_minutes=15, **dict.fromkeys(lacking)))
     connection.register("given", arrow)
     connection.execute("INSERT INTO device_features SELECT * FROM given")
     connection.unregister("given")
@@ -40,8 +41,10 @@ def rows() -> pd.DataFrame:
 
 def test_every_usable_window_is_taken_while_they_fit(rows: pd.DataFrame) -> None:
     selected = select_training_rows(table(rows), devices_of(rows), NOW, at_most(2000), "window")
-    assert list(selected.columns) == ["device_id", "cohort", "window_end", *MODEL_FEATURES]
-    expected = rows[list(selected.columns)].sort_values(["device_id", "window_end"], ignore_index=True)
+    assert list(selected.columns) == ["device_id", "cohort", "window_end", "operating_state", *MODEL_FEATURES]
+    expected = rows.assign(operating_state=pd.Series(dtype="str"))[list(selected.columns)].sort_values(
+        ["device_id", "window_end"], ignore_index=True
+    )
     pd.testing.assert_frame_equal(selected, expected, check_dtype=False)
 
 
@@ -135,4 +138,18 @@ def test_nulls_are_filled_from_the_devices_last_day_as_in_scoring() -> None:
 def test_no_usable_window_gives_no_rows(rows: pd.DataFrame) -> None:
     selected = select_training_rows(table(rows), devices_of(rows), START.to_pydatetime(), Settings(), "window")
     assert selected.empty
-    assert list(selected.columns) == ["device_id", "cohort", "window_end", *MODEL_FEATURES]
+    assert list(selected.columns) == ["device_id", "cohort", "window_end", "operating_state", *MODEL_FEATURES]
+
+
+def test_rare_operating_states_are_among_the_rows_however_few_are_taken_and_the_same_every_time() -> None:
+    rows = feature_rows(devices=40, windows=200)
+    states = np.full(len(rows), "running", dtype=object)
+    states[[7, 1500, 4444, 7999]], states[3000:3090] = "standstill", "pull-down"
+    given = rows.assign(operating_state=states)
+    limits = {"min_state_rows": 30}
+    selected = select_training_rows(table(given), devices_of(given), NOW, at_most(1000, **limits), "window")
+    assert selected["operating_state"].value_counts().to_dict() == {"running": 989, "pull-down": 30, "standstill": 4}
+    assert not selected.duplicated(["device_id", "window_end"]).any()
+    shuffled = given.sample(frac=1, random_state=3)
+    again = select_training_rows(table(shuffled), devices_of(given), NOW, at_most(1000, **limits), "window")
+    pd.testing.assert_frame_equal(again, selected)

@@ -17,6 +17,7 @@ from fridge_assets.models.snapshot import canonical, content_hash, read_snapshot
 from fridge_assets.models.statistical_baseline import StatisticalBaseline
 from fridge_assets.models.training import (
     NotEnoughTrainingRows,
+    known_states,
     self_clean,
     time_blocks,
     train,
@@ -238,3 +239,14 @@ def test_changed_or_missing_training_rows_are_refused(rows: pd.DataFrame, tmp_pa
         read_snapshot(tmp_path, file.stem)
     with pytest.raises(FridgeError, match="no training rows"):
         read_snapshot(tmp_path, "0" * 64)
+
+
+def test_a_version_names_the_operating_states_that_it_has_seen_enough_of(rows: pd.DataFrame) -> None:
+    states = np.where(np.arange(len(rows)) % 10, "running", "defrost").astype(object)
+    states[:3] = "standstill"
+    trained = train(StatisticalBaseline, rows.assign(operating_state=states), SETTINGS, NOW)
+    assert trained.version.metadata.operating_states == ("defrost", "running")
+    without = train(StatisticalBaseline, rows, SETTINGS, NOW)
+    assert without.version.metadata.operating_states is None
+    assert content_hash(without.rows) == content_hash(canonical(rows)) != content_hash(trained.rows)
+    assert known_states(canonical(rows.assign(operating_state=None)), SETTINGS.training) is None

@@ -43,10 +43,22 @@ def sent(seed: int = 5) -> list[Row]:
             }
             if rng.random() < 0.05:
                 values["humidity"] = None
+            values |= operated(device, minute, rng)
             late = 30 if rng.random() < 0.05 else 0.5
             rows.append(reading(minute + float(rng.integers(0, 59)) / 64, device, **values))
             rows[-1]["timestamp_ingested"] = at(minute + 1 + late)
     return [*rows, *rows[::50]]
+
+
+def operated(device: str, minute: int, rng: np.random.Generator) -> Row:
+    """How a device runs: some stop and start, some have a defrost that a sensor tells of, some one that none does."""
+    number = DEVICES.index(device)
+    in_defrost = (minute + 11 * number) % 70 < 12
+    if number < 3:
+        return {"defrost_cycle": in_defrost and rng.random() < 0.9}
+    standing = in_defrost or (minute + number) % 20 < 7
+    changes: Row = {"current_compressor": 0.1 if standing else 9.0 + number, "defrost_cycle": None}
+    return changes | {"temperature_evaporator": 3.0 if in_defrost else -4.0 - rng.random()}
 
 
 SENT = sent()

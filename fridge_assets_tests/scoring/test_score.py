@@ -213,3 +213,27 @@ def test_a_feature_that_the_data_lack_fails_loudly_and_names_it(cycled_template:
 def test_the_histogram_is_a_png() -> None:
     for scores in ([0.1, 0.2, 0.9], [0.1, 0.2], [0.9]):
         assert score_histogram(pd.Series(scores), 0.6, "title").startswith(b"\x89PNG")
+
+
+def test_an_operating_state_that_training_never_saw_is_said_to_be_unknown_and_wakes_nobody(
+    template_report: ScoreReport, cycled_template: Place
+) -> None:
+    version = cycled_template.models.registry.load(cycled_template.models.require_serving(BASELINE))
+    assert version.metadata.operating_states is not None
+    assert "standstill" not in version.metadata.operating_states
+    given = model_input(cycled_template)
+    strange = template_report.scores["anomaly_score"].nlargest(3).index
+    states = given.rows["operating_state"].astype(object).copy()
+    states[strange] = ["standstill", "unknown", None]
+    changed = replace(given, rows=given.rows.assign(operating_state=states))
+    report = score_window(version, changed, NOW, cycled_template.settings)
+    before, after = (r.scores.loc[strange] for r in (template_report, report))
+    assert before["anomaly_score"].iloc[0] > 0.70
+    assert list(after["anomaly_score"]) == [0.70, *before["anomaly_score"].iloc[1:]]
+    assert after["anomaly_flag"].iloc[0]
+    assert after["top_contributors"].iloc[0][0] == "operating_state"
+    assert len(after["top_contributors"].iloc[0]) <= 5
+    assert "operating_state" not in set(report.comparisons["feature"])
+    earlier = replace(version, metadata=version.metadata.model_copy(update={"operating_states": None}))
+    uncapped = score_window(earlier, changed, NOW, cycled_template.settings)
+    assert uncapped.scores["anomaly_score"].equals(template_report.scores["anomaly_score"])
