@@ -24,8 +24,8 @@ STATE = "operating_state"
 def candidates_sql(settings: Settings) -> str:
     """SELECT of the windows of active devices that nothing excludes, with their state and a column a limit.
 
-    The columns are ``device_id``, ``window_end``, ``operating_state`` and the names of :data:`LIMITS`: whether the window keeps the limit. Reads what
-    :func:`training_tables` registers; the parameters are ``now`` and ``since``.
+    The columns are ``device_id``, ``window_end``, ``operating_state`` and the names of :data:`LIMITS`: whether the
+    window keeps the limit. Reads what :func:`training_tables` registers; the parameters are ``now`` and ``since``.
     """
     limits, length = settings.training, settings.features.window.total_seconds()
     flags = "f.quality_flag_count - coalesce(f.range_violation_count, 0)"
@@ -143,7 +143,8 @@ def _choose_windows(
 ) -> pd.DataFrame:
     limits = settings.training
     max_rows = limits.max_day_rows if view == "day" else limits.max_rows
-    sql = f"SELECT device_id, window_end, operating_state FROM ({candidates_sql(settings)}) WHERE {' AND '.join(LIMITS)}"
+    kept = " AND ".join(LIMITS)
+    sql = f"SELECT device_id, window_end, operating_state FROM ({candidates_sql(settings)}) WHERE {kept}"
     newest = newest_candidate(connection, now, sql)
     if newest is None:
         return pd.DataFrame({"device_id": pd.Series(dtype="str"), "window_end": pd.Series(dtype="datetime64[us, UTC]")})
