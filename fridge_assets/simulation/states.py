@@ -45,7 +45,7 @@ def _of_part(device_ids: "pd.Series[str]", blocks: Sequence[StateBlock]) -> pd.D
         {
             "device_id": device_ids.to_numpy()[device],
             "state": np.array(STATE_NAMES)[state[device, first]],
-            "defrost": pd.array(outcomes, dtype="str"),
+            "defrost": pd.Series(outcomes, dtype="str"),
             "start": starts,
             "end": starts + pd.to_timedelta(last - first, unit="min"),
         }
