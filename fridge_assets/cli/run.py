@@ -59,9 +59,8 @@ def train(
     tell(place, [outcome], as_json, expected=waiting.values())
     if not as_json:
         for family in waiting:
-            say(
-                f"Once {family} has more history a schedule of the daemon trains it, or {place.command(f'train {family}')}"
-            )
+            again = place.command(f"train {family}")
+            say(f"Once {family} has more history, a schedule of the daemon trains it, or {again}")
 
 
 @run_app.command(epilog="Example: fridge-assets run readings")
