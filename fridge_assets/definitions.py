@@ -1,5 +1,7 @@
 """The whole graph in one place."""
 
+import gc
+
 import dagster as dg
 
 from fridge_assets.alerting.assets import alert_quality, device_alerts, label_events
@@ -96,3 +98,7 @@ def load_job(name: str, in_process: bool = False) -> dg.JobDefinition:
 
 
 defs = build_definitions(read_settings())
+
+# What was imported until here lives as long as the process. The collector would look through its half a million objects
+# again and again, a quarter of a second each time, while a step makes many of its own; and a fork would copy them.
+gc.freeze()
