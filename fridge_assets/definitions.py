@@ -1,7 +1,5 @@
 """The whole graph in one place."""
 
-import gc
-
 import dagster as dg
 
 from fridge_assets.alerting.assets import alert_quality, device_alerts, label_events
@@ -15,6 +13,7 @@ from fridge_assets.automation.sensors import SENSORS
 from fridge_assets.automation.silences import SILENCE_JOBS
 from fridge_assets.automation.status import RECONCILE, refresh_status_job
 from fridge_assets.canary.assets import canary_comparison
+from fridge_assets.core.collector import keep_what_was_imported
 from fridge_assets.deployment.store import Deployments
 from fridge_assets.features.assets import device_features
 from fridge_assets.models.assets import MODEL_ASSETS
@@ -99,6 +98,4 @@ def load_job(name: str, in_process: bool = False) -> dg.JobDefinition:
 
 defs = build_definitions(read_settings())
 
-# What was imported until here lives as long as the process. The collector would look through its half a million objects
-# again and again, a quarter of a second each time, while a step makes many of its own; and a fork would copy them.
-gc.freeze()
+keep_what_was_imported()
