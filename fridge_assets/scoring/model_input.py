@@ -96,19 +96,19 @@ def read_model_input(
             "(SELECT device_id FROM device_features WHERE window_end = $window) USING (device_id) ORDER BY device_id",
             {"window": window_end},
         )["device_id"]
-        short = rows["device_id"].isin(_with_few_readings(connection, window_end, settings))
+        few = rows["device_id"].isin(_with_few_readings(connection, window_end, settings))
     limits = settings.scoring
     complete = rows["own_completeness"].fillna(rows["sensor_completeness"]) >= limits.min_completeness
     left_out = {
         "no readings in the window": silent.tolist(),
         f"less than {limits.min_reading_share:.0%} of the readings that they usually send": rows.loc[
-            short, "device_id"
+            few, "device_id"
         ].tolist(),
         f"less than {limits.min_completeness:.0%} of the values of the sensors they have": rows.loc[
-            ~short & ~complete, "device_id"
+            ~few & ~complete, "device_id"
         ].tolist(),
     }
-    usable = rows[complete & ~short].reset_index(drop=True)
+    usable = rows[complete & ~few].reset_index(drop=True)
     if view == "day":
         usable, short = _days(connection, window_end, usable, settings)
         left_out[f"fewer than {settings.dbscan.min_windows} usable windows in {spoken(settings.dbscan.day)}"] = short
