@@ -80,7 +80,11 @@ class StreamingSettings(Group):
         20.0, ge=0, description="°C by which the evaporator of a new device is above its band so far"
     )
     no_band_pressure_drop: float = Field(
-        0.65, gt=0, lt=1, description="the same fraction for a device in its first hour, which has no band"
+        0.75,
+        gt=0,
+        lt=1,
+        description="the same fraction for a device in its first hour, which has no band; a freezer that starts after "
+        "a defrost pulls its pressure down by up to 71 %",
     )
     no_band_temperature_rise: float = Field(
         30.0,

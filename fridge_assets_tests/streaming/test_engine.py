@@ -181,6 +181,12 @@ def test_a_door_that_is_opened_does_not_warm_a_new_device_as_far_as_a_loss() -> 
     assert new_device(with_values(healthy(200), 150, "temperature_evaporator", [-17.5, -15, -12.5, -10, -8, -8])) == []
 
 
+def test_a_freezer_that_starts_after_a_defrost_in_its_first_hour_has_lost_no_pressure() -> None:
+    assert (
+        new_device(with_values(healthy(60), 30, "pressure_low_side", [690.0, 480.0, 205.0, 203.0, 201.0, 202.0])) == []
+    )
+
+
 @pytest.mark.parametrize("onset", [10, 150, 26 * 60])
 def test_a_true_loss_is_found_in_the_first_hour_the_first_day_and_after_it(onset: int) -> None:
     rows = with_values(cycling(onset + 60), onset, "pressure_low_side", [190.0, 60.0, 40.0, 40.0, 40.0, 40.0])
