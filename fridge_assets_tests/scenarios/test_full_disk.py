@@ -138,3 +138,10 @@ def test_commands_that_store_something_say_that_there_is_no_space(disk: SmallDis
         assert str(disk.folder) in line
         assert "disk is full" in line
         assert "ree some space" in line
+
+
+def test_what_is_stored_can_be_read_where_nothing_can_be_written(disk: SmallDisk, cycled: Place) -> None:
+    place = copy_of(cycled, disk.folder / "data")
+    disk.leave(0)
+    for words in (["status"], ["alerts", "list"], ["messages", "list"], ["models", "list"], ["silences", "list"]):
+        assert typed(place.root, *words) == (0, ""), words
