@@ -118,7 +118,7 @@ def test_a_run_whose_disk_fills_up_has_failed_and_the_next_one_does_its_work(
     assert code == 1
     assert "its disk is full (" in error
     assert "are needed). Free some space there" in error
-    assert [dump for dump in ("Traceback", "sqlalche.me", "SELECT", "INSERT") if dump in error] == [], error
+    assert [dump for dump in ("Traceback", "sqlalche.me", "SELECT", "INSERT", "leaked") if dump in error] == [], error
     disk.clear()
     assert place.run_hourly(FIRST_HOUR).success
     assert contents(place, WALL_TIME) == contents(cycled_template, WALL_TIME)
