@@ -29,8 +29,9 @@ def create_sqlite_engine(url: sa.URL, lock_wait: float) -> Engine:
     """
 
     def connect(_: Dialect, entry: ConnectionPoolEntry, words: Any, options: Any) -> sqlite3.Connection:
+        connection: sqlite3.Connection = sqlite3.connect(*words, **options)
         # The driver would begin transactions on its own, and too late; _begin does it instead.
-        connection = sqlite3.connect(*words, **options, isolation_level=None)
+        connection.isolation_level = None
         try:
             _prepare(connection, lock_wait)
         except BaseException as error:
