@@ -13,6 +13,7 @@ from fridge_assets.automation.sensors import SENSORS
 from fridge_assets.automation.silences import SILENCE_JOBS
 from fridge_assets.automation.status import RECONCILE, refresh_status_job
 from fridge_assets.canary.assets import canary_comparison
+from fridge_assets.core.collector import keep_what_was_imported
 from fridge_assets.deployment.store import Deployments
 from fridge_assets.features.assets import device_features
 from fridge_assets.models.assets import MODEL_ASSETS
@@ -97,3 +98,5 @@ def load_job(name: str, in_process: bool = False) -> dg.JobDefinition:
 
 
 defs = build_definitions(read_settings())
+
+keep_what_was_imported()

@@ -13,6 +13,7 @@ import atexit
 import os
 import signal
 
+from fridge_assets.core.collector import collect_rarely
 from fridge_assets.running.complaints import silence_complaints
 from fridge_assets.running.processes import end_with_parent
 from fridge_assets.running.stopping import SIGNALS
@@ -33,5 +34,6 @@ for _number in SIGNALS:
     signal.signal(_number, signal.SIG_IGN)
 os.register_at_fork(after_in_child=_in_a_step)
 silence_complaints()
+collect_rarely()
 atexit.register(os._exit, 0)
 end_with_parent(os.getppid())

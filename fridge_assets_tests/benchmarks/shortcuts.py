@@ -43,8 +43,14 @@ def simulated_features(warehouse: Warehouse, fleet: Fleet, start: datetime, end:
         f"{nulls} AS sensor_null_count FROM simulated WHERE timestamp_ingested <= $now)"
     )
     window = Settings().features.window
+    # A device has from the start on what it sends at all: there is no ingestion that would have noted since when.
+    has = ", ".join(f"CASE WHEN count({sensor.name}) > 0 THEN $start END AS {sensor.name}" for sensor in SENSORS)
     with warehouse.engine() as engine:
         engine.register("simulated", fleet.readings(start, end))
+        engine.execute(
+            f"CREATE TABLE device_first_seen AS SELECT device_id, {has} FROM simulated GROUP BY device_id",
+            {"start": start},
+        )
         return query_arrow(engine, windows_sql(relation, int(window.total_seconds())), {"now": end + CYCLE_MINUTE})
 
 
