@@ -18,6 +18,7 @@ from fridge_assets.automation.launch import clock_config, run_cycle, run_job
 from fridge_assets.core.moments import parse_moment
 from fridge_assets.models.assets import model_name
 from fridge_assets.models.families import FAMILIES, require_family
+from fridge_assets.models.training import NotEnoughTrainingRows
 from fridge_assets.running.outcomes import CycleOutcome, RunOutcome
 from fridge_assets.scoring.score import scores_table
 
@@ -39,6 +40,21 @@ def train_models(
         require_family(family)
     assets = [*UP_TO_DATE_FEATURES, *(model_name(family) for family in chosen)]
     return run_job(instance, TRAIN.name, clock_config(as_of), assets=assets, in_process=in_process)
+
+
+def untrained_yet(outcome: RunOutcome) -> dict[str, str]:
+    """Families that a training of all refused for want of history (family → the step that says why).
+
+    Empty where nothing was trained or anything else went wrong: then the training has failed.
+    """
+    steps = {model_name(family): family for family in FAMILIES}
+    refused = {
+        steps[step]: step
+        for step, error in outcome.errors.items()
+        if step in steps and error == NotEnoughTrainingRows.__name__
+    }
+    trained = outcome.metadata.keys() & steps.keys()
+    return refused if trained and len(refused) == len(outcome.failures) else {}
 
 
 def take_in_readings(

@@ -3,11 +3,21 @@
 from fridge_assets.contracts._contract import Column, Contract
 from fridge_assets.contracts.device_alerts import SEVERITIES
 from fridge_assets.contracts.device_registry import DEVICE_REGISTRY
+from fridge_assets.contracts.sensor_readings import SENSORS
 
 HEALTH = ("healthy", "warning", "critical", "unknown", "offline")
 """What nobody judged is unknown: no model has scored it lately enough, and the rules do not stand in for them."""
 SCORE_STATUSES = ("fresh", "stale", "very_stale", "expired")
 TRENDS = ("increasing", "stable", "decreasing")
+
+_SENSORS = {sensor.name: sensor for sensor in SENSORS}
+
+
+def _mean_of_a_day(name: str, sensor: str) -> Column:
+    measured = _SENSORS[sensor]
+    least, most = measured.limits  # unusual values count, too
+    return Column(name, "double", f"24 h mean of {measured.label}", measured.unit, minimum=least, maximum=most)
+
 
 DEVICE_STATUS = Contract(
     name="device_status",
@@ -35,22 +45,8 @@ DEVICE_STATUS = Contract(
         Column("scored_at", "timestamp", "when the device was last scored"),
         Column("open_alerts", "integer", "alerts not yet resolved", nullable=False, minimum=0),
         Column("worst_severity", "text", "of the open alerts", allowed=SEVERITIES),
-        Column(
-            "temp_evaporator_mean_24h",
-            "double",
-            "24 h mean of evaporator temperature",
-            "°C",
-            minimum=-60,
-            maximum=30,
-        ),
-        Column(
-            "current_compressor_mean_24h",
-            "double",
-            "24 h mean of compressor current",
-            "A",
-            minimum=0,
-            maximum=50,
-        ),
+        _mean_of_a_day("temp_evaporator_mean_24h", "temperature_evaporator"),
+        _mean_of_a_day("current_compressor_mean_24h", "current_compressor"),
         Column("reading_count_24h", "integer", "readings in 24 h", nullable=False, minimum=0),
     ),
     key=("device_id",),

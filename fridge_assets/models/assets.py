@@ -8,6 +8,7 @@ import pandas as pd
 
 from fridge_assets.contracts import DEVICE_FEATURES, LABEL_EVENTS
 from fridge_assets.contracts.device_features import unseen_sensors
+from fridge_assets.contracts.sensor_readings import SENSORS
 from fridge_assets.deployment.decide import Request
 from fridge_assets.deployment.state import Stage
 from fridge_assets.models.exclusions import after_maintenance, confirmed_failures, flagged_windows, known_spans
@@ -90,12 +91,14 @@ def _result(
 ) -> dg.MaterializeResult[None]:
     metadata = trained.version.metadata
     record = metadata.training
+    unseen = unseen_sensors(metadata.features)
     return dg.MaterializeResult(
         metadata={
             "version": registered.version,
             "stage": stage,
             "features": len(metadata.features),
-            "cannot see": ", ".join(unseen_sensors(metadata.features)) or "none",
+            "sensors seen": f"{len(SENSORS) - len(unseen)} of {len(SENSORS)}",
+            "cannot see": ", ".join(unseen) or "none",
             "training rows": record.rows,
             "training devices": record.devices,
             **left_out,

@@ -9,6 +9,7 @@ import pandas as pd
 from fridge_assets.contracts.device_features import MODEL_FEATURES
 from fridge_assets.core.errors import FridgeError
 from fridge_assets.core.moments import OWN_TIME, spoken
+from fridge_assets.features.interval import intervals_sql
 from fridge_assets.models.base import View
 from fridge_assets.models.day_view import latest_day_means
 from fridge_assets.settings import FeatureSettings, ScoringSettings, Settings
@@ -95,21 +96,54 @@ def read_model_input(
             "(SELECT device_id FROM device_features WHERE window_end = $window) USING (device_id) ORDER BY device_id",
             {"window": window_end},
         )["device_id"]
-    own = rows["own_completeness"].fillna(rows["sensor_completeness"])
-    complete = own >= settings.scoring.min_completeness
+        short = rows["device_id"].isin(_with_few_readings(connection, window_end, settings))
+    limits = settings.scoring
+    complete = rows["own_completeness"].fillna(rows["sensor_completeness"]) >= limits.min_completeness
     left_out = {
         "no readings in the window": silent.tolist(),
-        f"less than {settings.scoring.min_completeness:.0%} of the values of the sensors they have": rows.loc[
-            ~complete, "device_id"
+        f"less than {limits.min_reading_share:.0%} of the readings that they usually send": rows.loc[
+            short, "device_id"
+        ].tolist(),
+        f"less than {limits.min_completeness:.0%} of the values of the sensors they have": rows.loc[
+            ~short & ~complete, "device_id"
         ].tolist(),
     }
-    usable = rows[complete].reset_index(drop=True)
+    usable = rows[complete & ~short].reset_index(drop=True)
     if view == "day":
         usable, short = _days(connection, window_end, usable, settings)
         left_out[f"fewer than {settings.dbscan.min_windows} usable windows in {spoken(settings.dbscan.day)}"] = short
     with_nulls = usable.loc[usable[list(MODEL_FEATURES)].isna().any(axis=1), ["device_id"]]
     recent = _most_recent_values(connection, with_nulls, window_end, settings.scoring)
     return ModelInput(window_end, usable, recent, len(devices), {r: d for r, d in left_out.items() if d})
+
+
+def _with_few_readings(connection: duckdb.DuckDBPyConnection, window_end: datetime, settings: Settings) -> list[str]:
+    """The ``devices`` of which the window has less than ``scoring.min_reading_share`` of what their interval promises.
+
+    A device that comes back, or a recording that ends, leaves a window of some minutes: what it shows of a machine that
+    starts and stops is nothing that a model has learned from.
+    """
+    share, length = settings.scoring.min_reading_share, settings.features.window.total_seconds()
+    of_devices = (
+        "FROM device_features SEMI JOIN {} USING (device_id) WHERE window_end <= $window AND window_end > $since"
+    )
+    parameters = {"window": window_end, "since": window_end - settings.features.interval_span}
+    # The interval is no shorter than that of the fullest window: it is worked out for the few that this leaves.
+    fewer = query(
+        connection,
+        f"SELECT device_id {of_devices.format('devices')} GROUP BY device_id "
+        "HAVING max(reading_count) FILTER (window_end = $window) < $share * max(reading_count)",
+        parameters | {"share": share},
+    )
+    with registered(connection, fewer=fewer):
+        intervals = intervals_sql(settings.features, f"(SELECT * {of_devices.format('fewer')})")
+        short = query(
+            connection,
+            f"SELECT device_id FROM device_features JOIN ({intervals}) USING (device_id) "
+            "WHERE window_end = $window AND reading_count < $share * $length / interval ORDER BY device_id",
+            parameters | {"share": share, "length": length},
+        )
+    return short["device_id"].tolist()
 
 
 def _days(

@@ -55,7 +55,8 @@ class NothingScored(FridgeError):
         super().__init__(
             f"{reports[0].family} scored none of {sum(r.active for r in reports)} active devices in the window ending "
             f"{reports[0].window_end:%Y-%m-%d %H:%M} UTC: {reasons or 'no device was asked for'}",
-            "Nothing was written. Check the readings of that window and the device registry.",
+            "Nothing was written. Check the readings of that window and the device registry, or name an earlier moment "
+            "with --as-of: a recording that ends within a window leaves too little of it.",
         )
 
 

@@ -11,6 +11,12 @@ class ScoringSettings(Group):
     """Model input and scores (SPEC 1.5, 2)."""
 
     min_completeness: float = Field(0.5, ge=0, le=1, description="rows with a lower own_completeness are left out")
+    min_reading_share: float = Field(
+        0.5,
+        ge=0,
+        le=1,
+        description="rows with fewer readings, of those that the device's interval lets expect, are left out",
+    )
     imputation_memory: timedelta = Field(
         timedelta(hours=24), description="how old a device's own value may be to stand in for a null"
     )

@@ -1,8 +1,8 @@
 """The equipment models whose compressors start and stop, and the mixes a fleet can be made of (SPEC 10).
 
 Figures are those of machines in the field: display cases and bottle coolers on R290 with a capillary, split cold
-rooms on R410A with a valve that shuts, CO2 units with variable speed. R448A is not among them because CoolProp has
-no such fluid.
+rooms on R410A with a valve that shuts, CO2 units with variable speed. R448A is not among them: CoolProp has it
+as a mixture, whose saturation it does not solve everywhere.
 """
 
 from fridge_assets.contracts.sensor_readings import SENSORS

@@ -41,6 +41,7 @@ def simulate_registry(devices: int, seed: int, models: tuple[EquipmentModel, ...
             "site_id": [f"site-{s:04d}" for s in site],
             "region": [region.name for region in regions],
             "model": [models[i % len(models)].name for i in number],
+            "refrigerant": pd.Series([_said(models[i % len(models)]) for i in number], dtype="str"),
             "climate_zone": [region.climate_zone for region in regions],
             "install_date": FIRST_INSTALLATION + pd.to_timedelta(installed, unit="D"),
             "firmware_version": [FIRMWARE_VERSIONS[f] for f in firmware],
@@ -48,4 +49,9 @@ def simulate_registry(devices: int, seed: int, models: tuple[EquipmentModel, ...
     )
     thresholds: dict[str, Any] = {name: default for name, default in REGISTRY_DEFAULTS.items() if name not in frame}
     zone = pd.Series(None, index=frame.index, dtype="str")
-    return frame.assign(**thresholds, refrigerant=None, timezone=zone)[list(DEVICE_REGISTRY.column_names)]
+    return frame.assign(**thresholds, timezone=zone)[list(DEVICE_REGISTRY.column_names)]
+
+
+def _said(model: EquipmentModel) -> str | None:
+    """The refrigerant as the registry has it: compressors that never stop keep within the ranges of any machine."""
+    return model.refrigerant if model.machine is not None else None

@@ -19,7 +19,7 @@ def episodes(parts: "Sequence[tuple[pd.Series[str], Sequence[StateBlock]]]") -> 
         parts: ids of devices and their states, blocks in the order of time.
 
     Returns:
-        ``device_id``, ``state`` (``running``, ``off``, ``defrost``, ``pull_down`` or ``standstill``), ``defrost``
+        ``device_id``, ``state`` (``running``, ``off``, ``defrost``, ``pull-down`` or ``standstill``), ``defrost``
         (``usual``, ``failed`` or ``too_long``; null outside of defrosts), ``start`` and ``end`` (full minutes, end
         exclusive), by device and time.
     """

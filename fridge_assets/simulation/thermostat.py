@@ -34,7 +34,7 @@ COIL_TO_AIR = 10.0  # min until a resting coil has come 63 % closer to the air
 
 
 class State(IntEnum):
-    """What a machine does in a minute; the names are those of the ground truth."""
+    """What a machine does in a minute."""
 
     RUNNING = 0
     OFF = 1
@@ -43,7 +43,8 @@ class State(IntEnum):
     STANDSTILL = 4
 
 
-STATE_NAMES = tuple(state.name.lower() for state in State)
+STATE_NAMES = tuple(state.name.lower().replace("_", "-") for state in State)
+"""As the ground truth has them, and the operating states of features."""
 
 
 @dataclass(frozen=True)

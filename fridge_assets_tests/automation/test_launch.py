@@ -7,10 +7,17 @@ import dagster as dg
 import pytest
 
 import fridge_assets.definitions
-from fridge_assets.automation.cycles import hourly_cycle, one_model_cycle, take_in_readings, train_models
+from fridge_assets.automation.cycles import (
+    hourly_cycle,
+    one_model_cycle,
+    take_in_readings,
+    train_models,
+    untrained_yet,
+)
 from fridge_assets.automation.launch import clock_config, run_cycle, run_job
 from fridge_assets.core.errors import FridgeError
 from fridge_assets.steps.clock import Clock
+from fridge_assets_tests.readings.deliveries import at, moment, write
 from fridge_assets_tests.scenarios.small_fleet import (
     DEVICES,
     Place,
@@ -106,3 +113,22 @@ def test_readings_are_taken_in_without_scoring_and_the_hourly_run_finds_them_don
     assert hourly.score.metadata["clean_sensor_readings"]["files"] == 0
     assert hourly.score.metadata["device_features"]["windows"] == 0
     assert hourly.score.metadata["isolation_forest_scores"]["dagster/row_count"] == DEVICES
+
+
+def test_a_family_without_enough_history_is_told_from_a_failure_where_others_were_trained(tmp_path: Path) -> None:
+    settings, hours = settings_of(tmp_path / "data"), 10
+    write(
+        settings.landing_dir / "a.csv",
+        [
+            {"device_id": "d1", "timestamp": at(minute), "temperature_evaporator": -20 + minute % 7 / 10}
+            for minute in range(hours * 60)
+        ],
+    )
+    now = moment(hours * 60 + 3)
+    with graph_of(settings) as instance:
+        both = train_models(instance, ["statistical_baseline", "dbscan_cohort"], now, in_process=True)
+        alone = train_models(instance, ["dbscan_cohort"], now, in_process=True)
+    assert untrained_yet(both) == {"dbscan_cohort": "dbscan_cohort_model"}
+    assert "training needs 32" in both.failures["dbscan_cohort_model"]
+    assert alone.failures
+    assert untrained_yet(alone) == {}

@@ -47,7 +47,7 @@ def scored(*flags: bool) -> duckdb.DuckDBPyConnection:
 
 
 def test_a_window_has_the_state_that_takes_up_most_of_it_and_running_in_turn_with_rest_is_cycling() -> None:
-    spans = [("running", 7), ("off", 8), ("defrost", 9), ("pull_down", 6), ("running", 14), ("off", 1)]
+    spans = [("running", 7), ("off", 8), ("defrost", 9), ("pull-down", 6), ("running", 14), ("off", 1)]
     found = flagged_by_state(scored(True, False, False), episodes(*spans)).set_index("state")
     assert found["windows"].to_dict() == {"cycling": 1, "defrost": 1, "running": 1}
     assert found["flagged"].to_dict() == {"cycling": 1, "defrost": 0, "running": 0}

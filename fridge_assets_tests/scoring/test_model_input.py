@@ -118,3 +118,23 @@ def test_a_value_of_exactly_one_day_ago_still_stands_in(cycled: Place) -> None:
         WINDOW,
     )
     assert model_input(cycled).recent["humidity_mean"].tolist() == [33.0]
+
+
+def test_a_row_of_half_the_usual_readings_is_scored_and_one_of_fewer_is_counted_as_left_out(cycled: Place) -> None:
+    at_limit, below = fleet_of(cycled)["device_id"].iloc[:2]
+    for device in (at_limit, below):
+        change(cycled, "UPDATE device_features SET reading_count = 14 WHERE device_id = ?", device)
+    sql = "UPDATE device_features SET reading_count = ? WHERE device_id = ? AND window_end = ?"
+    change(cycled, sql, 7, at_limit, WINDOW)
+    change(cycled, sql, 6, below, WINDOW)
+    given = model_input(cycled)
+    assert given.left_out == {"less than 50% of the readings that they usually send": [below]}
+    assert at_limit in given.rows["device_id"].tolist()
+
+
+def test_a_device_that_sends_one_reading_an_hour_is_scored_by_it(cycled: Place) -> None:
+    device = fleet_of(cycled)["device_id"].iloc[0]
+    change(cycled, "DELETE FROM device_features WHERE device_id = ? AND window_end > ? AND window_end < ?", device,
+           WINDOW - timedelta(minutes=60), WINDOW)  # fmt: skip
+    change(cycled, "UPDATE device_features SET reading_count = 1 WHERE device_id = ?", device)
+    assert model_input(cycled).left_out == {}

@@ -9,6 +9,7 @@ import pyarrow as pa
 import pytest
 from CoolProp.CoolProp import PropsSI
 
+from fridge_assets.readings.ranges import BUILT_IN_TABLES
 from fridge_assets.simulation import FAULT_KINDS, MACHINES, PERFECT_DELIVERY, FaultShare, Fleet, simulate_registry
 from fridge_assets.simulation.refrigerants import REFRIGERANTS, dew_pressure
 from fridge_assets.simulation.seeding import Stream, chances
@@ -152,3 +153,14 @@ def test_chances_are_uniform_and_each_one_its_own() -> None:
     assert np.abs(np.corrcoef(drawn[:50].ravel(), drawn[50:].ravel())[0, 1]) < 0.03
     assert (chances(7, Stream.DEFROSTS, np.arange(5), np.array([3])) == drawn[3, :5]).all()
     assert (chances(8, Stream.DEFROSTS, np.arange(5), np.array([3])) != drawn[3, :5]).all()
+
+
+def test_healthy_machines_read_what_is_plausible_on_their_refrigerant() -> None:
+    registry = simulate_registry(96, 7, MACHINES["cycling"])
+    day = Fleet(registry, 7, START, START + 24 * HOUR, delivery=PERFECT_DELIVERY)
+    readings = day.readings(START, START + 24 * HOUR).to_pandas()
+    for (model, refrigerant), devices in registry.groupby(["model", "refrigerant"]):
+        own = readings[readings["device_id"].isin(devices["device_id"])]
+        for sensor, (least, most) in BUILT_IN_TABLES.of(str(model), str(refrigerant)).plausible.items():
+            values = own[sensor].dropna()
+            assert values.between(least, most).mean() > 0.999 or values.empty, (model, sensor)

@@ -65,7 +65,7 @@ def test_a_capillary_lets_pressures_even_out_within_minutes_and_a_valve_does_not
 
 
 def test_compressors_take_no_current_unless_they_run(day: pd.DataFrame) -> None:
-    runs = day["state"].isin(["running", "pull_down"])
+    runs = day["state"].isin(["running", "pull-down"])
     flat = day["model"].isin(["counter_cooler", "process_cooler"])  # their loggers repeat values
     assert (day.loc[~runs & ~flat, "current_compressor"] == 0).mean() > 0.995
     assert (day.loc[runs & ~flat, "current_compressor"] > 0.5).mean() > 0.995
@@ -112,7 +112,7 @@ def test_a_warmer_place_makes_them_run_longer(episodes: pd.DataFrame) -> None:
 
 
 def test_a_compressor_with_variable_speed_follows_its_load_instead_of_stopping(day: pd.DataFrame) -> None:
-    running = day[(day["model"] == "co2_condensing_unit") & day["state"].isin(["running", "pull_down", "off"])]
+    running = day[(day["model"] == "co2_condensing_unit") & day["state"].isin(["running", "pull-down", "off"])]
     assert (running["state"] == "off").mean() < 0.2
     by_device = running[running["state"] != "off"].groupby("device_id")["current_compressor"]
     assert (by_device.std() / by_device.mean()).median() > 0.08
@@ -124,10 +124,10 @@ def test_a_pull_down_follows_defrosts_and_standstills_and_takes_more_current(
     ordered = episodes.sort_values(["device_id", "start"])
     before = ordered.groupby("device_id")["state"].shift()
     first = ordered["start"] == START
-    assert set(before[(ordered["state"] == "pull_down") & ~first]) <= {"defrost", "standstill", "off"}
+    assert set(before[(ordered["state"] == "pull-down") & ~first]) <= {"defrost", "standstill", "off"}
     freezer = day[day["model"] == "reach_in_freezer"]
     current = freezer.pivot_table(index="device_id", columns="state", values="current_compressor", aggfunc="median")
-    assert (current["pull_down"] > 1.03 * current["running"]).mean() > 0.9
+    assert (current["pull-down"] > 1.03 * current["running"]).mean() > 0.9
 
 
 def test_true_states_cover_every_minute_of_every_device_once(fleet: Fleet, episodes: pd.DataFrame) -> None:
@@ -137,7 +137,7 @@ def test_true_states_cover_every_minute_of_every_device_once(fleet: Fleet, episo
     ordered = episodes.sort_values(["device_id", "start"])
     follows = ordered.groupby("device_id")["start"].shift(-1)
     assert (follows.dropna() == ordered.loc[follows.dropna().index, "end"]).all()
-    assert set(episodes["state"]) == {"running", "off", "defrost", "pull_down", "standstill"}
+    assert set(episodes["state"]) == {"running", "off", "defrost", "pull-down", "standstill"}
     assert (episodes["defrost"].notna() == (episodes["state"] == "defrost")).all()
 
 

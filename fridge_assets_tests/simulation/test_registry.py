@@ -5,7 +5,8 @@ import pytest
 
 from fridge_assets.contracts import DEVICE_REGISTRY
 from fridge_assets.core.errors import FridgeError
-from fridge_assets.simulation import simulate_registry
+from fridge_assets.readings.refrigerants import PRESSURES
+from fridge_assets.simulation import MACHINES, simulate_registry
 
 
 def test_registry_has_the_contracts_columns_and_the_acute_thresholds_of_the_specification() -> None:
@@ -26,6 +27,13 @@ def test_eight_cohorts_are_equally_frequent_and_a_site_has_one_climate_and_a_doz
     assert registry.groupby("site_id").size().eq(12).all()
     assert registry.groupby("site_id")["climate_zone"].nunique().eq(1).all()
     assert registry["region"].nunique() == 4
+
+
+def test_machines_that_start_and_stop_say_their_refrigerant_so_that_their_ranges_hold() -> None:
+    registry = simulate_registry(60, 1, MACHINES["mixed"])
+    cycling = registry["model"].isin({model.name for model in MACHINES["cycling"]})
+    assert set(registry.loc[cycling, "refrigerant"]) <= set(PRESSURES)
+    assert registry.loc[~cycling, "refrigerant"].isna().all()
 
 
 def test_same_seed_gives_the_same_registry_and_another_seed_another() -> None:

@@ -166,6 +166,12 @@ def test_every_registered_device_has_a_row_that_keeps_the_contract() -> None:
     enforce(SITE_STATUS, site_status(status))
 
 
+def test_a_device_that_is_overloaded_or_too_warm_all_day_keeps_the_contract() -> None:
+    """One device out of its plausible range must not keep the status of the fleet from being published."""
+    unusual = activity_of().assign(temp_evaporator_mean_24h=38.0, current_compressor_mean_24h=58.0)
+    enforce(DEVICE_STATUS, status_of(unusual))
+
+
 # --- sites
 
 
