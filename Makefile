@@ -57,7 +57,7 @@ format: .venv/installed ## put the code in shape
 
 bench: bench-hourly bench-quality bench-week bench-machines bench-canary bench-models bench-stream bench-alerts ## every benchmark
 
-bench-hourly: .venv/installed ## one hourly cycle of 100,000 devices, beside pandas
+bench-hourly: .venv/installed ## one hourly cycle of 100,000 devices, at once and in steady state, beside pandas and a bare DuckDB script
 	$(BIN)/python -m fridge_assets_tests.benchmarks.hourly
 
 bench-quality: .venv/installed ## what is found, how early, how often in vain: 1,000 devices, 96 hours

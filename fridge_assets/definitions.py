@@ -21,7 +21,7 @@ from fridge_assets.models.lifecycle import ModelLifecycle
 from fridge_assets.models.registry import ModelRegistry
 from fridge_assets.monitoring.assets import model_monitoring
 from fridge_assets.readings.assets import device_registry, ingested_readings, sensor_readings
-from fridge_assets.running.executors import one_process
+from fridge_assets.running.executors import one_process, separate_processes
 from fridge_assets.scoring.assets import SCORE_ASSETS, model_scores
 from fridge_assets.settings import Settings, read_settings
 from fridge_assets.staleness.assets import rules_based_fallback
@@ -72,6 +72,7 @@ def build_definitions(settings: Settings, registry: ModelRegistry | None = None)
         jobs=[*JOBS, *ALERT_ACTION_JOBS, *DECISION_JOBS, *SILENCE_JOBS, RETENTION, RECONCILE, refresh_status_job],
         schedules=SCHEDULES,
         sensors=SENSORS,
+        executor=separate_processes,  # of what somebody materializes in the UI without a job
         resources={
             "settings": _fixed(settings),
             "warehouse": dg.ResourceDefinition(WarehouseResource(warehouse).create_resource, config_schema={}),

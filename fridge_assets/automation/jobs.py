@@ -51,7 +51,7 @@ TAKE_IN_READINGS = _job(
     "take_in_readings",
     UP_TO_DATE_FEATURES,
     "Readings that have landed to features, without scoring: the hourly run then finds most of its hour done.",
-    dg.in_process_executor,
+    one_process,
 )
 
 SCORE_HOURLY = _job(

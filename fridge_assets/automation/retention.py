@@ -9,6 +9,7 @@ import pandas as pd
 
 from fridge_assets.automation.people import PIPELINE
 from fridge_assets.models.lifecycle import ModelLifecycle
+from fridge_assets.running.executors import one_process
 from fridge_assets.settings import Settings
 from fridge_assets.steps.clock import Clock
 from fridge_assets.steps.results import table
@@ -94,6 +95,6 @@ RETENTION = _sweep.to_job(
     name="retention",
     description="Removes readings, scores, alerts, messages, model files, runs and logs that are older than their "
     "policies allow; fridge_assets/upkeep/retention/policies.py has them all.",
-    executor_def=dg.in_process_executor,
+    executor_def=one_process,
     tags=PIPELINE,
 )

@@ -4,6 +4,7 @@ import dagster as dg
 
 from fridge_assets.automation.jobs import AGREES_WITH_ALERTS, FALLBACK, PUBLISH
 from fridge_assets.automation.people import PIPELINE, refusals
+from fridge_assets.running.executors import one_process
 from fridge_assets.settings import Settings
 from fridge_assets.status.refresh import is_due, refresh_status
 from fridge_assets.steps.clock import Clock
@@ -46,7 +47,7 @@ def refresh(
 @dg.job(
     name="refresh_status",
     description="Open alerts and health of devices whose alerts changed between two runs, and of their sites.",
-    executor_def=dg.in_process_executor,
+    executor_def=one_process,
     tags=PIPELINE,
 )
 def refresh_status_job() -> None:
@@ -58,7 +59,7 @@ RECONCILE = dg.define_asset_job(
     "reconcile_status",
     selection=dg.AssetSelection.checks(AGREES_WITH_ALERTS),
     description="Whether device and site status, what is published of them, and the events agree with the alerts.",
-    executor_def=dg.in_process_executor,
+    executor_def=one_process,
     tags=PIPELINE,
 )
 

@@ -165,7 +165,7 @@ class Workplace:
                 self.require_folder()
         else:
             self._find(self.settings.warehouse_file, "warehouse")
-        from fridge_assets.stores.warehouse import Warehouse  # noqa: PLC0415 (imports Dagster, which takes seconds)
+        from fridge_assets.stores.warehouse import Warehouse  # noqa: PLC0415 (brings DuckDB and Arrow, which not every command needs)
 
         return Warehouse.from_settings(self.settings)
 

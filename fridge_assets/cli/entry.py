@@ -23,8 +23,16 @@ def main() -> None:
         code = run_typed()
     except Stopped as stopped:
         code = stopped.exit_code
+    _give_semaphores_back()
     sys.stdout.flush()
     sys.stderr.flush()
     # Leave without tearing the interpreter down: DuckDB's binding then prints pages about references that Dagster
     # and torch still hold, which say nothing to a user.
     os._exit(code)
+
+
+def _give_semaphores_back() -> None:
+    """Those of a run that failed, whose error still refers to them: a process of Python's would complain of them."""
+    util = sys.modules.get("multiprocessing.util")
+    if util is not None:
+        util._run_finalizers(0)  # what multiprocessing itself does when an interpreter is torn down

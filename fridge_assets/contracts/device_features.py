@@ -157,7 +157,7 @@ DEVICE_FEATURES = Contract(
         Column(
             "quality_flag_count",
             "integer",
-            "quality flags on the window's readings",
+            "quality flags on the window's readings but for SENSOR_GAP, which completeness stands for",
             nullable=False,
             minimum=0,
         ),

@@ -1,6 +1,6 @@
 """A contract's rules as Great Expectations' expectations.
 
-Importing this module takes seconds, since Great Expectations does; most commands never validate.
+Importing this module takes seconds, since Great Expectations does: only a frame that may break its contract needs it.
 """
 
 import os

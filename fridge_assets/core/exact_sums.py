@@ -58,16 +58,17 @@ def p95_sql(parts: str) -> str:
     return f"round(quantile_cont({parts}, 0.95) * {_PERCENT_STEPS}) / {float(READING_PARTS * _PERCENT_STEPS)}"
 
 
-def slope_sql(parts: str, milliseconds: str) -> str:
+def slope_sql(parts: str, milliseconds: str, per_unit: int = READING_PARTS) -> str:
     """Units per minute by least squares, null for values at fewer than two times.
 
     Args:
         parts: the values.
         milliseconds: their times from any start, a whole number (BIGINT).
+        per_unit: number of parts.
     """
     count, total = f"count({parts})", f"sum({parts})"
     time = f"sum({milliseconds}) FILTER ({parts} IS NOT NULL)"
     times = f"sum({milliseconds} * {milliseconds}) FILTER ({parts} IS NOT NULL)"
     covariance = f"{count} * sum({milliseconds} * {parts}) - {time} * {total}"
     variance = f"{count} * {times} - {time} * {time}"
-    return f"({_MINUTE} * ({covariance}))::DOUBLE / nullif({READING_PARTS} * ({variance}), 0)::DOUBLE"
+    return f"({_MINUTE} * ({covariance}))::DOUBLE / nullif({per_unit} * ({variance}), 0)::DOUBLE"

@@ -49,7 +49,7 @@ SELECT device_id, date_trunc('hour', window_start) AS window_start,
   {weighted_mean_sql(_PARTS, "reading_count", FEATURE_PARTS)} AS mean, sum(reading_count)::BIGINT AS readings,
   min({_FLOOR}) AS pressure_floor, max({_CEILING}) FILTER (NOT defrosted) AS evaporator_ceiling,
   sum(epoch(window_end - window_start)) / sum(reading_count) AS interval_seconds
-FROM windows GROUP BY ALL
+FROM windows GROUP BY ALL ORDER BY device_id, window_start
 ) TO {text_literal(str(temporary))} (FORMAT parquet, COMPRESSION zstd)""",
             {"since": newest_window - _SPAN, "newest": newest_window},
         )

@@ -60,11 +60,11 @@ aggregated AS (
     avg(defrost_cycle::INTEGER) AS defrost_active_fraction,
     1 - sum(sensor_null_count) / ({len(SENSORS)} * count(*)) AS sensor_completeness,
     {len(SENSORS)} * count(*) - sum(sensor_null_count) AS values_there,
-    (sum(len(quality_flags))
+    -- Without gaps: whether a null is one is judged by what was delivered before, completeness by the readings alone.
+    (sum(len(quality_flags)) - {_having_sql("SENSOR_GAP")}
       + count(*) FILTER (CASE WHEN repeated THEN NOT list_contains(quality_flags, 'DUPLICATE_REMOVED') END)
     )::BIGINT AS quality_flag_count,
-    count(*) FILTER (CASE WHEN len(quality_flags) > 0 THEN list_contains(quality_flags, 'RANGE_VIOLATION') END)
-      AS range_violation_count,
+    {_having_sql("RANGE_VIOLATION")} AS range_violation_count,
     bit_or({Slots(window_seconds).bit_sql("milliseconds")}) AS observed,
     min(current_compressor) AS current_least,
     count(current_compressor) AS current_readings
@@ -101,6 +101,11 @@ def readings_sql(files: str, where: str) -> str:
     FROM read_parquet({files}, hive_partitioning = false) AS r WHERE {where}
   )
 )"""
+
+
+def _having_sql(flag: str) -> str:
+    """How many readings have a quality flag; nearly all have none at all."""
+    return f"count(*) FILTER (CASE WHEN len(quality_flags) > 0 THEN list_contains(quality_flags, '{flag}') END)"
 
 
 def _aggregate(feature: SensorFeature) -> str:

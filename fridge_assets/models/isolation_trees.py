@@ -97,7 +97,7 @@ class IsolationTrees:
 
     def _tree(self, start: int, end: int) -> "Tree":
         """scikit-learn's tree of some nodes, with what it needs to find a row's leaf."""
-        from sklearn.tree._tree import Tree  # noqa: PLC0415 (a second, which only the forest's own process pays)
+        from sklearn.tree._tree import Tree  # noqa: PLC0415 (a second, which nobody without a forest should wait)
 
         empty = Tree(self.features, np.array([1]), 1)
         nodes = np.zeros(end - start, dtype=empty.__getstate__()["nodes"].dtype)

@@ -12,11 +12,11 @@ import pandas as pd
 from fridge_assets.core.identity import deterministic_id
 from fridge_assets.readings.clean import clean, count_flags
 from fridge_assets.readings.commit import commit_outcome, gather_outcome, read_known_state
+from fridge_assets.readings.kept_contract import enforce_cleaned
 from fridge_assets.readings.landed import interpretation_of, stage_files
 from fridge_assets.readings.ranges import know_ranges, read_range_tables
 from fridge_assets.readings.source import format_of
 from fridge_assets.readings.staging import know_devices
-from fridge_assets.readings.witnesses import enforce_cleaned
 from fridge_assets.settings import ReadingSettings, Settings
 from fridge_assets.stores.frames import query
 from fridge_assets.stores.landing import (

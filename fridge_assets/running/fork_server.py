@@ -1,6 +1,6 @@
 """The server that the steps of a run fork from.
 
-Python's start-up costs more than the mathematics: the server imports once what every step needs.
+Python's start-up costs more than the mathematics: the server imports once what steps with a process of their own need.
 """
 
 import os

@@ -43,7 +43,7 @@ class TrainingSettings(Group):
     max_flagged_share: float = Field(
         0.34,
         ge=0,
-        description="quality flags on a window per reading; unusual values (RANGE_VIOLATION) do not count",
+        description="quality flags on a window per reading; unusual and missing values are none of them",
     )
     after_maintenance: timedelta = Field(
         timedelta(hours=48), description="windows this soon after maintenance are left out"

@@ -8,7 +8,7 @@ import pandas as pd
 
 from fridge_assets.contracts import DEVICE_STATUS, SITE_STATUS
 from fridge_assets.contracts.device_alerts import SEVERITIES
-from fridge_assets.core.exact_sums import FEATURE_PARTS, parts_sql, weighted_mean_sql
+from fridge_assets.core.exact_sums import FEATURE_PARTS, parts_sql, slope_sql, weighted_mean_sql
 from fridge_assets.models.families import FAMILY_SQL, HOURLY_SQL, SPEAKING_SQL
 from fridge_assets.settings import FleetSettings, Settings, StalenessSettings
 from fridge_assets.staleness.tiers import MODELS_SPEAK, tier_of
@@ -62,7 +62,8 @@ def device_scores(
         ``device_id``, ``latest_anomaly_score``, ``scored_at`` (UTC; null where only old windows were
         scored again), ``score_change`` (over the span; null with too few windows).
     """
-    hours = settings.fleet.trend_span.total_seconds() / 3600
+    minutes = settings.fleet.trend_span.total_seconds() / 60
+    slope = slope_sql(parts_sql("score", FEATURE_PARTS), "(epoch_ms(window_end) - epoch_ms($since))", FEATURE_PARTS)
     return query(
         connection,
         f"""
@@ -75,8 +76,7 @@ WITH windows AS (
 newest AS (
   SELECT device_id, arg_max(score, window_end) FILTER (scored_at IS NOT NULL) AS score,
     arg_max(scored_at, window_end) FILTER (scored_at IS NOT NULL) AS scored_at,
-    CASE WHEN count(*) >= {_MIN_TREND_WINDOWS}
-      THEN regr_slope(score, epoch(window_end) / 3600) * {hours} END AS score_change
+    CASE WHEN count(*) >= {_MIN_TREND_WINDOWS} THEN {slope} * {minutes} END AS score_change
   FROM windows GROUP BY device_id
 ),
 latest_daily AS (

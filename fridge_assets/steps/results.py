@@ -111,7 +111,7 @@ def contract_check_spec(contract: Contract, asset: str | None = None) -> dg.Asse
     return dg.AssetCheckSpec(
         CONTRACT_CHECK,
         asset=asset or contract.name,
-        description=f"Great Expectations validates {contract.name} before it is committed.",
+        description=f"Every row of {contract.name} is held against its contract before it is committed.",
     )
 
 

@@ -5,7 +5,6 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from functools import cached_property
 from pathlib import Path
-from urllib.parse import quote
 
 import duckdb
 import sqlalchemy as sa
@@ -15,6 +14,7 @@ from sqlalchemy.pool import NullPool, StaticPool
 from fridge_assets.core.errors import FridgeError
 from fridge_assets.stores.migrations import HEAD
 from fridge_assets.stores.operations import Operations, metadata
+from fridge_assets.stores.sqlite import connect_read_only
 from fridge_assets.stores.warehouse import Warehouse, is_up_to_date
 
 _DAMAGES_SHOWN = 3
@@ -78,14 +78,6 @@ class ReadOnlyOperations(Operations):
 
     def _connect_to_file(self) -> sqlite3.Connection:
         return connect_read_only(self.file) if self.file else sqlite3.connect(":memory:")
-
-
-def connect_read_only(file: Path) -> sqlite3.Connection:
-    """A connection to an SQLite file that leaves nothing beside it."""
-    log = file.with_name(f"{file.name}-wal")
-    # Without a log nobody writes, and a reader need not create one.
-    way = "mode=ro" if log.exists() and log.stat().st_size else "mode=ro&immutable=1"
-    return sqlite3.connect(f"file:{quote(str(file))}?{way}", uri=True)
 
 
 def damage_of(file: Path) -> str:

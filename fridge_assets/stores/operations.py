@@ -5,18 +5,16 @@ live for one read or one transaction, so an :class:`Operations` may cross a fork
 """
 
 import sqlite3
-import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
-from functools import cached_property, partial
+from functools import cached_property
 from pathlib import Path
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Connection, Engine
-from sqlalchemy.engine.interfaces import DBAPIConnection
-from sqlalchemy.pool import ConnectionPoolEntry, NullPool
+from sqlalchemy.pool import NullPool
 
 from fridge_assets.core.errors import FridgeError
 from fridge_assets.settings import OperationsSettings
@@ -49,6 +47,7 @@ from fridge_assets.stores.operations_tables import (
     watched_states,
     work_orders,
 )
+from fridge_assets.stores.sqlite import create_sqlite_engine
 
 __all__ = [
     "Operations",
@@ -80,8 +79,6 @@ __all__ = [
 ]
 
 _LOCK_WAIT = OperationsSettings().lock_wait
-
-_WAL_PAUSE = 0.01
 
 _MIGRATION_LOCK = 7_308_611_290
 """PostgreSQL advisory lock that lets one process migrate at a time."""
@@ -187,10 +184,7 @@ class Operations:
             return sa.create_engine(url, poolclass=NullPool)
         if url.database and not url.database.startswith("file:"):
             writable_folder(Path(url.database).parent)
-        engine = sa.create_engine(url, poolclass=NullPool, connect_args={"timeout": self._lock_wait})
-        sa.event.listen(engine, "connect", partial(_prepare_sqlite, self._lock_wait))
-        sa.event.listen(engine, "begin", _begin_sqlite)
-        return engine
+        return create_sqlite_engine(url, self._lock_wait)
 
     @property
     def _writing_engine(self) -> Engine:
@@ -287,31 +281,3 @@ def insert_missing(connection: Connection, table: sa.Table, rows: Sequence[Mappi
         return
     insert = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
     connection.execute(insert(table).on_conflict_do_nothing(), rows)
-
-
-def _prepare_sqlite(lock_wait: float, connection: DBAPIConnection, _: ConnectionPoolEntry) -> None:
-    # The driver would begin transactions on its own, and too late; _begin_sqlite does it instead.
-    connection.isolation_level = None
-    _switch_to_wal(connection, lock_wait)
-    for pragma in ("synchronous=NORMAL", "foreign_keys=ON"):
-        connection.execute(f"PRAGMA {pragma}").close()
-
-
-def _switch_to_wal(connection: DBAPIConnection, lock_wait: float) -> None:
-    """Switch a new database to its write-ahead log; SQLite itself does not wait for another process that does so."""
-    deadline = time.monotonic() + lock_wait
-    while True:
-        try:
-            connection.execute("PRAGMA journal_mode=WAL").close()
-        except sqlite3.OperationalError as error:
-            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() >= deadline:
-                raise
-            time.sleep(_WAL_PAUSE)
-        else:
-            return
-
-
-def _begin_sqlite(connection: Connection) -> None:
-    # Taking the write lock at once: a transaction that reads before it writes never fails on lock upgrade.
-    writes = connection.get_execution_options().get("writes", False)
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")

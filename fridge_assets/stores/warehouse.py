@@ -292,14 +292,6 @@ def is_held(error: duckdb.IOException) -> bool:
     return _LOCKED in str(error) and _OWN_LOCK not in str(error)
 
 
-def replace_all(connection: duckdb.DuckDBPyConnection, contract: Contract, rows: pa.Table) -> None:
-    """Put ``rows`` in place of everything the dataset of ``contract`` holds, inside the open transaction."""
-    connection.register("replacement", rows)
-    connection.execute(f"DELETE FROM {contract.name}")
-    connection.execute(f"INSERT INTO {contract.name} SELECT {', '.join(contract.column_names)} FROM replacement")
-    connection.unregister("replacement")
-
-
 def store_changed(
     connection: duckdb.DuckDBPyConnection, contract: Contract, rows: pa.Table, *, whole: bool = True
 ) -> int:

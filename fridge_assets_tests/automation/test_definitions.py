@@ -162,6 +162,14 @@ def test_models_that_score_in_one_run_have_processes_of_their_own(graph: dg.Defi
     assert {graph.resolve_job_def(job).executor_def.name for job in one_step} == {"one_process"}
 
 
+def test_every_run_that_is_killed_can_be_told_from_one_that_goes_on(graph: dg.Definitions) -> None:
+    """By the executor, which holds a lock for the run; also of runs that somebody starts from an asset in the UI."""
+    jobs = graph.get_repository_def().get_all_jobs()
+    others = {job.name for job in jobs if job.executor_def.name not in ("one_process", "separate_processes")}
+    assert {job.name for job in jobs} > {"__ASSET_JOB", "take_in_readings", "retention"}
+    assert others == set()
+
+
 def test_the_groups_of_assets_follow_each_other_as_data_flows(specs: dict[str, dg.AssetSpec]) -> None:
     group = {name: spec.group_name for name, spec in specs.items()}
     before: dict[str | None, set[str | None]] = {name: set() for name in group.values()}

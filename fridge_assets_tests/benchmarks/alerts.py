@@ -33,7 +33,7 @@ from fridge_assets.registry.devices import with_cohort
 from fridge_assets.settings import Settings
 from fridge_assets.simulation import simulate_registry
 from fridge_assets.stores.operations import Operations, device_alerts
-from fridge_assets.stores.warehouse import Warehouse, replace_all
+from fridge_assets.stores.warehouse import Warehouse, store_changed
 from fridge_assets_tests.benchmarks.hourly import CONSOLE, fridge_assets, succeed
 
 SEED = 7
@@ -63,7 +63,7 @@ def generate(folder: Path, devices: int, flagged: int) -> Outcome:
     warehouse, operations = Warehouse.from_settings(settings), Operations(settings.operations_database)
     registry = with_cohort(simulate_registry(devices, SEED))
     with warehouse.transaction() as connection:
-        replace_all(connection, MODEL_SCORES, MODEL_SCORES.to_arrow(scores_of(registry["device_id"], flagged)))
+        store_changed(connection, MODEL_SCORES, MODEL_SCORES.to_arrow(scores_of(registry["device_id"], flagged)))
         connection.executemany(
             "INSERT INTO score_runs (score_run_id, family, model_id, model_version, window_end, scored_at, rows, "
             "flagged, active_devices, left_out, run_id, published) "

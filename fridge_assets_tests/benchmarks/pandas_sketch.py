@@ -32,7 +32,7 @@ def clean(readings: pd.DataFrame, registry: pd.DataFrame, settings: Settings) ->
     for sensor in BOOLEAN_SENSORS:
         rows[sensor.name] = rows[sensor.name].astype("float64")
     missing = rows[[s.name for s in SENSORS]].isna().sum(axis=1)
-    rows["quality_flag_count"] = (flagged | (missing > 0)).astype("int64")
+    rows["quality_flag_count"] = flagged.astype("int64")
     rows["sensor_null_count"] = missing
     return rows[missing < len(SENSORS)]
 

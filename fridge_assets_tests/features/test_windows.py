@@ -98,7 +98,8 @@ def by_hand(readings: pd.DataFrame) -> dict[str, float]:
     features["range_violation_count"] = int(readings["quality_flags"].map(lambda f: "RANGE_VIOLATION" in f).sum())
     # A repeat found in a later batch is a flag too, once.
     again = readings["repeated"] & ~readings["quality_flags"].map(lambda flags: "DUPLICATE_REMOVED" in flags)
-    features["quality_flag_count"] = readings["quality_flags"].map(len).sum() + int(again.sum())
+    counted = readings["quality_flags"].map(lambda flags: len([flag for flag in flags if flag != "SENSOR_GAP"]))
+    features["quality_flag_count"] = int(counted.sum()) + int(again.sum())
     return features
 
 

@@ -115,11 +115,8 @@ def bring(chosen: Settings, warehouse: Warehouse) -> None:
 
 
 def features_of(warehouse: Warehouse) -> pa.Table:
-    """All features in the order of their key, to the bit.
-
-    Without the count of quality flags: whether a null is a gap is judged by what was delivered before it.
-    """
-    columns = ", ".join(name for name in DEVICE_FEATURES.column_names if name != "quality_flag_count")
+    """All features in the order of their key, to the bit."""
+    columns = ", ".join(DEVICE_FEATURES.column_names)
     with warehouse.read() as connection:
         return query_arrow(connection, f"SELECT {columns} FROM device_features ORDER BY window_start, device_id")
 

@@ -363,7 +363,7 @@ class Elsewhere:
     """
 
     def __init__(self, settings: Settings, dies_before: str = "never", largest_file: int | None = None) -> None:
-        # Forked, with the seconds of importing Great Expectations behind it.
+        # Forked, with the seconds of its imports behind it.
         context = multiprocessing.get_context("fork")
         self._receiver, sender = context.Pipe(duplex=False)
         self._process = context.Process(target=self._ingest, args=(settings, dies_before, largest_file, sender))

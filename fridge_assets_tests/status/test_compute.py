@@ -281,6 +281,22 @@ def test_change_of_the_score_is_its_slope_over_a_day(settings: Settings, warehou
     assert change == pytest.approx(np.polyfit(range(4), values, 1)[0] * 24)
 
 
+def test_change_of_the_score_is_the_same_bits_in_any_order_of_the_scores(
+    settings: Settings, warehouse: Warehouse
+) -> None:
+    rng = np.random.default_rng(3)
+    rows = [(device, -15 * i - 1, FOREST, rng.random()) for device in ("d1", "d2") for i in range(90)]
+    changes = []
+    for _ in range(4):
+        with warehouse.transaction() as connection:
+            connection.execute(f"DELETE FROM {MODEL_SCORES.name}")
+        put(warehouse, MODEL_SCORES, score_rows(*(rows[i] for i in rng.permutation(len(rows)))))
+        with warehouse.read() as connection:
+            found = device_scores(connection, NOW, settings).set_index("device_id")["score_change"]
+        changes.append(found.sort_index().to_numpy().tobytes())
+    assert len(set(changes)) == 1
+
+
 def test_activity_is_the_means_and_counts_of_a_day_up_to_now(settings: Settings, warehouse: Warehouse) -> None:
     windows = DEVICE_FEATURES.sample(4).assign(
         device_id="d1", window_end=utc([moment(m) for m in (-24 * 60, -30, -15, 15)]), reading_count=[15, 10, 5, 15],

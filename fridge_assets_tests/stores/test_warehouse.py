@@ -18,13 +18,13 @@ from fridge_assets.contracts import SITE_STATUS
 from fridge_assets.core.errors import FridgeError
 from fridge_assets.settings import Settings, WarehouseSettings
 from fridge_assets.stores.disk import FolderNotWritable
-from fridge_assets.stores.warehouse import Warehouse, WarehouseBusy, WarehouseUnavailable, replace_all
+from fridge_assets.stores.warehouse import Warehouse, WarehouseBusy, WarehouseUnavailable, store_changed
 from fridge_assets_tests.conftest import settings_of
 
 
 def put_sites(warehouse: Warehouse, count: int) -> None:
     with warehouse.transaction() as connection:
-        replace_all(connection, SITE_STATUS, SITE_STATUS.to_arrow(SITE_STATUS.sample(count)))
+        store_changed(connection, SITE_STATUS, SITE_STATUS.to_arrow(SITE_STATUS.sample(count)))
 
 
 def sites_hash(warehouse: Warehouse) -> list[tuple[object, ...]]:
@@ -207,9 +207,9 @@ def test_process_killed_in_mid_transaction_leaves_the_table_as_before(warehouse:
         from pathlib import Path
         from fridge_assets.contracts import SITE_STATUS
         from fridge_assets.settings import Settings
-        from fridge_assets.stores.warehouse import Warehouse, replace_all
+        from fridge_assets.stores.warehouse import Warehouse, store_changed
         with Warehouse.from_settings(Settings(data_dir=Path(sys.argv[1]))).transaction() as connection:
-            replace_all(connection, SITE_STATUS, SITE_STATUS.to_arrow(SITE_STATUS.sample(20_000)))
+            store_changed(connection, SITE_STATUS, SITE_STATUS.to_arrow(SITE_STATUS.sample(20_000)))
             print("ready", flush=True)
             sys.stdin.readline()
     """
@@ -230,14 +230,14 @@ def test_full_disk_is_a_clear_error_and_the_last_state_is_intact(warehouse: Ware
         from pathlib import Path
         from fridge_assets.contracts import SITE_STATUS
         from fridge_assets.settings import Settings
-        from fridge_assets.stores.warehouse import Warehouse, WarehouseUnavailable, replace_all
+        from fridge_assets.stores.warehouse import Warehouse, WarehouseUnavailable, store_changed
         signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
         rows = SITE_STATUS.to_arrow(SITE_STATUS.sample(300_000))
         warehouse = Warehouse.from_settings(Settings(data_dir=Path(sys.argv[1])))
         resource.setrlimit(resource.RLIMIT_FSIZE, (2_000_000, 2_000_000))
         try:
             with warehouse.transaction() as connection:
-                replace_all(connection, SITE_STATUS, rows)
+                store_changed(connection, SITE_STATUS, rows)
         except WarehouseUnavailable as error:
             print(error)
     """
