@@ -110,8 +110,8 @@ def read_model_input(
     }
     usable = rows[complete & ~few].reset_index(drop=True)
     if view == "day":
-        usable, few = _days(connection, window_end, usable, settings)
-        left_out[f"fewer than {settings.dbscan.min_windows} usable windows in {spoken(settings.dbscan.day)}"] = few
+        usable, short = _days(connection, window_end, usable, settings)
+        left_out[f"fewer than {settings.dbscan.min_windows} usable windows in {spoken(settings.dbscan.day)}"] = short
     with_nulls = usable.loc[usable[list(MODEL_FEATURES)].isna().any(axis=1), ["device_id"]]
     recent = _most_recent_values(connection, with_nulls, window_end, settings.scoring)
     return ModelInput(window_end, usable, recent, len(devices), {r: d for r, d in left_out.items() if d})
