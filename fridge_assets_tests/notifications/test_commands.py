@@ -56,6 +56,7 @@ def test_list_shows_the_newest_first_and_filters(messages: Operations, settings:
 
 
 def test_list_of_an_empty_outbox_says_so(operations: Operations, settings: Settings) -> None:
+    operations.migrate()
     assert typed(settings.root, "messages", "list") == (0, "Messages: none\n", "")
 
 

@@ -338,6 +338,7 @@ def test_a_test_message_says_that_it_is_one_and_fails_where_it_does_not_arrive(
     monkeypatch.setenv("FRIDGE_NOTIFICATIONS__DESTINATIONS__CHAT__URL", hook.url)
     monkeypatch.setenv("FRIDGE_NOTIFICATIONS__DESTINATIONS__CHAT__CHANNELS", "ml,on_call")
     hook.answers.append((404, {}, "no such hook"))
+    operations.migrate()
     code, said, error = typed(settings.root, "messages", "test", "--destination", "chat")
     assert code == 1
     assert said.splitlines() == ["✗ chat, on_call: chat answers 404: no such hook", "✓ chat, ml: sent (posted)"]
