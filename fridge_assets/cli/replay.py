@@ -28,7 +28,7 @@ from fridge_assets.cli.nulls import frame_records
 from fridge_assets.cli.tables import say_table
 from fridge_assets.core.errors import FridgeError
 from fridge_assets.core.moments import parse_moment
-from fridge_assets.running.stopping import Stopped
+from fridge_assets.running.stopping import asked_to_stop
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -143,7 +143,9 @@ def _folder(place: Workplace, keep: Path | None) -> Iterator[Path]:
     try:
         with lock_file(folder / RUNNING):
             yield folder
-    except Stopped:
+    except BaseException:
+        if not asked_to_stop():  # a library may have made another error of it on the way
+            raise
         left = f"what it wrote so far is in {folder}" if keep else "what it wrote is gone"
         complain(f"Stopped: {left}; nothing of the fleet was changed.")
         raise

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from fridge_assets.cli.console import moment, say, say_json
+from fridge_assets.cli.console import moment, say, say_json, styled
 from fridge_assets.cli.context import changing, reading
 from fridge_assets.cli.nulls import frame_records
 from fridge_assets.cli.tables import Wide, say_table
@@ -100,7 +100,7 @@ def learn(
         say_json({**said, "rules": frame_records(by_rule), "refused": list(learned.refused)})
         return
     for reason in learned.refused:
-        say(f"[yellow]Passed over:[/yellow] {reason}")
+        say(styled("Passed over:", "yellow"), f" {reason}")
     say_table(f"Learned from {version}", by_rule, wide=wide)
     kept = "nothing was kept (--dry-run)" if dry_run else f"{written:,} changes kept"
     say(f"{devices:,} devices differ from the defaults; {kept}.")

@@ -3,7 +3,7 @@
 import os
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
@@ -166,7 +166,13 @@ def make_trained(folder: Path) -> Place:
     return place
 
 
+def _copy(source: str, to: str) -> None:
+    """SQLite removes the log of a store, and its index, when the last reader of a template ends."""
+    with suppress(*([FileNotFoundError] if source.endswith(("-wal", "-shm")) else [])):
+        shutil.copy2(source, to)
+
+
 def copy_of(place: Place, folder: Path, lock_wait: timedelta = timedelta(seconds=20)) -> Place:
     """A data folder that starts as ``place`` is now; file times stay, so that nothing looks new."""
-    shutil.copytree(place.root, folder)
+    shutil.copytree(place.root, folder, copy_function=_copy)
     return Place(settings_of(folder, lock_wait))

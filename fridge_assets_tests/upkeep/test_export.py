@@ -8,7 +8,7 @@ import pytest
 from fridge_assets.contracts import QUARANTINED_READINGS
 from fridge_assets.settings import Settings
 from fridge_assets.stores.operations import Operations
-from fridge_assets.stores.warehouse import Warehouse, replace_all
+from fridge_assets.stores.warehouse import Warehouse, store_changed
 from fridge_assets.upkeep.export import export_dataset
 
 TEXTS = ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1", "\n=1", "a=1", "'=1", "", "1-1"]
@@ -19,7 +19,7 @@ SAFE = ["'=1+1", "'+1", "'-1", "'@SUM(A1)", "'\t=1", "'\r=1", "'\n=1", "a=1", "'
 def exported(warehouse: Warehouse, operations: Operations, settings: Settings, tmp_path: Path) -> dict[str, Path]:
     rows = QUARANTINED_READINGS.sample(len(TEXTS)).assign(detail=TEXTS, row_number=range(-5, len(TEXTS) - 5))
     with warehouse.transaction() as connection:
-        replace_all(connection, QUARANTINED_READINGS, QUARANTINED_READINGS.to_arrow(rows))
+        store_changed(connection, QUARANTINED_READINGS, QUARANTINED_READINGS.to_arrow(rows))
     files = {ending: tmp_path / f"rows.{ending}" for ending in ("csv", "parquet")}
     for file in files.values():
         assert export_dataset("quarantined_readings", file, None, warehouse, operations, settings) == len(TEXTS)

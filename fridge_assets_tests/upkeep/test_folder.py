@@ -15,7 +15,7 @@ from fridge_assets.readings.ingest import ingest
 from fridge_assets.settings import Settings
 from fridge_assets.stores.landing import Landing
 from fridge_assets.stores.operations import Operations, device_alerts
-from fridge_assets.stores.warehouse import Warehouse, replace_all
+from fridge_assets.stores.warehouse import Warehouse, store_changed
 from fridge_assets.streaming.status import StreamStatus, beat
 from fridge_assets.upkeep.doctor.check import Finding, examine
 from fridge_assets.upkeep.doctor.checks import checks
@@ -65,12 +65,12 @@ def filled(tmp_path_factory: pytest.TempPathFactory) -> Folder:
     ingest(landing, warehouse, None, moment(50), settings)
     compute_features(warehouse, moment(60), settings.features)
     with warehouse.transaction() as connection:
-        replace_all(connection, MODEL_SCORES, MODEL_SCORES.to_arrow(MODEL_SCORES.sample(3)))
+        store_changed(connection, MODEL_SCORES, MODEL_SCORES.to_arrow(MODEL_SCORES.sample(3)))
         scored_at = pd.Timestamp(moment(48))
         status = DEVICE_STATUS.sample(2).assign(
             device_id=["d1", "d2"], health_status=["critical", "healthy"], score_source="models", scored_at=scored_at
         )
-        replace_all(connection, DEVICE_STATUS, DEVICE_STATUS.to_arrow(status))
+        store_changed(connection, DEVICE_STATUS, DEVICE_STATUS.to_arrow(status))
         for run, scored_at, family, version, scored in (
             ("old", moment(-60), "isolation_forest", "2.0.0", 4),
             ("new", moment(48), "isolation_forest", "2.0.0", 2),
