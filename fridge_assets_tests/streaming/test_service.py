@@ -50,7 +50,7 @@ def quick(tmp_path: Path) -> Settings:
 
 def lost_pressure(minute: int) -> list[Row]:
     """Three readings in a row that are far below 200 kPa also for a device in its first hour."""
-    return [Row(START + (minute + n) * MINUTE, pressure_low_side=60.0) for n in range(3)]
+    return [Row(START + (minute + n) * MINUTE, pressure_low_side=40.0) for n in range(3)]
 
 
 def service_of(settings: Settings, instance: str = "test") -> StreamService:
