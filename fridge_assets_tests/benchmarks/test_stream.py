@@ -9,7 +9,6 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from fridge_assets.settings import StreamingSettings
 from fridge_assets.simulation import Fleet, simulate_registry
 from fridge_assets.simulation.arrival import Arrivals
 from fridge_assets.streaming.onsets import alert_id_of
@@ -20,22 +19,9 @@ from fridge_assets_tests.benchmarks.stream_latency import Pace, plant
 from fridge_assets_tests.benchmarks.stream_peer_rules import DeviceRules, Reading, Spans
 from fridge_assets_tests.benchmarks.stream_replay import Replay, Sample, peaks
 from fridge_assets_tests.streaming.naive_rules import naive_onsets
-from fridge_assets_tests.streaming.reading_rows import Row
+from fridge_assets_tests.streaming.reading_rows import QUICK, Row
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-QUICK = StreamingSettings(
-    vibration_bucket=timedelta(minutes=5),
-    vibration_span=timedelta(minutes=30),
-    min_vibration_buckets=2,
-    cold_start=timedelta(minutes=20),
-    no_band_pressure_drop=0.32,
-    cold_start_pressure_drop=0.34,
-    pressure_band_margin=0.0,
-    no_band_temperature_rise=7.0,
-    cold_start_temperature_rise=3.0,
-)
-"""So that an hour of readings has a usual vibration and bands, and forgets some."""
-
 REPLAY = Replay(10_000_000, 10, 0, 2.0, 5.0, 50.0, 90.0, 1000, 1149)
 PACE = Pace(1, 1667.0, [0.5] * 50 + [1.0] * 49 + [9.0], 0, 0.1)
 

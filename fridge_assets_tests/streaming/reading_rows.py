@@ -13,6 +13,19 @@ from fridge_assets.streaming.engine import Changes, Engine
 START = datetime(2026, 3, 1, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
 
+QUICK = StreamingSettings(
+    vibration_bucket=timedelta(minutes=5),
+    vibration_span=timedelta(minutes=30),
+    min_vibration_buckets=2,
+    cold_start=timedelta(minutes=20),
+    no_band_pressure_drop=0.32,
+    cold_start_pressure_drop=0.34,
+    pressure_band_margin=0.0,
+    no_band_temperature_rise=7.0,
+    cold_start_temperature_rise=3.0,
+)
+"""So that an hour of readings has a usual vibration, and its bands come to know the device."""
+
 
 @dataclass(frozen=True)
 class Row:

@@ -6,22 +6,8 @@ from itertools import pairwise
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from fridge_assets.settings import StreamingSettings
 from fridge_assets_tests.streaming.naive_rules import naive_onsets
-from fridge_assets_tests.streaming.reading_rows import START, Row, onsets
-
-QUICK = StreamingSettings(
-    vibration_bucket=timedelta(minutes=5),
-    vibration_span=timedelta(minutes=30),
-    min_vibration_buckets=2,
-    cold_start=timedelta(minutes=20),
-    no_band_pressure_drop=0.32,
-    cold_start_pressure_drop=0.34,
-    pressure_band_margin=0.0,
-    no_band_temperature_rise=7.0,
-    cold_start_temperature_rise=3.0,
-)
-"""So that an hour of readings has a usual vibration, and its bands come to know the device."""
+from fridge_assets_tests.streaming.reading_rows import QUICK, START, Row, onsets
 
 SPAN = 70
 MOST_DELAY = QUICK.allowed_lateness - timedelta(seconds=1)
