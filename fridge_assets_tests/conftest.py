@@ -21,6 +21,7 @@ from fridge_assets.stores.files import writable_folder
 from fridge_assets.stores.landing import Landing
 from fridge_assets.stores.operations import Operations
 from fridge_assets.stores.warehouse import Warehouse, _put
+from fridge_assets_tests.environment import put_back
 
 _ended: list[int] = []
 """Exit status of the session, once it has one."""
@@ -62,6 +63,12 @@ def _leave_quietly() -> None:
         sys.stdout.flush()
         sys.stderr.flush()
         os._exit(_ended[-1])
+
+
+@pytest.fixture(autouse=True)
+def environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No test leaves the data folder that it opened to the next one."""
+    put_back(monkeypatch)
 
 
 @pytest.fixture

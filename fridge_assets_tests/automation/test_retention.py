@@ -12,7 +12,6 @@ from fridge_assets.automation.retention import RETENTION, DagsterRuns
 from fridge_assets.running.instance import open_instance
 from fridge_assets.settings import Settings
 from fridge_assets_tests.cli.typed import typed
-from fridge_assets_tests.scenarios.small_fleet import put_back
 from fridge_assets_tests.upkeep.retention.given import Folder, aged
 
 
@@ -32,8 +31,7 @@ def folder(settings: Settings) -> Folder:
 
 
 @pytest.fixture
-def instance(folder: Folder, monkeypatch: pytest.MonkeyPatch) -> Iterator[dg.DagsterInstance]:
-    put_back(monkeypatch)
+def instance(folder: Folder) -> Iterator[dg.DagsterInstance]:
     with open_instance(folder.settings) as instance:
         yield instance
 

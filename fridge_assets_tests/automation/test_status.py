@@ -13,7 +13,6 @@ from fridge_assets.steps.clock import Clock
 from fridge_assets.stores.operations import Operations, status_due
 from fridge_assets.stores.published import Published
 from fridge_assets.stores.warehouse import Warehouse
-from fridge_assets_tests.scenarios.small_fleet import put_back
 
 
 @dg.op
@@ -27,8 +26,7 @@ def publish() -> None:
 
 
 @pytest.fixture
-def instance(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[dg.DagsterInstance]:
-    put_back(monkeypatch)
+def instance(settings: Settings) -> Iterator[dg.DagsterInstance]:
     with open_instance(settings) as instance:
         yield instance
 

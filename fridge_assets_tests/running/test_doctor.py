@@ -34,7 +34,7 @@ from fridge_assets.upkeep.doctor.folder import folder_checks, space_state
 from fridge_assets_tests.cli.typed import typed
 from fridge_assets_tests.scenarios.contents import WALL_TIME, contents
 from fridge_assets_tests.scenarios.fixtures import FIRST_HOUR
-from fridge_assets_tests.scenarios.small_fleet import Place, copy_of, put_back, settings_of
+from fridge_assets_tests.scenarios.small_fleet import Place, copy_of, settings_of
 
 _ENDED = "00000000-0000-4000-8000-000000000000"
 """A run that has ended."""
@@ -44,11 +44,6 @@ _GOING = "00000000-0000-4000-8000-000000000001"
 
 _DEAD = 2**22 + 1
 """A process id above the highest that Linux gives."""
-
-
-@pytest.fixture(autouse=True)
-def _environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    put_back(monkeypatch)
 
 
 def findings(place: Place, *, fix: bool = False) -> dict[str, Finding]:

@@ -10,12 +10,11 @@ from dagster._core.definitions.run_request import InstigatorType
 from dagster._core.instance.config import PoolGranularity
 
 from fridge_assets.running.instance import open_instance, prepare_dagster_home
-from fridge_assets_tests.scenarios.small_fleet import put_back, settings_of
+from fridge_assets_tests.scenarios.small_fleet import settings_of
 
 
 @pytest.fixture
-def instance(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[dg.DagsterInstance]:
-    put_back(monkeypatch)
+def instance(tmp_path: Path) -> Iterator[dg.DagsterInstance]:
     with open_instance(settings_of(tmp_path / "data")) as instance:
         yield instance
 

@@ -1,6 +1,5 @@
 """A small fleet, simulated and trained once per test session, and data folders that start as copies of it."""
 
-import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -27,6 +26,7 @@ from fridge_assets.stores.landing import Landing
 from fridge_assets.stores.operations import Operations
 from fridge_assets.stores.published import Published
 from fridge_assets.stores.warehouse import Warehouse
+from fridge_assets_tests.environment import put_back
 
 START = datetime(2026, 3, 2, tzinfo=UTC)
 DEVICES = 24
@@ -126,15 +126,6 @@ def graph_of(settings: Settings) -> Iterator[dg.DagsterInstance]:
         with open_instance(settings) as instance:
             yield instance
     forget_loaded_jobs()
-
-
-def put_back(patch: pytest.MonkeyPatch) -> None:
-    """Have ``patch`` put back at its end the variables that opening a data folder sets."""
-    for name in ("FRIDGE_DATA_DIR", "DAGSTER_HOME"):
-        value = os.environ.get(name)
-        patch.setenv(name, value or "")
-        if value is None:
-            patch.delenv(name)
 
 
 def forget_loaded_jobs() -> None:

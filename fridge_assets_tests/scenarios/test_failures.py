@@ -5,7 +5,6 @@ import signal
 from datetime import UTC, datetime, timedelta
 
 import pandas as pd
-import pytest
 
 from fridge_assets.alerting.store import AlertFilter, list_alerts
 from fridge_assets.contracts import DEVICE_STATUS
@@ -22,7 +21,7 @@ from fridge_assets_tests.scenarios.broken import (
 from fridge_assets_tests.scenarios.contents import contents
 from fridge_assets_tests.scenarios.fixtures import FIRST_HOUR
 from fridge_assets_tests.scenarios.processes import finish, started, wait_for_worker
-from fridge_assets_tests.scenarios.small_fleet import DEVICES, Place, cycle_time, hour, put_back
+from fridge_assets_tests.scenarios.small_fleet import DEVICES, Place, cycle_time, hour
 from fridge_assets_tests.scenarios.test_hourly_cycle import faulty_devices
 from fridge_assets_tests.scenarios.watchers import Told, of, watching
 
@@ -65,8 +64,7 @@ def without_alerts(told: list[Told]) -> list[Told]:
     return [message for message in told if message[1] != "anomaly"]
 
 
-def test_a_scoring_step_crashes(cycled: Place, monkeypatch: pytest.MonkeyPatch) -> None:
-    put_back(monkeypatch)
+def test_a_scoring_step_crashes(cycled: Place) -> None:
     before = contents(cycled)[f"{FOREST}_scores"]
     cycled.deliver(NEXT)
     with watching(cycled) as watchers:

@@ -15,7 +15,7 @@ import pytest
 from fridge_assets.running.instance import open_instance
 from fridge_assets_tests.scenarios.contents import WALL_TIME, contents
 from fridge_assets_tests.scenarios.fixtures import FIRST_HOUR
-from fridge_assets_tests.scenarios.small_fleet import Place, copy_of, cycle_time, put_back
+from fridge_assets_tests.scenarios.small_fleet import Place, copy_of, cycle_time
 
 pytestmark = pytest.mark.timeout(600)
 
@@ -57,11 +57,6 @@ def disk(tmp_path: Path) -> Iterator[SmallDisk]:
         pytest.skip(f"this user may not mount a small disk: {mounted.stderr.strip()}")
     yield SmallDisk(folder)
     subprocess.run(["umount", "--lazy", folder], check=True)
-
-
-@pytest.fixture(autouse=True)
-def _environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    put_back(monkeypatch)
 
 
 def typed(place: Path, *words: str, reserve: int | None = None) -> tuple[int, str]:

@@ -1,18 +1,12 @@
 """Readings and features are brought up to date in the run's own process; each model scores in one of its own."""
 
 import dagster as dg
-import pytest
 
 from fridge_assets.automation.jobs import SCORE_HOURLY
 from fridge_assets.running.instance import open_instance
 from fridge_assets_tests.scenarios.fixtures import FIRST_HOUR
 from fridge_assets_tests.scenarios.processes import finish, started
-from fridge_assets_tests.scenarios.small_fleet import Place, cycle_time, put_back
-
-
-@pytest.fixture(autouse=True)
-def _environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    put_back(monkeypatch)
+from fridge_assets_tests.scenarios.small_fleet import Place, cycle_time
 
 
 def test_only_models_have_a_process_of_their_own(trained: Place) -> None:

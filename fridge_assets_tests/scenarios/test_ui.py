@@ -24,7 +24,7 @@ from websockets.typing import Origin, Subprotocol
 from fridge_assets.running.instance import open_instance
 from fridge_assets.settings import Settings
 from fridge_assets_tests.cli.typed import refused
-from fridge_assets_tests.scenarios.small_fleet import Place, put_back
+from fridge_assets_tests.scenarios.small_fleet import Place
 
 PROGRAM = [sys.executable, "-c", "from fridge_assets.cli import main; main()"]
 PROXY = "fridge.example.org"
@@ -128,9 +128,8 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ui]:
 
 
 @pytest.fixture
-def runs(page: Ui, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Callable[[], int]:
+def runs(page: Ui, tmp_path_factory: pytest.TempPathFactory) -> Callable[[], int]:
     """Counts the runs of the folder of ``page``."""
-    put_back(monkeypatch)
     root = page._printed.parent / "data"
 
     def count() -> int:
@@ -227,9 +226,8 @@ def test_a_port_that_is_taken_is_said_with_one_that_is_free(page: Ui, tmp_path: 
 @pytest.mark.timeout(400)
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
 def test_everything_ends_with_it_and_the_run_under_way_too(
-    cycled: Place, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: signal.Signals
+    cycled: Place, tmp_path: Path, number: signal.Signals
 ) -> None:
-    put_back(monkeypatch)
     with (
         ui_of(cycled.root, tmp_path / "printed", FRIDGE_FOREST__TREES="500000") as ui,
         open_instance(cycled.settings) as instance,

@@ -55,7 +55,7 @@ BELOW = dg.AssetCheckKey(dg.AssetKey("alerts"), "budget")
 
 @pytest.fixture
 def instance() -> Iterator[dg.DagsterInstance]:
-    with dg.DagsterInstance.local_temp() as opened:
+    with dg.instance_for_test() as opened:
         yield opened
 
 

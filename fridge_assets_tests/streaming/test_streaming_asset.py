@@ -15,8 +15,8 @@ from fridge_assets.stores.operations import Operations
 from fridge_assets.streaming.status import StreamStatus, beat
 from fridge_assets.telling.messages import tell_freshness
 from fridge_assets_tests.conftest import settings_of
+from fridge_assets_tests.environment import put_back
 from fridge_assets_tests.notifications.given import stored
-from fridge_assets_tests.scenarios.small_fleet import put_back
 from fridge_assets_tests.telling.graph import ROUTES
 
 ASSET = dg.AssetKey("streaming_alerts")
