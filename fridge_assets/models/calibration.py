@@ -11,8 +11,9 @@ from fridge_assets.core.errors import FridgeError
 from fridge_assets.settings import CalibrationSettings
 
 _FEWEST_TAIL_POINTS = 20
-_FEWEST_POINTS_FOR_SHAPE = 50
-_EXPONENTIAL_BELOW = 1e-6
+_FEWEST_POINTS_FOR_SHAPE = 20
+_APPROACH = 1.0
+"""In log p: how far above its limit a probability begins to be held back."""
 
 Array = NDArray[np.float64]
 
@@ -23,7 +24,8 @@ class Calibration:
 
     Raw score → log of the tail probability: straight lines between sample quantiles (the body); above the
     last quantile a generalised Pareto tail with shape >= 0, so that no raw value is ever beyond its end;
-    below the first one a hyperbola towards probability 1. Log probability → score: straight lines between the
+    below the first one a hyperbola towards probability 1; never below ``least_log_p``, which is approached over the
+    last factor of e. Log probability → score: straight lines between the
     anchors, and ``1 - (1 - s) * log(p_last) / log(p)`` beyond the last anchor ``(p_last, s)``. Everything
     works in log p, so that nothing underflows.
 
@@ -35,6 +37,8 @@ class Calibration:
         lower_scale: how fast the probability approaches 1 below the first knot.
         anchor_log_p: log tail probability of the anchors, decreasing, from 0.
         anchor_scores: scores of the anchors, increasing, from 0.
+        least_log_p: log of the smallest probability that the sample allows to say; None, no limit, in versions of
+            earlier releases.
     """
 
     knots: tuple[float, ...]
@@ -44,14 +48,16 @@ class Calibration:
     lower_scale: float
     anchor_log_p: tuple[float, ...]
     anchor_scores: tuple[float, ...]
+    least_log_p: float | None = None
 
     @classmethod
-    def fit(cls, raw: Array, settings: CalibrationSettings) -> Self:
+    def fit(cls, raw: Array, settings: CalibrationSettings, independent: int | None = None) -> Self:
         """A calibration on the raw scores of (device, window) training rows.
 
         Args:
             raw: shape (n,), n >= 1, any order; ties and constant samples are fine.
-            settings: anchors, tail share and body points.
+            settings: anchors, tail share, body points, and how far beyond the sample a score may go.
+            independent: how many of them are independent of one another; all where not given.
 
         Raises:
             FridgeError: ``raw`` is empty or holds NaN or infinity.
@@ -71,7 +77,9 @@ class Calibration:
         above = n - np.searchsorted(sample, knots, side="right")
         equal = n - np.searchsorted(sample, knots, side="left") - above
         log_p = np.log((above + 0.5 * equal) / n)
-        shape, scale = _fit_tail(sample[sample > knots[-1]] - knots[-1], _typical_step(sample))
+        independent = n if independent is None else min(independent, n)
+        excess = sample[sample > knots[-1]] - knots[-1]
+        shape, scale = _fit_tail(excess, excess.size * independent / n, _typical_step(sample))
         return cls(
             knots=tuple(knots.tolist()),
             log_p=tuple(log_p.tolist()),
@@ -80,6 +88,7 @@ class Calibration:
             lower_scale=_typical_step(sample),
             anchor_log_p=tuple(math.log(p) for p, _ in settings.anchors),
             anchor_scores=tuple(score for _, score in settings.anchors),
+            least_log_p=-math.log(max(independent * settings.beyond, 2.0)),
         )
 
     def log_tail_probability(self, raw: Array) -> Array:
@@ -96,7 +105,8 @@ class Calibration:
             excess = np.maximum(raw - knots[-1], 0.0) / self.tail_scale
             tail = np.log1p(self.tail_shape * excess) / self.tail_shape if self.tail_shape > 0 else excess
             below = np.maximum(knots[0] - raw, 0.0) / self.lower_scale
-        return np.where(raw > knots[-1], log_p[-1] - tail, np.where(raw < knots[0], log_p[0] / (1.0 + below), body))
+        found = np.where(raw > knots[-1], log_p[-1] - tail, np.where(raw < knots[0], log_p[0] / (1.0 + below), body))
+        return found if self.least_log_p is None else _bounded(found, self.least_log_p)
 
     def to_score(self, raw: Array) -> Array:
         """Scores in [0, 1], shape (n,): strictly increasing in ``raw`` as far as float64 can tell.
@@ -130,6 +140,13 @@ def tail_probability(score: float, settings: CalibrationSettings) -> float:
     return float(np.exp(np.interp(score, scores, np.log(probabilities))))
 
 
+def _bounded(log_p: Array, least: float) -> Array:
+    """``log_p``, strictly increasing still, but never below ``least``; what is far above it stays as it is."""
+    width = min(_APPROACH, -least / 2)
+    beyond = np.maximum(least + width - log_p, 0.0) / width
+    return np.where(beyond > 0, least + width / (1.0 + beyond), log_p)
+
+
 def _interpolate(x: Array, knots: Array, values: Array) -> Array:
     """Straight lines between the knots, constant outside; monotone to the last bit, unlike ``np.interp``."""
     if len(knots) == 1:
@@ -151,17 +168,25 @@ def _typical_step(sample: Array) -> float:
     return float(max(abs(sample[0]) * 1e-3, 1e-9))
 
 
-def _fit_tail(excess: Array, fallback_scale: float) -> tuple[float, float]:
+def _fit_tail(excess: Array, independent: float, fallback_scale: float) -> tuple[float, float]:
     """Shape and scale of a generalised Pareto distribution by maximum likelihood, shape >= 0.
 
     Grimshaw (1993): with theta = shape / scale the best shape is mean(log(1 + theta * excess)), which leaves
-    a search over theta > 0 alone; theta → 0 is the exponential distribution.
+    a search over theta > 0 alone; theta → 0 is the exponential distribution. Of few independent values the mean is in
+    doubt: the exponential distribution, averaged over all means that they allow, is a generalised Pareto
+    distribution of shape 1 / ``independent`` (Geisser, 1993), and no tail is taken for a lighter one.
+
+    Args:
+        excess: how far values are above the start of the tail, shape (n,).
+        independent: how many of them are independent of one another, about.
+        fallback_scale: scale where there are none.
     """
+    doubt = 1.0 / max(independent, 1.0)
     if excess.size == 0:
-        return 0.0, fallback_scale
+        return doubt, fallback_scale
     mean = float(excess.mean())
     if excess.size < _FEWEST_POINTS_FOR_SHAPE:
-        return 0.0, mean
+        return doubt, mean
     y = excess / mean
 
     def negative_log_likelihood(log_theta: float) -> float:
@@ -174,6 +199,6 @@ def _fit_tail(excess: Array, fallback_scale: float) -> tuple[float, float]:
     best = minimize_scalar(negative_log_likelihood, bounds=(-12.0, 6.0), method="bounded")
     theta = math.exp(best.x)
     shape = float(np.log1p(theta * y).mean())
-    if best.fun >= 1.0 or shape < _EXPONENTIAL_BELOW:  # 1.0 is the exponential's
-        return 0.0, mean
+    if best.fun >= 1.0 or shape < doubt:  # 1.0 is the exponential's
+        return doubt, mean
     return shape, shape / theta * mean

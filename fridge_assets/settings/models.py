@@ -21,6 +21,20 @@ class CalibrationSettings(Group):
     )
     body_points: int = Field(1000, ge=10, description="quantiles kept below the tail")
     folds: int = Field(3, ge=2, description="time blocks of the cross-fitting that calibrates on unseen windows")
+    thin_rows: int = Field(5000, ge=1, description="with fewer windows than this there are thin_folds blocks")
+    thin_folds: int = Field(6, ge=2, description="so many that each block's model knows nearly as much as the version")
+    max_rows: int = Field(
+        100_000, ge=1000, description="cross-fitting takes some devices only where all have more windows than this"
+    )
+    independent_span: timedelta = Field(
+        timedelta(hours=1), description="windows of one device within this count as one of its independent blocks"
+    )
+    independent_devices: int = Field(
+        400, ge=1, description="at most so many devices seen at the same time count: they share weather and season"
+    )
+    beyond: float = Field(
+        100.0, ge=1, description="a score may say that a window is so many times rarer than one in its blocks"
+    )
 
 
 class TrainingSettings(Group):

@@ -1,6 +1,7 @@
 """A score is the rarity of the raw output, strictly increasing, and never NaN (SPEC 2.2)."""
 
 import json
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
@@ -125,6 +126,62 @@ def test_nan_is_refused() -> None:
     for unusable in (np.array([]), np.array([1.0, np.inf])):
         with pytest.raises(FridgeError, match="to calibrate on are finite"):
             Calibration.fit(unusable, SETTINGS)
+
+
+def limited(raw: np.ndarray, independent: int) -> np.ndarray:
+    sample = np.random.default_rng(5).gamma(2.0, 2.0, max(independent, 400))
+    return Calibration.fit(sample, SETTINGS, independent).to_score(raw)
+
+
+@pytest.mark.parametrize(
+    ("independent", "highest"),
+    [(14, 0.68), (24, 0.70), (72, 0.745), (24 * 30, 0.865), (24 * 400, 0.95), (100_000, 0.97)],
+    ids=["14 h of one", "a day of one", "3 days of one", "a day of 30", "a day of any fleet", "28 days of a fleet"],
+)
+def test_the_number_of_independent_blocks_limits_how_rare_a_score_may_say_it_is(
+    independent: int, highest: float
+) -> None:
+    scores = limited(np.array([50.0, 1e3, 1e6, 1e12]), independent)
+    assert (np.diff(scores) > 0).all()
+    assert highest - 0.03 < scores[-1] < highest
+
+
+def test_the_limit_leaves_what_is_far_from_it_as_it_is_and_is_approached_smoothly() -> None:
+    sample = np.random.default_rng(5).gamma(2.0, 2.0, 1000)
+    bounded = Calibration.fit(sample, SETTINGS)
+    free = replace(bounded, least_log_p=None)
+    raw = np.linspace(0, 100, 20_000)
+    assert bounded.least_log_p is not None
+    far = free.log_tail_probability(raw) > bounded.least_log_p + 1
+    assert far.any()
+    np.testing.assert_array_equal(bounded.to_score(raw[far]), free.to_score(raw[far]))
+    assert (np.diff(bounded.to_score(raw)) > 0).all()
+    assert np.diff(bounded.to_score(raw)).max() <= np.diff(free.to_score(raw)).max()
+
+
+def test_a_calibration_of_an_earlier_release_has_no_limit() -> None:
+    raw = np.random.default_rng(4).gamma(2.0, 2.0, 5000)
+    earlier = Calibration.fit(raw, SETTINGS).to_dict()
+    del earlier["least_log_p"]
+    assert Calibration.from_dict(earlier).to_score(np.array([1e9]))[0] > 0.999
+
+
+def test_few_independent_values_are_extrapolated_with_more_doubt() -> None:
+    sample = np.random.default_rng(7).exponential(1.0, 56)
+    raw = np.array([2.0, 4.0, 6.0])
+    assert (
+        Calibration.fit(sample, SETTINGS, 14).log_tail_probability(raw)
+        > Calibration.fit(sample, SETTINGS, 56).log_tail_probability(raw)
+    ).all()
+
+
+def test_one_percent_is_kept_on_average_by_calibrations_of_little_data() -> None:
+    flagged = []
+    for seed in range(200):
+        rng = np.random.default_rng(seed)
+        calibration = Calibration.fit(rng.gamma(4.0, 1.0, 56), SETTINGS)
+        flagged.append((calibration.to_score(rng.gamma(4.0, 1.0, 2000)) > 0.60).mean())
+    assert 0.005 < np.mean(flagged) < 0.015
 
 
 def test_the_probability_of_a_score_follows_the_anchors() -> None:

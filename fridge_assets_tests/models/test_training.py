@@ -10,6 +10,8 @@ from fridge_assets.contracts.device_features import MODEL_FEATURES
 from fridge_assets.core.errors import FridgeError
 from fridge_assets.models.base import ScoreModel
 from fridge_assets.models.calibration import Calibration
+from fridge_assets.models.contamination import trustworthy
+from fridge_assets.models.cross_fitting import independent_blocks, time_blocks, unseen_scores
 from fridge_assets.models.dbscan_cohort import DbscanCohort
 from fridge_assets.models.families import families
 from fridge_assets.models.isolation_forest import FleetForest
@@ -19,12 +21,10 @@ from fridge_assets.models.training import (
     NotEnoughTrainingRows,
     known_states,
     self_clean,
-    time_blocks,
     train,
-    trustworthy,
     usable_features,
 )
-from fridge_assets.settings import ForestSettings, Settings
+from fridge_assets.settings import CalibrationSettings, ForestSettings, Settings
 from fridge_assets_tests.models.synthetic import NOW, feature_rows
 
 SETTINGS = Settings(forest=ForestSettings(trees=60, samples_per_tree=256))
@@ -47,7 +47,7 @@ def test_one_percent_of_windows_not_trained_on_is_flagged(model_class: type[Scor
     if model_class.view == "window":
         assert said.startswith("unseen rows: 3 time blocks")
     else:  # days within 36 hours overlap nearly all
-        assert said == "its own training rows: too few days apart from each of 3 time blocks"
+        assert said.startswith("unseen rows: 3 groups of devices")
 
 
 @pytest.mark.parametrize("windows", [1, 2, 3, 4])
@@ -101,10 +101,44 @@ def test_sixty_windows_of_one_device_are_enough(model_class: type[ScoreModel], r
     assert ((scores > 0) & (scores < 1)).all()
 
 
-def test_a_single_moment_is_calibrated_on_itself_and_says_so(rows: pd.DataFrame) -> None:
+def test_a_single_moment_is_calibrated_on_devices_that_were_not_fitted_on() -> None:
     moment = feature_rows(devices=80, windows=1)
     version = train(StatisticalBaseline, moment, SETTINGS, NOW).version
-    assert version.metadata.training.calibrated_on.startswith("its own training rows")
+    assert version.metadata.training.calibrated_on.startswith("unseen rows: 6 groups of devices, each scored by")
+
+
+@EVERY_FAMILY
+def test_even_the_least_history_of_one_device_is_calibrated_on_windows_that_were_not_fitted_on(
+    model_class: type[ScoreModel], rows: pd.DataFrame
+) -> None:
+    device = rows[rows["device_id"] == rows["device_id"].iloc[0]]
+    least = device.head(SETTINGS.training.min_rows)
+    said = train(model_class, least, SETTINGS, NOW).version.metadata.training.calibrated_on
+    if model_class.view == "window":
+        assert said.startswith("unseen rows: 6 time blocks")
+    else:  # one device, and all its days overlap: there is no other way
+        assert said == "its own training rows: one device, too short a time"
+
+
+@pytest.mark.parametrize("model_class", [FleetForest, StatisticalBaseline, families()["autoencoder"]])
+def test_fourteen_hours_of_one_device_do_not_flag_its_next_ten(model_class: type[ScoreModel]) -> None:
+    flagged = []
+    for seed in range(5):
+        device = feature_rows(devices=1, windows=96, cohorts=1, seed=seed)
+        version = train(model_class, device.head(56), SETTINGS, NOW).version
+        flagged += list(version.score(device.tail(40)) > version.metadata.threshold)
+    assert np.mean(flagged) < 0.04
+
+
+def test_of_a_large_fleet_some_devices_with_all_their_rows_are_cross_fitted(rows: pd.DataFrame) -> None:
+    settings = SETTINGS.model_copy(update={"calibration": CalibrationSettings(max_rows=1000)})
+    model = StatisticalBaseline.fit(rows, MODEL_FEATURES, settings, 0)
+    found = unseen_scores(StatisticalBaseline, model, canonical(rows), MODEL_FEATURES, settings)
+    kept = found.rows["device_id"].value_counts()
+    assert len(kept) == 10
+    assert (kept == 96).all()
+    assert len(set(found.rows["cohort"])) > 1
+    assert len(found.raw) == len(found.rows)
 
 
 def test_days_are_calibrated_on_blocks_that_share_no_window_with_what_was_fitted(
@@ -124,14 +158,15 @@ def test_days_are_calibrated_on_blocks_that_share_no_window_with_what_was_fitted
 
     monkeypatch.setattr(DbscanCohort, "fit", remember)
     monkeypatch.setattr(DbscanCohort, "raw_scores", remember_too)
-    said = train(DbscanCohort, days, SETTINGS, NOW).version.metadata.training.calibrated_on
+    settings = SETTINGS.model_copy(update={"calibration": CalibrationSettings(thin_folds=3)})
+    said = train(DbscanCohort, days, settings, NOW).version.metadata.training.calibrated_on
     assert said.startswith("unseen rows: 3 time blocks, each scored by a model fitted on the others but for days that")
     for known, unseen in zip(fitted[2:], judged[1:], strict=True):  # after self-cleaning and the final model
         apart = (known.to_numpy()[:, None] - unseen.to_numpy()[None, :]) / np.timedelta64(1, "h")
         assert np.abs(apart).min() >= 24
 
     short = days[days["window_end"] <= days["window_end"].min() + pd.Timedelta(days=3.5)]
-    said = train(DbscanCohort, short, SETTINGS, NOW).version.metadata.training.calibrated_on
+    said = train(DbscanCohort, short, settings, NOW).version.metadata.training.calibrated_on
     assert said.startswith("unseen rows: 2 of 3 time blocks")  # around the middle one too little is left
 
 
@@ -216,6 +251,16 @@ def test_time_blocks_are_contiguous_and_do_not_split_a_moment(rows: pd.DataFrame
     assert block.value_counts(normalize=True).to_numpy() == pytest.approx(1 / 3, abs=0.02)
     assert block.groupby(rows["window_end"].to_numpy()).nunique().eq(1).all()
     assert block.to_numpy()[np.argsort(rows["window_end"], kind="stable")].tolist() == sorted(block)
+
+
+def test_windows_of_a_device_within_an_hour_and_devices_beyond_some_count_once() -> None:
+    rows = feature_rows(devices=5, windows=12)  # three hours; a window that ends on the hour begins the next one
+    settings = CalibrationSettings()
+    hour = settings.independent_span
+    assert independent_blocks(rows[rows["device_id"] == "device-000000"], hour, settings) == 4
+    assert independent_blocks(rows, hour, settings) == 20
+    assert independent_blocks(rows.sample(frac=1, random_state=1), hour, settings) == 20
+    assert independent_blocks(rows, hour, CalibrationSettings(independent_devices=2)) == 8
 
 
 def test_training_rows_are_kept_once_and_give_the_same_hash_again(rows: pd.DataFrame, tmp_path: Path) -> None:
