@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from fridge_assets.alerting.severity import fallback_severity_rank, severity_rank
+from fridge_assets.alerting.severity import BELOW_ALL, fallback_severity_rank, severity_rank, with_provisional
 from fridge_assets.core.identity import deterministic_id
 from fridge_assets.settings import AlertSettings
 
@@ -20,15 +20,15 @@ def gather_evidence(scores: pd.DataFrame, source: str, settings: AlertSettings) 
     """One row per device that any model flags, in order of device.
 
     Args:
-        scores: MODEL_SCORES rows of one window with ``carried_from``, flagged or not; of the fallback the conditions
-            that hold are the contributors.
+        scores: MODEL_SCORES rows of one window with ``carried_from`` and ``provisional``, flagged or not; of the
+            fallback the conditions that hold are the contributors.
         source: what raises the alerts.
         settings: the severity limits.
 
     Returns:
         ``device_id``, ``window_start``, ``window_end``; of the flagging model with the highest score
-        ``model_id``, ``anomaly_score`` and ``top_contributors``; ``score_ids`` of all flagged rows, strongest
-        first; ``models_flagging`` and ``models_scored`` in distinct families; ``carried_from``: window
+        ``model_id``, ``anomaly_score``, ``top_contributors`` and ``provisional``; ``score_ids`` of all flagged rows,
+        strongest first; ``models_flagging`` and ``models_scored`` in distinct families; ``carried_from``: window
         of the latest daily model among the flagging ones, null when all are of this window; ``of_window``: whether any
         of them is; ``severity_rank``; ``alert_id``; ``source``; ``problem``.
     """
@@ -36,7 +36,7 @@ def gather_evidence(scores: pd.DataFrame, source: str, settings: AlertSettings) 
     flagged = flagged.sort_values(["device_id", "anomaly_score", "model_id"], ascending=[True, False, True])
     by_device = flagged.groupby("device_id", sort=True)
     evidence = flagged.drop_duplicates("device_id").set_index("device_id")[
-        ["window_start", "window_end", "model_id", "anomaly_score", "top_contributors"]
+        ["window_start", "window_end", "model_id", "anomaly_score", "top_contributors", "provisional"]
     ]
     evidence["score_ids"] = by_device["score_id"].agg(list)
     evidence["carried_from"] = by_device["carried_from"].max()
@@ -46,7 +46,10 @@ def gather_evidence(scores: pd.DataFrame, source: str, settings: AlertSettings) 
     evidence["severity_rank"] = (
         fallback_severity_rank(evidence["top_contributors"], settings)
         if source == FALLBACK
-        else severity_rank(evidence["anomaly_score"], evidence["models_flagging"], settings)
+        else with_provisional(
+            _rank(flagged, settings),
+            _rank(flagged[flagged["provisional"] == ""], settings).reindex(evidence.index, fill_value=BELOW_ALL),
+        )
     )
     evidence["source"] = source
     evidence = evidence.reset_index()
@@ -62,6 +65,11 @@ def problems(alerts: pd.DataFrame) -> pd.Series:
     dominant = [names[0] if len(names) else "" for names in alerts["top_contributors"]]
     texts = [f"{device}\n{feature}" for device, feature in zip(alerts["device_id"], dominant, strict=True)]
     return pd.Series(texts, index=alerts.index, dtype="str")
+
+
+def _rank(flagged: pd.DataFrame, settings: AlertSettings) -> pd.Series:
+    """Severity by device of what the ``flagged`` scores say together."""
+    return severity_rank(flagged.groupby("device_id")["anomaly_score"].max(), _families(flagged), settings)
 
 
 def _families(scores: pd.DataFrame) -> pd.Series:

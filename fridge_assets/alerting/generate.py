@@ -83,8 +83,9 @@ def generate_alerts(
     """Decide what the scores of one window mean for operators.
 
     Args:
-        scores: MODEL_SCORES rows of one window by all released, unpaused models, flagged or not, and
-            ``carried_from``: the window that a daily model scored instead, null where it is this one.
+        scores: MODEL_SCORES rows of one window by all released, unpaused models, flagged or not,
+            ``carried_from``: the window that a daily model scored instead, null where it is this one, and
+            ``provisional``: what little the version has seen, empty where that is enough.
         previous_scores: ``device_id``, ``window_end``, ``flagged`` (by any model) of the scored windows
             before it, for each device at least its last ``settings.resolve_after_windows - 1``.
         known_alerts: DEVICE_ALERTS rows that are active, were created within ``settings.dedup``, or are about

@@ -70,7 +70,8 @@ def read_fallback_inputs(
     """The same from what the rules said of ``window_end``: conditions in place of contributors, and no score."""
     verdicts = query(
         connection,
-        "SELECT *, conditions AS top_contributors, NULL::TIMESTAMPTZ AS carried_from FROM rules_based_fallback "
+        "SELECT *, conditions AS top_contributors, NULL::TIMESTAMPTZ AS carried_from, '' AS provisional "
+        "FROM rules_based_fallback "
         "WHERE window_end = $window ORDER BY device_id",
         {"window": window_end},
     )

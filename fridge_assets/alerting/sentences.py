@@ -38,6 +38,7 @@ class Anomaly(NamedTuple):
     carried_from: pd.Timestamp
     anomaly_score: float
     source: str
+    provisional: str
 
     @property
     def leading(self) -> str | None:
@@ -87,6 +88,7 @@ def describe(
             drafts["carried_from"],
             drafts["anomaly_score"],
             drafts["source"],
+            drafts["provisional"],
             strict=True,
         )
     ]
@@ -123,6 +125,7 @@ def description_of(anomaly: Anomaly) -> str:
             _further(anomaly),
             _since(anomaly),
             _agreement(anomaly),
+            f"Provisional, MEDIUM at most: its model was {anomaly.provisional}." if anomaly.provisional else "",
         )
         if sentence
     )

@@ -29,6 +29,17 @@ def severity_rank(max_score: pd.Series, families: pd.Series, settings: AlertSett
     return pd.Series(np.select(conditions, [CRITICAL, HIGH, MEDIUM], LOW), index=max_score.index, dtype="int64")
 
 
+def with_provisional(by_all: pd.Series, by_established: pd.Series) -> pd.Series:
+    """Rank where some of the flagging versions are provisional: what these say counts as MEDIUM at most.
+
+    Args:
+        by_all: rank of what all flagging families say, one row per device.
+        by_established: rank of what those with an established version say, :data:`BELOW_ALL` where there is none; same
+            index.
+    """
+    return np.maximum(by_established, np.minimum(by_all, MEDIUM)).astype("int64")
+
+
 def fallback_severity_rank(conditions: pd.Series, settings: AlertSettings) -> pd.Series:
     """Rank of what the rules say while the models are silent: MEDIUM, or HIGH when several conditions hold (SPEC 6).
 

@@ -22,7 +22,7 @@ OneFamily = Annotated[str | None, typer.Argument(help="Only this family.", callb
 OneVersion = Annotated[str | None, typer.Argument(help="Semantic version; the one that scores when not given.")]
 Json = Annotated[bool, typer.Option("--json", help="Print as JSON.")]
 
-_VERSION_COLUMNS = ["family", "version", "stage", "scores", "trained_at", "rows", "training_hash"]
+_VERSION_COLUMNS = ["family", "version", "stage", "scores", "provisional", "trained_at", "rows", "training_hash"]
 _VERSION_SPARE = ("training_hash", "rows", "trained_at")
 _DECISION_SPARE = ("regions", "from", "who", "why")
 _COMPARISON_SPARE = ("production_version", "devices", "window_end")
@@ -50,6 +50,7 @@ def list_versions(
             "version": registered.version,
             "stage": states[registered.family].stage_of(registered.version),
             "scores": states[registered.family].reach_of(registered.version),
+            "provisional": registered.metadata.provisional,
             "trained_at": registered.metadata.trained_at,
             "rows": registered.metadata.training.rows,
             "training_hash": registered.metadata.training.hash,
@@ -87,6 +88,8 @@ def show(
     say(f"trained {moment(metadata.trained_at)} on {record.rows:,} windows of {record.devices:,} devices")
     say(f"  from {moment(record.window_from)} to {moment(record.window_to)}, hash {record.hash}")
     say(f"  {record.self_cleaned:,} rows dropped as contaminated; calibrated on {record.calibrated_on}")
+    if metadata.provisional:
+        say(styled("provisional", "yellow"), f": {metadata.provisional}; its alerts are MEDIUM at most")
     say(f"threshold {metadata.threshold:g}; " + ", ".join(f"{k} {v:.4g}" for k, v in metadata.metrics.items()))
     say(f"{len(metadata.features)} features: {', '.join(metadata.features)}")
     unseen = unseen_sensors(metadata.features)

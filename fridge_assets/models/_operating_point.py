@@ -1,8 +1,8 @@
-"""What a reading would be at the usual operating point: ambient, defrost and door taken out of it (SPEC 2.1).
+"""What a reading would be at the usual operating point: ambient, defrost, door and state taken out of it (SPEC 2.1).
 
-A hot afternoon raises the condenser of every healthy device, and a defrost warms every coil. Both are learned from
-how devices vary over time, frozen into the version, and taken out before devices are compared; what remains
-is the device's own doing.
+A hot afternoon raises the condenser of every healthy device, a defrost warms every coil, and a compressor that stands
+draws no current. All this is learned from how devices vary over time, frozen into the version, and taken out before
+devices are compared; what remains is the device's own doing.
 """
 
 import json
@@ -18,6 +18,7 @@ from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 from fridge_assets.contracts.device_features import FRACTION_FEATURES
 from fridge_assets.models._robust import MAD_TO_SIGMA, grouped_max, grouped_mean
 from fridge_assets.models.base import feature_matrix, require_columns
+from fridge_assets.models.selection import STATE
 
 Array = NDArray[np.float64]
 
@@ -26,6 +27,10 @@ AMBIENT, DEFROST, DOOR, COIL_SLOPE = (
 )  # fmt: skip
 CONDITIONS = (AMBIENT, DEFROST, DOOR, COIL_SLOPE)
 """Features that say what a device is exposed to and what it is doing; they are never adjusted themselves."""
+
+_DEFROST_STATE = "defrost"
+_STATES = ("cycling", _DEFROST_STATE, "off", "pull-down", "standstill")
+"""Operating states that have an effect of their own beside a machine that runs."""
 
 _EXTREMES = (0.0005, 0.9995)
 _ROUNDS = 6
@@ -37,6 +42,8 @@ _LOOSE_QUANTILE = 0.80
 _MAX_LOOSENESS = 3.0
 _FEWEST_ROWS = 300
 _FEWEST_UNSTEADY = 30
+_FEWEST_OF_STATE = 5
+"""Rows of an operating state from which its effect is learned."""
 _FEWEST_TO_TELL = 8
 """Rows of a cohort from which a value that is always the same tells that there is no such sensor."""
 _LIMITS_FILE = "operating_limits.json"
@@ -56,19 +63,28 @@ class _Limits:
     high: tuple[float, ...]
     centre: tuple[float, ...]
     recovering_below: float
+    states: tuple[str, ...] = ()
 
     @classmethod
     def fit(cls, rows: pd.DataFrame, conditions: tuple[str, ...]) -> Self:
         values = feature_matrix(rows, conditions)
         low, high = np.quantile(values, _EXTREMES, axis=0) if conditions else (np.empty(0), np.empty(0))
         centre = np.median(values, axis=0) if conditions else np.empty(0)
+        count = rows[STATE].value_counts() if STATE in rows.columns else {}
+        states = tuple(name for name in _STATES if count.get(name, 0) >= _FEWEST_OF_STATE)
         return cls(
             conditions,
             tuple(low.tolist()),
             tuple(high.tolist()),
             tuple(centre.tolist()),
-            _steepest_usual(rows, conditions),
+            _steepest_usual(rows, conditions, states),
+            states,
         )
+
+    @property
+    def tells_defrosts(self) -> bool:
+        """Whether rows say when a device defrosted, by its sensor or by the state that was found."""
+        return DEFROST in self.conditions or _DEFROST_STATE in self.states
 
     def within(self, rows: pd.DataFrame) -> dict[str, Array]:
         """The conditions of ``rows``, none outside of what training saw."""
@@ -77,12 +93,30 @@ class _Limits:
 
     def unsteady(self, rows: pd.DataFrame) -> NDArray[np.bool_]:
         """Whether a row's window has a defrost in it or the coil's recovery from one, shape (n,)."""
-        result = np.zeros(len(rows), dtype=np.bool_)
-        if DEFROST in self.conditions:
-            result |= rows[DEFROST].to_numpy(dtype=np.float64) > 0
-            if COIL_SLOPE in self.conditions:
-                result |= rows[COIL_SLOPE].to_numpy(dtype=np.float64) < self.recovering_below
+        result = _defrosting(rows, self.conditions, self.states)
+        if self.tells_defrosts and COIL_SLOPE in self.conditions:
+            result |= rows[COIL_SLOPE].to_numpy(dtype=np.float64) < self.recovering_below
         return result
+
+    def terms(self, rows: pd.DataFrame) -> Array:
+        """Terms of the regression, shape (n, terms): curved in ambient and in the defrost's progress, one a state."""
+        conditions, unsteady = self.within(rows), self.unsteady(rows)
+        columns = []
+        if AMBIENT in conditions:
+            columns += [conditions[AMBIENT], conditions[AMBIENT] ** 2]
+        if DOOR in conditions:
+            columns += [conditions[DOOR]]
+        if self.tells_defrosts:
+            progress = [np.ones(len(rows))]
+            if DEFROST in conditions:
+                progress += [conditions[DEFROST], conditions[DEFROST] ** 2]
+            if COIL_SLOPE in conditions:
+                progress += [conditions[COIL_SLOPE], conditions[COIL_SLOPE] ** 2]
+            if DEFROST in conditions and COIL_SLOPE in conditions:
+                progress += [conditions[COIL_SLOPE] * conditions[DEFROST]]
+            columns += [unsteady * term for term in progress]
+        columns += [_in_state(rows, name).astype(np.float64) for name in self.states if name != _DEFROST_STATE]
+        return np.column_stack(columns) if columns else np.empty((len(unsteady), 0))
 
 
 @dataclass(frozen=True)
@@ -114,14 +148,14 @@ class OperatingPoint:
         """Robust regression of each feature's variation within a device on the device's conditions.
 
         Args:
-            rows: ``device_id``, ``cohort`` and the conditions.
+            rows: ``device_id``, ``cohort``, the conditions and, where windows have one, the operating state.
             values: shape (n, features), on the scale that is compared.
             features: their names.
             offered: features there are; conditions that are not among them do not count.
         """
         limits = _Limits.fit(rows, tuple(name for name in CONDITIONS if name in offered))
         unsteady = limits.unsteady(rows)
-        terms = _terms(limits.within(rows), unsteady)
+        terms = limits.terms(rows)
         device, devices = pd.factorize(rows["device_id"])
         # Only how a device varies over time counts: that sites in the south differ is no effect of the hour.
         own_terms = terms - grouped_mean(terms, device, len(devices))[device]
@@ -158,9 +192,8 @@ class OperatingPoint:
 
     def adjust(self, rows: pd.DataFrame, values: Array) -> Array:
         """``values`` of ``rows`` as they would be at the fleet's usual operating point, shape (n, features)."""
-        require_columns(rows, ("cohort", *self.conditions))
-        terms = _terms(self.limits.within(rows), self.limits.unsteady(rows))
-        return self._subtracted(values, terms, rows["cohort"])
+        require_columns(rows, ("cohort", *self.conditions, *((STATE,) if self.limits.states else ())))
+        return self._subtracted(values, self.limits.terms(rows), rows["cohort"])
 
     def scatter(self, rows: pd.DataFrame) -> Array:
         """How many times more than usual each feature scatters in each row's window, shape (n, features)."""
@@ -214,23 +247,6 @@ def stand_ins(cohort: pd.Series, values: Array, features: tuple[str, ...]) -> ND
     return lacking
 
 
-def _terms(conditions: dict[str, Array], unsteady: NDArray[np.bool_]) -> Array:
-    """Terms of the regression, shape (n, terms): curved in ambient and in the defrost's progress."""
-    columns = []
-    if AMBIENT in conditions:
-        columns += [conditions[AMBIENT], conditions[AMBIENT] ** 2]
-    if DOOR in conditions:
-        columns += [conditions[DOOR]]
-    if DEFROST in conditions:
-        defrost = conditions[DEFROST]
-        progress = [np.ones_like(defrost), defrost, defrost**2]
-        if COIL_SLOPE in conditions:
-            slope = conditions[COIL_SLOPE]
-            progress += [slope, slope**2, slope * defrost]
-        columns += [unsteady * term for term in progress]
-    return np.column_stack(columns) if columns else np.empty((len(unsteady), 0))
-
-
 def _huber(terms: Array, values: Array, unsteady: NDArray[np.bool_], lacking: NDArray[np.bool_]) -> Array:
     """Huber's regression of each column of ``values`` on ``terms`` by pseudo-values (Huber, 1981, section 7.8).
 
@@ -268,11 +284,25 @@ def _looseness(left: Array, unsteady: NDArray[np.bool_]) -> Array:
     return np.clip(ratio, 1.0, _MAX_LOOSENESS)
 
 
-def _steepest_usual(rows: pd.DataFrame, conditions: tuple[str, ...]) -> float:
+def _in_state(rows: pd.DataFrame, state: str) -> NDArray[np.bool_]:
+    found: NDArray[np.bool_] = (rows[STATE] == state).to_numpy(dtype=np.bool_, na_value=False)
+    return found
+
+
+def _defrosting(rows: pd.DataFrame, conditions: tuple[str, ...], states: tuple[str, ...]) -> NDArray[np.bool_]:
+    result = np.zeros(len(rows), dtype=np.bool_)
+    if DEFROST in conditions:
+        result |= rows[DEFROST].to_numpy(dtype=np.float64) > 0
+    if _DEFROST_STATE in states:
+        result |= _in_state(rows, _DEFROST_STATE)
+    return result
+
+
+def _steepest_usual(rows: pd.DataFrame, conditions: tuple[str, ...], states: tuple[str, ...]) -> float:
     """°C/min; a coil that cools faster than this without a defrost is recovering from one."""
-    if DEFROST not in conditions or COIL_SLOPE not in conditions:
+    if COIL_SLOPE not in conditions or not (DEFROST in conditions or _DEFROST_STATE in states):
         return -np.inf
-    slope = rows.loc[rows[DEFROST].to_numpy(dtype=np.float64) == 0, COIL_SLOPE].to_numpy(dtype=np.float64)
+    slope = rows.loc[~_defrosting(rows, conditions, states), COIL_SLOPE].to_numpy(dtype=np.float64)
     if len(slope) == 0:
         return -np.inf
     middle = np.median(slope)

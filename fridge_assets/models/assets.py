@@ -107,6 +107,7 @@ def _result(
             "training data hash": record.hash,
             "calibrated on": record.calibrated_on,
             **{name.replace("_", " "): value for name, value in metadata.metrics.items()},
+            "provisional": metadata.provisional or "no",
             "card": dg.MetadataValue.path(str(card)),
             "calibration": picture(card.with_name("calibration.png").read_bytes(), "what a score means"),
         }

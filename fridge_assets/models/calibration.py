@@ -114,11 +114,12 @@ class Calibration:
         Raises:
             FridgeError: ``raw`` holds NaN.
         """
-        minus_log_p = -self.log_tail_probability(raw)
-        anchors, scores = -np.asarray(self.anchor_log_p), np.asarray(self.anchor_scores)
-        # max: no division by zero for the rows that the anchors serve
-        beyond = 1.0 - (1.0 - scores[-1]) * anchors[-1] / np.maximum(minus_log_p, anchors[-1])
-        return np.where(minus_log_p > anchors[-1], beyond, _interpolate(minus_log_p, anchors, scores))
+        return self._score(-self.log_tail_probability(raw))
+
+    @property
+    def highest_score(self) -> float:
+        """What no score of it exceeds."""
+        return 1.0 if self.least_log_p is None else float(self._score(np.array([-self.least_log_p]))[0])
 
     def to_dict(self) -> dict[str, Any]:
         """Plain lists and floats; JSON keeps every bit of them."""
@@ -129,6 +130,12 @@ class Calibration:
         """The calibration that :meth:`to_dict` described."""
         restored: dict[str, Any] = {n: tuple(v) if isinstance(v, list) else v for n, v in values.items()}
         return cls(**restored)
+
+    def _score(self, minus_log_p: Array) -> Array:
+        anchors, scores = -np.asarray(self.anchor_log_p), np.asarray(self.anchor_scores)
+        # max: no division by zero for the rows that the anchors serve
+        beyond = 1.0 - (1.0 - scores[-1]) * anchors[-1] / np.maximum(minus_log_p, anchors[-1])
+        return np.where(minus_log_p > anchors[-1], beyond, _interpolate(minus_log_p, anchors, scores))
 
 
 def tail_probability(score: float, settings: CalibrationSettings) -> float:

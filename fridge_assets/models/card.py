@@ -20,7 +20,7 @@ _BEYOND = 0.5
 
 def write_card(version: ModelVersion, folder: Path) -> Path:
     """Write the card and its plot into the existing ``folder`` and return the card's file."""
-    (folder / _PLOT).write_bytes(calibration_plot(version.calibration, version.metadata.threshold))
+    (folder / _PLOT).write_bytes(calibration_plot(version.calibration.overall, version.metadata.threshold))
     file = folder / _CARD
     file.write_text(card_text(version.metadata))
     return file
@@ -43,6 +43,7 @@ def card_text(metadata: ModelMetadata) -> str:
         "dropped as contaminated": f"{record.self_cleaned:,} rows",
         "left out for nulls": f"{record.left_out:,} rows",
         "calibrated on": record.calibrated_on,
+        "provisional": f"yes, {metadata.provisional}: its alerts are MEDIUM at most" if metadata.provisional else "no",
         "operating states it knows": "not recorded"
         if metadata.operating_states is None
         else ", ".join(metadata.operating_states) or "none",

@@ -60,9 +60,9 @@ def unseen_scores(
         features: those offered to a model.
         settings: groups ``calibration``, ``training``, ``dbscan`` and the family's own.
     """
-    folds = (
-        settings.calibration.thin_folds if len(rows) < settings.calibration.thin_rows else settings.calibration.folds
-    )
+    limits = settings.calibration
+    rows = _some_devices(rows, limits.max_rows)
+    folds = limits.thin_folds if len(rows) < limits.thin_rows else limits.folds
     day = settings.dbscan.day if model_class.view == "day" else None
     moments = rows["window_end"].nunique()
     in_time = min(folds, moments)

@@ -62,6 +62,8 @@ class ModelMetadata(_Record):
         trained_at: when it was trained.
         operating_states: those that it knows; None where nobody can say, as in models of days or on windows of
             earlier releases.
+        provisional: what little it has seen, such as ``trained on 14 h of one device``, where that is too little for a
+            high score; empty otherwise.
     """
 
     family: str
@@ -76,6 +78,7 @@ class ModelMetadata(_Record):
     metrics: dict[str, float]
     trained_at: datetime
     operating_states: tuple[str, ...] | None = None
+    provisional: str = ""
 
     @property
     def model_id(self) -> str:

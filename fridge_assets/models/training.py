@@ -9,10 +9,12 @@ from numpy.typing import NDArray
 
 from fridge_assets.contracts.device_features import MODEL_FEATURES
 from fridge_assets.core.errors import FridgeError
-from fridge_assets.models.base import ScoreModel, View
+from fridge_assets.core.moments import spoken
+from fridge_assets.models.base import ScoreModel
 from fridge_assets.models.calibration import Calibration
+from fridge_assets.models.calibration_by_state import CalibrationByState
 from fridge_assets.models.contamination import contaminated
-from fridge_assets.models.cross_fitting import UnseenScores, independent_blocks, unseen_scores
+from fridge_assets.models.cross_fitting import UnseenScores, unseen_scores
 from fridge_assets.models.imputation import IMPUTATION_ORDER, Imputer
 from fridge_assets.models.metadata import ModelMetadata, TrainingRecord, library_versions
 from fridge_assets.models.selection import STATE
@@ -56,7 +58,8 @@ def train(model_class: type[ScoreModel], rows: pd.DataFrame, settings: Settings,
     kept = complete[self_clean(model_class, complete, features, settings)]
     model = model_class.fit(kept, features, settings, seed)
     unseen = unseen_scores(model_class, model, kept, features, settings)
-    calibration = Calibration.fit(unseen.raw, settings.calibration, _independent(unseen, model_class.view, settings))
+    length = settings.dbscan.day if model_class.view == "day" else settings.calibration.independent_span
+    calibration = CalibrationByState.fit(unseen, length, settings.calibration)
     record = TrainingRecord(
         hash=content_hash(rows),
         window_from=rows["window_end"].min().to_pydatetime(),
@@ -78,9 +81,10 @@ def train(model_class: type[ScoreModel], rows: pd.DataFrame, settings: Settings,
         imputation=IMPUTATION_ORDER,
         training=record,
         libraries=library_versions(),
-        metrics=_metrics(calibration, unseen.raw, settings.calibration),
+        metrics=_metrics(calibration, unseen, settings.calibration),
         trained_at=now,
         operating_states=known_states(kept, settings.training),
+        provisional=provisional(calibration.overall, record, settings),
     )
     return TrainedModel(ModelVersion(metadata, model, Imputer.fit(rows, model.features), calibration), rows)
 
@@ -136,18 +140,27 @@ def self_clean(
     return kept
 
 
-def _independent(unseen: UnseenScores, view: View, settings: Settings) -> int:
-    length = settings.dbscan.day if view == "day" else settings.calibration.independent_span
-    return 1 if unseen.seen else independent_blocks(unseen.rows, length, settings.calibration)
+def provisional(calibration: Calibration, record: TrainingRecord, settings: Settings) -> str:
+    """What little a version has seen, where that is too little for a high score; empty where it is enough.
+
+    Args:
+        calibration: of all its windows.
+        record: what it was trained on.
+        settings: groups ``calibration`` and ``features``.
+    """
+    if calibration.highest_score > settings.calibration.provisional_score:
+        return ""
+    history = spoken(record.window_to - record.window_from + settings.features.window)
+    return f"trained on {history} of {'one device' if record.devices == 1 else f'{record.devices:,} devices'}"
 
 
-def _metrics(calibration: Calibration, raw: NDArray[np.float64], settings: CalibrationSettings) -> dict[str, float]:
-    scores = calibration.to_score(raw)
+def _metrics(calibration: CalibrationByState, unseen: UnseenScores, settings: CalibrationSettings) -> dict[str, float]:
+    scores = calibration.to_score(unseen.raw, unseen.rows.get(STATE))
     return {
         "share_flagged": float((scores > settings.threshold).mean()),
         "score_mean": float(scores.mean()),
         "score_p95": float(np.quantile(scores, 0.95)),
-        "tail_shape": calibration.tail_shape,
+        "tail_shape": calibration.overall.tail_shape,
     }
 
 

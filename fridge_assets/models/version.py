@@ -11,11 +11,12 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from fridge_assets.core.errors import FridgeError
-from fridge_assets.models.base import Comparison, Explanation, ScoreModel
-from fridge_assets.models.calibration import Calibration
+from fridge_assets.models.base import Comparison, Explanation, ScoreModel, require_columns
+from fridge_assets.models.calibration_by_state import CalibrationByState
 from fridge_assets.models.families import FAMILIES
 from fridge_assets.models.imputation import Imputer
 from fridge_assets.models.metadata import ModelMetadata
+from fridge_assets.models.selection import STATE
 
 MANIFEST = "manifest.json"
 _METADATA = "metadata.json"
@@ -35,15 +36,17 @@ class ModelVersion:
     metadata: ModelMetadata
     model: ScoreModel
     imputer: Imputer
-    calibration: Calibration
+    calibration: CalibrationByState
 
     def score(self, rows: pd.DataFrame) -> NDArray[np.float64]:
         """Calibrated scores in [0, 1] of complete ``rows``, shape (n,) (SPEC 2.2).
 
         Raises:
-            FridgeError: a feature column is missing or holds nulls; the columns are named.
+            FridgeError: a feature column, or the operating state, is missing or holds nulls; the columns are named.
         """
-        return self.calibration.to_score(self.model.raw_scores(rows))
+        if self.calibration.states:
+            require_columns(rows, (STATE,))
+        return self.calibration.to_score(self.model.raw_scores(rows), rows.get(STATE))
 
     def explain(self, rows: pd.DataFrame, top: int) -> Explanation:
         """The features behind the scores of ``rows``: up to ``top`` names per row, strengths descending."""
@@ -78,7 +81,7 @@ class ModelVersion:
                 metadata,
                 FAMILIES[metadata.family].load(folder / _MODEL),
                 Imputer.load(folder / _IMPUTATION),
-                Calibration.from_dict(json.loads((folder / _CALIBRATION).read_text())),
+                CalibrationByState.from_dict(json.loads((folder / _CALIBRATION).read_text())),
             )
         except (OSError, LookupError, TypeError, ValueError) as error:
             raise ArtifactRefused(

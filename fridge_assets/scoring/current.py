@@ -27,8 +27,9 @@ def current_scores(
         paused: families that do not count.
 
     Returns:
-        MODEL_SCORES columns, ``window_start`` and ``window_end`` those of this window, and ``carried_from``: end of
-        the window that was scored instead, null for this window's own rows.
+        MODEL_SCORES columns, ``window_start`` and ``window_end`` those of this window; ``carried_from``: end of
+        the window that was scored instead, null for this window's own rows; ``provisional``: what little the version
+        has seen, empty where it is not provisional.
     """
     return query(
         connection,
@@ -36,6 +37,9 @@ def current_scores(
 WITH speaking AS (
   SELECT *, {FAMILY_SQL} AS family, {HOURLY_SQL} AS hourly FROM model_scores
   WHERE window_end <= $window AND window_end > $daily_since AND {SPEAKING_SQL}
+),
+provisional AS (
+  SELECT model_id, model_version, max(provisional) AS provisional FROM score_runs GROUP BY ALL
 ),
 own AS (SELECT * FROM speaking WHERE window_end = $window),
 earlier AS (
@@ -46,10 +50,12 @@ earlier AS (
   END
   QUALIFY row_number() OVER (PARTITION BY device_id, family ORDER BY window_end DESC, model_id) = 1
 )
-SELECT * EXCLUDE (family, hourly), NULL::TIMESTAMPTZ AS carried_from FROM own
-UNION ALL
-SELECT * EXCLUDE (family, hourly) REPLACE ($start AS window_start, $window AS window_end), window_end AS carried_from
-FROM earlier
+SELECT current.*, coalesce(provisional, '') AS provisional FROM (
+  SELECT * EXCLUDE (family, hourly), NULL::TIMESTAMPTZ AS carried_from FROM own
+  UNION ALL
+  SELECT * EXCLUDE (family, hourly) REPLACE ($start AS window_start, $window AS window_end), window_end AS carried_from
+  FROM earlier
+) AS current LEFT JOIN provisional USING (model_id, model_version)
 ORDER BY ALL
 """,
         {

@@ -33,6 +33,8 @@ class ScoreReport:
     left_out: dict[str, int]
     comparisons: pd.DataFrame = field(default_factory=no_comparisons)
     """What was expected of the contributors of the flagged rows, as :func:`compared` has it."""
+    provisional: str = ""
+    """What little the version has seen, as its metadata say it."""
     seconds: float | None = None
     """How long scoring and explaining took; None where nobody measured."""
 
@@ -104,7 +106,16 @@ def score_window(version: ModelVersion, given: ModelInput, now: datetime, settin
     if len(incomplete):
         left_out["a feature that nothing could stand in for"] = len(incomplete)
     comparisons = compared(version, rows[flagged], frame[flagged], settings)
-    return ScoreReport(metadata.family, metadata.version, given.window_end, frame, given.active, left_out, comparisons)
+    return ScoreReport(
+        metadata.family,
+        metadata.version,
+        given.window_end,
+        frame,
+        given.active,
+        left_out,
+        comparisons,
+        metadata.provisional,
+    )
 
 
 def held_scores(version: ModelVersion, rows: pd.DataFrame, settings: ScoringSettings) -> tuple[np.ndarray, np.ndarray]:
@@ -248,6 +259,7 @@ def _record_run(connection: duckdb.DuckDBPyConnection, report: ScoreReport, run_
         "published": False,
         "whole_fleet": whole_fleet,
         "seconds": report.seconds,
+        "provisional": report.provisional,
         "committed_at": datetime.now(UTC),
     }
     connection.execute("DELETE FROM score_runs WHERE score_run_id = ?", [values["score_run_id"]])

@@ -32,6 +32,12 @@ class CalibrationSettings(Group):
     independent_devices: int = Field(
         400, ge=1, description="at most so many devices seen at the same time count: they share weather and season"
     )
+    state_rows: int = Field(
+        50, ge=10, description="windows of an operating state from which it may have a calibration of its own"
+    )
+    provisional_score: float = Field(
+        0.85, gt=0, le=1, description="a version that has seen too little to say more than this is provisional"
+    )
     beyond: float = Field(
         100.0, ge=1, description="a score may say that a window is so many times rarer than one in its blocks"
     )

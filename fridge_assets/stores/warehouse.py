@@ -103,6 +103,8 @@ SCHEMA: tuple[str, ...] = (
     "ALTER TABLE score_runs ADD COLUMN IF NOT EXISTS committed_at TIMESTAMPTZ",
     # How long the scoring took, for its throughput; data folders of earlier releases lack the column.
     "ALTER TABLE score_runs ADD COLUMN IF NOT EXISTS seconds DOUBLE",
+    # What little the version has seen, where it is provisional.
+    "ALTER TABLE score_runs ADD COLUMN IF NOT EXISTS provisional VARCHAR DEFAULT ''",
     # What the alerts of a site come to, which earlier releases left to the status of its devices.
     "ALTER TABLE site_status ADD COLUMN IF NOT EXISTS open_alerts BIGINT DEFAULT 0",
     "ALTER TABLE site_status ADD COLUMN IF NOT EXISTS worst_severity VARCHAR",

@@ -32,6 +32,7 @@ class Overview:
         newest_features: end of the newest window with features.
         tier: age of the scores of the fleet, and so who raises the alerts.
         paused: families that are silenced, and why.
+        provisional: families whose version has seen little, and how little; their alerts are MEDIUM at most.
         scores: per family its version, window, age, tier and coverage.
         health: devices by health, as of ``now``.
         open_alerts: devices by the worst severity of their open alerts.
@@ -44,6 +45,7 @@ class Overview:
     newest_features: datetime | None
     tier: Tier
     paused: dict[str, str]
+    provisional: dict[str, str]
     scores: pd.DataFrame
     health: pd.DataFrame
     open_alerts: pd.DataFrame
@@ -92,7 +94,8 @@ def fleet_overview(
         newest_features,
         serving_tier(ages, paused, now, settings.staleness),
         paused,
-        scores,
+        _provisional(scores),
+        scores.drop(columns="provisional"),
         health.value_counts().sort_index().rename_axis("health").reset_index(name="devices"),
         open_alerts["worst_severity"].value_counts().rename_axis("severity").reset_index(name="devices"),
         pd.Series(ledger, dtype="str").value_counts().rename_axis("status").reset_index(name="files"),
@@ -107,12 +110,13 @@ def _scores(connection: duckdb.DuckDBPyConnection, now: datetime, settings: Sett
         "SELECT family, string_agg(model_version, ', ' ORDER BY model_version) AS version, window_end, "
         "max(scored_at) AS scored_at, sum(rows)::BIGINT AS devices, "
         "sum(rows) / nullif(sum(active_devices), 0) AS coverage, sum(flagged)::BIGINT AS flagged, "
-        "string_agg(left_out, '; ' ORDER BY model_version) FILTER (left_out <> '') AS left_out "
+        "string_agg(left_out, '; ' ORDER BY model_version) FILTER (left_out <> '') AS left_out, "
+        "string_agg(DISTINCT provisional, '; ' ORDER BY provisional) FILTER (provisional <> '') AS provisional "
         "FROM score_runs WHERE whole_fleet AND scored_at <= window_end + $max_age GROUP BY family, window_end, run_id "
         "QUALIFY row_number() OVER (PARTITION BY family ORDER BY window_end DESC, max(scored_at) DESC) = 1 "
         "ORDER BY family",
         {"max_age": settings.features.max_age},
-    ).fillna({"left_out": ""})
+    ).fillna({"left_out": "", "provisional": ""})
     ages = [now - moment.to_pydatetime() for moment in runs["scored_at"]]
     runs.insert(4, "age", [spoken(age) for age in ages])
     tiers = [
@@ -121,6 +125,11 @@ def _scores(connection: duckdb.DuckDBPyConnection, now: datetime, settings: Sett
     ]
     runs.insert(5, "tier", tiers)
     return runs
+
+
+def _provisional(scores: pd.DataFrame) -> dict[str, str]:
+    said = scores[scores["provisional"] != ""]
+    return dict(zip(said["family"], said["provisional"], strict=True))
 
 
 def _moment(connection: duckdb.DuckDBPyConnection, sql: str) -> datetime | None:

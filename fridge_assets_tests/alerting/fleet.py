@@ -63,10 +63,13 @@ def score(
 def frame(rows: Sequence[dict[str, object]]) -> pd.DataFrame:
     """Score rows as a MODEL_SCORES frame."""
     if not rows:
-        return MODEL_SCORES.empty()
+        return MODEL_SCORES.empty().assign(provisional="")
     scores = MODEL_SCORES.to_arrow(pd.DataFrame(rows)).to_pandas()
     carried = [row.get("carried_from") for row in rows]
-    return scores.assign(carried_from=pd.Series(carried, index=scores.index, dtype="datetime64[us, UTC]"))
+    return scores.assign(
+        carried_from=pd.Series(carried, index=scores.index, dtype="datetime64[us, UTC]"),
+        provisional=pd.Series([row.get("provisional", "") for row in rows], index=scores.index, dtype="str"),
+    )
 
 
 class Fleet:

@@ -96,6 +96,21 @@ def test_models_of_one_family_count_once(fleet: Fleet) -> None:
     assert alert["severity"].tolist() == ["MEDIUM"]
 
 
+def test_a_provisional_version_alone_is_medium_at_most_and_its_alert_says_why(fleet: Fleet) -> None:
+    little = {"provisional": "trained on 14 h of one device"}
+    alerts = fleet.run(
+        score("d1", 0, 0.97) | little,
+        score("d2", 0, 0.90) | little,
+        score("d2", 0, 0.90, BASELINE) | little,
+        score("d3", 0, 0.90) | little,
+        score("d3", 0, 0.96, BASELINE),
+        score("d4", 0, 0.65) | little,
+    ).new
+    assert alerts["severity"].tolist() == ["MEDIUM", "MEDIUM", "CRITICAL", "LOW"]
+    said = "Provisional, MEDIUM at most: its model was trained on 14 h of one device."
+    assert [said in description for description in alerts["description"]] == [True, True, False, True]
+
+
 def test_highest_score_decides_model_and_dominant_contributor_whatever_the_row_order(fleet: Fleet) -> None:
     rows = [score("d1", 0, 0.65, BASELINE, [SUPERHEAT]), score("d1", 0, 0.95, FOREST, [LOW_SIDE])]
     alert = fleet.run(*rows).new.iloc[0]

@@ -38,6 +38,7 @@ def anomaly(
         pd.NaT,
         0.914,
         "models",
+        "",
     )._replace(**changes)
 
 
@@ -251,6 +252,7 @@ def test_describe_looks_up_each_device_and_survives_absent_columns_and_devices()
             "models_flagging": [1, 1],
             "models_scored": [1, 1],
             "carried_from": [pd.NaT, pd.NaT],
+            "provisional": ["", "trained on 14 h of one device"],
             "source": "models",
             "anomaly_score": [0.7, 0.7],
         }

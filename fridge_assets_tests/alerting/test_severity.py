@@ -5,7 +5,17 @@ from datetime import timedelta
 import pandas as pd
 import pytest
 
-from fridge_assets.alerting.severity import name_of, rank_of, severity_rank
+from fridge_assets.alerting.severity import (
+    BELOW_ALL,
+    CRITICAL,
+    HIGH,
+    LOW,
+    MEDIUM,
+    name_of,
+    rank_of,
+    severity_rank,
+    with_provisional,
+)
 from fridge_assets.alerting.sla import sla_deadline
 from fridge_assets.settings import AlertSettings
 
@@ -34,6 +44,22 @@ def test_first_line_that_holds_decides(score: float, families: int, severity: st
 def test_limits_are_settings() -> None:
     settings = AlertSettings(critical_score=0.5, high_families=3)
     assert name_of(severity_rank(pd.Series([0.55]), pd.Series([1]), settings)).tolist() == ["CRITICAL"]
+
+
+@pytest.mark.parametrize(
+    ("by_all", "by_established", "rank"),
+    [
+        (CRITICAL, BELOW_ALL, MEDIUM),
+        (HIGH, BELOW_ALL, MEDIUM),
+        (LOW, BELOW_ALL, LOW),
+        (HIGH, LOW, MEDIUM),
+        (CRITICAL, HIGH, HIGH),
+        (CRITICAL, CRITICAL, CRITICAL),
+        (MEDIUM, LOW, MEDIUM),
+    ],
+)
+def test_what_provisional_versions_say_counts_as_medium_at_most(by_all: int, by_established: int, rank: int) -> None:
+    assert with_provisional(pd.Series([by_all]), pd.Series([by_established])).tolist() == [rank]
 
 
 def test_deadlines_follow_from_severity() -> None:

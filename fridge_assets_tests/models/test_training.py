@@ -127,7 +127,7 @@ def test_fourteen_hours_of_one_device_do_not_flag_its_next_ten(model_class: type
         device = feature_rows(devices=1, windows=96, cohorts=1, seed=seed)
         version = train(model_class, device.head(56), SETTINGS, NOW).version
         flagged += list(version.score(device.tail(40)) > version.metadata.threshold)
-    assert np.mean(flagged) < 0.04
+    assert np.mean(flagged) < 0.035
 
 
 def test_of_a_large_fleet_some_devices_with_all_their_rows_are_cross_fitted(rows: pd.DataFrame) -> None:
