@@ -106,7 +106,7 @@ def title_of(anomaly: Anomaly) -> str:
         return "Unusual combination of readings"
     words, judged = words_for(anomaly.leading), anomaly.judged.get(anomaly.leading)
     if judged is None:
-        return "Unknown operating state" if words.kind == "state" else f"{words.title_label} unusual"
+        return f"Unknown {words.label}" if words.kind == "unknown" else f"{words.title_label} unusual"
     if judged.basis == LIMIT:
         return f"{words.title_label} {'above' if judged.value > judged.expected else 'below'} its limit"
     title = f"{words.title_label} {words.direction(judged.value, judged.expected)}"

@@ -49,7 +49,11 @@ _SENTENCES = {
     "defrost": "Defrost was active {value} of the time",
     "complete": "{value} of the sensor values arrived",
 }
-_UNKNOWN_STATE = "The machine was in an operating state that its model has not seen in training"
+_UNKNOWN = {
+    "operating state": "The machine was in an operating state that its model has not seen in training",
+    "cohort": "The machine was strange beside the whole fleet, and its model has seen none of its cohort in training",
+}
+"""Label of what a model does not know → what is to be said of it."""
 _SHORT = {
     "mean": "{label} {value}",
     "std": "{label} variation {value}",
@@ -77,7 +81,8 @@ class FeatureWords:
     Args:
         label: how a technician calls what it measures.
         unit: unit of its values, empty when there is none.
-        kind: its aggregation, or ``derived``, ``door``, ``defrost``, ``complete`` or ``state``.
+        kind: its aggregation, or ``derived``, ``door``, ``defrost`` or ``complete``; ``unknown`` of what its model does
+            not know.
     """
 
     label: str
@@ -115,8 +120,8 @@ class FeatureWords:
 
     def sentence(self, value: float | None, span: str) -> str:
         """What was measured in ``span``, without the full stop."""
-        if self.kind == "state":
-            return f"{_UNKNOWN_STATE} {span}, so that its score is held low"
+        if self.kind == "unknown":
+            return f"{_UNKNOWN[self.label]} {span}, so that its score is held low"
         if value is None:
             return f"{self.title_label} could not be measured {span}"
         if self.kind == "slope":
@@ -197,5 +202,6 @@ _VOCABULARY: dict[str, FeatureWords] = {
     },
     **{name: FeatureWords(label, "", label) for name, label in _FRACTION_LABELS.items()},
     "sensor_completeness": FeatureWords("sensor values", "", "complete"),
-    "operating_state": FeatureWords("operating state", "", "state"),
+    "operating_state": FeatureWords("operating state", "", "unknown"),
+    "cohort": FeatureWords("cohort", "", "unknown"),
 }

@@ -47,6 +47,7 @@ def card_text(metadata: ModelMetadata) -> str:
         "operating states it knows": "not recorded"
         if metadata.operating_states is None
         else ", ".join(metadata.operating_states) or "none",
+        "cohorts it knows": "not recorded" if metadata.cohorts is None else ", ".join(metadata.cohorts) or "none",
         "nulls are filled from": ", then ".join(metadata.imputation),
         "seed": str(record.seed),
         "threshold": f"{metadata.threshold:g}",

@@ -62,6 +62,7 @@ class ModelMetadata(_Record):
         trained_at: when it was trained.
         operating_states: those that it knows; None where nobody can say, as in models of days or on windows of
             earlier releases.
+        cohorts: those that it knows; None in versions of earlier releases.
         provisional: what little it has seen, such as ``trained on 14 h of one device``, where that is too little for a
             high score; empty otherwise.
     """
@@ -78,6 +79,7 @@ class ModelMetadata(_Record):
     metrics: dict[str, float]
     trained_at: datetime
     operating_states: tuple[str, ...] | None = None
+    cohorts: tuple[str, ...] | None = None
     provisional: str = ""
 
     @property

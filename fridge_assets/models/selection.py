@@ -14,7 +14,10 @@ from fridge_assets.models.day_view import day_means
 from fridge_assets.settings import ScoringSettings, Settings
 from fridge_assets.stores.frames import query, registered
 
-IDENTITY = ("device_id", "cohort", "window_end")
+COHORT = "cohort"
+"""Equipment model and climate zone: whose like a device is."""
+
+IDENTITY = ("device_id", COHORT, "window_end")
 """What identifies a training row and decides which history it belongs to."""
 
 STATE = "operating_state"

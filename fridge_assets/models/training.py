@@ -17,7 +17,7 @@ from fridge_assets.models.contamination import contaminated
 from fridge_assets.models.cross_fitting import UnseenScores, unseen_scores
 from fridge_assets.models.imputation import IMPUTATION_ORDER, Imputer
 from fridge_assets.models.metadata import ModelMetadata, TrainingRecord, library_versions
-from fridge_assets.models.selection import STATE
+from fridge_assets.models.selection import COHORT, STATE
 from fridge_assets.models.snapshot import canonical, content_hash
 from fridge_assets.models.version import ModelVersion
 from fridge_assets.settings import CalibrationSettings, Settings, TrainingSettings
@@ -84,6 +84,7 @@ def train(model_class: type[ScoreModel], rows: pd.DataFrame, settings: Settings,
         metrics=_metrics(calibration, unseen, settings.calibration),
         trained_at=now,
         operating_states=known_states(kept, settings.training),
+        cohorts=_often(kept[COHORT], settings.training),
         provisional=provisional(calibration.overall, record, settings),
     )
     return TrainedModel(ModelVersion(metadata, model, Imputer.fit(rows, model.features), calibration), rows)
@@ -98,7 +99,11 @@ def known_states(rows: pd.DataFrame, settings: TrainingSettings) -> tuple[str, .
     """
     if STATE not in rows.columns or (rows[STATE] == "").any():
         return None
-    count = rows[STATE].value_counts()
+    return _often(rows[STATE], settings)
+
+
+def _often(values: pd.Series, settings: TrainingSettings) -> tuple[str, ...]:
+    count = values.value_counts()
     return tuple(sorted(count.index[count >= settings.known_state_rows]))
 
 

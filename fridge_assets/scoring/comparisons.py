@@ -58,6 +58,8 @@ def compared(version: ModelVersion, rows: pd.DataFrame, scores: pd.DataFrame, se
     contributors = scores["top_contributors"].reset_index(drop=True).explode()
     row = contributors.index.to_numpy()
     column = pd.Index(found.features).get_indexer(pd.Index(contributors))
+    is_feature = column >= 0  # what the model does not know, such as the operating state, is held against nothing
+    contributors, row, column = contributors[is_feature], row[is_feature], column[is_feature]
     ends = scores["window_end"].iloc[row].reset_index(drop=True)
     span = settings.dbscan.day if version.model.view == "day" else settings.features.window
     values = {"measured": found.measured, "expected": found.expected, "spread": found.spread}
@@ -72,7 +74,6 @@ def compared(version: ModelVersion, rows: pd.DataFrame, scores: pd.DataFrame, se
         }
     )
     known = np.isfinite(frame[[*values, "deviation"]].to_numpy()).all(axis=1) & _possible(frame)
-    known &= column >= 0  # the operating state is held against nothing
     kept: pd.DataFrame = frame[known].astype(_COLUMNS).reset_index(drop=True)
     return kept
 

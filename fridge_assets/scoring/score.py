@@ -12,7 +12,7 @@ from fridge_assets.contracts import MODEL_SCORES
 from fridge_assets.contracts.validation import enforce
 from fridge_assets.core.errors import FridgeError
 from fridge_assets.core.identity import deterministic_id, deterministic_ids
-from fridge_assets.models.selection import STATE
+from fridge_assets.models.selection import COHORT, STATE
 from fridge_assets.models.version import ModelVersion
 from fridge_assets.scoring.comparisons import compared, no_comparisons, store_comparisons
 from fridge_assets.scoring.model_input import ModelInput
@@ -79,8 +79,8 @@ def score_window(version: ModelVersion, given: ModelInput, now: datetime, settin
     scores, unknown = held_scores(version, rows, settings.scoring)
     flagged = scores > metadata.threshold
     names, strengths = _contributors(version, rows, flagged, settings.scoring.top_contributors)
-    for position in np.flatnonzero(flagged & unknown):
-        names[position] = [STATE, *names[position]][: settings.scoring.top_contributors]
+    for position in np.flatnonzero(flagged & (unknown != "")):
+        names[position] = [unknown[position], *names[position]][: settings.scoring.top_contributors]
         strengths[position] = [max(strengths[position], default=1.0), *strengths[position]][: len(names[position])]
     window = given.window_end.isoformat()
     frame = pd.DataFrame(
@@ -119,17 +119,19 @@ def score_window(version: ModelVersion, given: ModelInput, now: datetime, settin
 
 
 def held_scores(version: ModelVersion, rows: pd.DataFrame, settings: ScoringSettings) -> tuple[np.ndarray, np.ndarray]:
-    """Scores of complete ``rows``, and which of them are of an operating state that the version does not know.
+    """Scores of complete ``rows``, and what of each the version does not know: its cohort, operating state, or "".
 
     It cannot tell what is usual there, so that such a score is at most ``scoring.unknown_state_score``. Nobody can say
-    it of a row whose own state is not known, nor of a model of days, or one that an earlier release trained.
+    it of the state of a row whose own is not known, nor of that of a day, nor for a version of an earlier release.
     """
-    scores = version.score(rows)
-    if version.metadata.operating_states is None:
-        return scores, np.zeros(len(rows), dtype=np.bool_)
-    told = rows[STATE].notna() & (rows[STATE] != "unknown")
-    unknown = (told & ~rows[STATE].isin(version.metadata.operating_states)).to_numpy(dtype=np.bool_)
-    return np.where(unknown, np.minimum(scores, settings.unknown_state_score), scores), unknown
+    scores, unknown = version.score(rows), np.full(len(rows), "", dtype=object)
+    states, cohorts = version.metadata.operating_states, version.metadata.cohorts
+    if states is not None:
+        told = rows[STATE].notna() & (rows[STATE] != "unknown")
+        unknown[(told & ~rows[STATE].isin(states)).to_numpy(dtype=np.bool_)] = STATE
+    if cohorts is not None:
+        unknown[~rows[COHORT].isin(cohorts).to_numpy(dtype=np.bool_)] = COHORT
+    return np.where(unknown != "", np.minimum(scores, settings.unknown_state_score), scores), unknown
 
 
 def choose_devices(active: pd.DataFrame, wanted: Sequence[str]) -> pd.DataFrame:

@@ -71,7 +71,9 @@ class TrainingSettings(Group):
     min_state_rows: int = Field(
         100, ge=1, description="windows of each operating state that are taken at least, where the history has them"
     )
-    known_state_rows: int = Field(5, ge=1, description="windows of an operating state from which a model knows it")
+    known_state_rows: int = Field(
+        5, ge=1, description="windows of an operating state, or of a cohort, from which a model knows it"
+    )
     max_self_cleaning: float = Field(0.10, ge=0, le=0.10, description="at most this share is dropped as contaminated")
     seed: int = 20240615
 

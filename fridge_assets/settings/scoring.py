@@ -23,7 +23,10 @@ class ScoringSettings(Group):
     min_coverage: float = Field(0.99, ge=0, le=1, description="share of active devices a run should score")
     top_contributors: int = Field(5, ge=1, le=5, description="features named per flagged row")
     unknown_state_score: float = Field(
-        0.70, ge=0, le=1, description="most that a model says of an operating state that it has not seen in training"
+        0.70,
+        ge=0,
+        le=1,
+        description="most that a model says of an operating state, or of a cohort, that it has not seen in training",
     )
     step_timeout: timedelta = Field(
         timedelta(minutes=10), description="a model that scores for longer hangs, and its process is killed"

@@ -268,6 +268,17 @@ def test_labels_come_from_the_contracts() -> None:
     assert words_for("current_per_temp_spread").unit == "A/K"
 
 
+def test_a_cohort_that_the_model_does_not_know_is_said_before_any_sensor() -> None:
+    told = anomaly(["cohort", "temp_evaporator_mean"], {"temp_evaporator_mean": 9}, {"temp_evaporator_mean": -25})
+    assert title_of(told) == "Unknown cohort"
+    assert f"seen none of its cohort in training {SPAN}, so that its score is held low." in description_of(told)
+
+
+def test_a_provisional_version_is_said_at_the_end() -> None:
+    told = description_of(anomaly([], provisional="trained on 14 h of one device"))
+    assert told.endswith("Provisional, MEDIUM at most: its model was trained on 14 h of one device.")
+
+
 def test_an_operating_state_that_the_model_does_not_know_is_said_before_any_sensor() -> None:
     told = anomaly(
         ["operating_state", "temp_evaporator_mean"], {"temp_evaporator_mean": 9}, {"temp_evaporator_mean": -25}

@@ -39,6 +39,29 @@ def test_status_for_programs(place: Place) -> None:
     assert status["now"] == cycle_time(FIRST_HOUR).isoformat()
 
 
+LITTLE = f"trained on 6 h of {DEVICES} devices"
+"""What the small fleet's models have seen."""
+
+
+def test_what_is_provisional_is_said_wherever_versions_are_shown(place: Place) -> None:
+    status = said_json(place, "status", *AS_OF)
+    assert isinstance(status, dict)
+    assert status["provisional"] == {"isolation_forest": LITTLE, "statistical_baseline": LITTLE}
+    versions = said_json(place, "models", "list")
+    assert isinstance(versions, list)
+    # A model of days leaves out the first, cut short.
+    assert {row["provisional"] for row in versions} == {LITTLE, f"trained on 5 h 15 min of {DEVICES} devices"}
+    for words in (("status", *AS_OF), ("models", "show", "isolation_forest"), ("models", "card", "isolation_forest")):
+        code, said, _ = typed(place.root, *words)
+        assert code == 0
+        assert "provisional" in said
+        assert f"{LITTLE}{':' if 'card' in words else ';'} its alerts are MEDIUM at most" in said
+    alerts = said_json(place, "alerts", "list")
+    assert isinstance(alerts, list)
+    assert {alert["severity"] for alert in alerts} <= {"LOW", "MEDIUM"}
+    assert all(f"its model was {LITTLE}." in alert["description"] for alert in alerts)
+
+
 def test_status_judges_ages_at_the_moment_asked_for(place: Place) -> None:
     later = cycle_time(FIRST_HOUR + 3).isoformat()
     status = said_json(place, "status", "--as-of", later)

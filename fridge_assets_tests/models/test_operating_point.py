@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 
 from fridge_assets.contracts.device_features import MODEL_FEATURES
+from fridge_assets.core.errors import FridgeError
 from fridge_assets.models._operating_point import CONDITIONS, OperatingPoint
 from fridge_assets.models.base import feature_matrix
 from fridge_assets.models.statistical_baseline import StatisticalBaseline
@@ -132,3 +133,43 @@ def test_a_door_that_stays_open_and_a_drifting_ambient_sensor_stay_visible(rows:
     for name, value in (("door_open_fraction", 0.95), ("temp_ambient_mean", 60.0)):
         names, _ = model.explain(some.assign(**{name: value}), 1)
         assert np.mean([row == [name] for row in names]) > 0.9
+
+
+@pytest.fixture(scope="module")
+def resting() -> pd.DataFrame:
+    """Machines without a sensor of defrosts: each fifth window at rest, each tenth in a defrost."""
+    rows = feature_rows(30, 192).drop(columns="defrost_active_fraction")
+    number = np.arange(len(rows))
+    state = np.where(number % 10 == 3, "defrost", np.where(number % 5 == 1, "off", "running"))
+    rows["temp_condenser_mean"] -= 15.0 * (state == "off")
+    rows["temp_evaporator_mean"] += 20.0 * (state == "defrost")
+    return rows.assign(operating_state=state)
+
+
+def test_what_a_machine_does_is_taken_out_also_where_only_its_state_tells(resting: pd.DataFrame) -> None:
+    offered = tuple(name for name in MODEL_FEATURES if name in resting.columns)
+    point = OperatingPoint.fit(resting, feature_matrix(resting, FEATURES), FEATURES, offered)
+    assert point.limits.states == ("defrost", "off")
+    after = adjusted(point, resting).groupby(resting["operating_state"].to_numpy()).mean()
+    for state, feature in (("off", "temp_condenser_mean"), ("defrost", "temp_evaporator_mean")):
+        assert abs(after.loc[state, feature] - after.loc["running", feature]) < 1.5
+    for state in ("unknown", "standstill", None):  # no effect is known: as if it ran
+        unknown = adjusted(point, resting.assign(operating_state=state))
+        pd.testing.assert_frame_equal(unknown, adjusted(point, resting.assign(operating_state="running")))
+    with pytest.raises(FridgeError, match="operating_state"):
+        adjusted(point, resting.drop(columns="operating_state"))
+
+
+def test_effects_of_states_survive_saving(resting: pd.DataFrame, tmp_path: Path) -> None:
+    offered = tuple(name for name in MODEL_FEATURES if name in resting.columns)
+    point = OperatingPoint.fit(resting, feature_matrix(resting, FEATURES), FEATURES, offered)
+    point.save(tmp_path)
+    pd.testing.assert_frame_equal(adjusted(OperatingPoint.load(tmp_path), resting), adjusted(point, resting))
+
+
+def test_a_fault_in_a_state_is_not_explained_away_by_it(resting: pd.DataFrame) -> None:
+    offered = tuple(name for name in MODEL_FEATURES if name in resting.columns)
+    model = StatisticalBaseline.fit(resting, offered, Settings(), 0)
+    faulty = resting[resting["operating_state"] == "off"].copy()
+    faulty["temp_condenser_mean"] += 15.0  # warm at rest as it is when it runs
+    assert np.median(model.raw_scores(faulty)) > 1.8 * np.median(model.raw_scores(resting))

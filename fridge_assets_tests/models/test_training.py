@@ -295,3 +295,27 @@ def test_a_version_names_the_operating_states_that_it_has_seen_enough_of(rows: p
     assert without.version.metadata.operating_states is None
     assert content_hash(without.rows) == content_hash(canonical(rows)) != content_hash(trained.rows)
     assert known_states(canonical(rows.assign(operating_state=None)), SETTINGS.training) is None
+
+
+@pytest.mark.parametrize(
+    ("devices", "windows", "said"),
+    [
+        (1, 56, "trained on 14 h of one device"),
+        (3, 96, "trained on 1 d of 3 devices"),
+        (30, 48, "trained on 12 h of 30 devices"),
+        (60, 96, ""),
+    ],
+)
+def test_a_version_of_too_little_history_is_provisional_and_says_how_little(
+    devices: int, windows: int, said: str
+) -> None:
+    version = train(StatisticalBaseline, feature_rows(devices, windows, cohorts=1), SETTINGS, NOW).version
+    assert version.metadata.provisional == said
+    strange = feature_rows(devices, 1, cohorts=1).assign(temp_condenser_mean=1000.0)
+    assert (version.score(strange).max() > 0.85) == (not said)
+
+
+def test_a_version_names_the_cohorts_that_it_has_seen_enough_of(rows: pd.DataFrame) -> None:
+    changed = rows.assign(cohort=rows["cohort"].where(np.arange(len(rows)) >= 3, "hardly|seen"))
+    metadata = train(StatisticalBaseline, changed, SETTINGS, NOW).version.metadata
+    assert metadata.cohorts == ("model-0|zone", "model-1|zone", "model-2|zone", "model-3|zone")

@@ -24,7 +24,7 @@ def recalibrate(place: Place, family: str, change: Callable[[dict[str, Any]], Ma
     registered = place.models.require_serving(family)
     calibration = place.artifact(family, "calibration.json")
     values = json.loads(calibration.read_text())
-    calibration.write_text(json.dumps({**values, **change(values)}))
+    calibration.write_text(json.dumps({**values, "states": {}, **change(values)}))
     manifest = place.artifact(family, MANIFEST)
     hashes = json.loads(manifest.read_text())
     manifest.write_text(json.dumps({**hashes, "calibration.json": file_hash(calibration)}))

@@ -61,7 +61,7 @@ def answer_nan(place: Place) -> None:
     registered = place.models.require_serving(BASELINE)
     calibration = place.artifact(BASELINE, "calibration.json")
     values = json.loads(calibration.read_text())
-    calibration.write_text(json.dumps({**values, "log_p": [float("nan")] * len(values["log_p"])}))
+    calibration.write_text(json.dumps({**values, "states": {}, "log_p": [float("nan")] * len(values["log_p"])}))
     manifest = place.artifact(BASELINE, MANIFEST)
     hashes = json.loads(manifest.read_text())
     manifest.write_text(json.dumps({**hashes, "calibration.json": file_hash(calibration)}))

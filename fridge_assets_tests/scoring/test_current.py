@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 
+import numpy as np
 import pandas as pd
 
 from fridge_assets.contracts import MODEL_SCORES
@@ -9,6 +10,7 @@ from fridge_assets.scoring.current import current_scores
 from fridge_assets.settings import Settings
 from fridge_assets.stores.frames import registered
 from fridge_assets.stores.warehouse import Warehouse
+from fridge_assets_tests.scoring.stored import store_scores
 
 NOW = datetime(2026, 3, 10, 14, tzinfo=UTC)
 HOUR = timedelta(hours=1)
@@ -24,6 +26,23 @@ def current(warehouse: Warehouse, settings: Settings, *rows: tuple[str, str, dat
         connection.execute(f"INSERT INTO model_scores ({columns}) SELECT {columns} FROM scores")
     with warehouse.read() as connection:
         return current_scores(connection, NOW, settings)
+
+
+def test_scores_say_how_little_a_provisional_version_has_seen(warehouse: Warehouse, settings: Settings) -> None:
+    store_scores(warehouse, "isolation_forest", NOW, np.array([0.1, 0.2]))
+    store_scores(warehouse, "statistical_baseline", NOW, np.array([0.1, 0.2]))
+    with warehouse.transaction() as connection:
+        connection.execute(
+            "UPDATE score_runs SET provisional = 'trained on 3 d of 3 devices' WHERE family = 'isolation_forest'"
+        )
+        connection.execute("INSERT INTO model_scores BY NAME FROM isolation_forest_scores")
+        connection.execute("INSERT INTO model_scores BY NAME FROM statistical_baseline_scores")
+    with warehouse.read() as connection:
+        found = current_scores(connection, NOW, settings)
+    assert found.groupby("model_id")["provisional"].unique().map(list).to_dict() == {
+        "isolation_forest_v1": ["trained on 3 d of 3 devices"],
+        "statistical_baseline_v1": [""],
+    }
 
 
 def test_daily_scores_count_until_they_are_26_hours_old(warehouse: Warehouse, settings: Settings) -> None:

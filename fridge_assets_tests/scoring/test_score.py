@@ -11,8 +11,10 @@ import pytest
 from fridge_assets.contracts import MODEL_SCORES
 from fridge_assets.contracts.validation import ContractViolation
 from fridge_assets.core.errors import FridgeError
+from fridge_assets.models.calibration import Calibration
 from fridge_assets.models.families import FAMILIES
 from fridge_assets.models.imputation import Imputer
+from fridge_assets.models.version import ModelVersion
 from fridge_assets.scoring.plots import score_histogram
 from fridge_assets.scoring.score import (
     NothingScored,
@@ -234,6 +236,30 @@ def test_an_operating_state_that_training_never_saw_is_said_to_be_unknown_and_wa
     assert after["top_contributors"].iloc[0][0] == "operating_state"
     assert len(after["top_contributors"].iloc[0]) <= 5
     assert "operating_state" not in set(report.comparisons["feature"])
-    earlier = replace(version, metadata=version.metadata.model_copy(update={"operating_states": None}))
+    nothing = {"operating_states": None, "cohorts": None}
+    earlier = replace(version, metadata=version.metadata.model_copy(update=nothing))
     uncapped = score_window(earlier, changed, NOW, cycled_template.settings)
     assert uncapped.scores["anomaly_score"].equals(template_report.scores["anomaly_score"])
+
+
+def test_a_device_of_a_cohort_that_training_never_saw_is_said_to_be_unknown_and_wakes_nobody(
+    template_report: ScoreReport, cycled_template: Place
+) -> None:
+    version = cycled_template.models.registry.load(cycled_template.models.require_serving(BASELINE))
+    version = replace(version, calibration=replace(version.calibration, overall=sharp(version), states={}))
+    given = model_input(cycled_template)
+    strange = template_report.scores["anomaly_score"].idxmax()
+    cohorts = given.rows["cohort"].astype(object).copy()
+    cohorts[strange] = "a new model|zone"
+    new = score_window(version, replace(given, rows=given.rows.assign(cohort=cohorts)), NOW, cycled_template.settings)
+    known = score_window(version, given, NOW, cycled_template.settings)
+    assert known.scores["anomaly_score"][strange] > 0.85
+    assert new.scores["anomaly_score"][strange] == 0.70
+    assert new.scores["top_contributors"][strange][0] == "cohort"
+    others = known.scores.index != strange
+    assert new.scores["anomaly_score"][others].equals(known.scores["anomaly_score"][others])
+
+
+def sharp(version: ModelVersion) -> Calibration:
+    """The calibration of ``version`` without the limit of what little it has seen."""
+    return replace(version.calibration.overall, least_log_p=None)

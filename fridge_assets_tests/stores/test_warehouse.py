@@ -71,6 +71,7 @@ def test_new_data_folder_has_every_table_at_the_first_read(warehouse: Warehouse)
 OLDER = {
     "a table is missing": "DROP TABLE rules_based_fallback",
     "a column is missing": "ALTER TABLE score_runs DROP COLUMN committed_at",
+    "scores do not say what their version has seen": "ALTER TABLE score_runs DROP COLUMN provisional",
     "features do not say how a machine ran": "ALTER TABLE device_features DROP COLUMN operating_state",
 }
 """What earlier releases left out, as the statement that takes it away."""
@@ -92,6 +93,7 @@ def test_a_file_of_an_earlier_release_is_brought_up_to_date_at_its_first_use_and
     with getattr(warehouse, first)() as connection:
         assert connection.execute("SELECT count(*) FROM rules_based_fallback").fetchone() == (0,)
         assert connection.execute("SELECT count(committed_at) FROM score_runs").fetchone() == (0,)
+        assert connection.execute("SELECT count(provisional) FROM score_runs").fetchone() == (0,)
         assert connection.execute("SELECT count(operating_state) FROM device_features").fetchone() == (0,)
     assert sites_hash(warehouse) == before
 
