@@ -57,7 +57,8 @@ def status(
     for family, why in overview.paused.items():
         say(styled(f"{family} is paused", "yellow"), f": {why}. Next: {place.command(f'resume {family}')}")
     for family, why in overview.provisional.items():
-        say(styled(f"{family} is provisional", "yellow"), f": {why}; its alerts are MEDIUM at most")
+        said = f": {why}; its alerts are MEDIUM at most. With more history: {place.command(f'train {family}')}"
+        say(styled(f"{family} is provisional", "yellow"), said)
     say_table("Scores", overview.scores, spare=_SCORES_SPARE, wide=wide)
     say_table("Devices by health", overview.health)
     say_table("Open alerts", overview.open_alerts)

@@ -253,7 +253,7 @@ def test_a_device_of_a_cohort_that_training_never_saw_is_said_to_be_unknown_and_
     cohorts[strange] = "a new model|zone"
     new = score_window(version, replace(given, rows=given.rows.assign(cohort=cohorts)), NOW, cycled_template.settings)
     known = score_window(version, given, NOW, cycled_template.settings)
-    assert known.scores["anomaly_score"][strange] > 0.85
+    assert known.scores["anomaly_score"][strange] > 0.75
     assert new.scores["anomaly_score"][strange] == 0.70
     assert new.scores["top_contributors"][strange][0] == "cohort"
     others = known.scores.index != strange
