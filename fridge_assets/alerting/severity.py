@@ -37,7 +37,8 @@ def with_provisional(by_all: pd.Series, by_established: pd.Series) -> pd.Series:
         by_established: rank of what those with an established version say, :data:`BELOW_ALL` where there is none; same
             index.
     """
-    return np.maximum(by_established, np.minimum(by_all, MEDIUM)).astype("int64")
+    held = by_all.clip(upper=MEDIUM)
+    return by_established.where(by_established > held, held).astype("int64")
 
 
 def fallback_severity_rank(conditions: pd.Series, settings: AlertSettings) -> pd.Series:

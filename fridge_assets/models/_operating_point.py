@@ -70,21 +70,16 @@ class _Limits:
         values = feature_matrix(rows, conditions)
         low, high = np.quantile(values, _EXTREMES, axis=0) if conditions else (np.empty(0), np.empty(0))
         centre = np.median(values, axis=0) if conditions else np.empty(0)
-        count = rows[STATE].value_counts() if STATE in rows.columns else {}
-        states = tuple(name for name in _STATES if count.get(name, 0) >= _FEWEST_OF_STATE)
+        known = STATE in rows.columns
+        states = tuple(name for name in _STATES if known and _in_state(rows, name).sum() >= _FEWEST_OF_STATE)
         return cls(
             conditions,
             tuple(low.tolist()),
             tuple(high.tolist()),
             tuple(centre.tolist()),
-            _steepest_usual(rows, conditions, states),
+            _steepest_usual(rows, conditions),
             states,
         )
-
-    @property
-    def tells_defrosts(self) -> bool:
-        """Whether rows say when a device defrosted, by its sensor or by the state that was found."""
-        return DEFROST in self.conditions or _DEFROST_STATE in self.states
 
     def within(self, rows: pd.DataFrame) -> dict[str, Array]:
         """The conditions of ``rows``, none outside of what training saw."""
@@ -93,9 +88,13 @@ class _Limits:
 
     def unsteady(self, rows: pd.DataFrame) -> NDArray[np.bool_]:
         """Whether a row's window has a defrost in it or the coil's recovery from one, shape (n,)."""
-        result = _defrosting(rows, self.conditions, self.states)
-        if self.tells_defrosts and COIL_SLOPE in self.conditions:
-            result |= rows[COIL_SLOPE].to_numpy(dtype=np.float64) < self.recovering_below
+        result = np.zeros(len(rows), dtype=np.bool_)
+        if DEFROST in self.conditions:
+            result |= rows[DEFROST].to_numpy(dtype=np.float64) > 0
+            if COIL_SLOPE in self.conditions:
+                result |= rows[COIL_SLOPE].to_numpy(dtype=np.float64) < self.recovering_below
+        if _DEFROST_STATE in self.states:
+            result |= _in_state(rows, _DEFROST_STATE)
         return result
 
     def terms(self, rows: pd.DataFrame) -> Array:
@@ -106,16 +105,15 @@ class _Limits:
             columns += [conditions[AMBIENT], conditions[AMBIENT] ** 2]
         if DOOR in conditions:
             columns += [conditions[DOOR]]
-        if self.tells_defrosts:
-            progress = [np.ones(len(rows))]
-            if DEFROST in conditions:
-                progress += [conditions[DEFROST], conditions[DEFROST] ** 2]
+        told_by_state = [name for name in self.states if name != _DEFROST_STATE or DEFROST not in conditions]
+        if DEFROST in conditions:
+            defrost = conditions[DEFROST]
+            progress = [np.ones_like(defrost), defrost, defrost**2]
             if COIL_SLOPE in conditions:
-                progress += [conditions[COIL_SLOPE], conditions[COIL_SLOPE] ** 2]
-            if DEFROST in conditions and COIL_SLOPE in conditions:
-                progress += [conditions[COIL_SLOPE] * conditions[DEFROST]]
+                slope = conditions[COIL_SLOPE]
+                progress += [slope, slope**2, slope * defrost]
             columns += [unsteady * term for term in progress]
-        columns += [_in_state(rows, name).astype(np.float64) for name in self.states if name != _DEFROST_STATE]
+        columns += [_in_state(rows, name).astype(np.float64) for name in told_by_state]
         return np.column_stack(columns) if columns else np.empty((len(unsteady), 0))
 
 
@@ -285,24 +283,14 @@ def _looseness(left: Array, unsteady: NDArray[np.bool_]) -> Array:
 
 
 def _in_state(rows: pd.DataFrame, state: str) -> NDArray[np.bool_]:
-    found: NDArray[np.bool_] = (rows[STATE] == state).to_numpy(dtype=np.bool_, na_value=False)
-    return found
+    return np.asarray(rows[STATE].eq(state).fillna(False), dtype=np.bool_)
 
 
-def _defrosting(rows: pd.DataFrame, conditions: tuple[str, ...], states: tuple[str, ...]) -> NDArray[np.bool_]:
-    result = np.zeros(len(rows), dtype=np.bool_)
-    if DEFROST in conditions:
-        result |= rows[DEFROST].to_numpy(dtype=np.float64) > 0
-    if _DEFROST_STATE in states:
-        result |= _in_state(rows, _DEFROST_STATE)
-    return result
-
-
-def _steepest_usual(rows: pd.DataFrame, conditions: tuple[str, ...], states: tuple[str, ...]) -> float:
+def _steepest_usual(rows: pd.DataFrame, conditions: tuple[str, ...]) -> float:
     """°C/min; a coil that cools faster than this without a defrost is recovering from one."""
-    if COIL_SLOPE not in conditions or not (DEFROST in conditions or _DEFROST_STATE in states):
+    if DEFROST not in conditions or COIL_SLOPE not in conditions:
         return -np.inf
-    slope = rows.loc[~_defrosting(rows, conditions, states), COIL_SLOPE].to_numpy(dtype=np.float64)
+    slope = rows.loc[rows[DEFROST].to_numpy(dtype=np.float64) == 0, COIL_SLOPE].to_numpy(dtype=np.float64)
     if len(slope) == 0:
         return -np.inf
     middle = np.median(slope)

@@ -74,7 +74,7 @@ class CalibrationByState:
         """
         scores = self.overall.to_score(raw)
         for name, own in self.states.items() if state is not None else ():
-            chosen = (state == name).to_numpy(dtype=np.bool_, na_value=False)
+            chosen = np.asarray(state.eq(name).fillna(False), dtype=np.bool_)
             scores[chosen] = own.to_score(raw[chosen])
         return scores
 
