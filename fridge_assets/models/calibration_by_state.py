@@ -73,7 +73,9 @@ class CalibrationByState:
             FridgeError: ``raw`` holds NaN.
         """
         scores = self.overall.to_score(raw)
-        for name, own in self.states.items() if state is not None else ():
+        if state is None:
+            return scores
+        for name, own in self.states.items():
             chosen = np.asarray(state.eq(name).fillna(False), dtype=np.bool_)
             scores[chosen] = own.to_score(raw[chosen])
         return scores

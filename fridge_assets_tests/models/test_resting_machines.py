@@ -1,17 +1,19 @@
 """A machine that cycles, rests and defrosts is learned from whole, however seldom it sends and whatever it lacks."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from fridge_assets.features.compute import compute_features
+from fridge_assets.models.autoencoder import CohortAutoencoder
 from fridge_assets.models.selection import select_training_rows
 from fridge_assets.models.statistical_baseline import StatisticalBaseline
 from fridge_assets.models.training import train
 from fridge_assets.readings.ingest import ingest
 from fridge_assets.registry.devices import effective_registry, with_cohort
+from fridge_assets.scoring.score import held_scores
 from fridge_assets.settings import Settings
 from fridge_assets.stores.warehouse import Warehouse
 from fridge_assets_tests.conftest import landing_of, settings_of
@@ -74,6 +76,27 @@ def test_every_window_is_learned_from_with_defaults(every: int, sensors: tuple[s
     assert left_out.empty
     assert np.isfinite(version.score(complete)).all()
     assert not any(name.startswith("vibration") for name in version.metadata.features)
+
+
+@pytest.mark.parametrize("every", [1, 5])
+def test_fourteen_hours_of_a_machine_whose_defrosts_no_sensor_tells_do_not_flag_the_next_day(
+    every: int, tmp_path: Path
+) -> None:
+    told = display_case(every)
+    untold = [{name: value for name, value in row.items() if name != "defrost_cycle"} for row in told]
+    settings, now = stored(tmp_path, untold)
+    warehouse = Warehouse.from_settings(settings)
+    devices = with_cohort(effective_registry(settings.root, warehouse))
+    with warehouse.read() as connection:
+        rows = select_training_rows(connection, devices, now, settings, "window")
+    assert (rows["operating_state"] == "defrost").sum() > 10
+    first = rows["window_end"] <= rows["window_end"].min() + timedelta(hours=14)
+    for family in (StatisticalBaseline, CohortAutoencoder):
+        version = train(family, rows[first], settings, now).version
+        assert version.metadata.provisional == "trained on 14 h 15 min of one device"
+        scores, _ = held_scores(version, rows[~first], settings.scoring)
+        assert (scores > version.metadata.threshold).mean() < 0.02
+        assert scores.max() < 0.70
 
 
 def test_a_window_with_half_of_what_its_device_sends_is_not(tmp_path: Path) -> None:
