@@ -1,7 +1,7 @@
 """What a score means: how rare the raw output is on healthy training windows, in [0, 1] (SPEC 2.2)."""
 
 import math
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any, Self
 
 import numpy as np
@@ -115,6 +115,11 @@ class Calibration:
             FridgeError: ``raw`` holds NaN.
         """
         return self._score(-self.log_tail_probability(raw))
+
+    @property
+    def unlimited(self) -> Self:
+        """The same without a limit to how rare it may say that something is."""
+        return replace(self, least_log_p=None)
 
     @property
     def highest_score(self) -> float:

@@ -49,7 +49,7 @@ def learned_thresholds(version: ModelVersion, settings: Settings) -> pd.DataFram
     """What a version of the baseline would have the rules use, device by device.
 
     The boundary of a sensor is how far its mean must be from the device's own, at the usual operating point and with
-    every other feature as usual, for the version alone to call the device CRITICAL. A mean is smoother than single
+    every other feature as usual, for the version alone to call the device CRITICAL, had it seen enough to say so. A mean is smoother than single
     readings, so a threshold also keeps a distance from how far these scatter within a window, and is never further
     from the default than the settings allow. The baseline compares no rate of the evaporator temperature: the total
     loss of cooling keeps its default.
@@ -66,7 +66,7 @@ def learned_thresholds(version: ModelVersion, settings: Settings) -> pd.DataFram
     z = _critical_z(version, settings.alerts)
     compared = {rule: sensor for rule, sensor in _SENSORS.items() if f"{sensor}_mean" in model.compared}
     if z is None or not compared:
-        return pd.DataFrame({"device_id": [], "rule": [], "value": []})
+        return pd.DataFrame({"device_id": [], "rule": [], "value": []}).astype({"device_id": "str", "rule": "str"})
     expected = model.expectations[model.expectations["level"] == "device"]
     found = []
     for rule, sensor in compared.items():
@@ -111,12 +111,12 @@ def spread(thresholds: pd.DataFrame) -> pd.DataFrame:
 
 def _critical_z(version: ModelVersion, settings: AlertSettings) -> float | None:
     """The |z| of a single feature that brings the score to CRITICAL; None when none ever does."""
-    model = cast(StatisticalBaseline, version.model)
+    model, calibration = cast(StatisticalBaseline, version.model), version.calibration.overall.unlimited
 
     def excess(z: float) -> float:
         # The raw score is a root mean square of some features; all others are where they are expected.
         raw = z / np.sqrt(model.strongest)
-        return float(version.calibration.to_score(np.array([raw]))[0]) - settings.critical_score
+        return float(calibration.to_score(np.array([raw]))[0]) - settings.critical_score
 
     from scipy.optimize import brentq  # noqa: PLC0415 (half of a second, which only learning pays)
 

@@ -11,10 +11,8 @@ import pytest
 from fridge_assets.contracts import MODEL_SCORES
 from fridge_assets.contracts.validation import ContractViolation
 from fridge_assets.core.errors import FridgeError
-from fridge_assets.models.calibration import Calibration
 from fridge_assets.models.families import FAMILIES
 from fridge_assets.models.imputation import Imputer
-from fridge_assets.models.version import ModelVersion
 from fridge_assets.scoring.plots import score_histogram
 from fridge_assets.scoring.score import (
     NothingScored,
@@ -246,7 +244,9 @@ def test_a_device_of_a_cohort_that_training_never_saw_is_said_to_be_unknown_and_
     template_report: ScoreReport, cycled_template: Place
 ) -> None:
     version = cycled_template.models.registry.load(cycled_template.models.require_serving(BASELINE))
-    version = replace(version, calibration=replace(version.calibration, overall=sharp(version), states={}))
+    version = replace(
+        version, calibration=replace(version.calibration, overall=version.calibration.overall.unlimited, states={})
+    )
     given = model_input(cycled_template)
     strange = template_report.scores["anomaly_score"].idxmax()
     cohorts = given.rows["cohort"].astype(object).copy()
@@ -258,8 +258,3 @@ def test_a_device_of_a_cohort_that_training_never_saw_is_said_to_be_unknown_and_
     assert new.scores["top_contributors"][strange][0] == "cohort"
     others = known.scores.index != strange
     assert new.scores["anomaly_score"][others].equals(known.scores["anomaly_score"][others])
-
-
-def sharp(version: ModelVersion) -> Calibration:
-    """The calibration of ``version`` without the limit of what little it has seen."""
-    return replace(version.calibration.overall, least_log_p=None)
