@@ -19,7 +19,7 @@ from fridge_assets.models.version import ModelVersion
 from fridge_assets.settings import LearnedThresholdSettings, Settings
 from fridge_assets.streaming.assets import acute_thresholds
 from fridge_assets.streaming.learned import learned_thresholds
-from fridge_assets.streaming.precedence import MODEL
+from fridge_assets.streaming.precedence import DEFAULTS, MODEL
 from fridge_assets.streaming.rules import OVERLOAD, PRESSURE_LOSS, VIBRATION
 from fridge_assets.streaming.thresholds import newest_words
 from fridge_assets_tests.cli.typed import refused, typed
@@ -80,7 +80,7 @@ def test_at_the_boundary_the_model_alone_would_call_the_device_critical(
     rows = usual_rows(version)
     usual = rows[feature]
     assert version.score(rows).max() < 0.6
-    value = rows["device_id"].map(boundary)
+    value = rows["device_id"].map(boundary).fillna(DEFAULTS[rule])
     for share, critical in ((0.9, False), (1.1, True)):
         moved = usual + share * (mean_at(usual, value) - usual)
         assert ((version.score(rows.assign(**{feature: moved})) > 0.95) == critical).mean() > 0.9
