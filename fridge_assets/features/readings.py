@@ -1,0 +1,105 @@
+"""The clean readings of due windows, in the engine that computes them.
+
+A file of readings holds an hour of all devices, sorted by the minute for the most part. So what is read of it is chosen
+by time first, which skips most of a file; the late windows of a few devices are read one by one and kept, since they
+are looked at twice.
+"""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import duckdb
+import pyarrow as pa
+
+from fridge_assets.contracts import CLEAN_SENSOR_READINGS
+from fridge_assets.features.due import Batch
+from fridge_assets.stores.event_identity import event_id_sql
+from fridge_assets.stores.frames import registered, text_literal
+from fridge_assets.stores.reading_files import clean_files
+
+DUE_READINGS = "due_readings"
+"""The relation with the columns of CLEAN_SENSOR_READINGS that :func:`provide_readings` makes."""
+
+
+def files_of(
+    connection: duckdb.DuckDBPyConnection, folder: Path, batch: Batch, window: timedelta
+) -> dict[datetime, list[Path]]:
+    """Files that may hold readings of each window of ``batch``."""
+    within = window - timedelta(microseconds=1)
+    return {start: clean_files(connection, folder, start, start + within) for start in batch.windows}
+
+
+def provide_readings(
+    engine: duckdb.DuckDBPyConnection,
+    files: Mapping[datetime, Sequence[Path]],
+    devices: pa.Table | None,
+    now: datetime,
+    window: timedelta,
+) -> None:
+    """Make DUE_READINGS in ``engine``: what had arrived by ``now`` of each window of ``files``.
+
+    Args:
+        engine: gets the relation.
+        files: of each window, those that may hold its readings.
+        devices: ``window_start`` and ``device_id`` to read; None for every device.
+        now: readings that arrive later do not exist yet.
+        window: length of a window.
+    """
+    if devices is None:
+        every = sorted({path for paths in files.values() for path in paths})
+        spans = " OR ".join(_within_sql(first, last + window) for first, last in _spans(sorted(files), window))
+        engine.execute(f"CREATE OR REPLACE TEMP VIEW {DUE_READINGS} AS {_readings_sql(every, now)} AND ({spans})")
+        return
+    with registered(engine, none=CLEAN_SENSOR_READINGS.arrow_schema.empty_table(), given=devices):
+        engine.execute(f"CREATE OR REPLACE TEMP TABLE {DUE_READINGS} AS FROM none")
+        # A table, as the engine does not know how short a registered one is, and would hold all readings beside it.
+        engine.execute("CREATE OR REPLACE TEMP TABLE late_devices AS FROM given")
+    for start, paths in files.items():
+        if paths:
+            engine.execute(
+                f"INSERT INTO {DUE_READINGS} {_readings_sql(paths, now)} AND {_within_sql(start, start + window)} "
+                "AND device_id IN (SELECT device_id FROM late_devices WHERE window_start = $start)",
+                {"start": start},
+            )
+
+
+def marked_readings_sql() -> str:
+    """SQL of DUE_READINGS with ``repeated``, beside a table ``repeated_events`` of the same engine."""
+    # The identity is worked out for the few readings that may be a repeated event, not for millions.
+    return f"""(
+  SELECT *, coalesce(identity IN (SELECT event_id FROM repeated_events), false) AS repeated
+  FROM (
+    SELECT *, CASE WHEN event_id IS NOT NULL
+        OR (device_id, timestamp_utc) IN (SELECT (device_id, timestamp_utc) FROM repeated_events)
+      THEN {event_id_sql()} END AS identity
+    FROM {DUE_READINGS}
+  )
+)"""
+
+
+def _readings_sql(files: Sequence[Path], now: datetime) -> str:
+    names = ", ".join(text_literal(str(path)) for path in files)
+    return (
+        f"SELECT {', '.join(CLEAN_SENSOR_READINGS.column_names)} FROM read_parquet([{names}], "
+        f"hive_partitioning = false) WHERE timestamp_ingested <= {_moment_sql(now)}"
+    )
+
+
+def _spans(windows: Sequence[datetime], window: timedelta) -> list[tuple[datetime, datetime]]:
+    """First and last of each unbroken run of ``windows``."""
+    spans: list[tuple[datetime, datetime]] = []
+    for start in windows:
+        if spans and spans[-1][1] + window == start:
+            spans[-1] = (spans[-1][0], start)
+        else:
+            spans.append((start, start))
+    return spans
+
+
+def _within_sql(since: datetime, until: datetime) -> str:
+    return f"(timestamp_utc >= {_moment_sql(since)} AND timestamp_utc < {_moment_sql(until)})"
+
+
+def _moment_sql(moment: datetime) -> str:
+    return f"TIMESTAMPTZ '{moment.isoformat()}'"
