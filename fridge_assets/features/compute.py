@@ -9,6 +9,7 @@ import pyarrow as pa
 from fridge_assets.contracts import DEVICE_FEATURES
 from fridge_assets.contracts.validation import enforce
 from fridge_assets.features.due import Batch, due_batches, due_devices, no_longer_due
+from fridge_assets.features.levels import judged_sql
 from fridge_assets.features.memory import earlier_windows, make_later_due
 from fridge_assets.features.operating import MEMORY, operating_sql
 from fridge_assets.features.readings import DUE_READINGS, files_of, marked_readings_sql, provide_readings
@@ -112,6 +113,7 @@ def _features(
         earlier = earlier_windows(connection, computed, batch)
     with registered(engine, found=earlier):
         engine.execute("CREATE TABLE earlier AS FROM found")
+    engine.execute(f"CREATE TABLE judged AS {judged_sql(settings.operating)}")
     return query_arrow(engine, operating_sql(DUE_READINGS, seconds, settings.operating))
 
 

@@ -47,21 +47,23 @@ def provide_readings(
         window: length of a window.
     """
     if devices is None:
-        every = sorted({path for paths in files.values() for path in paths})
+        every = list(dict.fromkeys(path for paths in files.values() for path in paths))
         spans = " OR ".join(_within_sql(first, last + window) for first, last in _spans(sorted(files), window))
         engine.execute(f"CREATE OR REPLACE TEMP VIEW {DUE_READINGS} AS {_readings_sql(every, now)} AND ({spans})")
         return
-    with registered(engine, none=CLEAN_SENSOR_READINGS.arrow_schema.empty_table(), given=devices):
+    with registered(engine, none=CLEAN_SENSOR_READINGS.arrow_schema.empty_table(), late=devices):
         engine.execute(f"CREATE OR REPLACE TEMP TABLE {DUE_READINGS} AS FROM none")
-        # A table, as the engine does not know how short a registered one is, and would hold all readings beside it.
-        engine.execute("CREATE OR REPLACE TEMP TABLE late_devices AS FROM given")
-    for start, paths in files.items():
-        if paths:
+        for start, paths in files.items():
+            # A table, as the engine looks for the few in what is read only where it knows how few they are.
             engine.execute(
-                f"INSERT INTO {DUE_READINGS} {_readings_sql(paths, now)} AND {_within_sql(start, start + window)} "
-                "AND device_id IN (SELECT device_id FROM late_devices WHERE window_start = $start)",
+                "CREATE OR REPLACE TEMP TABLE late_devices AS SELECT device_id FROM late WHERE window_start = $start",
                 {"start": start},
             )
+            if paths:
+                engine.execute(
+                    f"INSERT INTO {DUE_READINGS} {_readings_sql(paths, now)} "
+                    f"AND {_within_sql(start, start + window)} AND device_id IN (FROM late_devices)"
+                )
 
 
 def marked_readings_sql() -> str:

@@ -6,7 +6,7 @@ from fridge_assets.contracts import DEVICE_FEATURES
 from fridge_assets.contracts.device_features import OPERATING_COLUMNS, SENSOR_FEATURES, Aggregation, SensorFeature
 from fridge_assets.contracts.sensor_readings import BOOLEAN_SENSORS, NUMERIC_SENSORS, SENSORS
 from fridge_assets.core.exact_sums import mean_sql, p95_sql, parts_sql, slope_sql, std_sql, value_sql
-from fridge_assets.features.slots import Slots
+from fridge_assets.features.slots import Slots, milliseconds_sql, start_sql
 
 _AGGREGATES: dict[Aggregation, Callable[[str], str]] = {
     "mean": mean_sql,
@@ -43,8 +43,8 @@ def windows_sql(readings: str, window_seconds: int) -> str:
     return f"""
 WITH readings AS (
   SELECT device_id, {parts}, {answers}, quality_flags, sensor_null_count, repeated,
-    to_timestamp(epoch_us(timestamp_utc) // ({window_seconds} * 1000000) * {window_seconds}) AS window_start,
-    epoch_us(timestamp_utc) % ({window_seconds} * 1000000) // 1000 AS milliseconds
+    {start_sql("timestamp_utc", window_seconds)} AS window_start,
+    {milliseconds_sql("timestamp_utc", window_seconds)} AS milliseconds
   FROM {readings}
 ),
 aggregated AS (
