@@ -5,7 +5,7 @@ window whose memory comes out differently makes the device's later windows due, 
 stored then depends on the readings alone, however they were cut into runs.
 """
 
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 import duckdb
 import pyarrow as pa
@@ -28,7 +28,7 @@ def earlier_windows(connection: duckdb.DuckDBPyConnection, computed: pa.Table, b
         batch: all that are computed.
     """
     first, last = batch.first, batch.last
-    beginning = first.replace(hour=0, minute=0, second=0, microsecond=0) - (MEMORY_DAYS - 1) * _DAY
+    beginning = _day_of(first) - (MEMORY_DAYS - 1) * _DAY
     near = max(first - _NEAR, beginning)
     replaced = (
         "list_contains($windows, window_start)" if batch.whole else "(device_id, window_start) IN (FROM computed_keys)"
@@ -84,15 +84,20 @@ WITH changed AS (
 )
 SELECT f.window_start, f.device_id, $now
 FROM device_features f JOIN changed USING (device_id)
-WHERE f.window_start > $first AND f.window_start > since
+WHERE f.window_start > $first AND f.window_start < $until AND f.window_start > since
   AND f.window_start < date_trunc('day', since) + INTERVAL {MEMORY_DAYS} DAY
   -- A window without readings cannot be computed any more.
   AND date_trunc('hour', f.window_start) IN (SELECT hour FROM clean_reading_files)
   AND (f.device_id, f.window_start) NOT IN (SELECT device_id, window_start FROM {computed})
 """,
-        {"now": now, "first": batch.first},
+        {"now": now, "first": batch.first, "until": _day_of(batch.last) + MEMORY_DAYS * _DAY},
     ).fetchall()
     return int(inserted[0][0])
+
+
+def _day_of(moment: datetime) -> datetime:
+    """Beginning of the UTC day of ``moment``."""
+    return moment.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
 
 
 def _newest(connection: duckdb.DuckDBPyConnection, devices: str, since: datetime, until: datetime) -> pa.Table:
