@@ -65,8 +65,8 @@ def compute_features(warehouse: Warehouse, now: datetime, settings: FeatureSetti
                 rows += computed.rows
             else:
                 late_rows += computed.rows
-        # What became due is later than what it depends on, so that this ends.
-        batches = _due_batches(warehouse, now, settings) if made_due else []
+        # What became due is of single devices, and later than what it depends on, so that this ends.
+        batches = [batch for batch in _due_batches(warehouse, now, settings) if not batch.whole] if made_due else []
     newest = max(windows) + settings.window if windows else None
     return FeatureReport(len(windows), rows, late_rows, newest)
 

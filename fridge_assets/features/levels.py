@@ -16,6 +16,7 @@ _DAY_SECONDS = 86_400
 def judged_sql(settings: OperatingSettings) -> str:
     """SELECT of each row of ``base`` with its device's levels and whether its aggregates say it all.
 
+    The engine holds ``base`` and ``earlier`` as :func:`fridge_assets.features.operating.operating_sql` says.
     Gives ``number`` (its row of ``base``), its key, what :mod:`fridge_assets.features.operating` needs of its
     aggregates, MEMORY's levels, ``runs_from`` (current) and ``melts_from`` (coil), all in parts, ``defrost_told`` (by a
     sensor), ``steady`` and ``runs`` (the compressor of a steady window).

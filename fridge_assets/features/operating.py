@@ -28,11 +28,12 @@ _DAY_MINUTES = 1440
 
 
 def operating_sql(readings: str, window_seconds: int, settings: OperatingSettings) -> str:
-    """SELECT of DEVICE_FEATURES rows, beside tables ``base`` and ``earlier`` of the same engine.
+    """SELECT of DEVICE_FEATURES rows, beside tables ``base``, ``earlier`` and ``judged`` of the same engine.
 
     ``base`` holds the windows' aggregates and what :func:`fridge_assets.features.windows.windows_sql` adds to them.
     ``earlier`` holds ``device_id``, ``window_start``, ``window_end`` and MEMORY of stored windows that are not in
     ``base``, at least each device's newest before each of its windows, from the beginning of the UTC day before.
+    ``judged`` holds what :func:`fridge_assets.features.levels.judged_sql` gives of both.
 
     Args:
         readings: SQL of a relation with the columns of CLEAN_SENSOR_READINGS.

