@@ -1,10 +1,11 @@
 """The clean readings of due windows, in the engine that computes them.
 
 A file of readings holds an hour of all devices, sorted by the minute for the most part. So what is read of it is chosen
-by time first, which skips most of a file; the late windows of a few devices are read one by one and kept, since they
+by time first, which skips most of a file; the late windows of a few devices are read hour by hour and kept, since they
 are looked at twice.
 """
 
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -14,6 +15,7 @@ import pyarrow as pa
 
 from fridge_assets.contracts import CLEAN_SENSOR_READINGS
 from fridge_assets.features.due import Batch
+from fridge_assets.features.slots import start_sql
 from fridge_assets.stores.event_identity import event_id_sql
 from fridge_assets.stores.frames import registered, text_literal
 from fridge_assets.stores.reading_files import clean_files
@@ -70,8 +72,7 @@ def _show_all(
     engine: duckdb.DuckDBPyConnection, files: Mapping[datetime, Sequence[Path]], now: datetime, window: timedelta
 ) -> None:
     every = list(dict.fromkeys(path for paths in files.values() for path in paths))
-    spans = " OR ".join(_within_sql(first, last + window) for first, last in _spans(sorted(files), window))
-    engine.execute(f"CREATE TEMP VIEW {DUE_READINGS} AS {_readings_sql(every, now)} AND ({spans})")
+    engine.execute(f"CREATE TEMP VIEW {DUE_READINGS} AS {_readings_sql(every, sorted(files), now, window)}")
 
 
 def _take_late(
@@ -81,27 +82,36 @@ def _take_late(
     now: datetime,
     window: timedelta,
 ) -> None:
+    windows_of: dict[tuple[Path, ...], list[datetime]] = defaultdict(list)
+    for start, paths in files.items():
+        windows_of[tuple(paths)].append(start)
+    start_of = start_sql("timestamp_utc", int(window.total_seconds()))
     with registered(engine, none=CLEAN_SENSOR_READINGS.arrow_schema.empty_table(), late=devices):
         engine.execute(f"CREATE TEMP TABLE {DUE_READINGS} AS FROM none")
-        for start, paths in files.items():
+        for paths, windows in windows_of.items():
             if not paths:
                 continue
             # A table, as the engine looks for the few in what is read only where it knows how few they are.
             engine.execute(
-                "CREATE OR REPLACE TEMP TABLE late_devices AS SELECT device_id FROM late WHERE window_start = $start",
-                {"start": start},
+                "CREATE OR REPLACE TEMP TABLE late_here AS SELECT device_id, window_start FROM late "
+                "WHERE list_contains($windows, window_start)",
+                {"windows": windows},
             )
             engine.execute(
-                f"INSERT INTO {DUE_READINGS} {_readings_sql(paths, now)} "
-                f"AND {_within_sql(start, start + window)} AND device_id IN (FROM late_devices)"
+                f"INSERT INTO {DUE_READINGS} {_readings_sql(paths, windows, now, window)} "
+                f"AND (device_id, {start_of}) IN (FROM late_here)"
             )
 
 
-def _readings_sql(files: Sequence[Path], now: datetime) -> str:
+def _readings_sql(files: Sequence[Path], windows: Sequence[datetime], now: datetime, window: timedelta) -> str:
     names = ", ".join(text_literal(str(path)) for path in files)
+    spans = " OR ".join(
+        f"(timestamp_utc >= {_moment_sql(first)} AND timestamp_utc < {_moment_sql(last + window)})"
+        for first, last in _spans(windows, window)
+    )
     return (
         f"SELECT {', '.join(CLEAN_SENSOR_READINGS.column_names)} FROM read_parquet([{names}], "
-        f"hive_partitioning = false) WHERE timestamp_ingested <= {_moment_sql(now)}"
+        f"hive_partitioning = false) WHERE timestamp_ingested <= {_moment_sql(now)} AND ({spans})"
     )
 
 
@@ -114,10 +124,6 @@ def _spans(windows: Sequence[datetime], window: timedelta) -> list[tuple[datetim
         else:
             spans.append((start, start))
     return spans
-
-
-def _within_sql(since: datetime, until: datetime) -> str:
-    return f"(timestamp_utc >= {_moment_sql(since)} AND timestamp_utc < {_moment_sql(until)})"
 
 
 def _moment_sql(moment: datetime) -> str:
