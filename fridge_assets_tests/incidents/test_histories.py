@@ -73,7 +73,7 @@ def silenced(device: Device, spans: Sequence[tuple[int, int]]) -> None:
     device.silences = tuple(Span(at(first), at(first + length)) for first, length in spans)
 
 
-@settings(max_examples=300, deadline=None, derandomize=True, database=None, phases=[Phase.generate])
+@settings(max_examples=200, deadline=None, derandomize=True, database=None, phases=[Phase.generate])
 @given(life=lives, spans=silences, repeats=st.booleans())
 def test_invariants_of_one_device(life: list[tuple[object, ...]], spans: list[tuple[int, int]], repeats: bool) -> None:
     device = Device()
@@ -157,7 +157,7 @@ def what_an_incident_says_agrees(device: Device) -> None:
         assert len(sensors) == len(set(sensors))
 
 
-@settings(max_examples=40, deadline=None, derandomize=True, database=None, phases=[Phase.generate])
+@settings(max_examples=20, deadline=None, derandomize=True, database=None, phases=[Phase.generate])
 @given(fleet_lives=st.lists(lives, min_size=DEVICES, max_size=DEVICES), seed=st.integers(0, 1000))
 def test_the_order_of_devices_changes_nothing(fleet_lives: list[list[tuple[object, ...]]], seed: int) -> None:
     in_order, shuffled = Fleet(NAMES), Fleet(NAMES)
