@@ -1,5 +1,7 @@
 """The causes of trouble that are known, and their signs: built in, and those of the data folder (SPEC 6.2)."""
 
+import logging
+import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -12,12 +14,13 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from fridge_assets.contracts.device_features import MODEL_FEATURES
 from fridge_assets.core.errors import FridgeError
-from fridge_assets.core.names import nearest
+from fridge_assets.core.names import unknown
 from fridge_assets.diagnosis.findings import COMPUTED, Noticeable
 
 CAUSES_FILE = "causes.toml"
 """Name of the file in the data folder that adds causes or replaces built-in ones."""
 
+_LOG = logging.getLogger(__name__)
 _REMEDY = (
     "A cause is [causes.NAME] with title, bring and signs such as "
     '{ finding = "superheat_mean", direction = "high", weight = 2, source = "where it is written" }.'
@@ -52,6 +55,7 @@ class _Share(BaseModel):
 class _File(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
+    sources: dict[str, str] = {}
     noticeable: dict[str, float | _Share] = {}
     causes: dict[str, _Cause] = {}
 
@@ -82,10 +86,17 @@ class Knowledge:
     Args:
         causes: the known causes, by name.
         noticeable: feature → from how much on a deviation is noticed.
+        sources: what signs name as their source → where it is written.
     """
 
     causes: tuple[Cause, ...]
     noticeable: Mapping[str, Noticeable]
+    sources: Mapping[str, str]
+
+    def sources_of(self, cause: Cause) -> dict[str, str]:
+        """Those that the signs of ``cause`` name."""
+        named = {word for sign in cause.signs for word in re.findall(r"\w+", sign.source)}
+        return {name: written for name, written in self.sources.items() if name in named}
 
 
 @cache
@@ -111,6 +122,15 @@ def read_knowledge(data_dir: Path) -> Knowledge:
     return _knowledge(text, str(path), built_in())
 
 
+def knowledge_or_built_in(data_dir: Path) -> Knowledge:
+    """The same, but the built-in causes where the file of the data folder cannot be used: alerts do not wait for it."""
+    try:
+        return read_knowledge(data_dir)
+    except FridgeError as error:
+        _LOG.warning("%s The built-in causes hold until then.", error)
+        return built_in()
+
+
 def _knowledge(text: str, where: str, base: Knowledge | None) -> Knowledge:
     try:
         file = _File.model_validate(tomllib.loads(text))
@@ -124,7 +144,9 @@ def _knowledge(text: str, where: str, base: Knowledge | None) -> Knowledge:
     noticeable = dict(base.noticeable) if base else {}
     for name, amount in file.noticeable.items():
         value = Noticeable(amount.share, is_share=True) if isinstance(amount, _Share) else Noticeable(amount)
-        _check(name in MODEL_FEATURES, where, text, ["noticeable", name], "feature", name, MODEL_FEATURES)
+        if name not in MODEL_FEATURES:
+            line = _line_of(text, ["noticeable", name])
+            raise unknown("feature", name, MODEL_FEATURES, f"in {where}, line {line}")
         if value.amount <= 0:
             line = _line_of(text, ["noticeable", name])
             raise FridgeError(f"{where}, line {line}: {name} is {value.amount:g}", "Give an amount above 0.")
@@ -132,23 +154,13 @@ def _knowledge(text: str, where: str, base: Knowledge | None) -> Knowledge:
     causes = {cause.name: cause for cause in base.causes} if base else {}
     for name, given in file.causes.items():
         for number, sign in enumerate(given.signs):
-            place, known = ["causes", name, "signs", str(number)], (*COMPUTED, *noticeable)
-            _check(sign.finding in known, where, text, place, "finding", sign.finding, known)
+            known = (*COMPUTED, *noticeable)
+            if sign.finding not in known:
+                line = _line_of(text, ["causes", name, "signs", str(number)])
+                raise unknown("finding", sign.finding, known, f"in {where}, line {line}")
         causes[name] = Cause(name, given.title, given.bring, given.signs, is_own=base is not None)
-    return Knowledge(tuple(causes[name] for name in sorted(causes) if causes[name].signs), noticeable)
-
-
-def _check(
-    fine: bool, where: str, text: str, place: list[str], what: str, name: str, known: tuple[str, ...]
-) -> None:
-    if fine:
-        return
-    meant = nearest(name, known)
-    question = f"Did you mean {meant}? " if meant else ""
-    raise FridgeError(
-        f"{where}, line {_line_of(text, place)}: there is no {what} {name!r}",
-        f"{question}`fridge-assets causes list` shows what is known; a feature needs a line in [noticeable], too.",
-    )
+    sources = {**(base.sources if base else {}), **file.sources}
+    return Knowledge(tuple(causes[name] for name in sorted(causes) if causes[name].signs), noticeable, sources)
 
 
 def _line_of(text: str, place: list[str]) -> int:

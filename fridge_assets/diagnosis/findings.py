@@ -58,6 +58,10 @@ class Findings:
     deviations: Mapping[str, float]
     sensors: Mapping[str, str] = field(default_factory=dict)
 
+    def feature_of(self, finding: str) -> str:
+        """A feature that ``finding`` is about."""
+        return f"{self.sensors[finding]}_mean" if finding in self.sensors else finding
+
 
 def findings_of(
     measured: Mapping[str, float], usual: Mapping[str, float], noticeable: Mapping[str, Noticeable]
@@ -101,7 +105,9 @@ def _is_unsettled(measured: Mapping[str, float], usual: Mapping[str, float]) -> 
 
 def _lone(deviations: Mapping[str, float]) -> tuple[float, str]:
     """How far the sensor that is furthest off is beyond twice the next one, 0 where it is not; and which it is."""
-    means = sorted(((abs(deviations[name]), short) for name, short in _MEANS.items() if name in deviations), reverse=True)
+    means = sorted(
+        ((abs(deviations[name]), short) for name, short in _MEANS.items() if name in deviations), reverse=True
+    )
     others = [abs(deviations[name]) for name in FRACTION_FEATURES if name in deviations]
     if len(means) < 2 or means[0][1] == _ALONE:
         return 0.0, ""

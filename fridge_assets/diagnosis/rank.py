@@ -1,4 +1,4 @@
-"""Which causes fit what was found, best first, with the signs for and against each; or that it is not clear (SPEC 6.2)."""
+"""Which causes fit what was found, best first, with the signs for and against each, or none clearly (SPEC 6.2)."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
