@@ -16,9 +16,11 @@ _SLACK = 1.0
 """In noticeable amounts: so much that is off needs no explanation."""
 _LEAST_KNOWN = 2 / 3
 """Share of its signs, by weight, that must be known of a device before it can have a cause."""
-LEAST_FIT = 0.45
+_DECIDES = 3
+"""Weight of signs that must be known of a device before it can have a cause."""
+_LEAST_FIT = 0.45
 """A cause that fits less is a guess."""
-LEAST_MARGIN = 0.04
+_LEAST_MARGIN = 0.04
 """Two causes that fit alike are no answer."""
 
 
@@ -65,7 +67,8 @@ class Diagnosis:
 def diagnose(findings: Findings, causes: Sequence[Cause]) -> Diagnosis:
     """Rank ``causes`` by what was found.
 
-    It is not clear where nothing of it would be noticed, where no cause fits well enough, or where two fit alike.
+    It is not clear where nothing of it would be noticed, where no cause fits well enough or its deciding
+    signs were not measured, or where two fit alike.
     """
     ranked = sorted(
         (found for cause in causes if (found := _fit(cause, findings)).signs_for),
@@ -75,10 +78,13 @@ def diagnose(findings: Findings, causes: Sequence[Cause]) -> Diagnosis:
 
 
 def _is_clear(ranked: Sequence[Ranked], findings: Findings) -> bool:
-    if not ranked or ranked[0].known < _LEAST_KNOWN or ranked[0].fit < LEAST_FIT:
+    if not ranked or ranked[0].known < _LEAST_KNOWN or ranked[0].fit < _LEAST_FIT:
+        return False
+    deciding = {sign.finding for sign in ranked[0].cause.signs if sign.weight == _DECIDES}
+    if not deciding <= findings.deviations.keys():
         return False
     noticed = any(abs(findings.deviations[sign.finding]) >= 1 for sign in ranked[0].signs_for)
-    return noticed and (len(ranked) == 1 or ranked[0].fit - ranked[1].fit >= LEAST_MARGIN)
+    return noticed and (len(ranked) == 1 or ranked[0].fit - ranked[1].fit >= _LEAST_MARGIN)
 
 
 def _fit(cause: Cause, findings: Findings) -> Ranked:
