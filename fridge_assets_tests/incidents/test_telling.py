@@ -223,6 +223,14 @@ def test_deadlines_pass_at_their_moments_however_late_anybody_looks() -> None:
     assert device.incident.next_escalation_at is None
 
 
+def test_a_deadline_that_falls_together_with_a_reminder_is_told_alone() -> None:
+    assert SETTINGS.sla_medium == SETTINGS.reminder
+    device = Device()
+    device.observe(seen(1, MEDIUM, families=2), run_time(1))
+    device.observe(Clock(), run_time(5.1))
+    assert device.told == ["opened", "deadline_passed"]
+
+
 def test_a_rise_gives_people_a_deadline_of_its_own_and_leaves_the_work_with_whom_it_is() -> None:
     device = Device()
     device.observe(seen(1, MEDIUM, families=2), run_time(1))
