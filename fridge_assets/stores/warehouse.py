@@ -108,6 +108,8 @@ SCHEMA: tuple[str, ...] = (
     "ALTER TABLE site_status ADD COLUMN IF NOT EXISTS worst_severity VARCHAR",
     # What the predicted alerts of a comparison are held against; reports of earlier releases lack it.
     "ALTER TABLE canary_reports ADD COLUMN IF NOT EXISTS alert_budget BIGINT",
+    # What candidates were tried on beside the metrics, which earlier releases did not do.
+    *(CANARY_REPORTS.add_column_sql(name) for name in ("battery_verdict", "battery")),
     # How a machine ran, which features of earlier releases do not say.
     *(DEVICE_FEATURES.add_column_sql(column.name) for column in OPERATING_COLUMNS),
 )
