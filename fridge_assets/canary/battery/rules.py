@@ -73,11 +73,13 @@ class Battery:
 
     @property
     def reason(self) -> str:
-        """What failed and what can be done about it; else how many cases passed, and which ones nobody could judge."""
+        """What failed and what can be done about it; else how many cases passed, and which ones could not be judged."""
         failed = self._with("failed")
         if failed:
             remedies = dict.fromkeys(_REMEDIES[result.case.kind] for result in failed)
             return f"The battery failed: {'; '.join(result.said for result in failed)}. {' '.join(remedies)}"
+        if self.verdict == "inconclusive":
+            return f"The battery could judge nothing: {'; '.join(result.said for result in self.results)}."
         said = f"The battery passed {len(self._with('passed'))} of {len(self.results)} cases"
         unjudged: dict[str, list[str]] = {}
         for result in self._with("not judged"):
@@ -112,6 +114,9 @@ def _judged(case: Case, settings: BatterySettings) -> Result:
     if case.unit == "windows" and case.count < settings.min_windows:
         return Result(case, "not judged", f"{name}: {case.count} windows, fewer than {settings.min_windows}")
     ours, theirs = case.candidate / case.count, case.production / case.count
+    if case.kind == "fault" and theirs <= settings.max_flagged:
+        found = f"production finds {theirs:.1%} of {case.count:,} {case.unit}, no more than it may flag of healthy ones"
+        return Result(case, "not judged", f"{name}: {found}")
     if case.kind == "quiet":
         limit = max(settings.max_flagged, theirs)
         failed = ours > limit and bdtrc(case.candidate - 1, case.count, limit) < settings.chance

@@ -45,5 +45,5 @@ def battery_of(
         cases += simulated_cases(models.registry.models_dir, candidate.metadata, production.metadata, settings)
     except Exception as error:
         _LOG.exception("a candidate could not be tried on healthy states and known faults")
-        return untried(f"the battery could not be tried, {type(error).__name__}: {error}".rstrip("."))
+        return untried(f"{type(error).__name__}: {error}".rstrip("."))
     return judge(cases, settings.canary.battery)
