@@ -8,7 +8,8 @@ from scipy.special import bdtr, bdtrc
 
 from fridge_assets.settings import BatterySettings
 
-Outcome = Literal["passed", "failed", "not judged"]
+Outcome = Literal["failed", "not judged", "passed"]
+_OUTCOMES: tuple[Outcome, ...] = ("failed", "not judged", "passed")
 _REMEDIES = {
     "quiet": "It alarms on healthy machines: lengthen FRIDGE_TRAINING__HISTORY or raise "
     "FRIDGE_TRAINING__MIN_STATE_ROWS, so that training sees more of what it flags, and train again.",
@@ -89,8 +90,9 @@ class Battery:
 
     @property
     def lines(self) -> list[str]:
-        """Every case as a line."""
-        return [f"{result.outcome}: {result.said}" for result in self.results]
+        """Every case as a line, what failed first."""
+        ordered = [result for outcome in _OUTCOMES for result in self._with(outcome)]
+        return [f"{result.outcome}: {result.said}" for result in ordered]
 
     def _with(self, outcome: Outcome) -> list[Result]:
         return [result for result in self.results if result.outcome == outcome]
@@ -119,12 +121,14 @@ def _judged(case: Case, settings: BatterySettings) -> Result:
         return Result(case, "not judged", f"{name}: {found}")
     if case.kind == "quiet":
         limit = max(settings.max_flagged, theirs)
-        failed = ours > limit and bdtrc(case.candidate - 1, case.count, limit) < settings.chance
+        beyond, chance = ours > limit, bdtrc(case.candidate - 1, case.count, limit)
         said = f"{ours:.1%} of {case.count:,} {case.unit} flagged, at most {limit:.1%} may be"
     else:
         limit = settings.min_recall * theirs
         # A failure that people confirmed is no sample of anything: it is found or it is lost.
-        by_chance = case.unit == "windows" and bdtr(case.candidate, case.count, limit) >= settings.chance
-        failed = ours < limit and not by_chance
+        chance = 0.0 if case.unit == "failures" else bdtr(case.candidate, case.count, limit)
+        beyond = ours < limit
         said = f"{ours:.1%} of {case.count:,} {case.unit} found, at least {limit:.1%} must be"
-    return Result(case, "failed" if failed else "passed", f"{name}: {said} ({theirs:.1%} by production)")
+    failed = beyond and chance < settings.chance
+    explained = ", which chance explains" if beyond and not failed else ""
+    return Result(case, "failed" if failed else "passed", f"{name}: {said} ({theirs:.1%} by production){explained}")

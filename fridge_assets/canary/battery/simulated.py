@@ -2,6 +2,7 @@
 
 import json
 import logging
+import shutil
 import tempfile
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -61,11 +62,14 @@ def simulated_windows(folder: Path, mix: str, settings: Settings) -> SimulatedWi
     if not own.is_dir():
         _LOG.info("simulating %s machines for the battery, once for these settings", mix)
         writable_folder(folder)
-        with tempfile.TemporaryDirectory(dir=folder, prefix=".new-") as temporary:
+        with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".new-") as temporary:
             _simulate(Path(temporary), mix, settings)
             made = Path(temporary) / "windows"
             if not own.is_dir():
                 made.rename(own)
+        for outdated in folder.glob(f"{mix}-*"):
+            if outdated != own:
+                shutil.rmtree(outdated, ignore_errors=True)
     return SimulatedWindows(*(pd.read_parquet(own / name) for name in (_TRAINING, _TESTED)))
 
 
