@@ -7,7 +7,7 @@ would steer the terminal are shown instead of sent.
 import json
 import os
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
@@ -103,7 +103,11 @@ def say_json(value: Any) -> None:
 def progress(description: str, quiet: bool) -> Iterator[Progress]:
     """A progress bar on standard error, hidden when output is for programs."""
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=err, transient=True, disable=quiet or not err.is_terminal) as bar:
+    shown = not quiet and err.is_terminal
+    with (
+        _own_descriptor() if shown else nullcontext(err) as screen,
+        Progress(*columns, console=screen, transient=True, disable=not shown) as bar,
+    ):
         bar.add_task(description, total=None)
         yield bar
 
@@ -114,8 +118,15 @@ def working(description: str, quiet: bool) -> Iterator[None]:
     if quiet or not err.is_terminal:
         yield
         return
-    with err.status(description):
+    with _own_descriptor() as screen, screen.status(description):
         yield
+
+
+@contextmanager
+def _own_descriptor() -> Iterator[Console]:
+    """Standard error as it is now: a step that this process executes has what comes to the usual one in its log."""
+    with os.fdopen(os.dup(err.file.fileno()), "w") as file:
+        yield Console(file=file)
 
 
 def tell_failures(failures: Mapping[str, str]) -> None:

@@ -11,6 +11,7 @@ import dagster as dg
 from fridge_assets.running.fork_server import PRELOADED, end_steps
 from fridge_assets.running.lost_runs import execution, free_held_slots
 from fridge_assets.running.pools import describe_holders
+from fridge_assets.running.step_output import followed
 from fridge_assets.running.stopping import asked_to_stop
 from fridge_assets.steps.dagster_internals import (
     DagsterExecutionInterruptedError,
@@ -24,6 +25,7 @@ from fridge_assets.steps.dagster_internals import (
     RetryMode,
     StepDependencyConfig,
     check_captured_interrupt,
+    compute_logs,
     create_execution_plan,
     execute_plan_iterator,
     in_process,
@@ -123,6 +125,8 @@ def _execute_step(
         instance=step_context.instance,
     )
 
+
+setattr(compute_logs, compute_logs.tail_to_stream.__name__, followed)
 
 # Its executor offers no choice of how a step is executed.
 setattr(multiprocess, _in_its_own_process.__name__, _execute_step)

@@ -28,6 +28,9 @@ from dagster._core.definitions.unresolved_asset_job_definition import Unresolved
 from dagster._core.errors import DagsterExecutionInterruptedError
 from dagster._core.events import AssetMaterializationPlannedData, RunFailureReason
 
+# How what a step prints comes to the terminal, which no setting chooses.
+from dagster._core.execution import compute_logs
+
 # A step in the process of its run, which Dagster's executor of separate processes offers for none of its steps.
 from dagster._core.execution.api import create_execution_plan, execute_plan_iterator
 from dagster._core.execution.context.system import IStepContext, PlanOrchestrationContext
@@ -93,6 +96,7 @@ __all__ = [
     "UnresolvedAssetJobDefinition",
     "UserFailureData",
     "check_captured_interrupt",
+    "compute_logs",
     "configure_loggers",
     "create_execution_plan",
     "execute_plan_iterator",
