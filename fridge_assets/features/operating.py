@@ -172,10 +172,7 @@ masks AS (
     {count_sql("ran | stood")} >= {_least(slots, settings)} AS covered,
     CASE WHEN defrost_told THEN {count_sql("defrost_covered")} >= {_least(slots, settings)}
       ELSE {count_sql("ran | stood")} >= {_least(slots, settings)} AND coil_max IS NOT NULL END AS defrost_known,
-    -- Where a reading stands for longer than a defrost must last, one alone is also what a long rest looks like.
-    CASE WHEN {count_sql("observed")} * {slots.within(settings.defrost_shortest)} < {slots.count}
-        AND {count_sql("seen_melting")} < 2 AND coil_max < melts_from + {_parts(settings.defrost_surely)} THEN 0
-      ELSE {slots.lasting_sql("melted & stood", settings.defrost_shortest)} END AS found
+    {slots.lasting_sql("melted & stood", settings.defrost_shortest)} AS found
   FROM held
 )"""
 

@@ -48,11 +48,6 @@ class OperatingSettings(Group):
     defrost_shortest: timedelta = Field(
         timedelta(minutes=3), description="a coil that is warm for less time is not in defrost"
     )
-    defrost_surely: float = Field(
-        4.0,
-        ge=0,
-        description="K above that: how warm a lone reading must be where a reading stands for longer than that time",
-    )
     defrost_longest: timedelta = Field(
         timedelta(hours=1),
         description="without a sensor of it, a compressor that stands for longer is not in a defrost",

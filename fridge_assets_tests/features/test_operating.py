@@ -10,9 +10,7 @@ import pytest
 
 from fridge_assets.features.compute import compute_features
 from fridge_assets.readings.ingest import ingest
-from fridge_assets.simulation import PERFECT_DELIVERY, Fleet, simulate_registry, write_fleet
-from fridge_assets.simulation.machines import CYCLING_MODELS
-from fridge_assets.stores.frames import query, registered
+from fridge_assets.stores.frames import query
 from fridge_assets.stores.warehouse import Warehouse
 from fridge_assets_tests.conftest import landing_of, settings_of
 from fridge_assets_tests.readings.deliveries import NO_SENSOR, Row, at, moment, reading, write
@@ -196,30 +194,3 @@ def test_a_late_reading_of_a_defrost_reaches_every_window_after_it(tmp_path: Pat
     late = operated(tmp_path, rows, [list(range(600)), [600]])
     assert list(late["minutes_since_defrost"].iloc[1:4]) == [9.0, 24.0, 39.0]
     assert late["minutes_since_defrost"].iloc[-1] == 600 - 21
-
-
-@pytest.mark.parametrize(
-    ("model", "most_false", "least_found"), [("bottle_cooler", 0.05, 0.95), ("split_cold_room", 0.02, 0.2)]
-)
-def test_rests_of_a_machine_that_seldom_sends_are_hardly_ever_defrosts(
-    tmp_path: Path, model: str, most_false: float, least_found: float
-) -> None:
-    """Of simulated machines: windows of no defrost that pass for one, and defrosts of which a window is found."""
-    chosen = settings_of(tmp_path)
-    models = tuple(each for each in CYCLING_MODELS if each.name == model)
-    begins, ends = moment(0), moment(1440)
-    fleet = Fleet(simulate_registry(5, 5, models), 5, begins, ends, delivery=PERFECT_DELIVERY)
-    write_fleet(fleet, chosen.landing_dir, tmp_path / "device_registry.csv", tmp_path / "ground_truth.parquet")
-    warehouse = Warehouse.from_settings(chosen)
-    ingest(landing_of(chosen), warehouse, fleet.registry, ends, chosen)
-    compute_features(warehouse, ends, chosen.features)
-    truth = fleet.states(begins, ends)
-    with warehouse.read() as connection, registered(connection, defrosts=truth[truth["state"] == "defrost"]):
-        windows = query(
-            connection,
-            'SELECT f.device_id, operating_state, d."start" FROM device_features f LEFT JOIN defrosts d '
-            'ON f.device_id = d.device_id AND d."start" < window_end AND d."end" > window_start',
-        )
-    found, true = windows["operating_state"] == "defrost", windows["start"].notna()
-    assert (found & ~true).sum() <= most_false * (~true).sum()
-    assert found[true].groupby([windows["device_id"], windows["start"]]).any().mean() >= least_found
