@@ -15,6 +15,7 @@ import dagster as dg
 from fridge_assets.running.fork_server import end_steps
 from fridge_assets.running.launches import Launches
 from fridge_assets.running.pools import Slot, call_next, slots
+from fridge_assets.running.run_history import history_kept_open
 
 LAUNCH_TAG = "fridge/launch"
 """Tag of a run that a program starts and runs to its end: the launch that the program holds all that time."""
@@ -59,7 +60,7 @@ def launch(instance: dg.DagsterInstance) -> Iterator[dict[str, str]]:
     def runs() -> list[dg.DagsterRun]:
         return list(instance.get_runs(dg.RunsFilter(tags={LAUNCH_TAG: name})))
 
-    with _launches(instance).hold(name):
+    with _launches(instance).hold(name), history_kept_open():
         try:
             yield {LAUNCH_TAG: name}
         except BaseException:
@@ -79,7 +80,7 @@ def launch(instance: dg.DagsterInstance) -> Iterator[dict[str, str]]:
 def execution(instance: dg.DagsterInstance, run: dg.DagsterRun) -> Iterator[None]:
     """This process executes the steps of ``run`` within the block, and gives back their pools at its end."""
     held = nullcontext() if LAUNCH_TAG in run.tags else _launches(instance).hold(run.run_id)
-    with held:
+    with held, history_kept_open():
         try:
             yield
         finally:

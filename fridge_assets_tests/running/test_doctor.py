@@ -55,8 +55,8 @@ def files(folder: Path) -> dict[str, str]:
     return {
         path.relative_to(folder).as_posix(): sha256(path.read_bytes()).hexdigest() if path.is_file() else "folder"
         for path in folder.rglob("*")
-        # Memory that the readers of a database share, and no data.
-        if not path.name.endswith("-shm")
+        # Memory that the readers of a database share, and the empty log of one that is only read.
+        if not path.name.endswith("-shm") and not (path.name.endswith("-wal") and not path.stat().st_size)
     }
 
 

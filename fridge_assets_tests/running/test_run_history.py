@@ -1,0 +1,53 @@
+"""The history of runs is written without waiting for the disk at every event, and is whole all the same."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import dagster as dg
+import pytest
+import sqlalchemy as sa
+
+from fridge_assets.running.executors import one_process
+from fridge_assets.running.instance import open_instance
+from fridge_assets.running.lost_runs import launch
+from fridge_assets.settings import Settings
+
+_NORMAL = 1
+"""What SQLite's `synchronous` is where commits do not wait for the disk."""
+
+
+@dg.op
+def look(context: dg.OpExecutionContext) -> None:
+    """Which files of the history have a log that no connection has moved into them yet."""
+    history = Path(context.instance.root_directory) / "history"
+    logs = sorted(file.name.replace(context.run_id, "run") for file in history.rglob("*.db-wal"))
+    context.log.info(f"logs: {' '.join(logs)}")
+
+
+@dg.job(executor_def=one_process)
+def looking() -> None:
+    look()
+
+
+@pytest.fixture
+def instance(settings: Settings) -> Iterator[dg.DagsterInstance]:
+    with open_instance(settings) as opened:
+        yield opened
+
+
+def test_no_event_of_a_run_moves_the_log_into_its_file_and_its_end_does(instance: dg.DagsterInstance) -> None:
+    with launch(instance):
+        done = dg.execute_job(dg.reconstructable(looking), instance=instance)
+    (said,) = (
+        entry.user_message for entry in instance.all_logs(done.run_id) if entry.user_message.startswith("logs: ")
+    )
+    assert {"run.db-wal", "runs.db-wal"} <= set(said.split())
+    assert list((Path(instance.root_directory) / "history").rglob("*.db-wal")) == []
+
+
+def test_no_commit_to_the_history_waits_for_the_disk(instance: dg.DagsterInstance, settings: Settings) -> None:
+    dg.execute_job(dg.reconstructable(looking), instance=instance)
+    for file in (settings.dagster_home / "history").rglob("*.db"):
+        with sa.create_engine(f"sqlite:///{file}").connect() as connection:
+            assert connection.exec_driver_sql("PRAGMA synchronous").scalar() == _NORMAL
+            assert connection.exec_driver_sql("PRAGMA journal_mode").scalar() == "wal"
