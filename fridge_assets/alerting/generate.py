@@ -48,6 +48,7 @@ from fridge_assets.alerting.severity import rank_of
 from fridge_assets.contracts import ALERT_EVENTS, DEVICE_ALERTS
 from fridge_assets.contracts.device_alerts import ACTIVE_STATUSES
 from fridge_assets.contracts.device_registry import NO_SITE
+from fridge_assets.diagnosis.causes import Knowledge
 from fridge_assets.settings import AlertSettings
 
 
@@ -75,6 +76,7 @@ def generate_alerts(
     typical: pd.DataFrame,
     comparisons: pd.DataFrame,
     silences: pd.DataFrame,
+    knowledge: Knowledge,
     now: datetime,
     settings: AlertSettings,
     source: str = "models",
@@ -89,12 +91,13 @@ def generate_alerts(
             before it, for each device at least its last ``settings.resolve_after_windows - 1``.
         known_alerts: DEVICE_ALERTS rows that are active, were created within ``settings.dedup``, or are about
             this window.
-        registry: ``device_id`` and ``site_id`` of the fleet.
+        registry: ``device_id``, ``site_id`` and ``refrigerant`` of the fleet; the last may be missing.
         features: DEVICE_FEATURES rows of this window.
         typical: ``device_id`` and what its features usually are.
         comparisons: what the models expected of the contributors of flagged scores, as of
             :func:`fridge_assets.scoring.comparisons.compared`; scores may lack it.
         silences: SILENCES rows that overlap this window, or the ones that ``carried_from`` names.
+        knowledge: the causes that may be probable.
         now: when this happens, timezone-aware.
         settings: severity limits, deduplication span, SLA spans.
         source: what raises the alerts.
@@ -119,7 +122,7 @@ def generate_alerts(
     drafts = take_over_from_rules(drafts, book.known, source)
     drafts = relate(drafts, book.known)
     drafts = assign_work(drafts, book.known, moment, settings, provenance)
-    drafts = describe(drafts, features, typical, comparisons)
+    drafts = describe(drafts, features, typical, comparisons, knowledge)
     book.change(close_superseded(drafts, book.known, moment))
     book.change(close_recovered(scores, previous_scores, book.known, moment, settings.resolve_after_windows, source))
     return book.with_drafts(drafts)
@@ -170,5 +173,9 @@ def _understand(alerts: pd.DataFrame) -> pd.DataFrame:
 
 
 def _locate(drafts: pd.DataFrame, registry: pd.DataFrame) -> pd.DataFrame:
-    sites = registry.drop_duplicates("device_id").set_index("device_id")["site_id"]
-    return drafts.assign(site_id=look_up(drafts["device_id"], sites).fillna(NO_SITE))
+    known = registry.drop_duplicates("device_id").set_index("device_id")
+    refrigerants = known.get("refrigerant", pd.Series(index=known.index, dtype="str"))
+    return drafts.assign(
+        site_id=look_up(drafts["device_id"], known["site_id"]).fillna(NO_SITE),
+        refrigerant=look_up(drafts["device_id"], refrigerants).fillna(""),
+    )

@@ -18,6 +18,7 @@ from fridge_assets.alerting.store import apply, known_alerts, known_revisions
 from fridge_assets.contracts import ALERT_EVENTS, DEVICE_ALERTS
 from fridge_assets.contracts.validation import enforce
 from fridge_assets.core.errors import FridgeError
+from fridge_assets.diagnosis.causes import knowledge_or_built_in
 from fridge_assets.notifications.outbox import enqueue
 from fridge_assets.notifications.watch import changed
 from fridge_assets.scoring.publish import latest_scored_window
@@ -93,6 +94,7 @@ def raise_alerts(
         return AlertReport(source, None, tier, nothing, news=False)
     window_end, inputs = found
     provenance, sizes = _provenance(source, tier, since), site_sizes(registry)
+    knowledge = knowledge_or_built_in(settings.root)
     span = (_first_window_end(inputs.scores, window_end) - settings.features.window, window_end)
     for _ in range(_ATTEMPTS):
         # Nobody else can write while a transaction is open, so nothing is computed in it.
@@ -108,6 +110,7 @@ def raise_alerts(
             inputs.typical,
             inputs.comparisons,
             silences,
+            knowledge,
             now,
             settings.alerts,
             source,

@@ -10,6 +10,11 @@ from fridge_assets.alerting.evidence import FALLBACK
 from fridge_assets.alerting.judged import LIMIT, Judged, judged_contributors, values_by_device
 from fridge_assets.alerting.wording import BESIDE_WHAT, alike, words_for
 from fridge_assets.contracts.device_features import sensors_of
+from fridge_assets.diagnosis.causes import Knowledge
+from fridge_assets.diagnosis.findings import findings_of
+from fridge_assets.diagnosis.rank import Diagnosis, diagnose
+from fridge_assets.diagnosis.wording import sentence_of
+from fridge_assets.diagnosis.wording import title_of as title_of_cause
 
 _ALSO = 2
 """How many further sensors a description names."""
@@ -62,15 +67,21 @@ class Anomaly(NamedTuple):
 
 
 def describe(
-    drafts: pd.DataFrame, features: pd.DataFrame, typical: pd.DataFrame, comparisons: pd.DataFrame
+    drafts: pd.DataFrame,
+    features: pd.DataFrame,
+    typical: pd.DataFrame,
+    comparisons: pd.DataFrame,
+    knowledge: Knowledge,
 ) -> pd.DataFrame:
-    """Add ``title`` and ``description`` to ``drafts``.
+    """Add ``title`` and ``description`` to ``drafts``, both with the probable cause where it is clear.
 
     Args:
-        drafts: one row per device with ``score_ids`` and the columns of :class:`Anomaly` that are not features.
+        drafts: one row per device with ``score_ids``, ``refrigerant`` and the columns of :class:`Anomaly` that are no
+            features.
         features: DEVICE_FEATURES rows of the window; a device or column may be missing.
         typical: ``device_id`` and the usual values of its features; a device, column or value may be missing.
         comparisons: what the scores' contributors were held against; scores may lack it.
+        knowledge: the causes that may be probable.
     """
     measured, usual = (values_by_device(frame, drafts["device_id"]) for frame in (features, typical))
     anomalies = [
@@ -90,10 +101,29 @@ def describe(
             strict=True,
         )
     ]
+    diagnoses = [
+        diagnose(findings_of(anomaly.measured, anomaly.usual, knowledge.noticeable), knowledge.causes)
+        for anomaly in anomalies
+    ]
+    told = list(zip(anomalies, diagnoses, drafts["refrigerant"], strict=True))
     return drafts.assign(
-        title=[title_of(anomaly) for anomaly in anomalies],
-        description=[description_of(anomaly) for anomaly in anomalies],
+        title=[_title_with_cause(anomaly, diagnosis) for anomaly, diagnosis, _ in told],
+        description=[
+            f"{description_of(anomaly)} {sentence_of(diagnosis, refrigerant)}".rstrip()
+            for anomaly, diagnosis, refrigerant in told
+        ],
     )
+
+
+def _title_with_cause(anomaly: Anomaly, diagnosis: Diagnosis) -> str:
+    """The probable cause, where it explains what stands out; else what stands out."""
+    found = diagnosis.cause
+    if found is None or anomaly.leading is None:
+        return title_of(anomaly)
+    findings = [sign.finding for sign in found.signs_for]
+    explained = {sensor for name in findings for sensor in sensors_of(diagnosis.findings.feature_of(name))}
+    is_explained = explained.issuperset(_subject(anomaly.leading))
+    return title_of_cause(found, diagnosis.findings) if is_explained else title_of(anomaly)
 
 
 def title_of(anomaly: Anomaly) -> str:

@@ -10,6 +10,7 @@ import typer
 from fridge_assets.cli import (
     alert_story,
     alerts,
+    causes,
     data,
     deploy,
     health,
@@ -63,6 +64,7 @@ deploy.register_pause(app)
 app.add_typer(models.app, name="models")
 alert_story.register(alerts.app)
 app.add_typer(alerts.app, name="alerts")
+app.add_typer(causes.app, name="causes")
 app.add_typer(silences.app, name="silences")
 app.add_typer(messages.app, name="messages")
 app.add_typer(stream.app, name="stream")

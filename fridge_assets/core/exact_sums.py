@@ -67,8 +67,8 @@ def slope_sql(parts: str, milliseconds: str, per_unit: int = READING_PARTS) -> s
         per_unit: number of parts.
     """
     count, total = f"count({parts})", f"sum({parts})"
-    time = f"sum({milliseconds}) FILTER ({parts} IS NOT NULL)"
-    times = f"sum({milliseconds} * {milliseconds}) FILTER ({parts} IS NOT NULL)"
+    there = f"CASE WHEN {parts} IS NOT NULL THEN {milliseconds} END"  # quicker than a filter for each sum
+    time, times = f"sum({there})", f"sum(({there}) * {milliseconds})"
     covariance = f"{count} * sum({milliseconds} * {parts}) - {time} * {total}"
     variance = f"{count} * {times} - {time} * {time}"
     return f"({_MINUTE} * ({covariance}))::DOUBLE / nullif({per_unit} * ({variance}), 0)::DOUBLE"

@@ -6,8 +6,9 @@ their aggregates alone: only the readings of windows in which something changes 
 """
 
 from fridge_assets.contracts import DEVICE_FEATURES
-from fridge_assets.core.exact_sums import READING_PARTS, parts_sql, value_sql
-from fridge_assets.features.slots import Slots, count_sql
+from fridge_assets.core.exact_sums import parts_sql, value_sql
+from fridge_assets.features.levels import HUNDREDTHS, parts
+from fridge_assets.features.slots import Slots, count_sql, milliseconds_sql, start_sql
 from fridge_assets.settings import OperatingSettings
 
 MEMORY = (
@@ -23,17 +24,16 @@ MEMORY = (
 MEMORY_DAYS = 2
 """How many UTC days a window has to do with: its own and the one before."""
 
-_DAY_SECONDS = 86_400
 _DAY_MINUTES = 1440
-_HUNDREDTHS = 100
 
 
 def operating_sql(readings: str, window_seconds: int, settings: OperatingSettings) -> str:
-    """SELECT of DEVICE_FEATURES rows, beside tables ``base`` and ``earlier`` of the same engine.
+    """SELECT of DEVICE_FEATURES rows, beside tables ``base``, ``earlier`` and ``judged`` of the same engine.
 
     ``base`` holds the windows' aggregates and what :func:`fridge_assets.features.windows.windows_sql` adds to them.
     ``earlier`` holds ``device_id``, ``window_start``, ``window_end`` and MEMORY of stored windows that are not in
     ``base``, at least each device's newest before each of its windows, from the beginning of the UTC day before.
+    ``judged`` holds what :func:`fridge_assets.features.levels.judged_sql` gives of both.
 
     Args:
         readings: SQL of a relation with the columns of CLEAN_SENSOR_READINGS.
@@ -43,8 +43,7 @@ def operating_sql(readings: str, window_seconds: int, settings: OperatingSetting
     slots = Slots(window_seconds)
     columns = ", ".join(DEVICE_FEATURES.column_names)
     return f"""
-WITH {_levels_sql(settings)},
-{_looked_at_sql(readings, slots, settings)},
+WITH {_looked_at_sql(readings, slots, settings)},
 {_masks_sql(slots, settings)},
 {_since_running_sql()},
 {_defrosts_sql(settings)},
@@ -53,94 +52,35 @@ WITH {_levels_sql(settings)},
 operated AS (
   SELECT *, {_state_sql(settings)} AS operating_state FROM told
 )
-SELECT {columns} FROM base JOIN operated USING (device_id, window_start)
+SELECT {columns} FROM base JOIN operated ON base.rowid = number
 ORDER BY window_start, device_id
 """
 
 
-def _levels_sql(settings: OperatingSettings) -> str:
-    """``levels``: each window's aggregates in parts, and the device's levels up to it.
-
-    Today's are a running maximum over the day's windows, yesterday's the whole day's: both are in the row before or can
-    be had from it, so that no window has to look at a day of them.
-    """
-    least, share = _parts(settings.idle_current), round(settings.running_current * _HUNDREDTHS)
-    return f"""measured AS (
-  SELECT device_id, window_start, epoch(window_start)::BIGINT // {_DAY_SECONDS} AS day,
-    {parts_sql("current_compressor_max")} AS current_max, {parts_sql("temp_evaporator_min")} AS coil_min
-  FROM base
-  UNION ALL
-  SELECT device_id, window_start, epoch(window_start)::BIGINT // {_DAY_SECONDS},
-    {parts_sql("current_max_today")}, {parts_sql("coil_min_today")}
-  FROM earlier
-),
-so_far AS (
-  SELECT device_id, window_start, day,
-    max(current_max) OVER day_so_far AS current_max_today, min(coil_min) OVER day_so_far AS coil_min_today
-  FROM measured
-  WINDOW day_so_far AS (PARTITION BY device_id, day ORDER BY window_start)
-),
-days AS (
-  SELECT device_id, day + 1 AS day, max(current_max) AS current_max_yesterday, min(coil_min) AS coil_min_yesterday
-  FROM (
-    SELECT device_id, day, current_max, coil_min FROM measured
-    UNION ALL
-    SELECT device_id, epoch(window_start)::BIGINT // {_DAY_SECONDS} - 1,
-      {parts_sql("current_max_yesterday")}, {parts_sql("coil_min_yesterday")}
-    FROM earlier
-  )
-  GROUP BY device_id, day
-),
-levels AS (
-  SELECT *, least(coil_min_today, coil_min_yesterday) AS coil_min,
-    greatest(
-      {least}, ({share} * greatest(current_max_today, current_max_yesterday) + {_HUNDREDTHS - 1}) // {_HUNDREDTHS}
-    ) AS runs_from,
-    least({_parts(settings.melting)}, least(coil_min_today, coil_min_yesterday) + {_parts(settings.defrost_rise)})
-      AS melts_from
-  FROM so_far LEFT JOIN days USING (device_id, day)
-)"""
-
-
 def _looked_at_sql(readings: str, slots: Slots, settings: OperatingSettings) -> str:
-    """``judged``: each window, and whether its aggregates say it all; ``looked_at``: masks of the other windows."""
+    """``looked_at``: masks of the windows that are not told by their aggregates."""
     high, low = parts_sql("pressure_high_side"), parts_sql("pressure_low_side")
     running = f"""coalesce(
       {parts_sql("current_compressor")} >= runs_from,
       vibration_compressor >= {settings.running_vibration},
-      {parts_sql("temperature_discharge")} - {parts_sql("temperature_ambient")} >= {_parts(settings.running_discharge)},
-      CASE WHEN {_HUNDREDTHS} * {high} >= {round(_HUNDREDTHS * settings.running_pressure_ratio)} * {low} THEN true
-        WHEN {_HUNDREDTHS} * {high} < {round(_HUNDREDTHS * settings.equalised_pressure_ratio)} * {low} THEN false END
+      {parts_sql("temperature_discharge")} - {parts_sql("temperature_ambient")} >= {parts(settings.running_discharge)},
+      CASE WHEN {HUNDREDTHS} * {high} >= {round(HUNDREDTHS * settings.running_pressure_ratio)} * {low} THEN true
+        WHEN {HUNDREDTHS} * {high} < {round(HUNDREDTHS * settings.equalised_pressure_ratio)} * {low} THEN false END
     )"""
-    moment = f"epoch_us(timestamp_utc) % ({slots.window_seconds} * 1000000) // 1000"
-    start = f"to_timestamp(epoch_us(timestamp_utc) // ({slots.window_seconds} * 1000000) * {slots.window_seconds})"
-    return f"""judged AS (
-  SELECT base.device_id, base.window_start, base.window_end, observed, temp_evaporator_slope,
-    {parts_sql("temp_evaporator_max")} AS coil_max, coil_min, runs_from, melts_from,
-    current_max_today, current_max_yesterday, coil_min_today, coil_min_yesterday,
-    signals_defrost AND defrost_active_fraction IS NOT NULL AS defrost_told, current_least >= runs_from AS runs,
-    coalesce(
-      current_readings = reading_count
-      AND (current_least >= runs_from OR {parts_sql("current_compressor_max")} < runs_from)
-      AND coalesce(CASE WHEN signals_defrost THEN defrost_active_fraction = 0 END,
-        {parts_sql("temp_evaporator_max")} < melts_from OR temp_evaporator_max IS NULL OR current_least >= runs_from),
-      false
-    ) AS steady
-  FROM base JOIN levels USING (device_id, window_start)
-),
-compared AS (
-  SELECT device_id, r.window_start, {slots.bit_sql("milliseconds")} AS slot, {running} AS running,
+    return f"""compared AS (
+  SELECT number, {slots.bit_sql("milliseconds")} AS slot, {running} AS running,
     {parts_sql("temperature_evaporator")} >= melts_from AS melting, defrost_cycle
-  FROM (SELECT *, {start} AS window_start, {moment} AS milliseconds FROM {readings}) AS r
-  JOIN (SELECT device_id, window_start, runs_from, melts_from FROM judged WHERE NOT steady)
+  FROM (SELECT *, {start_sql("timestamp_utc", slots.window_seconds)} AS window_start,
+      {milliseconds_sql("timestamp_utc", slots.window_seconds)} AS milliseconds FROM {readings}) AS r
+  JOIN (SELECT number, device_id, window_start, runs_from, melts_from FROM judged WHERE NOT steady)
     USING (device_id, window_start)
 ),
 looked_at AS (
-  SELECT device_id, window_start, bit_or(slot) FILTER (running) AS seen_running,
+  SELECT number, bit_or(slot) FILTER (running) AS seen_running,
     bit_or(slot) FILTER (NOT running) AS seen_standing, bit_or(slot) FILTER (melting) AS seen_melting,
     bit_or(slot) FILTER (melting IS NOT NULL) AS coil_seen, bit_or(slot) FILTER (defrost_cycle) AS told_on,
     bit_or(slot) FILTER (defrost_cycle IS NOT NULL) AS told
-  FROM compared GROUP BY device_id, window_start
+  FROM compared GROUP BY number
 )"""
 
 
@@ -155,7 +95,7 @@ def _masks_sql(slots: Slots, settings: OperatingSettings) -> str:
     CASE WHEN NOT steady THEN coalesce(coil_seen, 0) WHEN coil_max IS NULL THEN 0 ELSE observed END AS coil_seen,
     coalesce(told_on, 0) AS told_on,
     CASE WHEN NOT steady THEN coalesce(told, 0) WHEN defrost_told THEN observed ELSE 0 END AS told
-  FROM judged LEFT JOIN looked_at USING (device_id, window_start)
+  FROM judged LEFT JOIN looked_at USING (number)
 ),
 held AS (
   SELECT *,
@@ -180,18 +120,18 @@ masks AS (
 def _since_running_sql() -> str:
     """``lately``: when the compressor last ran, in seconds since 1970, to the window."""
     return """moves AS (
-  SELECT device_id, window_start, CASE WHEN ran <> 0 THEN epoch(window_end)::BIGINT END AS ran_until FROM masks
+  SELECT number, device_id, window_start, CASE WHEN ran <> 0 THEN epoch(window_end)::BIGINT END AS ran_until FROM masks
   UNION ALL
-  SELECT device_id, window_start, epoch(window_end)::BIGINT - (minutes_since_running * 60)::BIGINT FROM earlier
+  SELECT NULL, device_id, window_start, epoch(window_end)::BIGINT - (minutes_since_running * 60)::BIGINT FROM earlier
 ),
 last_moves AS (
-  SELECT device_id, window_start,
+  SELECT number, device_id, window_start,
     max(ran_until) OVER (PARTITION BY device_id ORDER BY window_start) AS ran_until
   FROM moves
 ),
 lately AS (
   SELECT *, (epoch(window_end)::BIGINT - ran_until) / 60.0 AS since_running
-  FROM masks JOIN last_moves USING (device_id, window_start)
+  FROM masks JOIN last_moves USING (number)
 )"""
 
 
@@ -201,7 +141,7 @@ def _defrosts_sql(settings: OperatingSettings) -> str:
     return f"""defrosts AS (
   SELECT *,
     CASE WHEN defrost_told THEN in_defrost
-      WHEN coil_min <= {_parts(settings.frost_below)} AND since_running <= {longest} THEN found ELSE 0 END AS defrost
+      WHEN coil_min <= {parts(settings.frost_below)} AND since_running <= {longest} THEN found ELSE 0 END AS defrost
   FROM lately
 )"""
 
@@ -210,19 +150,19 @@ def _since_defrost_sql(slots: Slots) -> str:
     """``recent``: when the last defrost ended, in milliseconds since 1970, to the window."""
     end = f"epoch(window_start)::BIGINT * 1000 + {slots.after_last_sql('defrost')} * {slots.milliseconds}"
     return f"""endings AS (
-  SELECT device_id, window_start, {end} AS defrosted_until FROM defrosts
+  SELECT number, device_id, window_start, {end} AS defrosted_until FROM defrosts
   UNION ALL
-  SELECT device_id, window_start,
+  SELECT NULL, device_id, window_start,
     epoch(window_end)::BIGINT * 1000 - round(minutes_since_defrost * 60000)::BIGINT FROM earlier
 ),
 last_endings AS (
-  SELECT device_id, window_start,
+  SELECT number, device_id, window_start,
     max(defrosted_until) OVER (PARTITION BY device_id ORDER BY window_start) AS defrosted_until
   FROM endings
 ),
 recent AS (
   SELECT *, (epoch(window_end)::BIGINT * 1000 - defrosted_until) / 60000.0 AS since_defrost
-  FROM defrosts JOIN last_endings USING (device_id, window_start)
+  FROM defrosts JOIN last_endings USING (number)
 )"""
 
 
@@ -233,13 +173,13 @@ def _told_sql(slots: Slots, settings: OperatingSettings) -> str:
         for name in ("current_max_today", "current_max_yesterday", "coil_min_today", "coil_min_yesterday")
     )
     return f"""told AS (
-  SELECT device_id, window_start, ran, stood, defrost,
+  SELECT number, ran, stood, defrost,
     {count_sql("seen_running | seen_standing")} AS known_slots, {count_sql("observed")} AS seen_slots,
     CASE WHEN covered THEN {count_sql("ran")}::DOUBLE / {count_sql("ran | stood")} END AS compressor_run_share,
     CASE WHEN covered THEN {slots.begun_sql("ran", "stood")} END AS compressor_starts,
     CASE WHEN covered THEN {slots.minutes_sql(slots.longest_sql("ran"))} END AS longest_run_minutes,
-    CASE WHEN covered AND {_HUNDREDTHS} * {count_sql("ran")}
-        >= {round(_HUNDREDTHS * settings.pull_down_run)} * {count_sql("ran | stood")}
+    CASE WHEN covered AND {HUNDREDTHS} * {count_sql("ran")}
+        >= {round(HUNDREDTHS * settings.pull_down_run)} * {count_sql("ran | stood")}
       THEN CASE WHEN temp_evaporator_slope < 0 THEN -temp_evaporator_slope ELSE abs(0 * temp_evaporator_slope) END
       END AS pull_down_rate,
     CASE WHEN defrost_known THEN {slots.runs_sql("defrost")} END AS defrost_count,
@@ -264,7 +204,3 @@ def _state_sql(settings: OperatingSettings) -> str:
 
 def _least(slots: Slots, settings: OperatingSettings) -> int:
     return -int(-slots.count * settings.min_coverage // 1)
-
-
-def _parts(value: float) -> int:
-    return round(value * READING_PARTS)

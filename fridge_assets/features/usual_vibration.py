@@ -12,6 +12,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from fridge_assets.core.exact_sums import FEATURE_PARTS, parts_sql, weighted_mean_sql
+from fridge_assets.features.slots import start_sql
 from fridge_assets.stores.files import atomic_write
 from fridge_assets.stores.frames import text_literal
 from fridge_assets.stores.warehouse import Warehouse
@@ -45,7 +46,7 @@ WITH windows AS (
   FROM device_features WHERE window_end > $since AND window_end <= $newest
   WINDOW in_time AS (PARTITION BY device_id ORDER BY window_end)
 )
-SELECT device_id, date_trunc('hour', window_start) AS window_start,
+SELECT device_id, {start_sql("window_start", 3600)} AS window_start,
   {weighted_mean_sql(_PARTS, "reading_count", FEATURE_PARTS)} AS mean, sum(reading_count)::BIGINT AS readings,
   min({_FLOOR}) AS pressure_floor, max({_CEILING}) FILTER (NOT defrosted) AS evaporator_ceiling,
   sum(epoch(window_end - window_start)) / sum(reading_count) AS interval_seconds

@@ -6,8 +6,7 @@ from fridge_assets.contracts import DEVICE_FEATURES
 from fridge_assets.contracts.device_features import OPERATING_COLUMNS, SENSOR_FEATURES, Aggregation, SensorFeature
 from fridge_assets.contracts.sensor_readings import BOOLEAN_SENSORS, NUMERIC_SENSORS, SENSORS
 from fridge_assets.core.exact_sums import mean_sql, p95_sql, parts_sql, slope_sql, std_sql, value_sql
-from fridge_assets.features.slots import Slots
-from fridge_assets.stores.event_identity import event_id_sql
+from fridge_assets.features.slots import Slots, milliseconds_sql, start_sql
 
 _AGGREGATES: dict[Aggregation, Callable[[str], str]] = {
     "mean": mean_sql,
@@ -45,8 +44,8 @@ def windows_sql(readings: str, window_seconds: int) -> str:
     return f"""
 WITH readings AS (
   SELECT device_id, {parts}, {answers}, quality_flags, sensor_null_count, repeated,
-    to_timestamp(epoch_us(timestamp_utc) // ({window_seconds} * 1000000) * {window_seconds}) AS window_start,
-    epoch_us(timestamp_utc) % ({window_seconds} * 1000000) // 1000 AS milliseconds
+    {start_sql("timestamp_utc", window_seconds)} AS window_start,
+    {milliseconds_sql("timestamp_utc", window_seconds)} AS milliseconds
   FROM {readings}
 ),
 aggregated AS (
@@ -84,25 +83,6 @@ derived AS (
 )
 SELECT {columns} FROM derived ORDER BY window_start, device_id
 """
-
-
-def readings_sql(files: str, where: str) -> str:
-    """SQL of the relation that :func:`windows_sql` reads, beside a table ``repeated_events`` of the same engine.
-
-    Args:
-        files: SQL list of Parquet file names.
-        where: condition over ``r`` (the clean readings).
-    """
-    # The identity is worked out for the few readings that may be a repeated event, not for millions.
-    return f"""(
-  SELECT *, coalesce(identity IN (SELECT event_id FROM repeated_events), false) AS repeated
-  FROM (
-    SELECT *, CASE WHEN event_id IS NOT NULL
-        OR (device_id, timestamp_utc) IN (SELECT (device_id, timestamp_utc) FROM repeated_events)
-      THEN {event_id_sql()} END AS identity
-    FROM read_parquet({files}, hive_partitioning = false) AS r WHERE {where}
-  )
-)"""
 
 
 def _having_sql(flag: str) -> str:

@@ -21,6 +21,7 @@ from fridge_assets.core.errors import FridgeError
 from fridge_assets.deployment.decide import Proof, Request, promote, roll_back, unpin
 from fridge_assets.deployment.state import Deployment
 from fridge_assets.deployment.store import Deployments
+from fridge_assets.diagnosis.causes import CAUSES_FILE
 from fridge_assets.models.families import FAMILIES
 from fridge_assets.readings.commit import due_windows_sql
 from fridge_assets.readings.ranges import RANGES_FILE
@@ -68,7 +69,7 @@ def fill_scratch(live: Settings, scratch: Settings, hours: Sequence[datetime], c
     (root / MARKER).write_text(
         json.dumps({"of": str(live.root), "from": hours[0], "to": hours[-1], "with": change.said}, default=str)
     )
-    for name in (*REGISTRY_FILES, RANGES_FILE):
+    for name in (*REGISTRY_FILES, RANGES_FILE, CAUSES_FILE):
         if (live.root / name).exists():
             shutil.copy2(live.root / name, root / name)
     _bring_models(live, scratch)

@@ -12,6 +12,7 @@ from fridge_assets.alerting.generate import GeneratedAlerts, generate_alerts
 from fridge_assets.alerting.sla import escalations
 from fridge_assets.contracts import ALERT_EVENTS, DEVICE_ALERTS, MODEL_SCORES, SILENCES
 from fridge_assets.core.identity import deterministic_id
+from fridge_assets.diagnosis.causes import built_in
 from fridge_assets.scoring.comparisons import no_comparisons
 from fridge_assets.settings import AlertSettings
 
@@ -95,6 +96,7 @@ class Fleet:
             typical=pd.DataFrame({"device_id": ["d1"], LOW_SIDE: [196.0], SUPERHEAT: [8.0]}),
             comparisons=no_comparisons(),
             silences=self.silences,
+            knowledge=built_in(),
             now=moment,
             settings=self.settings,
             source=source,

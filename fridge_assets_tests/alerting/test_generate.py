@@ -8,6 +8,7 @@ import pytest
 from fridge_assets.alerting.generate import generate_alerts
 from fridge_assets.contracts import ALERT_EVENTS, DEVICE_ALERTS, SILENCES
 from fridge_assets.core.identity import deterministic_id
+from fridge_assets.diagnosis.causes import built_in
 from fridge_assets.scoring.comparisons import no_comparisons
 from fridge_assets.settings import AlertSettings
 from fridge_assets.work_orders.rules import order_id_of
@@ -128,6 +129,7 @@ def test_scores_of_two_windows_are_refused() -> None:
             typical=empty,
             comparisons=no_comparisons(),
             silences=SILENCES.empty(),
+            knowledge=built_in(),
             now=run_time(1),
             settings=AlertSettings(),
         )

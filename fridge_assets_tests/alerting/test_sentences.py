@@ -9,6 +9,7 @@ from fridge_assets.alerting.judged import USUAL, Judged
 from fridge_assets.alerting.sentences import Anomaly, describe, description_of, title_of
 from fridge_assets.alerting.wording import number, words_for
 from fridge_assets.contracts import MODEL_FEATURES
+from fridge_assets.diagnosis.causes import built_in
 from fridge_assets.scoring.comparisons import no_comparisons
 
 END = pd.Timestamp("2026-06-14T10:00:00Z")
@@ -252,11 +253,12 @@ def test_describe_looks_up_each_device_and_survives_absent_columns_and_devices()
             "models_scored": [1, 1],
             "carried_from": [pd.NaT, pd.NaT],
             "source": "models",
+            "refrigerant": "",
             "anomaly_score": [0.7, 0.7],
         }
     )
     features = pd.DataFrame({"device_id": ["d2", "d1"], "pressure_low_mean": [None, 141.0]})
-    told = describe(drafts, features, pd.DataFrame({"device_id": ["d1"]}), no_comparisons())
+    told = describe(drafts, features, pd.DataFrame({"device_id": ["d1"]}), no_comparisons(), built_in())
     assert told["title"].tolist() == ["Low-side pressure unusual"] * 2
     assert told["description"].str.contains("141 kPa").tolist() == [True, False]
 

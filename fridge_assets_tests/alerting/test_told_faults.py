@@ -10,11 +10,13 @@ from fridge_assets.alerting.inputs import read_alert_inputs
 from fridge_assets.alerting.judged import UNUSUAL, Judged, judged_by_score
 from fridge_assets.alerting.wording import alike, words_for
 from fridge_assets.contracts import DEVICE_ALERTS, SILENCES
+from fridge_assets.diagnosis.causes import built_in
 from fridge_assets.registry.devices import with_cohort
 from fridge_assets.settings import AutoencoderSettings, ForestSettings, Settings
 from fridge_assets.simulation import FaultShare, FaultTiming, Fleet, simulate_registry
 from fridge_assets.simulation.faults import FAULT_KINDS
 from fridge_assets.stores.warehouse import Warehouse
+from fridge_assets_tests.benchmarks.diagnosis import CAUSE_OF
 from fridge_assets_tests.benchmarks.shortcuts import (
     DELIVERY,
     HOUR,
@@ -27,6 +29,7 @@ from fridge_assets_tests.benchmarks.shortcuts import (
 START = datetime(2026, 3, 2, tzinfo=UTC)
 TRAINED_ON, HOURS = 49, 59
 DEVICES_EACH = 8
+TITLES = {cause.name: cause.title for cause in built_in().causes}
 PLAIN = ("Unusual combination of readings", "Unusual behaviour")
 
 
@@ -62,6 +65,7 @@ def told(tmp_path_factory: pytest.TempPathFactory) -> pd.DataFrame:
             given.typical,
             given.comparisons,
             SILENCES.empty(),
+            built_in(),
             end,
             settings.alerts,
         )
@@ -73,8 +77,12 @@ def told(tmp_path_factory: pytest.TempPathFactory) -> pd.DataFrame:
 
 
 def leading(row: pd.Series) -> tuple[str, Judged | None]:
-    """The contributor that a title is about, and what its model expected; None where no sensor could have read that."""
-    names = (name for name in row["top_contributors"] if row["title"].startswith(words_for(name).title_label))
+    """The contributor that an alert is about, and what its model expected; None where no sensor could have read that.
+
+    A title that says a probable cause leaves the contributor to the description.
+    """
+    said = row["description"] if row["title"].startswith("Probable ") else row["title"]
+    names = (name for name in row["top_contributors"] if said.startswith(words_for(name).title_label))
     name = next(names)
     return name, row["judged"].get(name)
 
@@ -95,6 +103,13 @@ def test_the_number_that_an_alert_names_is_unusual_beside_the_one_that_it_is_com
         assert not alike(words, judged.value, judged.expected), said
         assert words.expected(judged) in said
         assert row["title"] != f"{words.title_label} unusual"
+
+
+def test_a_probable_cause_is_the_one_that_the_fault_is_of(told: pd.DataFrame) -> None:
+    said = told[told["description"].str.contains("Probable cause: ") & told["fault"].isin(CAUSE_OF)]
+    right = [f"Probable cause: {TITLES[CAUSE_OF[row.fault]]} (" in row.description for row in said.itertuples()]
+    assert len(right) >= 40
+    assert sum(right) >= 0.9 * len(right), said.loc[[not fine for fine in right], "description"].tolist()
 
 
 def test_an_ambient_sensor_that_drifts_is_named(told: pd.DataFrame) -> None:

@@ -61,6 +61,15 @@ def test_files_of_the_hours_between_two_moments_are_found_in_a_fixed_order(wareh
     assert found(warehouse, 180, 600) == []
 
 
+def test_the_largest_file_comes_first_as_an_engine_takes_all_to_be_like_it(warehouse: Warehouse) -> None:
+    files = (
+        write_hours(warehouse, "b1", [0]) + write_hours(warehouse, "b2", [1, 2, 3]) + write_hours(warehouse, "b3", [4])
+    )
+    with warehouse.transaction() as connection:
+        commit_clean_files(connection, files)
+    assert [path.name[:2] for path in found(warehouse, 0, 0)] == ["b2", "b1", "b3"]
+
+
 def test_batch_written_again_replaces_its_own_files(warehouse: Warehouse) -> None:
     write_hours(warehouse, "b1", [0, 1])
     files = write_hours(warehouse, "b1", [0])

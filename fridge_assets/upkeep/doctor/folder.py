@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from importlib.metadata import version
 from pathlib import Path
 
+from fridge_assets.diagnosis.causes import CAUSES_FILE, read_knowledge
 from fridge_assets.readings.ranges import RANGES_FILE, read_range_tables
 from fridge_assets.registry.devices import read_registry
 from fridge_assets.settings import DiskSettings, Settings
@@ -38,6 +39,7 @@ def folder_checks(settings: Settings, is_busy: Callable[[], bool]) -> list[Check
         Check("temporary files", lambda: _temporary_files(settings, is_busy)),
         Check("device registry", registry),
         Check("ranges of sensors", lambda: _ranges(settings.root)),
+        Check("causes of faults", lambda: _causes(settings.root)),
     ]
 
 
@@ -55,6 +57,11 @@ def space_state(free: int, place: Path, settings: DiskSettings) -> State:
 def _ranges(root: Path) -> State:
     read_range_tables(root)
     return ok(f"of {RANGES_FILE}" if (root / RANGES_FILE).exists() else "the built-in ones")
+
+
+def _causes(root: Path) -> State:
+    own = sum(cause.is_own for cause in read_knowledge(root).causes)
+    return ok(f"{own} of {CAUSES_FILE} beside the built-in ones" if own else "the built-in ones")
 
 
 def _folder(root: Path) -> State:

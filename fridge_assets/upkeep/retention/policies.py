@@ -117,6 +117,7 @@ FILES: Mapping[str, Policy] = {
     "device_registry.csv": Policy("", "yours"),
     "device_registry.parquet": Policy("", "yours"),
     "sensor_ranges.toml": Policy("", "yours"),
+    "causes.toml": Policy("", "yours"),
     "ground_truth.parquet": Policy("", "what a simulation knows of its faults"),
     "ground_truth_states.parquet": Policy("", "what a simulation knows of what its machines do"),
     "dagster/dagster.yaml": Policy("", "settings of the Dagster instance, yours to edit"),

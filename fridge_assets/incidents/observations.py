@@ -1,0 +1,168 @@
+"""What can be observed of a device: evidence, quiet windows, time that passes, what people do (SPEC 6.1)."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+
+from fridge_assets.incidents.terms import PersonsAction, Severity, Sign, Source
+
+
+@dataclass(frozen=True)
+class Span:
+    """A time from its first moment to the first one after it."""
+
+    starts_at: datetime
+    ends_at: datetime
+
+    def covers(self, moment: datetime) -> bool:
+        """Whether ``moment`` belongs to it."""
+        return self.starts_at <= moment < self.ends_at
+
+    def overlaps(self, other: "Span") -> bool:
+        """Whether they have a moment in common; one of no length has none."""
+        return max(self.starts_at, other.starts_at) < min(self.ends_at, other.ends_at)
+
+
+@dataclass(frozen=True)
+class Benign:
+    """What a person has called a false positive of the device.
+
+    Args:
+        signs: the sensors that were named, and which way they were off.
+        severity: evidence that is more urgent is told all the same.
+        until: it holds before this moment.
+        release: the released models; it ends when others speak.
+        registry_entry: the device's entry in the registry; it ends when that changes.
+    """
+
+    signs: frozenset[Sign]
+    severity: Severity
+    until: datetime
+    release: str
+    registry_entry: str
+
+
+@dataclass(frozen=True)
+class Surroundings:
+    """What else holds for the device.
+
+    Args:
+        silences: spans in which nobody is to hear of the device or its site.
+        site: the span in which its site, or the whole fleet, is told of as one; None where it is not.
+        benign: what people have called false positives of it.
+        followed: whether the device has an incident that is newer than the one at hand.
+    """
+
+    silences: tuple[Span, ...] = ()
+    site: Span | None = None
+    benign: tuple[Benign, ...] = ()
+    followed: bool = False
+
+
+NOTHING_ELSE = Surroundings()
+
+
+@dataclass(frozen=True)
+class Seen:
+    """Evidence: a source says that something is wrong with the device.
+
+    Args:
+        evidence_id: the same for the same device, window and source, or device, rule and onset.
+        device_id: device.
+        site_id: site it stands in.
+        source: who says so.
+        at: the onset, for the stream; for the others the end of the window.
+        window: the window that it is about, or falls into.
+        severity: how urgent.
+        sign: what stands out most.
+        families: how many families of models flag the device.
+        score: their highest score.
+        carried: no score is of this window itself; a daily model has said so of an earlier one.
+        release: identity of the released models.
+        registry_entry: identity of the device's entry in the registry.
+        around: what else holds for the device.
+    """
+
+    evidence_id: str
+    device_id: str
+    site_id: str
+    source: Source
+    at: datetime
+    window: Span
+    severity: Severity
+    sign: Sign
+    families: int = 1
+    score: float = 0.0
+    carried: bool = False
+    release: str = ""
+    registry_entry: str = ""
+    around: Surroundings = NOTHING_ELSE
+
+    @property
+    def is_silenced(self) -> bool:
+        """Whether a silence holds its window; of the stream, the onset."""
+        if self.source == "streaming":
+            return any(silence.covers(self.at) for silence in self.around.silences)
+        return any(silence.overlaps(self.window) for silence in self.around.silences)
+
+
+@dataclass(frozen=True)
+class Quiet:
+    """A source has judged a window of the device and flags nothing.
+
+    Args:
+        source: who says so, by scores of the window itself.
+        window_end: end of the window.
+        around: what else holds for the device.
+    """
+
+    source: Source
+    window_end: datetime
+    around: Surroundings = NOTHING_ELSE
+
+
+@dataclass(frozen=True)
+class Withdrawn:
+    """Late readings show that the stream's evidence was none."""
+
+    evidence_id: str
+    around: Surroundings = NOTHING_ELSE
+
+
+@dataclass(frozen=True)
+class Clock:
+    """Time has passed."""
+
+    around: Surroundings = NOTHING_ELSE
+
+
+@dataclass(frozen=True)
+class Act:
+    """A person acts.
+
+    Args:
+        action: what they do.
+        actor: who; ``take`` makes them the owner.
+        note: why, in their words.
+        until: end of a snooze; None for every other action.
+        expected_revision: revision of the incident that they were looking at; None to act on whatever it is now.
+        around: what else holds for the device.
+    """
+
+    action: PersonsAction
+    actor: str
+    note: str = ""
+    until: datetime | None = None
+    expected_revision: int | None = None
+    around: Surroundings = NOTHING_ELSE
+
+
+Observation = Seen | Quiet | Withdrawn | Clock | Act
+
+
+def after_all(moment: datetime, spans: Iterable[Span]) -> datetime:
+    """The first moment from ``moment`` on that none of ``spans`` covers."""
+    for span in sorted(spans, key=lambda span: span.starts_at):
+        if span.covers(moment):
+            moment = span.ends_at
+    return moment
