@@ -9,8 +9,9 @@ import pandas as pd
 from fridge_assets.canary.plots import canary_picture
 from fridge_assets.canary.run import Comparison, compare_pairs, due_pairs
 from fridge_assets.canary.store import commit_comparisons
-from fridge_assets.contracts import CANARY_REPORTS, CANARY_SCORES, DEVICE_FEATURES
+from fridge_assets.contracts import CANARY_REPORTS, CANARY_SCORES, DEVICE_FEATURES, LABEL_EVENTS
 from fridge_assets.models.assets import model_name
+from fridge_assets.models.exclusions import known_spans
 from fridge_assets.models.families import FAMILIES
 from fridge_assets.models.lifecycle import ModelLifecycle
 from fridge_assets.registry.devices import active_devices, effective_registry, with_cohort
@@ -27,6 +28,7 @@ from fridge_assets.steps.results import (
     picture,
     with_pictures,
 )
+from fridge_assets.stores.operations import Operations
 from fridge_assets.stores.warehouse import Warehouse
 
 CANDIDATES_CHECK = "candidates_pass"
@@ -52,14 +54,16 @@ NEW_RELEASES_CHECK = "new_releases_hold"
                 [DEVICE_FEATURES.name, "device_registry", *(model_name(family) for family in FAMILIES)],
                 (),
             ),
-            (CANARY_REPORTS, [CANARY_SCORES.name], tuple(f"{family} " for family in FAMILIES)),
+            (CANARY_REPORTS, [CANARY_SCORES.name, LABEL_EVENTS.name], tuple(f"{family} " for family in FAMILIES)),
         )
     ],
     check_specs=[
         contract_check_spec(CANARY_SCORES),
         contract_check_spec(CANARY_REPORTS),
         dg.AssetCheckSpec(
-            CANDIDATES_CHECK, asset=CANARY_REPORTS.name, description="Every candidate passed in the latest window."
+            CANDIDATES_CHECK,
+            asset=CANARY_REPORTS.name,
+            description="Every candidate passed in the latest window, with its battery.",
         ),
         dg.AssetCheckSpec(
             NEW_RELEASES_CHECK,
@@ -74,13 +78,17 @@ def canary_comparison(
     _context: dg.AssetExecutionContext,
     settings: dg.ResourceParam[Settings],
     warehouse: dg.ResourceParam[Warehouse],
+    operations: dg.ResourceParam[Operations],
     models: dg.ResourceParam[ModelLifecycle],
     clock: Clock,
 ) -> Iterator[AssetEvent]:
     """Hold every candidate, and every release in its first runs, against the version before on the same rows."""
     devices = active_devices(with_cohort(effective_registry(settings.root, warehouse)))
     pairs = due_pairs(models, warehouse, settings.canary)
-    compared = list(compare_pairs(pairs, models, warehouse, devices, clock.now(), clock.wall_time(), settings))
+    now = clock.now()
+    with operations.read() as store:
+        spans = known_spans(store, devices, now, settings.training)
+    compared = list(compare_pairs(pairs, models, warehouse, devices, spans, now, clock.wall_time(), settings))
     scores = pd.concat([CANARY_SCORES.empty(), *(found.scores for found in compared)], ignore_index=True)
     reports = pd.concat([CANARY_REPORTS.empty(), *(found.report.to_row() for found in compared)], ignore_index=True)
     if compared:

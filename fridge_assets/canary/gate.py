@@ -16,6 +16,8 @@ _WORDS = {
     "inconclusive": "was inconclusive",
 }
 
+_UNTRIED = "it was not tried on healthy states and known faults, as in an earlier release"
+
 
 class Report(Protocol):
     """As much of a comparison as the gate asks for; a CanaryReport is one."""
@@ -73,11 +75,14 @@ def gate(reports: Sequence[Report], needed: int) -> Proof:
 
 
 def stored_reports(rows: pd.DataFrame) -> list[StoredReport]:
-    """What the gate asks for of CANARY_REPORTS ``rows``."""
+    """What the gate asks for of CANARY_REPORTS ``rows``; one without the battery is no pass."""
+    untried = rows["battery_verdict"].isna() & (rows["verdict"] == "pass")
+    verdicts = rows["verdict"].mask(untried, "inconclusive")
+    reasons = rows["reason"].mask(untried, _UNTRIED)
     return [
         StoredReport(window.to_pydatetime(), str(verdict), str(reason), created.to_pydatetime())
         for window, verdict, reason, created in zip(
-            rows["window_end"], rows["verdict"], rows["reason"], rows["created_at"], strict=True
+            rows["window_end"], verdicts, reasons, rows["created_at"], strict=True
         )
     ]
 

@@ -7,6 +7,7 @@ from datetime import datetime
 import numpy as np
 import pandas as pd
 
+from fridge_assets.canary.battery.rules import Battery
 from fridge_assets.canary.inputs import CanaryInput, Compared, align
 from fridge_assets.canary.metrics import Scores, highest
 from fridge_assets.canary.verdict import MetricResult, Verdict, judge, worst
@@ -58,7 +59,7 @@ class CanaryReport:
         window_end: the compared window.
         devices: how many were compared.
         metrics: in the order of CANARY_METRICS.
-        verdict: worst of the metrics and of the input.
+        verdict: worst of the metrics, of the input and of the battery.
         reason: a sentence.
         entered: devices among the candidate's highest and not among production's, highest first.
         left: the other way round.
@@ -66,6 +67,7 @@ class CanaryReport:
         production: what production flags.
         created_at: when it was compared.
         alert_budget: alerts of MEDIUM or higher that operators can look into in a day.
+        battery: healthy states and known faults that the candidate was tried on; None for a release that is watched.
     """
 
     family: str
@@ -82,6 +84,7 @@ class CanaryReport:
     production: RoleOutlook | None
     created_at: datetime
     alert_budget: int
+    battery: Battery | None = None
 
     @property
     def report_id(self) -> str:
@@ -111,6 +114,8 @@ class CanaryReport:
             "left_top": list(self.left),
             "created_at": pd.Timestamp(self.created_at),
             "alert_budget": self.alert_budget,
+            "battery_verdict": self.battery.verdict if self.battery else None,
+            "battery": self.battery.lines if self.battery else None,
         }
         for metric in self.metrics:
             row[metric.name], row[f"{metric.name}_noise"] = metric.value, metric.noise
@@ -124,22 +129,26 @@ class CanaryReport:
         return rows
 
     def markdown(self) -> str:
-        """The four metrics as a Markdown table, and the predicted alerts beside the budget."""
+        """The four metrics as a Markdown table, the predicted alerts beside the budget, and the battery's cases."""
         lines = ["| metric | value | noise floor | limit | verdict |", "|---|---:|---:|---:|---|"]
         for metric in self.metrics:
             figures = " | ".join(figure(metric.name, x) for x in (metric.value, metric.noise, metric.limit))
             lines.append(f"| {_NAMES[metric.name]} | {figures} | {metric.verdict} |")
         if self.outlook:
             lines += ["", self.outlook]
+        if self.battery:
+            lines += ["", "What must stay quiet and what must not be lost:", ""]
+            lines += [f"- {line}" for line in self.battery.lines]
         return "\n".join(lines)
 
 
-def compare(scores: CanaryInput, settings: Settings) -> CanaryReport:
+def compare(scores: CanaryInput, settings: Settings, battery: Battery | None = None) -> CanaryReport:
     """Hold a candidate's scores of one window against production's.
 
     Args:
         scores: of the candidate, production and its twin; whatever is wrong with them ends up in the report.
         settings: groups ``canary`` and ``alerts``.
+        battery: of the candidate, which has to pass it too; None for a release that is watched.
     """
     compared = align(scores, settings.canary)
     thresholds = (scores.candidate_threshold, scores.production_threshold)
@@ -154,6 +163,9 @@ def compare(scores: CanaryInput, settings: Settings) -> CanaryReport:
         # Its metrics may all be within their limits: what is a small shift of scores may be many alerts.
         verdict = worst([verdict, "review"])
         reason = f"{reason} {_FLOODS.format(candidate.weighty_per_day, budget, production.weighty_per_day)}"
+    if battery:
+        verdict = worst([verdict, battery.verdict])
+        reason = f"{reason} {battery.reason}"
     entered, left = _turnover(compared, settings.canary) if shown else ((), ())
     return CanaryReport(
         family=scores.family,
@@ -170,6 +182,7 @@ def compare(scores: CanaryInput, settings: Settings) -> CanaryReport:
         production=production,
         created_at=scores.now,
         alert_budget=budget,
+        battery=battery,
     )
 
 

@@ -9,6 +9,7 @@ from typing import Literal
 
 import pandas as pd
 
+from fridge_assets.canary.battery.run import battery_of
 from fridge_assets.canary.inputs import CanaryInput, canary_scores_frame
 from fridge_assets.canary.report import CanaryReport, compare
 from fridge_assets.canary.store import windows_watched
@@ -90,17 +91,21 @@ def compare_pairs(
     models: ModelLifecycle,
     warehouse: Warehouse,
     devices: pd.DataFrame,
+    spans: pd.DataFrame,
     now: datetime,
     compared_at: datetime,
     settings: Settings,
 ) -> Iterator[Comparison]:
     """Score the latest closed window with both versions of each pair, and with production's twin.
 
+    A candidate is also tried on healthy states and known faults; a release that is watched has passed that.
+
     Args:
         pairs: what to compare.
         models: the versions.
         warehouse: holds the features.
         devices: active devices with ``device_id`` and ``cohort``.
+        spans: what people know of their past, see :func:`fridge_assets.models.exclusions.known_spans`.
         now: decides which window is the latest.
         compared_at: the actual time, which the report records.
         settings: all of them.
@@ -128,7 +133,11 @@ def compare_pairs(
             runs_per_day=RUNS_PER_DAY[pair.family],
             now=compared_at,
         )
-        yield Comparison(pair, given, compare(given, settings), canary_scores_frame(given))
+        battery = None
+        if pair.purpose == "candidate":
+            versions = (candidate, production)
+            battery = battery_of(models, warehouse, versions, devices, spans, now, settings)
+        yield Comparison(pair, given, compare(given, settings, battery), canary_scores_frame(given))
 
 
 def _scores(obtain: Callable[[], ModelVersion], rows: ModelInput, settings: ScoringSettings) -> pd.DataFrame:

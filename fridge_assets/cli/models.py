@@ -104,11 +104,18 @@ def card(
     family: deploy.Family,
     version: OneVersion = None,
 ) -> None:
-    """The card of a version, as Markdown, and where it lies with its plot."""
-    models = reading(context).models
+    """The card of a version, as Markdown, what it was tried on in its newest canary, and where the card lies."""
+    from fridge_assets.canary.store import canary_reports  # noqa: PLC0415
+
+    place = reading(context)
+    models = place.models
     registered = models.registry.version(family, version) if version else models.require_serving(family)
     file = models.registry.card(registered)
     say(told_here(file.read_text(), datetime.now(UTC)))
+    reports = canary_reports(place.warehouse, family, (registered.version,))
+    for _, report in reports[reports["battery"].notna()].head(1).iterrows():
+        say(f"## Battery: {report['battery_verdict']}, beside {report['production_version']}\n")
+        say("\n".join(f"- {line}" for line in report["battery"]) + "\n")
     say(styled(str(file), "dim"))
 
 
@@ -208,6 +215,8 @@ def canary(
     say_table("Alerts a day, before agreement of families and deduplication", _outlook(newest))
     if pd.notna(newest["alert_budget"]) and pd.notna(newest["candidate_medium_per_day"]):
         say(_budget(newest))
+    if newest["battery"] is not None:
+        say_table(f"Healthy states and known faults: {newest['battery_verdict']}", _battery(newest))
     entered, left = (", ".join(newest[column]) or "none" for column in ("entered_top", "left_top"))
     say(f"entered the highest: {entered}; left: {left}")
 
@@ -269,6 +278,13 @@ def _metrics(report: "pd.Series[Any]") -> "pd.DataFrame":
             "verdict": [report[f"{name}_verdict"] for name in CANARY_METRICS],
         }
     )
+
+
+def _battery(report: "pd.Series[Any]") -> "pd.DataFrame":
+    import pandas as pd  # noqa: PLC0415
+
+    lines = [line.partition(": ")[::2] for line in report["battery"]]
+    return pd.DataFrame(lines, columns=["outcome", "case"])
 
 
 def _outlook(report: "pd.Series[Any]") -> "pd.DataFrame":

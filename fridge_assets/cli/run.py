@@ -97,9 +97,12 @@ def model(
 ) -> None:
     """One model on demand, for some devices or a past window if you like, then alerts and status."""
     from fridge_assets.automation.cycles import one_model_cycle  # noqa: PLC0415
+    from fridge_assets.models.families import require_family  # noqa: PLC0415
 
     place = changing(context, on_readings=True)
     chosen = [device.strip() for device in devices.split(",") if device.strip()]
+    require_family(family)
+    place.models.require_serving(family)  # of a family that is named it is a failure that nothing can score
     with place.instance() as instance, working("scoring", as_json):
         cycle = one_model_cycle(instance, family, chosen, window_end, as_of)
     tell(place, [cycle.score, cycle.publish], as_json)
@@ -121,7 +124,10 @@ def tell(place: Workplace, outcomes: "list[RunOutcome]", as_json: bool, *, expec
     else:
         for outcome in outcomes:
             for asset, metadata in outcome.metadata.items():
-                say(styled("✓", "green"), f" {asset}: {_summary(metadata)}")
+                if metadata.get("scored") is False:
+                    say(styled("!", "yellow"), f" {asset} not scored: {metadata['because']}")
+                else:
+                    say(styled("✓", "green"), f" {asset}: {_summary(metadata)}")
         for step in expected:
             say(styled("!", "yellow"), f" {step} not yet: {failures[step]}")
         tell_failures({step: reason for step, reason in failures.items() if step in failed})

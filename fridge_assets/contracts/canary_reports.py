@@ -61,13 +61,20 @@ CANARY_REPORTS = Contract(
         *_alerts_of("candidate"),
         *_alerts_of("production"),
         Column("created_at", "timestamp", "when it was compared", nullable=False),
-        # The last one, as in data folders of earlier releases, where it was added to the table.
+        # The last ones, as in data folders of earlier releases, where they were added to the table.
         Column(
             "alert_budget",
             "integer",
             "alerts of MEDIUM or higher that operators can look into in a day; null in reports of earlier releases",
             minimum=1,
         ),
+        Column(
+            "battery_verdict",
+            "text",
+            "whether healthy states stayed quiet and known faults were found; null where that was not tried",
+            allowed=CANARY_VERDICTS,
+        ),
+        Column("battery", "text_list", "what came of each of these states and faults, a line each"),
     ),
     key=("report_id",),
 )

@@ -30,11 +30,11 @@ WITH {_levels_sql(settings)}
 SELECT number, device_id, window_start, window_end, observed, temp_evaporator_slope,
   {coil_max} AS coil_max, coil_min, runs_from, melts_from,
   current_max_today, current_max_yesterday, coil_min_today, coil_min_yesterday,
-  defrost_active_fraction IS NOT NULL AS defrost_told, current_least >= runs_from AS runs,
+  signals_defrost AND defrost_active_fraction IS NOT NULL AS defrost_told, current_least >= runs_from AS runs,
   coalesce(
     current_readings = reading_count
     AND (current_least >= runs_from OR {current_max} < runs_from)
-    AND coalesce(defrost_active_fraction = 0, {coil_max} < melts_from
+    AND coalesce(CASE WHEN signals_defrost THEN defrost_active_fraction = 0 END, {coil_max} < melts_from
       OR temp_evaporator_max IS NULL OR current_least >= runs_from),
     false
   ) AS steady

@@ -23,8 +23,9 @@ AGGREGATED = tuple(
 )
 """Columns of DEVICE_FEATURES that are aggregates of the window's readings."""
 
-FOR_OPERATION = ("observed", "current_least", "current_readings")
-"""What else the operation is told by: the slots with readings, the smallest current in parts, how many have one."""
+FOR_OPERATION = ("observed", "current_least", "current_readings", "signals_defrost")
+"""What else the operation is told by: the slots with readings, the smallest current in parts, how many have one, and
+whether the device's sensor of its defrosts has told of one by now; one that never has is wired to nothing."""
 
 
 def windows_sql(readings: str, window_seconds: int) -> str:
@@ -76,6 +77,7 @@ derived AS (
     temp_condenser_mean - temp_evaporator_mean AS temp_spread_evap_cond,
     temp_discharge_mean - temp_suction_mean AS temp_spread_discharge_suction,
     current_compressor_mean / nullif(temp_condenser_mean - temp_evaporator_mean, 0) AS current_per_temp_spread,
+    coalesce(first_seen.defrost_signalled < window_end, false) AS signals_defrost,
     values_there / nullif(reading_count * ({own_sensors}), 0) AS own_completeness
   FROM aggregated LEFT JOIN device_first_seen AS first_seen USING (device_id)
 )

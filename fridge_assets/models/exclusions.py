@@ -16,9 +16,12 @@ from fridge_assets.stores.operations import alert_events, device_alerts, label_e
 _Span = tuple[str, datetime, datetime, str]
 """Device, first and last moment, and what it was."""
 
-_WORK, _FAILURE, _HEALTHY = "work", "failure", "healthy"
+WORK, FAILURE, HEALTHY = "work", "failure", "healthy"
+"""What a span of :func:`known_spans` may be."""
+
 _TIMES = {"since": "datetime64[us, UTC]", "until": "datetime64[us, UTC]"}
-_TOUCHES = "f.device_id = s.device_id AND f.window_end >= s.since AND f.window_start < s.until"
+TOUCHES = "f.device_id = s.device_id AND f.window_end >= s.since AND f.window_start < s.until"
+"""SQL of whether a window ``f`` and a span ``s`` touch."""
 
 
 def known_spans(
@@ -48,12 +51,12 @@ def after_maintenance(connection: duckdb.DuckDBPyConnection, spans: pd.DataFrame
         spans: of :func:`known_spans`.
         now: windows that end later are not looked at.
     """
-    return _windows_in(connection, spans[spans["what"] == _WORK], now)
+    return _windows_in(connection, spans[spans["what"] == WORK], now)
 
 
 def confirmed_failures(connection: duckdb.DuckDBPyConnection, spans: pd.DataFrame, now: datetime) -> pd.DataFrame:
     """The same of the windows in which a failure was real, as a person says."""
-    return _windows_in(connection, spans[spans["what"] == _FAILURE], now)
+    return _windows_in(connection, spans[spans["what"] == FAILURE], now)
 
 
 def flagged_windows(
@@ -72,7 +75,7 @@ def flagged_windows(
         now: windows that end later are not looked at.
         settings: how far back training looks, and how much of it may be left out.
     """
-    with registered(connection, healthy_spans=spans[spans["what"] == _HEALTHY]):
+    with registered(connection, healthy_spans=spans[spans["what"] == HEALTHY]):
         return query(
             connection,
             f"""
@@ -81,7 +84,7 @@ WITH scored AS (
   WHERE {FAMILY_SQL} = $family AND window_end > $since AND window_end <= $now
 )
 SELECT device_id, window_end FROM scored f
-WHERE anomaly_flag AND NOT EXISTS (FROM healthy_spans s WHERE {_TOUCHES})
+WHERE anomaly_flag AND NOT EXISTS (FROM healthy_spans s WHERE {TOUCHES})
 QUALIFY row_number() OVER (ORDER BY anomaly_score DESC, device_id, window_end)
   <= $share * (SELECT count(*) FROM scored)
 ORDER BY anomaly_score DESC, device_id, window_end
@@ -99,7 +102,7 @@ def _windows_in(connection: duckdb.DuckDBPyConnection, spans: pd.DataFrame, now:
     with registered(connection, excluded_spans=spans):
         return query(
             connection,
-            f"SELECT DISTINCT f.device_id, f.window_end FROM device_features f JOIN excluded_spans s ON {_TOUCHES} "
+            f"SELECT DISTINCT f.device_id, f.window_end FROM device_features f JOIN excluded_spans s ON {TOUCHES} "
             "WHERE f.window_end <= $now ORDER BY f.device_id, f.window_end",
             {"now": now},
         )
@@ -113,7 +116,7 @@ def _maintenance(connection: Connection, devices: pd.DataFrame, settings: Traini
     for row in connection.execute(sa.select(silences).where(planned)):
         touched = at_site.get(row.site_id, []) if row.device_id is None else [row.device_id]
         for device in touched:
-            yield device, row.starts_at, row.ends_at + settings.after_maintenance, _WORK
+            yield device, row.starts_at, row.ends_at + settings.after_maintenance, WORK
 
 
 def _work(connection: Connection, now: datetime, settings: TrainingSettings) -> Iterator[_Span]:
@@ -126,7 +129,7 @@ def _work(connection: Connection, now: datetime, settings: TrainingSettings) -> 
         .group_by(alerts.alert_id, alerts.device_id, alerts.resolved_at)
     )
     for row in connection.execute(began):
-        yield row.device_id, row.began, (row.resolved_at or now) + settings.after_maintenance, _WORK
+        yield row.device_id, row.began, (row.resolved_at or now) + settings.after_maintenance, WORK
 
 
 def _labels(connection: Connection, now: datetime) -> Iterator[_Span]:
@@ -140,5 +143,5 @@ def _labels(connection: Connection, now: datetime) -> Iterator[_Span]:
         .join(device_alerts, alerts.alert_id == labels.alert_id)
     )
     for row in connection.execute(said):
-        what = _FAILURE if row.label == "confirmed" else _HEALTHY
+        what = FAILURE if row.label == "confirmed" else HEALTHY
         yield row.device_id, row.first_detected_at, row.resolved_at or now, what

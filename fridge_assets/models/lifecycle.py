@@ -10,6 +10,7 @@ from fridge_assets.deployment import decide
 from fridge_assets.deployment.decide import Proof, Request
 from fridge_assets.deployment.state import Decision, Deployment
 from fridge_assets.deployment.store import Deployments
+from fridge_assets.models.families import FAMILIES
 from fridge_assets.models.registry import ModelRegistry, RegisteredVersion
 from fridge_assets.models.training import TrainedModel
 from fridge_assets.models.version import ArtifactRefused, ModelVersion
@@ -131,6 +132,19 @@ class ModelLifecycle:
             NothingReleased: there is none yet.
         """
         return self.registry.version(family, self._released(family).serving_order("")[0])
+
+    def untrained_yet(self, family: str) -> str:
+        """Why ``family`` scores nothing although others do: it was never trained; empty where that is not so.
+
+        A family that needs weeks of history is no failure of the days before.
+        """
+        others = (self.deployments.of(other).released for other in FAMILIES if other != family)
+        if self.registry.versions(family) or not any(others):
+            return ""
+        return (
+            f"{family} has no version yet; once there is enough history the schedule trains it, or "
+            f"`fridge-assets train {family}`"
+        )
 
     def serving(self, family: str, regions: Iterable[str], already: Mapping[str, str] | None = None) -> list[Serving]:
         """Who scores ``regions`` in this run; what is decided later counts from the next run on.

@@ -31,7 +31,7 @@ def train_again(
     """
     metadata = registered.metadata
     rows = read_snapshot(registry.models_dir, metadata.training.hash)
-    trained = train(FAMILIES[registered.family], rows, _recorded(metadata, settings, seed), metadata.trained_at)
+    trained = train(FAMILIES[registered.family], rows, recorded_settings(metadata, settings, seed), metadata.trained_at)
     return replace(trained.version, metadata=trained.version.metadata.model_copy(update={"version": metadata.version}))
 
 
@@ -73,7 +73,8 @@ def reproduces(registry: ModelRegistry, registered: RegisteredVersion, settings:
     return len(rows), int(differing.sum())
 
 
-def _recorded(metadata: ModelMetadata, settings: Settings, seed: int | None) -> Settings:
+def recorded_settings(metadata: ModelMetadata, settings: Settings, seed: int | None = None) -> Settings:
+    """``settings`` with what the version of ``metadata`` was trained with, and perhaps another seed."""
     groups = {
         name: type(getattr(settings, name)).model_validate(values)
         for name, values in metadata.training.settings.items()

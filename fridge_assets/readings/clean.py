@@ -63,6 +63,7 @@ SELECT row_id, kept, gaps.row_id IS NOT NULL AS sensor_gap FROM repeats FULL JOI
 
 def _hours_sql() -> str:
     # Nearly all readings are complete, and of these the first and last are the same for every sensor.
+    signalled = "min(timestamp_utc) FILTER (defrost_cycle) AS signalled"
     complete = "null_mask = 0 AND NOT impossible"
     parts = ", ".join(
         f"min(timestamp_utc) FILTER ({s.name} IS NOT NULL) AS {s.name}_first, "
@@ -78,15 +79,16 @@ def _hours_sql() -> str:
 CREATE OR REPLACE TABLE hours AS
 WITH complete AS (
   SELECT device_id, hour_start, min(timestamp_utc) AS first, max(timestamp_utc) AS last,
-    max(timestamp_ingested) AS arrived
+    max(timestamp_ingested) AS arrived, {signalled}
   FROM usable WHERE {complete} GROUP BY device_id, hour_start
 ),
 partial AS (
-  SELECT device_id, hour_start, max(timestamp_utc) AS last, max(timestamp_ingested) AS arrived, {parts}
+  SELECT device_id, hour_start, max(timestamp_utc) AS last, max(timestamp_ingested) AS arrived, {signalled}, {parts}
   FROM usable WHERE NOT ({complete}) GROUP BY device_id, hour_start
 )
 SELECT device_id, hour_start, greatest(complete.last, partial.last) AS reading_last,
-  greatest(complete.arrived, partial.arrived) AS arrived_last, {merged}
+  greatest(complete.arrived, partial.arrived) AS arrived_last,
+  least(complete.signalled, partial.signalled) AS signalled, {merged}
 FROM complete FULL JOIN partial USING (device_id, hour_start)
 """
 
@@ -153,7 +155,8 @@ def _first_sql() -> str:
     sensors = ", ".join(f"min({s.name}_first) AS {s.name}" for s in SENSORS)
     return (
         "CREATE OR REPLACE TABLE first_now AS "
-        f"SELECT device_id, max(arrived_last) AS arrived_at, {sensors} FROM hours GROUP BY device_id"
+        f"SELECT device_id, max(arrived_last) AS arrived_at, {sensors}, min(signalled) AS defrost_signalled "
+        "FROM hours GROUP BY device_id"
     )
 
 

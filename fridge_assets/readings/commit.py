@@ -10,7 +10,6 @@ import pandas as pd
 import pyarrow as pa
 
 from fridge_assets.contracts import QUARANTINED_READINGS
-from fridge_assets.contracts.sensor_readings import SENSORS
 from fridge_assets.contracts.validation import enforce
 from fridge_assets.core.errors import FridgeError
 from fridge_assets.core.identity import deterministic_id_sql
@@ -24,7 +23,7 @@ from fridge_assets.stores.reading_files import (
     ingested_files,
     write_clean_files,
 )
-from fridge_assets.stores.warehouse import Warehouse, is_held
+from fridge_assets.stores.warehouse import FIRST_SEEN, Warehouse, is_held
 
 
 @dataclass(frozen=True)
@@ -181,11 +180,11 @@ def _merge_last_seen(connection: duckdb.DuckDBPyConnection) -> None:
 
 
 def _merge_first_seen(connection: duckdb.DuckDBPyConnection) -> None:
-    """Note sensors that were heard from for the first time, or earlier than was known.
+    """Note sensors that were heard from, or told of a defrost, for the first time or earlier than was known.
 
     Windows in between were computed as if the device did not have the sensor then, and are due again.
     """
-    names = [sensor.name for sensor in SENSORS]
+    names = FIRST_SEEN
     earlier = " OR ".join(f"coalesce(new.{n} < coalesce(old.{n}, 'infinity'::TIMESTAMPTZ), false)" for n in names)
     merged = ", ".join(f"least(old.{n}, new.{n}) AS {n}" for n in names)
     since = ", ".join(f"CASE WHEN new.{n} < coalesce(old.{n}, 'infinity') THEN new.{n} END" for n in names)

@@ -106,6 +106,9 @@ def score_asset(family: str) -> dg.AssetsDefinition:
         if deployment.pause is not None:
             yield observed(context, _silent(name, sentence(deployment.pause, deployment)))
             return
+        if untrained := models.untrained_yet(family):
+            yield observed(context, _silent(name, untrained, expected=True))
+            return
         target = ScoreTarget(
             family,
             tuple(config.devices),
@@ -228,13 +231,15 @@ def _distribution(name: str, verdict: DistributionVerdict) -> dg.AssetCheckResul
     )
 
 
-def _silent(name: str, why: str) -> dg.MaterializeResult[None]:
-    """What is said of a model that is paused and was not asked."""
+def _silent(name: str, why: str, *, expected: bool = False) -> dg.MaterializeResult[None]:
+    """What is said of a model that was not asked: it is paused, or ``expected`` to have no version yet."""
     return dg.MaterializeResult(
         asset_key=name,
         metadata={"scored": False, "because": why},
         check_results=[
-            dg.AssetCheckResult(
+            not_made(name, DISTRIBUTION_CHECK, why)
+            if expected
+            else dg.AssetCheckResult(
                 passed=False,
                 asset_key=name,
                 check_name=DISTRIBUTION_CHECK,

@@ -3,7 +3,7 @@
 from fridge_assets.settings._group import Group
 from fridge_assets.settings._settings import Settings, read_settings
 from fridge_assets.settings.alerting import AlertSettings, QualitySettings
-from fridge_assets.settings.canary import CanarySettings
+from fridge_assets.settings.canary import BatterySettings, CanarySettings
 from fridge_assets.settings.display import DisplaySettings
 from fridge_assets.settings.features import FeatureSettings, OperatingSettings
 from fridge_assets.settings.models import (
@@ -40,6 +40,7 @@ __all__ = [
     "AnyDestination",
     "AutoencoderSettings",
     "BaselineSettings",
+    "BatterySettings",
     "CalibrationSettings",
     "CanarySettings",
     "DbscanSettings",

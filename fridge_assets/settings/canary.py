@@ -1,8 +1,44 @@
 """Settings of the canary."""
 
+from datetime import timedelta
+
 from pydantic import Field
 
 from fridge_assets.settings._group import Group
+
+
+class BatterySettings(Group):
+    """Healthy states that must stay quiet and known faults that must not be lost (SPEC 3.1)."""
+
+    max_flagged: float = Field(
+        0.05,
+        gt=0,
+        lt=1,
+        description="share of healthy windows that may be flagged in each state; more where production does",
+    )
+    min_recall: float = Field(
+        0.9, gt=0, le=1, description="share of each fault that must be found, of what production finds of it"
+    )
+    chance: float = Field(
+        1e-3, gt=0, lt=1, description="windows beyond a limit count only if chance alone gives it more rarely than this"
+    )
+    min_windows: int = Field(20, ge=1, description="of fewer windows nothing is said")
+    found_windows: int = Field(
+        2, ge=1, description="flagged windows from which a failure that people confirmed counts as found"
+    )
+    history: timedelta = Field(
+        timedelta(days=2), description="span up to now from which the fleet's healthy windows are taken"
+    )
+    devices: int = Field(1000, ge=1, description="devices that these windows are taken from")
+    windows: int = Field(300, ge=1, description="most windows of one state, fault or kind of label")
+    simulated_devices: int = Field(
+        40, ge=0, description="healthy machines in each of the two simulated fleets; 0 simulates none, and says so"
+    )
+    simulated_faulty: int = Field(4, ge=1, description="machines in each of them with each gradual fault")
+    simulated_learning: timedelta = Field(
+        timedelta(days=2), description="simulated time that a version of the same settings is trained on"
+    )
+    simulated_seed: int = Field(20260301, ge=0, description="of the simulated fleets")
 
 
 class CanarySettings(Group):
@@ -33,3 +69,4 @@ class CanarySettings(Group):
     watched_runs: int = Field(
         3, ge=0, description="windows in which a new release is held against the one before it (SPEC 3)"
     )
+    battery: BatterySettings = BatterySettings()

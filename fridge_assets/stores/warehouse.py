@@ -41,6 +41,9 @@ _LOCKED = "Could not set lock on file"
 _OWN_LOCK = "already held in current process"
 _LOCK_HOLDER = re.compile(r"Conflicting lock is held in (?P<program>.+?) \(PID (?P<pid>\d+)\)")
 
+FIRST_SEEN = (*(sensor.name for sensor in SENSORS), "defrost_signalled")
+"""What is remembered of each device: when each sensor was first heard from, and when one first told of a defrost."""
+
 SCHEMA: tuple[str, ...] = (
     *(
         contract.create_table_sql()
@@ -79,11 +82,18 @@ SCHEMA: tuple[str, ...] = (
     # When each sensor of a device was first heard from: which sensors the device had, at any time. Of a sensor that was
     # heard from before this was kept it is known only that it was: since long ago.
     "CREATE TABLE IF NOT EXISTS device_first_seen (device_id VARCHAR NOT NULL, "
-    + ", ".join(f"{sensor.name} TIMESTAMPTZ" for sensor in SENSORS)
+    + ", ".join(f"{name} TIMESTAMPTZ" for name in FIRST_SEEN)
     + ")",
-    "INSERT INTO device_first_seen SELECT device_id, "
-    + ", ".join(f"CASE WHEN {s.name} IS NOT NULL THEN TIMESTAMPTZ '1970-01-01 00:00:00+00' END" for s in SENSORS)
+    "INSERT INTO device_first_seen BY NAME SELECT device_id, "
+    + ", ".join(
+        f"CASE WHEN {s.name} IS NOT NULL THEN TIMESTAMPTZ '1970-01-01 00:00:00+00' END AS {s.name}" for s in SENSORS
+    )
     + " FROM device_last_seen ANTI JOIN device_first_seen USING (device_id)",
+    # Earlier releases believed a sensor that has never told of a defrost.
+    "ALTER TABLE device_first_seen ADD COLUMN IF NOT EXISTS defrost_signalled TIMESTAMPTZ",
+    "UPDATE device_first_seen AS d SET defrost_signalled = f.first FROM (SELECT device_id, min(window_start) AS first "
+    "FROM device_features WHERE defrost_active_fraction > 0 GROUP BY device_id) AS f "
+    "WHERE d.device_id = f.device_id AND d.defrost_signalled IS NULL",
     # Windows of earlier releases do not have them.
     "ALTER TABLE device_features ADD COLUMN IF NOT EXISTS own_completeness DOUBLE",
     "ALTER TABLE device_features ADD COLUMN IF NOT EXISTS range_violation_count BIGINT",
@@ -110,6 +120,8 @@ SCHEMA: tuple[str, ...] = (
     "ALTER TABLE site_status ADD COLUMN IF NOT EXISTS worst_severity VARCHAR",
     # What the predicted alerts of a comparison are held against; reports of earlier releases lack it.
     "ALTER TABLE canary_reports ADD COLUMN IF NOT EXISTS alert_budget BIGINT",
+    # What candidates were tried on beside the metrics, which earlier releases did not do.
+    *(CANARY_REPORTS.add_column_sql(name) for name in ("battery_verdict", "battery")),
     # How a machine ran, which features of earlier releases do not say.
     *(DEVICE_FEATURES.add_column_sql(column.name) for column in OPERATING_COLUMNS),
 )

@@ -33,7 +33,7 @@ EDGES: dict[str, set[str]] = {
     **{f"{family}_scores": {"device_features", "device_registry", f"{family}_model"} for family in FAMILIES},
     "model_scores": SCORES,
     "canary_scores": {"device_features", "device_registry", *MODELS},
-    "canary_reports": {"canary_scores"},
+    "canary_reports": {"canary_scores", "label_events"},
     "rules_based_fallback": {"device_features", "device_registry"},
     "model_monitoring": {"model_scores", "device_features"},
     "acute_thresholds": {"statistical_baseline_model", "device_registry"},

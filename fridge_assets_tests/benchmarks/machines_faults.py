@@ -54,7 +54,8 @@ def report(found: pd.DataFrame, console: Console) -> tuple[dict[str, Any], list[
         for mix in MIXES:
             own = rows[rows["machines"] == mix]
             one = own.iloc[0] if len(own) else None
-            cells += ["–", "–"] if one is None else [f"{one['found']} of {one['devices']}", f"{one['lead']:.1f}"]
+            lead = "–" if one is None or pd.isna(one["lead"]) else f"{one['lead']:.1f}"
+            cells += ["–" if one is None else f"{one['found']} of {one['devices']}", lead]
         table.add_row(str(fault), *cells)
     console.print(table)
     return {"faults": found.to_dict(orient="records")}, misses(found)

@@ -85,7 +85,8 @@ def test_the_budget_is_stored_also_in_a_folder_of_an_earlier_release(
         Path(warehouse.database).parent.mkdir()
         with duckdb.connect(warehouse.database) as connection:
             connection.execute(CANARY_REPORTS.create_table_sql())
-            connection.execute("ALTER TABLE canary_reports DROP COLUMN alert_budget")
+            for later in ("alert_budget", "battery_verdict", "battery"):
+                connection.execute(f"ALTER TABLE canary_reports DROP COLUMN {later}")
     commit_comparisons(warehouse, report(3).to_row(), CANARY_SCORES.empty())
     stored = canary_reports(warehouse)
     assert stored["alert_budget"].tolist() == [144]

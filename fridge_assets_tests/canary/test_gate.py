@@ -4,6 +4,7 @@ from datetime import timedelta
 
 import pandas as pd
 
+from fridge_assets.canary.battery.rules import Case, judge
 from fridge_assets.canary.gate import StoredReport, gate, stored_reports
 from fridge_assets.canary.report import compare
 from fridge_assets.contracts import CANARY_REPORTS
@@ -58,9 +59,19 @@ def test_what_is_missing_is_said_together() -> None:
 
 
 def test_stored_reports_say_what_the_comparisons_said() -> None:
-    made = [compare(given(healthy(), window_end=WINDOW + hour * HOUR), Settings()) for hour in range(3)]
+    battery = judge([Case("quiet", "defrost", "the fleet's own windows", 100, 1, 1)], Settings().canary.battery)
+    windows = [given(healthy(), window_end=WINDOW + hour * HOUR) for hour in range(3)]
+    made = [compare(window, Settings(), battery) for window in windows]
     assert gate(made, 3).passed
     stored = stored_reports(pd.concat([one.to_row() for one in made]))
     assert gate(stored, 3) == gate(made, 3)
     assert {one.created_at for one in stored} == {NOW}
     assert stored_reports(CANARY_REPORTS.empty()) == []
+
+
+def test_a_stored_comparison_without_the_battery_is_no_pass() -> None:
+    (stored,) = stored_reports(compare(given(healthy()), Settings()).to_row())
+    assert gate([stored], 1).said == (
+        "window 2026-03-02 12:00 UTC was inconclusive: "
+        "it was not tried on healthy states and known faults, as in an earlier release"
+    )

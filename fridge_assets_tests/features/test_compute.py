@@ -189,3 +189,17 @@ def test_a_folder_of_an_earlier_release_counts_the_sensors_that_were_heard_from(
     deliver(settings, "b.csv", [six_sensors(16, temperature_ambient=None), six_sensors(17)])
     compute(settings, 60)
     assert own_completeness(warehouse) == [None, 11 / 12]
+
+
+def test_a_folder_of_an_earlier_release_knows_which_sensors_have_told_of_a_defrost(
+    settings: Settings, warehouse: Warehouse
+) -> None:
+    rows = [reading(m, device, defrost_cycle=device == "d2") for m in (1, 16) for device in ("d1", "d2")]
+    deliver(settings, "a.csv", rows)
+    compute(settings, 60)
+    with warehouse.get_connection() as connection:
+        connection.execute("ALTER TABLE device_first_seen DROP COLUMN defrost_signalled")
+        connection.execute("UPDATE warehouse_schema SET digest = 'old'")
+    with warehouse.transaction() as connection:
+        known = connection.execute("SELECT device_id, defrost_signalled FROM device_first_seen ORDER BY 1").fetchall()
+    assert known == [("d1", None), ("d2", moment(0))]

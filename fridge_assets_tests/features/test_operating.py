@@ -84,6 +84,25 @@ def test_a_sensor_of_the_defrost_is_believed_before_the_coil(tmp_path: Path) -> 
     assert list(features["operating_state"].iloc[6:8]) == ["defrost", "off"]
 
 
+def test_a_sensor_that_has_never_told_of_a_defrost_is_not_believed(tmp_path: Path) -> None:
+    features = operated(tmp_path, rows_of(lambda m: {**display_case(m), "defrost_cycle": False}, range(480)))
+    assert features["defrost_minutes"].sum() == 4 * 20
+    assert set(features["operating_state"]) == {"running", "defrost"}
+
+
+def test_a_sensor_is_believed_from_the_first_defrost_that_it_tells_of_however_the_history_came(tmp_path: Path) -> None:
+    def read(minute: int) -> Row:
+        told = minute >= 240 and 100 <= minute % 120 < 105
+        return {**display_case(minute), "defrost_cycle": told}
+
+    rows = [row | {"timestamp_ingested": at(600)} for row in rows_of(read, range(480))]
+    features = operated(tmp_path / "whole", rows)
+    assert features["defrost_minutes"].iloc[:16].sum() == 2 * 20
+    assert features["defrost_minutes"].iloc[16:].sum() == 2 * 5
+    parts = [list(range(300, 480)), list(range(300))]
+    pd.testing.assert_frame_equal(operated(tmp_path / "pieces", rows, parts), features, check_exact=True)
+
+
 def test_a_machine_that_is_switched_off_is_off_then_at_a_standstill_and_not_in_defrost_for_hours(
     tmp_path: Path,
 ) -> None:

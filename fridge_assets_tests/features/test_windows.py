@@ -11,6 +11,7 @@ from fridge_assets.contracts.device_features import SENSOR_FEATURES
 from fridge_assets.contracts.sensor_readings import NUMERIC_SENSORS, SENSORS
 from fridge_assets.features.windows import AGGREGATED, FOR_OPERATION, windows_sql
 from fridge_assets.stores.frames import query_arrow
+from fridge_assets.stores.warehouse import FIRST_SEEN
 from fridge_assets_tests.readings.deliveries import HEALTHY, moment
 
 WINDOW = 15 * 60
@@ -44,10 +45,10 @@ def feature_table(rows: list[dict[str, object]] | pd.DataFrame) -> pa.Table:
 
 def first_seen(readings: pd.DataFrame) -> pa.Table:
     """When each sensor of each device had its first value, as ingestion keeps it."""
-    names = [sensor.name for sensor in SENSORS]
-    times = pd.DataFrame({name: readings["timestamp_utc"].where(readings[name].notna()) for name in names})
+    times = pd.DataFrame({s.name: readings["timestamp_utc"].where(readings[s.name].notna()) for s in SENSORS})
+    times["defrost_signalled"] = readings["timestamp_utc"].where(readings["defrost_cycle"].eq(True))
     first = times.groupby(readings["device_id"]).min().reset_index()
-    schema = pa.schema([("device_id", pa.string()), *((name, pa.timestamp("us", tz="UTC")) for name in names)])
+    schema = pa.schema([("device_id", pa.string()), *((name, pa.timestamp("us", tz="UTC")) for name in FIRST_SEEN)])
     return pa.Table.from_pandas(first, schema=schema, preserve_index=False)
 
 

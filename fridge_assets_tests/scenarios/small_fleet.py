@@ -19,7 +19,14 @@ from fridge_assets.models.lifecycle import ModelLifecycle
 from fridge_assets.models.registry import ModelRegistry
 from fridge_assets.running.instance import open_instance
 from fridge_assets.running.outcomes import CycleOutcome
-from fridge_assets.settings import ForestSettings, ReadingSettings, Settings, WarehouseSettings
+from fridge_assets.settings import (
+    BatterySettings,
+    CanarySettings,
+    ForestSettings,
+    ReadingSettings,
+    Settings,
+    WarehouseSettings,
+)
 from fridge_assets.simulation import FaultShare, Fleet, simulate_registry, write_fleet
 from fridge_assets.simulation.fault_plan import FaultTiming
 from fridge_assets.stores.landing import Landing
@@ -52,12 +59,14 @@ def cycle_time(number: int) -> datetime:
 
 
 def settings_of(folder: Path, lock_wait: timedelta = timedelta(seconds=20)) -> Settings:
-    """Settings of the data folder ``folder``: a forest that is quick to fit, landing files settled at once."""
+    """Settings of the data folder ``folder``: a forest that is quick to fit, landing files settled at once, and
+    no machines that the canary simulates."""
     return Settings(
         data_dir=folder,
         forest=ForestSettings(trees=60),
         readings=ReadingSettings(settle=timedelta(0)),
         warehouse=WarehouseSettings(lock_wait=lock_wait),
+        canary=CanarySettings(battery=BatterySettings(simulated_devices=0)),
     )
 
 

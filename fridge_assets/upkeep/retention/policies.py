@@ -99,6 +99,7 @@ FOLDERS: Mapping[str, Policy] = {
     "streaming/dead_letters": Policy("dead_letters", "time enough to mend the sender"),
     "models/artifacts": Policy("models", "a version that may still score needs its files; its entry stays in MLflow"),
     "models/training": Policy("models", "training rows go with the last version that was trained on them"),
+    "models/battery": Policy("", "simulated machines that candidates are tried on, replaced, and small results"),
     "dagster/history": Policy("runs", "runs and their events; deleted through Dagster"),
     "dagster/storage": Policy("runs", "what the steps of a run printed"),
     "dagster/logs": Policy("runs", "as long as the runs that they are about"),
