@@ -104,7 +104,11 @@ def describe(
         )
     ]
     diagnoses = [
-        diagnose(findings_of(anomaly.measured, anomaly.usual, knowledge.noticeable), knowledge.causes)
+        # The rules name limits that were passed, and no model looked at what else moved.
+        diagnose(
+            findings_of(anomaly.measured, anomaly.usual, knowledge.noticeable),
+            () if anomaly.source == FALLBACK else knowledge.causes,
+        )
         for anomaly in anomalies
     ]
     told = list(zip(anomalies, diagnoses, drafts["refrigerant"], strict=True))

@@ -20,7 +20,9 @@ def list_(context: typer.Context, wide: Wide = False, as_json: Json = False) -> 
     from fridge_assets.diagnosis.causes import read_knowledge  # noqa: PLC0415
     from fridge_assets.diagnosis.wording import sign_in_words  # noqa: PLC0415
 
-    known = read_knowledge(reading(context).settings.root).causes
+    place = reading(context)
+    place.require_folder()
+    known = read_knowledge(place.settings.root).causes
     rows = [
         {
             "cause": cause.name,
@@ -51,7 +53,9 @@ def show(
     from fridge_assets.diagnosis.causes import read_knowledge  # noqa: PLC0415
     from fridge_assets.diagnosis.wording import bring_for_any, sign_in_words  # noqa: PLC0415
 
-    knowledge = read_knowledge(reading(context).settings.root)
+    place = reading(context)
+    place.require_folder()
+    knowledge = read_knowledge(place.settings.root)
     known = {cause.name: cause for cause in knowledge.causes}
     if name not in known:
         raise unknown("cause", name, sorted(known))

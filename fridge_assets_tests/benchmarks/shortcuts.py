@@ -48,7 +48,8 @@ def simulated_features(warehouse: Warehouse, fleet: Fleet, start: datetime, end:
     with warehouse.engine() as engine:
         engine.register("simulated", fleet.readings(start, end))
         engine.execute(
-            f"CREATE TABLE device_first_seen AS SELECT device_id, {has} FROM simulated GROUP BY device_id",
+            f"CREATE TABLE device_first_seen AS SELECT device_id, {has}, "
+            "CASE WHEN bool_or(defrost_cycle) THEN $start END AS defrost_signalled FROM simulated GROUP BY device_id",
             {"start": start},
         )
         return query_arrow(engine, windows_sql(relation, int(window.total_seconds())), {"now": end + CYCLE_MINUTE})

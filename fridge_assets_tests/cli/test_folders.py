@@ -30,6 +30,7 @@ ARGUMENTS: dict[tuple[str, ...], list[str]] = {
     ("pause",): ["isolation_forest"],
     ("resume",): ["isolation_forest"],
     ("thresholds", "show"): ["device-000001"],
+    ("causes", "show"): ["refrigerant_undercharge"],
     ("messages", "show"): ["4f1c9a2e"],
     ("work-orders", "show"): ["4f1c9a2e"],
 }
@@ -118,7 +119,7 @@ def test_empty_stores_are_no_error(trained_template: Place, words: list[str]) ->
 
 def test_what_to_type_next_can_be_typed_whatever_the_folder_is_called(cycled_template: Place, tmp_path: Path) -> None:
     place = copy_of(cycled_template, tmp_path / "Kühl möbel 1 $HOME 'x'")
-    for words in (["alerts", "list"], ["work-orders", "list"], ["messages", "list"], ["models", "canary"]):
+    for words in (["alerts", "list"], ["status"], ["messages", "list"], ["models", "canary"]):
         _, said, _ = typed(place.root, *words)
         told = [line for line in said.splitlines() if "--data-dir" in line]
         assert told, said
