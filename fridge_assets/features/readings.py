@@ -18,7 +18,9 @@ from fridge_assets.features.due import Batch
 from fridge_assets.features.slots import start_sql
 from fridge_assets.stores.event_identity import event_id_sql
 from fridge_assets.stores.frames import registered, text_literal
-from fridge_assets.stores.reading_files import clean_files
+from fridge_assets.stores.reading_files import clean_files_of
+
+_HOUR = timedelta(hours=1)
 
 DUE_READINGS = "due_readings"
 """The relation with the columns of CLEAN_SENSOR_READINGS that :func:`provide_readings` makes."""
@@ -28,8 +30,9 @@ def files_of(
     connection: duckdb.DuckDBPyConnection, folder: Path, batch: Batch, window: timedelta
 ) -> dict[datetime, list[Path]]:
     """Files that may hold readings of each window of ``batch``."""
-    within = window - timedelta(microseconds=1)
-    return {start: clean_files(connection, folder, start, start + within) for start in batch.windows}
+    hours = {start: _hours_of(start, window) for start in batch.windows}
+    files = clean_files_of(connection, folder, {hour for within in hours.values() for hour in within})
+    return {start: [path for hour in within for path in files.get(hour, ())] for start, within in hours.items()}
 
 
 def provide_readings(
@@ -66,6 +69,12 @@ def marked_readings_sql() -> str:
     FROM {DUE_READINGS}
   )
 )"""
+
+
+def _hours_of(start: datetime, window: timedelta) -> list[datetime]:
+    """The hours that a window has a part of."""
+    first = start.replace(minute=0, second=0, microsecond=0)
+    return [first + n * _HOUR for n in range(-((first - start - window) // _HOUR))]
 
 
 def _show_all(

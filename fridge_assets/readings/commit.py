@@ -18,7 +18,7 @@ from fridge_assets.settings import Settings
 from fridge_assets.stores.frames import query, query_arrow, registered
 from fridge_assets.stores.reading_files import (
     CleanFile,
-    clean_files,
+    clean_files_of,
     commit_clean_files,
     ingested_files,
     write_clean_files,
@@ -75,7 +75,8 @@ def read_known_state(engine: duckdb.DuckDBPyConnection, warehouse: Warehouse, fi
     Raises:
         FridgeError: another ingestion took one of the files meanwhile.
     """
-    hours = engine.execute(f"SELECT DISTINCT {HOUR_START_SQL} FROM staged WHERE reason IS NULL").fetchall()
+    found = engine.execute(f"SELECT DISTINCT {HOUR_START_SQL} FROM staged WHERE reason IS NULL").fetchall()
+    hours = [hour for (hour,) in found]
     folder = warehouse.clean_readings_folder()
     with warehouse.read() as connection:
         ingested = ingested_files(connection)
@@ -83,7 +84,7 @@ def read_known_state(engine: duckdb.DuckDBPyConnection, warehouse: Warehouse, fi
         if connection.execute(taken, {"names": list(file_names)}).fetchall():
             raise _beside_another_ingestion()
         seen = query_arrow(connection, "SELECT * FROM device_last_seen")
-        stored = [path for (hour,) in sorted(hours) for path in clean_files(connection, folder, hour, hour)]
+        stored = [path for paths in clean_files_of(connection, folder, hours).values() for path in paths]
     with registered(engine, seen=seen):
         engine.execute("CREATE OR REPLACE TABLE device_last_seen AS SELECT * FROM seen")
     return KnownState(stored, ingested)

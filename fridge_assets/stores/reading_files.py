@@ -1,6 +1,6 @@
 """Clean readings as hive-partitioned Parquet files; the warehouse's manifest decides which of them count."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import NamedTuple
@@ -43,6 +43,18 @@ def clean_files(connection: duckdb.DuckDBPyConnection, folder: Path, since: date
         {"since": since, "until": until},
     ).fetchall()
     return [folder / row[0] for row in rows]
+
+
+def clean_files_of(
+    connection: duckdb.DuckDBPyConnection, folder: Path, hours: Collection[datetime]
+) -> dict[datetime, list[Path]]:
+    """Hour → its files in the order of :func:`clean_files`, for those of ``hours`` that have any, oldest first."""
+    rows = connection.execute(
+        "SELECT hour, list(path ORDER BY rows DESC, path) FROM clean_reading_files "
+        "WHERE list_contains($hours::TIMESTAMPTZ[], hour) GROUP BY hour ORDER BY hour",
+        {"hours": list(hours)},
+    ).fetchall()
+    return {hour: [folder / path for path in paths] for hour, paths in rows}
 
 
 def clean_readings_sql(files: Sequence[Path]) -> str:

@@ -11,7 +11,7 @@ import pandas as pd
 from fridge_assets.core.errors import FridgeError
 from fridge_assets.settings import Settings
 from fridge_assets.stores.frames import text_literal
-from fridge_assets.stores.reading_files import clean_files
+from fridge_assets.stores.reading_files import clean_files_of
 from fridge_assets.stores.warehouse import Warehouse
 from fridge_assets.streaming.engine import Engine, Onset
 from fridge_assets.streaming.history import looked_back
@@ -144,10 +144,7 @@ def _arriving(
 
 def _files_by_hour(warehouse: Warehouse, first: datetime, end: datetime) -> dict[datetime, list[Path]]:
     """Hour → the files with its readings, for the hours that have any."""
-    hour = first.astimezone(UTC).replace(minute=0, second=0, microsecond=0)
-    files = {}
+    beginning = first.astimezone(UTC).replace(minute=0, second=0, microsecond=0)
+    hours = [beginning + n * _HOUR for n in range(-((beginning - end) // _HOUR))]
     with warehouse.read() as connection:
-        while hour < end:
-            files[hour] = clean_files(connection, warehouse.clean_readings_folder(), hour, hour)
-            hour += _HOUR
-    return {hour: paths for hour, paths in files.items() if paths}
+        return clean_files_of(connection, warehouse.clean_readings_folder(), hours)

@@ -4,7 +4,13 @@ from datetime import timedelta
 from pathlib import Path
 
 from fridge_assets.contracts import CLEAN_SENSOR_READINGS
-from fridge_assets.stores.reading_files import CleanFile, clean_files, commit_clean_files, write_clean_files
+from fridge_assets.stores.reading_files import (
+    CleanFile,
+    clean_files,
+    clean_files_of,
+    commit_clean_files,
+    write_clean_files,
+)
 from fridge_assets.stores.warehouse import Warehouse
 from fridge_assets_tests.readings.deliveries import moment
 
@@ -79,3 +85,18 @@ def test_batch_written_again_replaces_its_own_files(warehouse: Warehouse) -> Non
     with warehouse.engine() as engine:
         assert engine.execute("SELECT count(*) FROM read_parquet($path)", {"path": str(path)}).fetchall() == [(1,)]
     assert [file.hour + timedelta(hours=1) for file in files] == [moment(60)]
+
+
+def test_files_of_some_hours_are_found_by_hour_and_those_without_any_are_left_out(warehouse: Warehouse) -> None:
+    files = write_hours(warehouse, "b2", [60, 120]) + write_hours(warehouse, "b1", [0, 60, 61])
+    with warehouse.transaction() as connection:
+        commit_clean_files(connection, files)
+    folder = warehouse.clean_readings_folder()
+    with warehouse.read() as connection:
+        assert clean_files_of(connection, folder, []) == {}
+        by_hour = clean_files_of(connection, folder, [moment(600), moment(120), moment(60)])
+    assert {hour: [path.name[:2] for path in paths] for hour, paths in by_hour.items()} == {
+        moment(60): ["b1", "b2"],
+        moment(120): ["b2"],
+    }
+    assert list(by_hour) == [moment(60), moment(120)]
