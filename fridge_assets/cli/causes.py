@@ -1,12 +1,15 @@
 """`causes`: what may be wrong with a device, by which signs, and who says so (SPEC 6.2)."""
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from fridge_assets.cli.console import say, say_json
 from fridge_assets.cli.context import reading
 from fridge_assets.cli.tables import Wide, say_table
+
+if TYPE_CHECKING:
+    from fridge_assets.diagnosis.causes import Knowledge
 
 app = typer.Typer(no_args_is_help=True, help="Causes that an alert may name, and their signs.")
 Json = Annotated[bool, typer.Option("--json", help="Print as JSON.")]
@@ -17,12 +20,9 @@ def list_(context: typer.Context, wide: Wide = False, as_json: Json = False) -> 
     """The causes that are known: the built-in ones, and those of causes.toml in the data folder."""
     import pandas as pd  # noqa: PLC0415
 
-    from fridge_assets.diagnosis.causes import read_knowledge  # noqa: PLC0415
     from fridge_assets.diagnosis.wording import sign_in_words  # noqa: PLC0415
 
-    place = reading(context)
-    place.require_folder()
-    known = read_knowledge(place.settings.root).causes
+    known = _knowledge(context).causes
     rows = [
         {
             "cause": cause.name,
@@ -50,12 +50,9 @@ def show(
     import pandas as pd  # noqa: PLC0415
 
     from fridge_assets.core.names import unknown  # noqa: PLC0415
-    from fridge_assets.diagnosis.causes import read_knowledge  # noqa: PLC0415
     from fridge_assets.diagnosis.wording import bring_for_any, sign_in_words  # noqa: PLC0415
 
-    place = reading(context)
-    place.require_folder()
-    knowledge = read_knowledge(place.settings.root)
+    knowledge = _knowledge(context)
     known = {cause.name: cause for cause in knowledge.causes}
     if name not in known:
         raise unknown("cause", name, sorted(known))
@@ -73,3 +70,11 @@ def show(
         say(f"{source}: {written}")
     if brought:
         say(f"Bring: {', '.join(brought)}.")
+
+
+def _knowledge(context: typer.Context) -> "Knowledge":
+    from fridge_assets.diagnosis.causes import read_knowledge  # noqa: PLC0415
+
+    place = reading(context)
+    place.require_folder()
+    return read_knowledge(place.settings.root)

@@ -2,7 +2,6 @@
 
 import logging
 import re
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -15,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from fridge_assets.contracts.device_features import MODEL_FEATURES
 from fridge_assets.core.errors import FridgeError
 from fridge_assets.core.names import unknown
+from fridge_assets.core.toml_files import parsed, read_text
 from fridge_assets.diagnosis.findings import COMPUTED, Noticeable
 
 CAUSES_FILE = "causes.toml"
@@ -113,13 +113,8 @@ def read_knowledge(data_dir: Path) -> Knowledge:
         FridgeError: the file cannot be read, or says something that cannot be; the message names the line.
     """
     path = data_dir / CAUSES_FILE
-    try:
-        text = path.read_text(encoding="utf-8")
-    except FileNotFoundError:
-        return built_in()
-    except (OSError, UnicodeDecodeError) as error:
-        raise FridgeError(f"{path} cannot be read: {error}", "Make it a TOML file in UTF-8, or remove it.") from error
-    return _knowledge(text, str(path), built_in())
+    text = read_text(path)
+    return built_in() if text is None else _knowledge(text, str(path), built_in())
 
 
 def knowledge_or_built_in(data_dir: Path) -> Knowledge:
@@ -133,9 +128,7 @@ def knowledge_or_built_in(data_dir: Path) -> Knowledge:
 
 def _knowledge(text: str, where: str, base: Knowledge | None) -> Knowledge:
     try:
-        file = _File.model_validate(tomllib.loads(text))
-    except tomllib.TOMLDecodeError as error:
-        raise FridgeError(f"{where} is no TOML: {error}", "Correct that line, or remove the file.") from error
+        file = _File.model_validate(parsed(text, where))
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         said = ".".join(str(part) for part in first["loc"])

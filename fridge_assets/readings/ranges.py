@@ -4,7 +4,6 @@ A *plausible* value is what such a machine reads, running or at rest. One outsid
 *unusual*: it stays, flagged. One that no sensor reads (NaN, -999, 1e9) is *impossible*: it becomes null, flagged.
 """
 
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,6 +16,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from fridge_assets.contracts.sensor_readings import NUMERIC_SENSORS, SENSORS
 from fridge_assets.core.errors import FridgeError
 from fridge_assets.core.names import unknown
+from fridge_assets.core.toml_files import parsed, read_text
 from fridge_assets.readings.refrigerants import Range, refrigerant_name, refrigerant_ranges, require_refrigerant
 from fridge_assets.stores.frames import query, registered
 
@@ -123,16 +123,11 @@ def read_range_tables(data_dir: Path) -> RangeTables:
             none; the message says where.
     """
     path = data_dir / RANGES_FILE
-    try:
-        text = path.read_text(encoding="utf-8")
-    except FileNotFoundError:
+    text = read_text(path)
+    if text is None:
         return BUILT_IN_TABLES
-    except (OSError, UnicodeDecodeError) as error:
-        raise FridgeError(f"{path} cannot be read: {error}", "Make it a TOML file in UTF-8, or remove it.") from error
     try:
-        file = _File.model_validate(tomllib.loads(text))
-    except tomllib.TOMLDecodeError as error:
-        raise FridgeError(f"{path} is no TOML: {error}", "Correct that line, or remove the file.") from error
+        file = _File.model_validate(parsed(text, str(path)))
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         where = ".".join(str(part) for part in first["loc"] if not isinstance(part, int))
