@@ -126,6 +126,7 @@ def _execute_step(
     )
 
 
+# What a step prints comes to the terminal by two programs a stream otherwise.
 setattr(compute_logs, compute_logs.tail_to_stream.__name__, followed)
 
 # Its executor offers no choice of how a step is executed.

@@ -6,17 +6,16 @@ and its settings. So the same is made of simulated machines, once for each of th
 
 import json
 import logging
-from hashlib import sha256
 from pathlib import Path
 
 import pandas as pd
 
 from fridge_assets.canary.battery.fleet import flags
 from fridge_assets.canary.battery.rules import Case
-from fridge_assets.canary.battery.simulated import MIXES, simulated_windows
+from fridge_assets.canary.battery.simulated import MIXES, key_of, simulated_windows
 from fridge_assets.core.errors import FridgeError
 from fridge_assets.models.families import FAMILIES
-from fridge_assets.models.metadata import ModelMetadata, library_versions
+from fridge_assets.models.metadata import ModelMetadata
 from fridge_assets.models.reproduce import recorded_settings
 from fridge_assets.models.training import train
 from fridge_assets.settings import Settings
@@ -80,14 +79,14 @@ def _figures(folder: Path, mix: str, metadata: ModelMetadata, settings: Settings
 
 
 def _key(metadata: ModelMetadata, settings: Settings) -> str:
-    made_of = {
-        "trained with": metadata.training.settings,
-        "features": settings.features.model_dump(mode="json"),
-        "scoring": settings.scoring.model_dump(mode="json"),
-        "battery": settings.canary.battery.model_dump(mode="json"),
-        "release": library_versions()["fridge-assets"],
-    }
-    return sha256(json.dumps(made_of, sort_keys=True).encode()).hexdigest()[:16]
+    return key_of(
+        {
+            "trained with": metadata.training.settings,
+            "features": settings.features.model_dump(mode="json"),
+            "scoring": settings.scoring.model_dump(mode="json"),
+            "battery": settings.canary.battery.model_dump(mode="json"),
+        }
+    )
 
 
 def _tested(metadata: ModelMetadata, mix: str, settings: Settings, folder: Path) -> Figures:

@@ -4,6 +4,7 @@ import json
 import logging
 import shutil
 import tempfile
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
@@ -14,7 +15,7 @@ import pandas as pd
 from fridge_assets.contracts.device_features import MODEL_FEATURES
 from fridge_assets.features.compute import compute_features
 from fridge_assets.models.metadata import library_versions
-from fridge_assets.models.selection import IDENTITY, STATE, select_training_rows
+from fridge_assets.models.selection import STATE, select_training_rows
 from fridge_assets.readings.ingest import ingest
 from fridge_assets.registry.devices import with_cohort
 from fridge_assets.settings import BatterySettings, ReadingSettings, Settings
@@ -73,14 +74,20 @@ def simulated_windows(folder: Path, mix: str, settings: Settings) -> SimulatedWi
     return SimulatedWindows(*(pd.read_parquet(own / name) for name in (_TRAINING, _TESTED)))
 
 
+def key_of(made_of: Mapping[str, object]) -> str:
+    """Part of the name of what this release makes of ``made_of``, which JSON can hold, and keeps."""
+    whole = {**made_of, "release": library_versions()["fridge-assets"]}
+    return sha256(json.dumps(whole, sort_keys=True).encode()).hexdigest()[:16]
+
+
 def _key(settings: Settings) -> str:
-    made_of = {
-        "features": settings.features.model_dump(mode="json"),
-        "battery": settings.canary.battery.model_dump(mode="json"),
-        "training": settings.training.model_dump(mode="json"),
-        "release": library_versions()["fridge-assets"],
-    }
-    return sha256(json.dumps(made_of, sort_keys=True).encode()).hexdigest()[:16]
+    return key_of(
+        {
+            "features": settings.features.model_dump(mode="json"),
+            "battery": settings.canary.battery.model_dump(mode="json"),
+            "training": settings.training.model_dump(mode="json"),
+        }
+    )
 
 
 def _simulate(folder: Path, mix: str, settings: Settings) -> None:
@@ -130,9 +137,7 @@ def _fleet(mix: str, limits: BatterySettings) -> Fleet:
     return Fleet(registry, limits.simulated_seed, _START, _START + span, mixed_faults(faulty / devices), timing)
 
 
-_COLUMNS = ", ".join(
-    f"f.{name}" for name in ("device_id", "window_start", "window_end", STATE, *MODEL_FEATURES) if name not in IDENTITY
-)
+_COLUMNS = ", ".join(f"f.{name}" for name in ("window_start", STATE, *MODEL_FEATURES))
 
 _TESTED_SQL = f"""
 WITH doing AS (
