@@ -1,4 +1,4 @@
-"""What people have said of alerts: the only labels there are (SPEC 6)."""
+"""What people have said of incidents: the only labels there are (SPEC 6)."""
 
 from fridge_assets.contracts._contract import Column, Contract
 from fridge_assets.contracts.device_alerts import ALERT_SOURCES, SEVERITIES
@@ -7,11 +7,12 @@ LABELS = ("confirmed", "false_positive")
 
 LABEL_EVENTS = Contract(
     name="label_events",
-    description="One verdict of a person on one alert; the newest of an alert counts.",
+    description="One verdict of a person on one incident; the newest of an incident counts.",
     columns=(
-        Column("label_id", "text", "UUIDv5 of alert and revision", nullable=False),
-        Column("alert_id", "text", "alert", nullable=False),
-        Column("revision", "integer", "event of the alert that the verdict came with", nullable=False, minimum=1),
+        Column("label_id", "text", "UUIDv5 of incident and revision", nullable=False),
+        Column("incident_id", "text", "incident", nullable=False),
+        Column("alert_id", "text", "alert that says best what people were told", nullable=False),
+        Column("revision", "integer", "event of the incident that the verdict came with", nullable=False, minimum=1),
         Column("device_id", "text", "device", nullable=False),
         Column("site_id", "text", "site it stands in", nullable=False),
         Column("label", "text", "a real failure or not", nullable=False, allowed=LABELS),

@@ -1,4 +1,4 @@
-"""Work that was asked for because of alerts, and what the maintenance system knows of it (SPEC 6)."""
+"""Work that was asked for because of incidents, and what the maintenance system knows of it (SPEC 6)."""
 
 from fridge_assets.contracts._contract import Column, Contract
 
@@ -8,19 +8,19 @@ WORK_ORDER_STATUSES = ("open", "done", "cancelled")
 
 WORK_ORDERS = Contract(
     name="work_orders",
-    description="One piece of work on one device; alerts name it as ontology_action_id.",
+    description="One piece of work on one device, asked for by an incident.",
     columns=(
-        Column("work_order_id", "text", "UUIDv5 of the alert that first asked for it", nullable=False),
-        Column("alert_id", "text", "alert that it is for now", nullable=False),
+        Column("work_order_id", "text", "UUIDv5 of the incident that asked for it", nullable=False),
+        Column("incident_id", "text", "incident that it is for", nullable=False),
         Column("device_id", "text", "device", nullable=False),
         Column("site_id", "text", "site it stands in", nullable=False),
         Column("priority", "text", "how soon", nullable=False, allowed=PRIORITIES),
         Column("status", "text", "where it stands", nullable=False, allowed=WORK_ORDER_STATUSES),
         Column("title", "text", "one line", nullable=False),
         Column("description", "text", "sentences for a technician", nullable=False),
-        Column("requested_by", "text", "who asked for it: a person, or what raised the alert", nullable=False),
+        Column("requested_by", "text", "who asked for it: a person, or what saw the trouble", nullable=False),
         Column("created_at", "timestamp", "when it was asked for", nullable=False),
-        Column("due_at", "timestamp", "deadline of the alert", nullable=False),
+        Column("due_at", "timestamp", "deadline of the incident", nullable=False),
         Column("scheduled_from", "timestamp", "when the work begins; null when nobody has said"),
         Column("scheduled_to", "timestamp", "when it ends; null when nobody has said"),
         Column("reason", "text", "why it stands as it does", nullable=False),

@@ -85,6 +85,7 @@ def _opened(previous: Incident | None, seen: Seen, now: datetime, settings: Inci
         seen=seen.severity,
         waiting="opened",
         named=(seen.sign,),
+        evidence_id=seen.evidence_id,
         windows=before,
         sources=frozenset(),
         onsets=(),
@@ -217,7 +218,7 @@ def _as_told(
 ) -> dict[str, Any]:
     named = incident.named if incident.has_named(seen.sign.sensor) else (*incident.named, seen.sign)
     told = seen.severity if incident.told is None else max(incident.told, seen.severity)
-    changes: dict[str, Any] = {"named": named, "told": told, "waiting": None}
+    changes: dict[str, Any] = {"named": named, "told": told, "waiting": None, "evidence_id": seen.evidence_id}
     if reason == "new_sensor":
         return changes if incident.is_taken else {**changes, "remind_at": now + settings.reminder}
     changes |= new_deadline(told, now, settings)

@@ -95,6 +95,7 @@ class Incident:
             where nothing waits.
         named: what stood out of what people were told, each sensor once, in that order; of one that was not told
             what opened it.
+        evidence_id: the evidence that says best what people were told; of one that was not told what opened it.
         windows: what was said of the device's last windows, oldest first.
         sources: who has seen something.
         onsets: what the stream has seen and not withdrawn.
@@ -125,6 +126,7 @@ class Incident:
     seen: Severity
     waiting: Literal["opened", "reopened"] | None
     named: tuple[Sign, ...]
+    evidence_id: str
     windows: tuple[Window, ...]
     sources: frozenset[Source]
     onsets: tuple[Onset, ...]

@@ -1,4 +1,4 @@
-"""The operations store: alerts, deployments and the ingest ledger, small state that many programs share.
+"""The operations store: incidents, deployments and the ingest ledger, small state that many programs share.
 
 SQLite in WAL mode by default, where readers never wait for a writer; PostgreSQL by URL alone. Connections
 live for one read or one transaction, so an :class:`Operations` may cross a fork or go to a spawned process.
@@ -22,11 +22,15 @@ from fridge_assets.stores.disk import full_disk
 from fridge_assets.stores.files import writable_folder
 from fridge_assets.stores.migrations import FOLDER, HEAD
 from fridge_assets.stores.operations_tables import (
-    alert_events,
+    DUE,
+    alert_evidence,
     deployment_decisions,
     device_alerts,
+    incident_events,
+    incident_groups,
+    incidents,
     ingest_ledger,
-    is_active,
+    is_open,
     is_undelivered,
     label_events,
     metadata,
@@ -37,10 +41,8 @@ from fridge_assets.stores.operations_tables import (
     pulse,
     score_ages,
     silences,
-    site_incidents,
     status_due,
     stream_files,
-    stream_onsets,
     stream_positions,
     stream_status,
     threshold_history,
@@ -50,13 +52,17 @@ from fridge_assets.stores.operations_tables import (
 from fridge_assets.stores.sqlite import create_sqlite_engine
 
 __all__ = [
+    "DUE",
     "Operations",
-    "alert_events",
+    "alert_evidence",
     "deployment_decisions",
     "device_alerts",
+    "incident_events",
+    "incident_groups",
+    "incidents",
     "ingest_ledger",
     "insert_missing",
-    "is_active",
+    "is_open",
     "is_undelivered",
     "label_events",
     "metadata",
@@ -67,10 +73,8 @@ __all__ = [
     "pulse",
     "score_ages",
     "silences",
-    "site_incidents",
     "status_due",
     "stream_files",
-    "stream_onsets",
     "stream_positions",
     "stream_status",
     "threshold_history",

@@ -8,15 +8,16 @@ from sqlalchemy.engine import Dialect
 from sqlalchemy.types import TypeDecorator
 
 from fridge_assets.contracts import (
-    ALERT_EVENTS,
     DEVICE_ALERTS,
+    INCIDENT_EVENTS,
+    INCIDENTS,
     LABEL_EVENTS,
     SILENCES,
     WORK_ORDERS,
     Column,
     Contract,
 )
-from fridge_assets.contracts.device_alerts import ACTIVE_STATUSES
+from fridge_assets.contracts.device_alerts import OF_THE_INCIDENT
 from fridge_assets.core.errors import FridgeError
 
 
@@ -77,51 +78,113 @@ def _column(column: Column, contract: Contract, foreign_key: str | None = None) 
     )
 
 
-device_alerts = sa.Table(
-    DEVICE_ALERTS.name,
+incidents = sa.Table(
+    INCIDENTS.name,
     metadata,
-    *(_column(column, DEVICE_ALERTS) for column in DEVICE_ALERTS.columns),
+    *(_column(column, INCIDENTS) for column in INCIDENTS.columns),
+    sa.Index(None, "device_id", "opened_at"),
+    sa.Index(None, "site_id", "opened_at"),
+    sa.Index(None, "closed_at"),
+    sa.Index(None, "labelled_at"),
+)
+"""One device's trouble each, as its events add up to; :mod:`fridge_assets.incidents.store` alone writes them."""
+
+is_open = incidents.c.closed_at.is_(None)
+"""Whether an incident is somebody's work, or will be."""
+
+sa.Index(
+    "ix_incidents_open_by_device", incidents.c.device_id, unique=True, sqlite_where=is_open, postgresql_where=is_open
+)
+
+sa.Index(
+    "ix_incidents_urgency",
+    *(
+        incidents.c[name]
+        for name in ("breached", "next_escalation_at", "severity", "deadline", "told", "status", "incident_id")
+    ),
+    sqlite_where=is_open,
+    postgresql_where=is_open,
+)
+"""All that the most urgent incidents are found by."""
+
+DUE = ("next_escalation_at", "remind_at", "snoozed_until")
+"""Columns of moments at which something becomes due of an incident."""
+
+for _name in DUE:
+    _is_due = incidents.c[_name].is_not(None)
+    sa.Index(f"ix_incidents_{_name}", incidents.c[_name], sqlite_where=_is_due, postgresql_where=_is_due)
+
+incident_events = sa.Table(
+    INCIDENT_EVENTS.name,
+    metadata,
+    *(
+        _column(column, INCIDENT_EVENTS, "incidents.incident_id" if column.name == "incident_id" else None)
+        for column in INCIDENT_EVENTS.columns
+    ),
+    sa.Index(None, "incident_id", "revision", unique=True),
+    sa.Index(None, "occurred_at"),
+)
+"""Appended to, never changed."""
+
+alert_evidence = sa.Table(
+    "alert_evidence",
+    metadata,
+    *(
+        _column(column, DEVICE_ALERTS, "incidents.incident_id" if column.name == "incident_id" else None)
+        for column in DEVICE_ALERTS.columns
+        if column.name not in OF_THE_INCIDENT
+    ),
+    sa.Column("number", sa.BigInteger(), primary_key=True, autoincrement=False),
+    sa.Index(None, "incident_id", "window_end"),
     sa.Index(None, "device_id", "window_end"),
     sa.Index(None, "window_end"),
     sa.Index(None, "alert_created_at"),
-    sa.Index(None, "next_escalation_at"),
-    sa.Index(None, "site_id", "alert_created_at"),
 )
+"""What was measured, appended to and never changed; ``number`` is 1, and more where further models have made the same
+window more severe."""
 
-is_active = device_alerts.c.status.in_([sa.literal_column(f"'{status}'") for status in ACTIVE_STATUSES])
-"""Whether an alert is somebody's work; spelled out, since databases find a partial index by its very words."""
+views = sa.MetaData()
+"""What is read like a table and stored in others."""
 
-for _first in ("window_end", "device_id"):
-    sa.Index(
-        f"ix_device_alerts_active_by_{_first}",
-        *(device_alerts.c[name] for name in (_first, "severity", "suppressed", "status")),
-        sqlite_where=is_active,
-        postgresql_where=is_active,
-    )
+device_alerts = sa.Table(
+    DEVICE_ALERTS.name, views, *(_column(column, DEVICE_ALERTS) for column in DEVICE_ALERTS.columns)
+)
+"""The newest evidence of each device, window and source, with where its incident stands (Contract 6)."""
 
-sa.Index(
-    "ix_device_alerts_urgency",
-    *(
-        device_alerts.c[name]
-        for name in (
-            "sla_breached", "next_escalation_at", "severity", "sla_deadline", "suppressed", "status", "alert_id",
-        )
-    ),
-    sqlite_where=is_active,
-    postgresql_where=is_active,
-)  # fmt: skip
-"""All that the most urgent alerts are found by."""
+_COMPUTED = {
+    "alert_type": "CASE WHEN i.closed_because IN ('recovered', 'withdrawn') THEN 'ANOMALY_RESOLVED' "
+    "WHEN e.source = 'streaming' AND i.verdict = 'confirmed' THEN 'ANOMALY_SUSTAINED' ELSE e.alert_type END",
+    "note": "CASE WHEN e.source = 'streaming' AND i.verdict = 'transient' "
+    "THEN e.note || '. The models found it transient' ELSE e.note END",
+    "ontology_action_id": "i.work_order_id",
+    "status": "i.status",
+    "resolved_at": "i.closed_at",
+    "escalation_level": "i.level",
+    "sla_deadline": "i.deadline",
+    "sla_breached": "i.breached",
+}
+_SELECTED = ", ".join(f"{_COMPUTED.get(name, f'e.{name}')} AS {name}" for name in DEVICE_ALERTS.column_names)
+VIEW = (
+    f"CREATE VIEW device_alerts AS SELECT {_SELECTED} FROM alert_evidence AS e "
+    "JOIN incidents AS i ON i.incident_id = e.incident_id WHERE NOT EXISTS (SELECT 1 FROM alert_evidence AS later "
+    "WHERE later.alert_id = e.alert_id AND later.number > e.number)"
+)
+"""How :data:`device_alerts` is read."""
 
-alert_events = sa.Table(
-    ALERT_EVENTS.name,
+sa.event.listen(metadata, "after_create", sa.DDL(VIEW))
+
+incident_groups = sa.Table(
+    "incident_groups",
     metadata,
-    *(
-        _column(column, ALERT_EVENTS, "device_alerts.alert_id" if column.name == "alert_id" else None)
-        for column in ALERT_EVENTS.columns
-    ),
-    sa.Index(None, "alert_id", "revision", unique=True),
-    sa.Index(None, "occurred_at"),
+    sa.Column("scope", sa.Text(), primary_key=True),
+    sa.Column("started_at", UtcTimestamp(), primary_key=True),
+    sa.Column("ends_at", UtcTimestamp(), nullable=False),
+    sa.Column("severity", sa.Text(), nullable=False),
+    sa.Column("devices", sa.JSON(), nullable=False),
+    sa.Index(None, "ends_at"),
 )
+"""Times in which so many devices of a site, or of the fleet (scope empty), opened incidents together that people are
+told of all as one."""
 
 status_due = sa.Table(
     "status_due",
@@ -129,13 +192,13 @@ status_due = sa.Table(
     sa.Column("event_id", sa.Text(), primary_key=True),
     sa.Column("device_id", sa.Text(), nullable=False),
 )
-"""Events of alerts that device and site status do not show yet."""
+"""Events of incidents that device and site status do not show yet."""
 
 label_events = sa.Table(
     LABEL_EVENTS.name,
     metadata,
     *(_column(column, LABEL_EVENTS) for column in LABEL_EVENTS.columns),
-    sa.Index(None, "alert_id"),
+    sa.Index(None, "incident_id"),
     sa.Index(None, "labelled_at"),
 )
 
@@ -143,7 +206,7 @@ work_orders = sa.Table(
     WORK_ORDERS.name,
     metadata,
     *(_column(column, WORK_ORDERS) for column in WORK_ORDERS.columns),
-    sa.Index(None, "alert_id"),
+    sa.Index(None, "incident_id"),
     sa.Index(None, "device_id"),
     sa.Index(None, "status"),
 )
@@ -164,17 +227,6 @@ silences = sa.Table(
     *(_column(column, SILENCES) for column in SILENCES.columns),
     sa.Index(None, "ends_at"),
 )
-
-site_incidents = sa.Table(
-    "site_incidents",
-    metadata,
-    sa.Column("site_id", sa.Text(), primary_key=True),
-    sa.Column("started_at", UtcTimestamp(), primary_key=True),
-    sa.Column("last_alert_at", UtcTimestamp(), nullable=False),
-    sa.Column("severity", sa.Text(), nullable=False),
-    sa.Column("devices", sa.BigInteger(), nullable=False),
-)
-"""Times in which so many devices of a site alerted together that people are told of the site, not of each device."""
 
 ingest_ledger = sa.Table(
     "ingest_ledger",
@@ -261,7 +313,7 @@ outbox_subjects = sa.Table(
     sa.Column("subject", sa.Text(), primary_key=True),
     sa.Index(None, "subject"),
 )
-"""Which alerts a message is about, by id."""
+"""Which incidents a message is about, by id."""
 
 outbox_routes = sa.Table(
     "outbox_routes",
@@ -323,20 +375,6 @@ stream_files = sa.Table(
     sa.Index(None, "number"),
 )
 """Landing files in the order in which the stream took them; ``reason`` says why one was passed over."""
-
-stream_onsets = sa.Table(
-    "stream_onsets",
-    metadata,
-    sa.Column("alert_id", sa.Text(), primary_key=True),
-    sa.Column("device_id", sa.Text(), nullable=False),
-    sa.Column("rule", sa.Text(), nullable=False),
-    sa.Column("onset", UtcTimestamp(), nullable=False),
-    sa.Column("stands", sa.Boolean(), nullable=False),
-    sa.Column("told", sa.Boolean(), nullable=False),
-    sa.Index(None, "device_id", "rule", "onset"),
-    sa.Index(None, "onset"),
-)
-"""What the acute rules have found: whether it still stands, and is told or a repeat that is kept for audit."""
 
 stream_status = sa.Table(
     "stream_status",
