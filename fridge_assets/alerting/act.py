@@ -30,7 +30,7 @@ from fridge_assets.core.errors import FridgeError
 from fridge_assets.core.identity import SHORT_ID
 from fridge_assets.notifications.message import Message
 from fridge_assets.notifications.outbox import enqueue
-from fridge_assets.settings import AlertSettings
+from fridge_assets.settings import IncidentSettings
 from fridge_assets.stores.beginnings import Ids, id_beginning_with
 from fridge_assets.stores.operations import Operations, device_alerts
 from fridge_assets.work_orders.store import ensure_order
@@ -63,7 +63,7 @@ def act(
     alert_id: str,
     action: str,
     request: ActionRequest,
-    settings: AlertSettings,
+    settings: IncidentSettings,
     schedule: Schedule | None = None,
 ) -> ActedAlert:
     """Store an action of a person, and all that follows from it.
@@ -173,7 +173,7 @@ def _told(event: "pd.Series[Any]") -> str:
 
 
 def _scheduled(
-    connection: Connection, alert: pd.DataFrame, request: ActionRequest, schedule: Schedule, settings: AlertSettings
+    connection: Connection, alert: pd.DataFrame, request: ActionRequest, schedule: Schedule, settings: IncidentSettings
 ) -> str:
     """Make the maintenance known to those who work and to those who watch; the id of its work order."""
     row = alert.iloc[0]

@@ -11,7 +11,7 @@ from fridge_assets.alerting.generate import GeneratedAlerts
 from fridge_assets.alerting.sites import CHANNELS
 from fridge_assets.core.identity import SHORT_ID
 from fridge_assets.notifications.message import Channel, Message
-from fridge_assets.settings import AlertSettings
+from fridge_assets.settings import IncidentSettings
 
 _ONE_BY_ONE = ("CRITICAL", "HIGH")
 """Severities that people are told about one by one."""
@@ -32,7 +32,7 @@ def worth_telling(generated: GeneratedAlerts, window_end: datetime) -> pd.DataFr
     return fresh[~fresh["suppressed"].astype(bool) & (fresh["status"] != "RESOLVED")]
 
 
-def announcements(told: pd.DataFrame, run_id: str, now: datetime, settings: AlertSettings) -> list[Message]:
+def announcements(told: pd.DataFrame, run_id: str, now: datetime, settings: IncidentSettings) -> list[Message]:
     """What is said about alerts that are news.
 
     Of many alerts of one severity one message is made, so that no channel floods. MEDIUM alerts come as one digest by
@@ -87,7 +87,7 @@ def single_message(
 
 
 def _listed(
-    alerts: pd.DataFrame, severity: str, channel: Channel, run_id: str, now: datetime, settings: AlertSettings
+    alerts: pd.DataFrame, severity: str, channel: Channel, run_id: str, now: datetime, settings: IncidentSettings
 ) -> Message:
     sites = alerts["site_id"].nunique()
     return Message(
@@ -103,7 +103,7 @@ def _listed(
     )
 
 
-def _digest(alerts: pd.DataFrame, run_id: str, now: datetime, settings: AlertSettings) -> Message:
+def _digest(alerts: pd.DataFrame, run_id: str, now: datetime, settings: IncidentSettings) -> Message:
     by_site = alerts.groupby("site_id").size().sort_values(ascending=False, kind="stable")
     named = [f"{site}: {count} device{'s' if count > 1 else ''}" for site, count in by_site.items()]
     shown = named[: settings.listed_alerts]

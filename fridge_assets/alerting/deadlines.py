@@ -20,7 +20,7 @@ from fridge_assets.contracts import ALERT_EVENTS, DEVICE_ALERTS
 from fridge_assets.core.identity import SHORT_ID
 from fridge_assets.notifications.message import Channel, Message
 from fridge_assets.notifications.outbox import enqueue
-from fridge_assets.settings import AlertSettings
+from fridge_assets.settings import IncidentSettings
 from fridge_assets.stores.operations import Operations
 
 _ACTOR = "sla"
@@ -28,7 +28,7 @@ _PIECE = 1000
 """Alerts of one transaction, so that nobody waits for many."""
 
 
-def watch_deadlines(operations: Operations, now: datetime, settings: AlertSettings, wall_time: datetime) -> int:
+def watch_deadlines(operations: Operations, now: datetime, settings: IncidentSettings, wall_time: datetime) -> int:
     """Advance whatever is due, piece by piece, each in a transaction of its own; returns how many alerts changed.
 
     Call it before a transaction that changes alerts: one that is closed then has missed its deadline all the same.
@@ -45,7 +45,7 @@ def watch_deadlines(operations: Operations, now: datetime, settings: AlertSettin
 def advance_deadlines(
     connection: Connection,
     now: datetime,
-    settings: AlertSettings,
+    settings: IncidentSettings,
     wall_time: datetime,
     alert_id: str | None = None,
 ) -> pd.DataFrame:
@@ -81,7 +81,7 @@ def advance_deadlines(
     return changed
 
 
-def _messages(step: pd.DataFrame, settings: AlertSettings) -> Iterator[Message]:
+def _messages(step: pd.DataFrame, settings: IncidentSettings) -> Iterator[Message]:
     """What is said about one step of many alerts: of each severity and level a list where they are too many."""
     ordered = step.sort_values(["event_at", "device_id", "alert_id"])
     for (severity, level), alerts in ordered.groupby(["severity", "escalation_level"]):

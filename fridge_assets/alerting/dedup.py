@@ -7,7 +7,7 @@ from fridge_assets.alerting.frames import TIMESTAMP, look_up
 from fridge_assets.alerting.severity import BELOW_ALL
 from fridge_assets.alerting.silences import held
 from fridge_assets.contracts.device_features import sensors_of
-from fridge_assets.settings import AlertSettings
+from fridge_assets.settings import IncidentSettings
 
 
 def told_in_span(known: pd.DataFrame, now: pd.Timestamp) -> pd.DataFrame:
@@ -16,7 +16,7 @@ def told_in_span(known: pd.DataFrame, now: pd.Timestamp) -> pd.DataFrame:
 
 
 def suppress_repeats(
-    drafts: pd.DataFrame, known: pd.DataFrame, now: pd.Timestamp, settings: AlertSettings
+    drafts: pd.DataFrame, known: pd.DataFrame, now: pd.Timestamp, settings: IncidentSettings
 ) -> pd.DataFrame:
     """Add ``suppressed`` and ``dedup_until`` to ``drafts``.
 

@@ -7,7 +7,7 @@ from fridge_assets.alerting.evidence import STREAMING
 from fridge_assets.alerting.frames import TIMESTAMP, look_up
 from fridge_assets.alerting.severity import BELOW_ALL, name_of
 from fridge_assets.alerting.sla import sla_deadline
-from fridge_assets.settings import AlertSettings
+from fridge_assets.settings import IncidentSettings
 from fridge_assets.work_orders.rules import orders_for
 
 _STORED = (
@@ -69,7 +69,7 @@ def relate(drafts: pd.DataFrame, known: pd.DataFrame) -> pd.DataFrame:
 
 
 def assign_work(
-    drafts: pd.DataFrame, known: pd.DataFrame, now: pd.Timestamp, settings: AlertSettings, note: str
+    drafts: pd.DataFrame, known: pd.DataFrame, now: pd.Timestamp, settings: IncidentSettings, note: str
 ) -> pd.DataFrame:
     """Add severity, status, deadline, escalation, work order and ``note``.
 
@@ -127,7 +127,7 @@ def _reasons(drafts: pd.DataFrame) -> pd.Series:
     return drafts["held_because"].fillna(reason).where(drafts["suppressed"], None)
 
 
-def _notes(work: pd.DataFrame, settings: AlertSettings) -> list[str]:
+def _notes(work: pd.DataFrame, settings: IncidentSettings) -> list[str]:
     repeat = f"Repeat within {settings.dedup.total_seconds() / 3600:g} h, kept for audit"
     columns = ("suppressed", "held_note", "stream_alert", "alert_type", "severity")
     rows = zip(*(work[name] for name in columns), strict=True)

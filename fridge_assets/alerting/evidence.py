@@ -4,7 +4,7 @@ import pandas as pd
 
 from fridge_assets.alerting.severity import BELOW_ALL, fallback_severity_rank, severity_rank, with_provisional
 from fridge_assets.core.identity import deterministic_id
-from fridge_assets.settings import AlertSettings
+from fridge_assets.settings import IncidentSettings
 
 MODELS = "models"
 """Source of the alerts that the models raise."""
@@ -16,7 +16,7 @@ STREAMING = "streaming"
 """Source of the alerts that the stream raises at once; rules of their own close them (SPEC 5)."""
 
 
-def gather_evidence(scores: pd.DataFrame, source: str, settings: AlertSettings) -> pd.DataFrame:
+def gather_evidence(scores: pd.DataFrame, source: str, settings: IncidentSettings) -> pd.DataFrame:
     """One row per device that any model flags, in order of device.
 
     Args:
@@ -67,7 +67,7 @@ def problems(alerts: pd.DataFrame) -> pd.Series:
     return pd.Series(texts, index=alerts.index, dtype="str")
 
 
-def _rank(flagged: pd.DataFrame, settings: AlertSettings) -> pd.Series:
+def _rank(flagged: pd.DataFrame, settings: IncidentSettings) -> pd.Series:
     """Severity by device of what the ``flagged`` scores say together."""
     return severity_rank(flagged.groupby("device_id")["anomaly_score"].max(), _families(flagged), settings)
 

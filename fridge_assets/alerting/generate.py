@@ -49,7 +49,7 @@ from fridge_assets.contracts import ALERT_EVENTS, DEVICE_ALERTS
 from fridge_assets.contracts.device_alerts import ACTIVE_STATUSES
 from fridge_assets.contracts.device_registry import NO_SITE
 from fridge_assets.diagnosis.causes import Knowledge
-from fridge_assets.settings import AlertSettings
+from fridge_assets.settings import IncidentSettings
 
 
 @dataclass(frozen=True)
@@ -78,7 +78,7 @@ def generate_alerts(
     silences: pd.DataFrame,
     knowledge: Knowledge,
     now: datetime,
-    settings: AlertSettings,
+    settings: IncidentSettings,
     source: str = "models",
     provenance: str = "",
 ) -> GeneratedAlerts:

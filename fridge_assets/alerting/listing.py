@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from fridge_assets.contracts.device_alerts import SEVERITIES
-from fridge_assets.settings import AlertSettings
+from fridge_assets.settings import IncidentSettings
 from fridge_assets.stores.operations import device_alerts, is_active
 
 SEVERITY_RANK = sa.case({name: rank for rank, name in enumerate(SEVERITIES)}, value=device_alerts.c.severity)
@@ -71,7 +71,7 @@ def _rows(connection: Connection, query: sa.Select[Any]) -> list[dict[str, Any]]
     return [dict(row) for row in connection.execute(query).mappings()]
 
 
-def rows_as_of(rows: list[dict[str, Any]], now: datetime, settings: AlertSettings) -> list[dict[str, Any]]:
+def rows_as_of(rows: list[dict[str, Any]], now: datetime, settings: IncidentSettings) -> list[dict[str, Any]]:
     """The rows as they truly stand at ``now``, whether or not anybody has looked at their deadlines lately.
 
     Args:

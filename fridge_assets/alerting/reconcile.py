@@ -12,11 +12,11 @@ from fridge_assets.alerting.evidence import FALLBACK, STREAMING
 from fridge_assets.alerting.frames import TIMESTAMP, look_up
 from fridge_assets.alerting.sla import sla_deadline
 from fridge_assets.alerting.verdicts import over_or_confirmed
-from fridge_assets.settings import AlertSettings
+from fridge_assets.settings import IncidentSettings
 
 
 def judge_streaming(
-    scores: pd.DataFrame, known: pd.DataFrame, now: pd.Timestamp, settings: AlertSettings, source: str
+    scores: pd.DataFrame, known: pd.DataFrame, now: pd.Timestamp, settings: IncidentSettings, source: str
 ) -> pd.DataFrame:
     """Active alerts of the stream that the models confirm, or know to be over (SPEC 5).
 
@@ -71,7 +71,7 @@ def _verdicts(scores: pd.DataFrame, open_alerts: pd.DataFrame, last_onset: pd.Se
 
 
 def reopen_returned(
-    drafts: pd.DataFrame, known: pd.DataFrame, now: pd.Timestamp, settings: AlertSettings
+    drafts: pd.DataFrame, known: pd.DataFrame, now: pd.Timestamp, settings: IncidentSettings
 ) -> pd.DataFrame:
     """Alerts that recovery had closed and whose problem is back within its deduplication span.
 

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 
 from fridge_assets.contracts.device_alerts import SEVERITIES
-from fridge_assets.settings import AlertSettings
+from fridge_assets.settings import IncidentSettings
 
 LOW, MEDIUM, HIGH, CRITICAL = range(len(SEVERITIES))
 """Ranks of the severities: a greater number is more urgent."""
@@ -13,7 +13,7 @@ BELOW_ALL = -1
 """A rank below every severity."""
 
 
-def severity_rank(max_score: pd.Series, families: pd.Series, settings: AlertSettings) -> pd.Series:
+def severity_rank(max_score: pd.Series, families: pd.Series, settings: IncidentSettings) -> pd.Series:
     """Rank of the severity that the models agree on: the first line of SPEC 6 that holds.
 
     Args:
@@ -41,7 +41,7 @@ def with_provisional(by_all: pd.Series, by_established: pd.Series) -> pd.Series:
     return by_established.where(by_established > held, held).astype("int64")
 
 
-def fallback_severity_rank(conditions: pd.Series, settings: AlertSettings) -> pd.Series:
+def fallback_severity_rank(conditions: pd.Series, settings: IncidentSettings) -> pd.Series:
     """Rank of what the rules say while the models are silent: MEDIUM, or HIGH when several conditions hold (SPEC 6).
 
     Args:

@@ -20,7 +20,7 @@ from fridge_assets.contracts.device_alerts import ACTIVE_STATUSES, ESCALATION_LE
 from fridge_assets.core.moments import spoken
 from fridge_assets.notifications.message import Channel, Message
 from fridge_assets.notifications.outbox import also_about
-from fridge_assets.settings import AlertSettings
+from fridge_assets.settings import IncidentSettings
 from fridge_assets.stores.operations import device_alerts, insert_missing, site_incidents
 
 CHANNELS: Mapping[str, Channel] = {
@@ -83,7 +83,7 @@ def site_sizes(registry: pd.DataFrame) -> dict[str, int]:
 
 
 def judge_site(
-    site_id: str, alerts: pd.DataFrame, size: int, running: Incident | None, now: datetime, settings: AlertSettings
+    site_id: str, alerts: pd.DataFrame, size: int, running: Incident | None, now: datetime, settings: IncidentSettings
 ) -> Incident | None:
     """The incident of a site in which new alerts were told.
 
@@ -109,7 +109,7 @@ def judge_site(
     return Incident(site_id, now, now, severity, devices)
 
 
-def site_message(incident: Incident, alerts: pd.DataFrame, size: int, run_id: str, settings: AlertSettings) -> Message:
+def site_message(incident: Incident, alerts: pd.DataFrame, size: int, run_id: str, settings: IncidentSettings) -> Message:
     """What is said when an incident begins or becomes more severe.
 
     Args:
@@ -149,7 +149,7 @@ def tell_sites(
     sizes: Mapping[str, int],
     run_id: str,
     now: datetime,
-    settings: AlertSettings,
+    settings: IncidentSettings,
 ) -> SiteNews:
     """Begin and prolong the incidents of the sites of new alerts, in the transaction that has stored these.
 
@@ -200,7 +200,7 @@ def _message_id(incident: Incident) -> str:
 
 
 def _running(
-    connection: Connection, sites: Iterable[str], now: datetime, settings: AlertSettings
+    connection: Connection, sites: Iterable[str], now: datetime, settings: IncidentSettings
 ) -> dict[str, Incident]:
     columns = site_incidents.c
     found: dict[str, Incident] = {}
@@ -216,7 +216,7 @@ def _running(
 
 
 def _told(
-    connection: Connection, since: Mapping[str, datetime], now: datetime, settings: AlertSettings
+    connection: Connection, since: Mapping[str, datetime], now: datetime, settings: IncidentSettings
 ) -> pd.DataFrame:
     """Active, told alerts of sites: of each from ``site_span`` before its moment in ``since`` on."""
     columns = device_alerts.c

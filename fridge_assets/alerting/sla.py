@@ -11,7 +11,7 @@ from fridge_assets.alerting.severity import CRITICAL, HIGH, LOW, MEDIUM, rank_of
 from fridge_assets.contracts import DEVICE_ALERTS
 from fridge_assets.contracts.device_alerts import ESCALATION_LEVELS, SEVERITIES
 from fridge_assets.notifications.message import Channel
-from fridge_assets.settings import AlertSettings
+from fridge_assets.settings import IncidentSettings
 
 _HIGHEST = ESCALATION_LEVELS[-1]
 _NEXT_LEVEL = dict(zip(ESCALATION_LEVELS, (*ESCALATION_LEVELS[1:], _HIGHEST), strict=True))
@@ -27,7 +27,7 @@ def channel_of(severity: str, level: str) -> Channel | None:
     return _LADDER[min(place, len(_LADDER) - 1)]
 
 
-def sla_spans(settings: AlertSettings) -> dict[int, timedelta]:
+def sla_spans(settings: IncidentSettings) -> dict[int, timedelta]:
     """Severity rank → how long people have."""
     return {
         LOW: settings.sla_low,
@@ -37,12 +37,12 @@ def sla_spans(settings: AlertSettings) -> dict[int, timedelta]:
     }
 
 
-def sla_deadline(now: pd.Timestamp, ranks: pd.Series, settings: AlertSettings) -> pd.Series:
+def sla_deadline(now: pd.Timestamp, ranks: pd.Series, settings: IncidentSettings) -> pd.Series:
     """Deadlines of alerts told at ``now``, one for each severity rank in ``ranks``."""
     return ranks.map({rank: now + span for rank, span in sla_spans(settings).items()}).astype(TIMESTAMP)
 
 
-def escalations(alerts: pd.DataFrame, now: datetime, settings: AlertSettings) -> Iterator[pd.DataFrame]:
+def escalations(alerts: pd.DataFrame, now: datetime, settings: IncidentSettings) -> Iterator[pd.DataFrame]:
     """What has become due of open alerts that nobody took, step by step.
 
     The first step, at the deadline, is the breach; each further span without anybody is one level more. When a step
@@ -65,7 +65,7 @@ def escalations(alerts: pd.DataFrame, now: datetime, settings: AlertSettings) ->
         yield alerts
 
 
-def as_of(alerts: pd.DataFrame, now: datetime, settings: AlertSettings) -> pd.DataFrame:
+def as_of(alerts: pd.DataFrame, now: datetime, settings: IncidentSettings) -> pd.DataFrame:
     """The alerts as they truly stand at ``now``, whether or not anybody has looked at their deadlines lately.
 
     Args:
@@ -84,7 +84,7 @@ def as_of(alerts: pd.DataFrame, now: datetime, settings: AlertSettings) -> pd.Da
 
 
 def advanced_rows(
-    rows: Sequence[Mapping[str, Any]], now: datetime, settings: AlertSettings
+    rows: Sequence[Mapping[str, Any]], now: datetime, settings: IncidentSettings
 ) -> dict[str, dict[str, Any]]:
     """Alert id → what :func:`as_of` makes of the columns that a step sets, for rows as the store returns them."""
     current = as_of(conform([pd.DataFrame(rows)], DEVICE_ALERTS), now, settings)
@@ -92,7 +92,7 @@ def advanced_rows(
     return {row.pop("alert_id"): row for row in values}
 
 
-def _step(late: pd.DataFrame, settings: AlertSettings) -> pd.DataFrame:
+def _step(late: pd.DataFrame, settings: IncidentSettings) -> pd.DataFrame:
     level = late["escalation_level"].map(_NEXT_LEVEL).astype("str")
     moment = late["next_escalation_at"]
     again = moment + rank_of(late["severity"]).map(sla_spans(settings)).astype("timedelta64[us]")

@@ -9,7 +9,7 @@ from fridge_assets.alerting.frames import TIMESTAMP, look_up
 from fridge_assets.alerting.severity import rank_of
 from fridge_assets.alerting.sla import as_of, sla_spans
 from fridge_assets.contracts.device_alerts import SEVERITIES
-from fridge_assets.settings import AlertSettings
+from fridge_assets.settings import IncidentSettings
 
 _BEGINS: Final = ("detect", "continue", "raise", "tell", "reopen")
 """Actions with which an alert becomes work; the newest of them counts."""
@@ -17,7 +17,7 @@ _TAKES: Final = ("acknowledge", "start", "maintain", "resolve", "false_positive"
 """Actions after which nobody is waited for: somebody has taken the alert, or there is nothing left to take."""
 
 
-def sla_table(alerts: pd.DataFrame, events: pd.DataFrame, now: datetime, settings: AlertSettings) -> pd.DataFrame:
+def sla_table(alerts: pd.DataFrame, events: pd.DataFrame, now: datetime, settings: IncidentSettings) -> pd.DataFrame:
     """How many alerts were taken in time, and how long it took, by severity.
 
     An alert is taken when somebody acknowledges it, starts work or closes it, or when the device recovers; at its

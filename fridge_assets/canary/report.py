@@ -14,7 +14,7 @@ from fridge_assets.canary.verdict import MetricResult, Verdict, judge, worst
 from fridge_assets.contracts import CANARY_REPORTS
 from fridge_assets.contracts.device_alerts import SEVERITIES
 from fridge_assets.core.identity import deterministic_id
-from fridge_assets.settings import AlertSettings, CanarySettings, Settings
+from fridge_assets.settings import IncidentSettings, CanarySettings, Settings
 
 _FLOODS = (
     "The candidate predicts {:,.0f} alerts of MEDIUM or higher a day, beyond the budget of {:,}; production predicts "
@@ -231,7 +231,7 @@ def _names(compared: Compared, positions: np.ndarray) -> tuple[str, ...]:
     return tuple(str(device) for device in compared.devices[positions])
 
 
-def _outlook(scores: Scores, threshold: float, runs_per_day: int, settings: AlertSettings) -> RoleOutlook:
+def _outlook(scores: Scores, threshold: float, runs_per_day: int, settings: IncidentSettings) -> RoleOutlook:
     flagged = scores[scores > threshold]
     above = [flagged.size, *(int((flagged > mark).sum()) for mark in _marks(settings)), 0]
     per_day = {
@@ -240,6 +240,6 @@ def _outlook(scores: Scores, threshold: float, runs_per_day: int, settings: Aler
     return RoleOutlook(flagged.size / scores.size, per_day)
 
 
-def _marks(settings: AlertSettings) -> tuple[float, float, float]:
+def _marks(settings: IncidentSettings) -> tuple[float, float, float]:
     """Marks of MEDIUM, HIGH and CRITICAL; whatever is flagged is LOW at least."""
     return settings.medium_score, settings.high_score, settings.critical_score

@@ -11,7 +11,7 @@ from typing import Any
 from fridge_assets.incidents.observations import Surroundings, after_all
 from fridge_assets.incidents.state import Incident, IncidentEvent, changed
 from fridge_assets.incidents.terms import LEVELS, Action, HoldReason, Severity, TellReason
-from fridge_assets.settings.incidents import IncidentSettings
+from fridge_assets.settings import IncidentSettings
 
 WATCH = "sla"
 """Who does what becomes due."""

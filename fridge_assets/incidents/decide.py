@@ -10,7 +10,7 @@ from fridge_assets.incidents.people import done_to
 from fridge_assets.incidents.recovery import quiet_in, withdrawn_from
 from fridge_assets.incidents.state import Incident, IncidentEvent, incident_of
 from fridge_assets.incidents.terms import HoldReason, TellReason
-from fridge_assets.settings.incidents import IncidentSettings
+from fridge_assets.settings import IncidentSettings
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from fridge_assets.incidents.observations import Seen
 from fridge_assets.incidents.state import Incident, IncidentEvent, Onset, Window, changed, opening
 from fridge_assets.incidents.terms import Action, HoldReason, Severity, TellReason
 from fridge_assets.incidents.windows import confirms, is_judged, with_window
-from fridge_assets.settings.incidents import IncidentSettings
+from fridge_assets.settings import IncidentSettings
 from fridge_assets.work_orders.rules import order_id_of
 
 _TOLD: Final[Mapping[TellReason, str]] = {

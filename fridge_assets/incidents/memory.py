@@ -5,7 +5,7 @@ from datetime import datetime
 from fridge_assets.incidents.observations import Benign, Seen
 from fridge_assets.incidents.state import Incident
 from fridge_assets.incidents.terms import Severity
-from fridge_assets.settings.incidents import IncidentSettings
+from fridge_assets.settings import IncidentSettings
 
 
 def benign_of(incident: Incident, settings: IncidentSettings) -> Benign | None:

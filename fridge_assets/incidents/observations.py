@@ -78,6 +78,7 @@ class Seen:
         families: how many families of models flag the device.
         score: their highest score.
         carried: no score is of this window itself; a daily model has said so of an earlier one.
+        carried_from: that window; None where it is this one, or nobody knows.
         release: identity of the released models.
         registry_entry: identity of the device's entry in the registry.
         around: what else holds for the device.
@@ -94,16 +95,18 @@ class Seen:
     families: int = 1
     score: float = 0.0
     carried: bool = False
+    carried_from: Span | None = None
     release: str = ""
     registry_entry: str = ""
     around: Surroundings = NOTHING_ELSE
 
     @property
     def is_silenced(self) -> bool:
-        """Whether a silence holds its window; of the stream, the onset."""
+        """Whether a silence holds its window, or the one that it was carried from; of the stream, the onset."""
         if self.source == "streaming":
             return any(silence.covers(self.at) for silence in self.around.silences)
-        return any(silence.overlaps(self.window) for silence in self.around.silences)
+        windows = (self.window,) if self.carried_from is None else (self.window, self.carried_from)
+        return any(silence.overlaps(window) for silence in self.around.silences for window in windows)
 
 
 @dataclass(frozen=True)
@@ -158,6 +161,38 @@ class Act:
 
 
 Observation = Seen | Quiet | Withdrawn | Clock | Act
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What people read of evidence; nothing is decided by it.
+
+    Args:
+        title: one line.
+        description: sentences for a technician.
+        model_id: model with the highest score, or rule.
+        anomaly_score: highest score.
+        top_contributors: features behind it, strongest first.
+        score_ids: score rows behind it.
+        note: anything else a reader should know.
+    """
+
+    title: str
+    description: str
+    model_id: str
+    anomaly_score: float
+    top_contributors: tuple[str, ...]
+    score_ids: tuple[str, ...] = ()
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class Observed:
+    """An observation of a device, and what people read of it where it is evidence."""
+
+    device_id: str
+    observation: Observation
+    measured: Measured | None = None
 
 
 def after_all(moment: datetime, spans: Iterable[Span]) -> datetime:

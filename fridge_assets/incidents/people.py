@@ -12,7 +12,7 @@ from fridge_assets.incidents.deadlines import new_deadline
 from fridge_assets.incidents.observations import Act
 from fridge_assets.incidents.state import Incident, IncidentEvent, Undo, changed
 from fridge_assets.incidents.terms import LEVELS, PersonsAction, Status
-from fridge_assets.settings.incidents import IncidentSettings
+from fridge_assets.settings import IncidentSettings
 from fridge_assets.work_orders.rules import order_id_of
 
 _OPEN: Final[tuple[Status, ...]] = ("OPEN", "ACKNOWLEDGED", "IN_PROGRESS")

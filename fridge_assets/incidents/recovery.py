@@ -7,7 +7,7 @@ from fridge_assets.incidents.deadlines import closed_by_recovery
 from fridge_assets.incidents.observations import Quiet, Withdrawn
 from fridge_assets.incidents.state import Incident, IncidentEvent, Window, changed
 from fridge_assets.incidents.windows import is_judged, quiet_after, with_window
-from fridge_assets.settings.incidents import IncidentSettings
+from fridge_assets.settings import IncidentSettings
 
 
 def quiet_in(incident: Incident, quiet: Quiet, now: datetime, settings: IncidentSettings) -> IncidentEvent | None:

@@ -5,7 +5,7 @@ from datetime import datetime
 
 from fridge_assets.incidents.state import Window
 from fridge_assets.incidents.terms import Severity, Source
-from fridge_assets.settings.incidents import IncidentSettings
+from fridge_assets.settings import IncidentSettings
 
 Windows = tuple[Window, ...]
 

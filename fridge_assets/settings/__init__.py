@@ -2,10 +2,11 @@
 
 from fridge_assets.settings._group import Group
 from fridge_assets.settings._settings import Settings, read_settings
-from fridge_assets.settings.alerting import AlertSettings, QualitySettings
+from fridge_assets.settings.alerting import QualitySettings
 from fridge_assets.settings.canary import BatterySettings, CanarySettings
 from fridge_assets.settings.display import DisplaySettings
 from fridge_assets.settings.features import FeatureSettings, OperatingSettings
+from fridge_assets.settings.incidents import IncidentSettings
 from fridge_assets.settings.models import (
     AutoencoderSettings,
     BaselineSettings,
@@ -36,7 +37,6 @@ from fridge_assets.settings.upkeep import HealthSettings, RetentionSettings
 from fridge_assets.settings.work_orders import WorkOrderSettings
 
 __all__ = [
-    "AlertSettings",
     "AnyDestination",
     "AutoencoderSettings",
     "BaselineSettings",
@@ -55,6 +55,7 @@ __all__ = [
     "ForestSettings",
     "Group",
     "HealthSettings",
+    "IncidentSettings",
     "KafkaSettings",
     "LearnedThresholdSettings",
     "MonitoringSettings",

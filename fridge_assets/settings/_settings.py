@@ -13,10 +13,11 @@ from pydantic import Field, ValidationError, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
 
 from fridge_assets.core.errors import FridgeError
-from fridge_assets.settings.alerting import AlertSettings, QualitySettings
+from fridge_assets.settings.alerting import QualitySettings
 from fridge_assets.settings.canary import CanarySettings
 from fridge_assets.settings.display import DisplaySettings
 from fridge_assets.settings.features import FeatureSettings
+from fridge_assets.settings.incidents import IncidentSettings
 from fridge_assets.settings.models import (
     AutoencoderSettings,
     BaselineSettings,
@@ -68,7 +69,7 @@ class Settings(BaseSettings):
     baseline: BaselineSettings = BaselineSettings()
     autoencoder: AutoencoderSettings = AutoencoderSettings()
     dbscan: DbscanSettings = DbscanSettings()
-    alerts: AlertSettings = AlertSettings()
+    alerts: IncidentSettings = IncidentSettings()
     work_orders: WorkOrderSettings = WorkOrderSettings()
     quality: QualitySettings = QualitySettings()
     canary: CanarySettings = CanarySettings()

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from fridge_assets.models.lifecycle import ModelLifecycle
 from fridge_assets.models.statistical_baseline import StatisticalBaseline
 from fridge_assets.models.version import ModelVersion
-from fridge_assets.settings import AlertSettings, LearnedThresholdSettings, Settings
+from fridge_assets.settings import IncidentSettings, LearnedThresholdSettings, Settings
 from fridge_assets.streaming.precedence import DEFAULTS
 from fridge_assets.streaming.rules import OVERLOAD, PRESSURE_LOSS, VIBRATION
 
@@ -109,7 +109,7 @@ def spread(thresholds: pd.DataFrame) -> pd.DataFrame:
     return values.agg(devices="count", min="min", median="median", max="max").reset_index()
 
 
-def _critical_z(version: ModelVersion, settings: AlertSettings) -> float | None:
+def _critical_z(version: ModelVersion, settings: IncidentSettings) -> float | None:
     """The |z| of a single feature that brings the score to CRITICAL; None when none ever does."""
     model, calibration = cast(StatisticalBaseline, version.model), version.calibration.overall.unlimited
 

@@ -7,7 +7,7 @@ from typing import Any
 from fridge_assets.alerting.wording import number
 from fridge_assets.contracts.sensor_readings import SENSORS
 from fridge_assets.core.identity import deterministic_id
-from fridge_assets.settings import AlertSettings, Settings, StreamingSettings
+from fridge_assets.settings import IncidentSettings, Settings, StreamingSettings
 from fridge_assets.streaming.engine import Onset
 from fridge_assets.streaming.rules import COOLING_LOSS, OVERLOAD, PRESSURE_LOSS, RULES, VIBRATION
 from fridge_assets.work_orders.rules import order_id_of
@@ -25,7 +25,7 @@ def alert_id_of(device_id: str, rule: str, onset: datetime) -> str:
     return deterministic_id(device_id, rule, onset.isoformat(), SOURCE)
 
 
-def told(onsets: Iterable[datetime], before: datetime | None, settings: AlertSettings) -> dict[datetime, bool]:
+def told(onsets: Iterable[datetime], before: datetime | None, settings: IncidentSettings) -> dict[datetime, bool]:
     """Of the onsets of one rule on one device, which are told: the first, and then none within the span from it.
 
     Args:

@@ -1,18 +1,19 @@
-"""Work orders in the operations store: they change together with the alerts that they are for (SPEC 6)."""
+"""Work orders in the operations store: they change together with the incidents that they are for (SPEC 6)."""
 
-from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import pandas as pd
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from fridge_assets.contracts import ALERT_EVENTS, DEVICE_ALERTS, WORK_ORDERS
+from fridge_assets.contracts import WORK_ORDERS
 from fridge_assets.stores.beginnings import Ids, id_beginning_with
 from fridge_assets.stores.operations import work_orders
-from fridge_assets.work_orders.rules import Change, Row, Schedule, dated, followed, leading, opened, order_id_of
+from fridge_assets.work_orders.rules import Change, Row, Schedule, dated, followed
+
+if TYPE_CHECKING:  # people act as quickly as they type: only lists need pandas
+    import pandas as pd
 
 DELIVERY = ("delivered_revision", "attempts", "next_attempt_at", "last_error", "delivered_to", "external_reference")
 """Columns that say how the handing over goes; the others are what is handed over."""
@@ -25,62 +26,30 @@ _PIECE = 500
 _IDS = Ids(work_orders.c.work_order_id, "order", "work-orders list")
 
 
-def follow(connection: Connection, alerts: pd.DataFrame, events: pd.DataFrame) -> None:
-    """Open, change and close the orders of changed alerts, in the transaction that stores these; again changes nothing.
+def follow(
+    connection: Connection, changes: Mapping[str, Change], schedules: Mapping[str, Schedule] | None = None
+) -> None:
+    """Open, change and close orders, in the transaction that changes their incidents; again changes nothing.
 
     Args:
         connection: of that transaction.
-        alerts: DEVICE_ALERTS rows after the change; those without an order are passed over.
-        events: ALERT_EVENTS rows of the change, one or more for each alert.
+        changes: order → what happened to its incident.
+        schedules: order → when its work begins and ends, of those that get a date.
     """
-    asking = alerts[alerts["ontology_action_id"].notna()]
-    if asking.empty:
-        return
-    newest = {event["alert_id"]: event for event in ALERT_EVENTS.to_arrow(events.sort_values("revision")).to_pylist()}
-    changes: dict[str, list[Change]] = defaultdict(list)
-    for alert in DEVICE_ALERTS.to_arrow(asking).to_pylist():
-        changes[alert["ontology_action_id"]].append(_change(alert, newest[alert["alert_id"]]))
     known = _locked(connection, changes)
     written: list[tuple[Row | None, Row, datetime]] = []
-    for order_id, of_order in sorted(changes.items()):
-        order = known.get(order_id)
-        change = leading(of_order, None if order is None else order["alert_id"])
-        after = None if change is None else followed(order, change)
-        if change is not None and after is not None:
-            written.append((order, after, change.at))
+    for order_id, change in sorted(changes.items()):
+        before = known.get(order_id)
+        after = followed(before, change)
+        if after is None:
+            continue
+        if schedules and order_id in schedules:
+            after = dated(after, change.actor, schedules[order_id])
+        written.append((before, after, change.at))
     _write(connection, written)
 
 
-def ensure_order(
-    connection: Connection,
-    alert: "Mapping[str, Any] | pd.Series[Any]",
-    requested_by: str,
-    now: datetime,
-    scheduled: Schedule | None = None,
-) -> str:
-    """Make sure that an active alert has an order, and give it a date.
-
-    Args:
-        connection: of the transaction that stores the alert with the id that comes back.
-        alert: DEVICE_ALERTS columns by name, of any severity.
-        requested_by: a person's name.
-        now: when it is asked for.
-        scheduled: when the work begins and ends; None to leave that as it is.
-
-    Returns:
-        Id of the order.
-    """
-    (row,) = DEVICE_ALERTS.to_arrow(pd.DataFrame([dict(alert)])).to_pylist()
-    order_id = row["ontology_action_id"] or order_id_of(row["alert_id"])
-    before = _locked(connection, [order_id]).get(order_id)
-    after = before or opened(row, order_id, requested_by, f"{requested_by} asked for it", now)
-    if scheduled is not None:
-        after = dated(after, row, requested_by, scheduled)
-    _write(connection, [(before, after, now)])
-    return str(order_id)
-
-
-def list_orders(connection: Connection, status: str | None = None, limit: int = 100) -> pd.DataFrame:
+def list_orders(connection: Connection, status: str | None = None, limit: int = 100) -> "pd.DataFrame":
     """WORK_ORDERS rows, the urgent ones first, then by deadline.
 
     Args:
@@ -98,7 +67,7 @@ def list_orders(connection: Connection, status: str | None = None, limit: int = 
     return _frame(connection, query.limit(limit))
 
 
-def find_order(connection: Connection, beginning: str) -> pd.DataFrame:
+def find_order(connection: Connection, beginning: str) -> "pd.DataFrame":
     """The WORK_ORDERS row whose id begins with ``beginning``.
 
     Raises:
@@ -106,10 +75,6 @@ def find_order(connection: Connection, beginning: str) -> pd.DataFrame:
     """
     identity = id_beginning_with(connection, _IDS, beginning)
     return _frame(connection, sa.select(work_orders).where(work_orders.c.work_order_id == identity))
-
-
-def _change(alert: Row, event: Row) -> Change:
-    return Change(alert, event["action"], event["from_status"], event["actor"], event["note"], event["occurred_at"])
 
 
 def _locked(connection: Connection, order_ids: Collection[str]) -> dict[str, dict[str, Any]]:
@@ -142,7 +107,9 @@ def _pieces(ids: Collection[str]) -> Iterator[list[str]]:
     return (ordered[first : first + _PIECE] for first in range(0, len(ordered), _PIECE))
 
 
-def _frame(connection: Connection, query: sa.Select[tuple[object, ...]]) -> pd.DataFrame:
+def _frame(connection: Connection, query: sa.Select[tuple[object, ...]]) -> "pd.DataFrame":
+    import pandas as pd  # noqa: PLC0415
+
     rows = connection.execute(query).all()
     frame: pd.DataFrame = WORK_ORDERS.to_arrow(pd.DataFrame(rows, columns=list(WORK_ORDERS.column_names))).to_pandas()
     return frame

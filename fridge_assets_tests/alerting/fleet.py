@@ -14,10 +14,10 @@ from fridge_assets.contracts import ALERT_EVENTS, DEVICE_ALERTS, MODEL_SCORES, S
 from fridge_assets.core.identity import deterministic_id
 from fridge_assets.diagnosis.causes import built_in
 from fridge_assets.scoring.comparisons import no_comparisons
-from fridge_assets.settings import AlertSettings
+from fridge_assets.settings import IncidentSettings
 
 EPOCH = pd.Timestamp("2026-06-01T00:00:00Z")
-SETTINGS = AlertSettings()
+SETTINGS = IncidentSettings()
 FOREST, BASELINE = "isolation_forest_v2", "statistical_baseline_v1"
 ACTIONS = {
     "ACKNOWLEDGED": "acknowledge",
@@ -76,7 +76,7 @@ def frame(rows: Sequence[dict[str, object]]) -> pd.DataFrame:
 class Fleet:
     """Runs windows one after another and remembers alerts and events as the store would."""
 
-    def __init__(self, settings: AlertSettings = SETTINGS) -> None:
+    def __init__(self, settings: IncidentSettings = SETTINGS) -> None:
         self.settings = settings
         self.alerts = DEVICE_ALERTS.empty()
         self.events = ALERT_EVENTS.empty()

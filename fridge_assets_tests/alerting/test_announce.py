@@ -5,15 +5,15 @@ import pandas as pd
 from fridge_assets.alerting.announce import announcements, single_message, worth_telling
 from fridge_assets.alerting.generate import GeneratedAlerts
 from fridge_assets.notifications.message import Message
-from fridge_assets.settings import AlertSettings
+from fridge_assets.settings import IncidentSettings
 from fridge_assets_tests.alerting.fleet import BASELINE, FOREST, SUPERHEAT, Fleet, run_time, score, window
 
 
 def said(
-    generated: GeneratedAlerts, hour: float, settings: AlertSettings | None = None, run_id: str = ""
+    generated: GeneratedAlerts, hour: float, settings: IncidentSettings | None = None, run_id: str = ""
 ) -> list[Message]:
     moment = pd.Timestamp(window(hour)).to_pydatetime()
-    return announcements(worth_telling(generated, moment), run_id, run_time(hour), settings or AlertSettings())
+    return announcements(worth_telling(generated, moment), run_id, run_time(hour), settings or IncidentSettings())
 
 
 def channels(messages: list[Message]) -> list[str]:
@@ -87,7 +87,7 @@ def test_an_end_is_not_told_as_an_alert() -> None:
 
 
 def test_many_alerts_of_one_severity_come_as_one_list_with_the_worst_first() -> None:
-    few = AlertSettings(single_messages=1, listed_alerts=2)
+    few = IncidentSettings(single_messages=1, listed_alerts=2)
     generated = Fleet().run(*(score(device, 0, value) for device, value in (("d1", 0.96), ("d2", 0.99), ("d3", 0.97))))
     (message,) = said(generated, 0, few)
     assert message.channel == "on_call"
@@ -102,5 +102,5 @@ def test_medium_alerts_come_as_a_digest_by_site() -> None:
     (message,) = said(generated, 0)
     assert message.title == "3 new MEDIUM alerts in 2 sites"
     assert message.lines[:2] == ("s1: 2 devices", "s2: 1 device")
-    (short,) = said(generated, 0, AlertSettings(listed_alerts=1))
+    (short,) = said(generated, 0, IncidentSettings(listed_alerts=1))
     assert short.lines[:2] == ("s1: 2 devices", "and 1 more sites")

@@ -7,7 +7,7 @@ import pytest
 
 from fridge_assets.alerting.assets import device_alerts as device_alerts_asset
 from fridge_assets.alerting.budget import AlertLoad, alert_load, expected_load
-from fridge_assets.settings import AlertSettings, Settings
+from fridge_assets.settings import IncidentSettings, Settings
 from fridge_assets.steps.clock import Clock
 from fridge_assets.stores.operations import Operations, device_alerts
 from fridge_assets.stores.warehouse import Warehouse
@@ -17,7 +17,7 @@ DAY = timedelta(days=1)
 
 
 def load(operations: Operations, now: datetime = NOW, devices: int = 10, **alerts: object) -> AlertLoad:
-    settings = Settings().model_copy(update={"alerts": AlertSettings.model_validate(alerts)})
+    settings = Settings().model_copy(update={"alerts": IncidentSettings.model_validate(alerts)})
     with operations.read() as connection:
         return alert_load(connection, devices, now, settings)
 
@@ -84,7 +84,7 @@ def test_the_asset_passes_within_the_budget_and_warns_beyond_it(
     found = check_of(warehouse, told, settings)
     assert found.passed
     assert (found.metadata["told in 24 h"].value, found.metadata["budget"].value) == (2, 144)
-    small = settings.model_copy(update={"alerts": AlertSettings(alert_budget=1)})
+    small = settings.model_copy(update={"alerts": IncidentSettings(alert_budget=1)})
     found = check_of(warehouse, told, small)
     assert (found.passed, found.severity) == (False, dg.AssetCheckSeverity.WARN)
     assert str(found.description).endswith("or the medium threshold: alert_quality says which.")

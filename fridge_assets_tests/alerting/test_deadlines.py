@@ -25,12 +25,12 @@ from fridge_assets.alerting.sla import as_of
 from fridge_assets.alerting.store import apply
 from fridge_assets.contracts import ALERT_EVENTS, DEVICE_ALERTS
 from fridge_assets.notifications.outbox import OutboxFilter, StoredMessage, list_messages
-from fridge_assets.settings import AlertSettings
+from fridge_assets.settings import IncidentSettings
 from fridge_assets.stores.operations import Operations, alert_events, device_alerts, metadata
 from fridge_assets_tests.alerting.fleet import SETTINGS, Fleet, run_time, score
 
 MINUTE = timedelta(minutes=1)
-SHORT = AlertSettings(sla_medium=timedelta(minutes=50), sla_low=timedelta(minutes=77))
+SHORT = IncidentSettings(sla_medium=timedelta(minutes=50), sla_low=timedelta(minutes=77))
 CRITICAL, MEDIUM, LOW = 0.97, 0.75, 0.65
 TOLD = run_time(0)
 
@@ -42,7 +42,7 @@ def after(minutes: float) -> datetime:
 class Desk:
     """Alerts in a store, people who act on them, and somebody who looks at deadlines."""
 
-    def __init__(self, engine: sa.Engine, settings: AlertSettings = SETTINGS) -> None:
+    def __init__(self, engine: sa.Engine, settings: IncidentSettings = SETTINGS) -> None:
         self._engine, self._settings = engine, settings
 
     def tell(self, *values: float) -> None:
@@ -106,7 +106,7 @@ class Desk:
 
 
 @contextmanager
-def desk_in_memory(settings: AlertSettings = SETTINGS) -> Iterator[Desk]:
+def desk_in_memory(settings: IncidentSettings = SETTINGS) -> Iterator[Desk]:
     """A store of its own that leaves nothing behind."""
     engine = sa.create_engine("sqlite://", poolclass=StaticPool)
     metadata.create_all(engine)
@@ -246,7 +246,7 @@ def opened_again(desk: Desk) -> None:
 
 
 def test_many_alerts_of_one_step_are_told_as_a_list() -> None:
-    with desk_in_memory(AlertSettings(single_messages=2, listed_alerts=2)) as desk:
+    with desk_in_memory(IncidentSettings(single_messages=2, listed_alerts=2)) as desk:
         desk.tell(CRITICAL, CRITICAL, CRITICAL, MEDIUM, MEDIUM)
         desk.look(31)
         desk.look(241)

@@ -10,7 +10,7 @@ from fridge_assets.contracts import ALERT_EVENTS, DEVICE_ALERTS, SILENCES
 from fridge_assets.core.identity import deterministic_id
 from fridge_assets.diagnosis.causes import built_in
 from fridge_assets.scoring.comparisons import no_comparisons
-from fridge_assets.settings import AlertSettings
+from fridge_assets.settings import IncidentSettings
 from fridge_assets.work_orders.rules import order_id_of
 from fridge_assets_tests.alerting.fleet import (
     BASELINE,
@@ -146,7 +146,7 @@ def test_scores_of_two_windows_are_refused() -> None:
             silences=SILENCES.empty(),
             knowledge=built_in(),
             now=run_time(1),
-            settings=AlertSettings(),
+            settings=IncidentSettings(),
         )
 
 
@@ -288,7 +288,7 @@ def test_quiet_means_that_no_model_flags(fleet: Fleet) -> None:
 
 def test_number_of_quiet_windows_is_a_setting() -> None:
     for windows in (1, 3):
-        fleet = Fleet(AlertSettings(resolve_after_windows=windows))
+        fleet = Fleet(IncidentSettings(resolve_after_windows=windows))
         fleet.run(score("d1", 0, 0.9))
         for quiet in range(1, windows + 1):
             assert len(fleet.active) == 1

@@ -17,7 +17,7 @@ from fridge_assets.alerting.severity import (
     with_provisional,
 )
 from fridge_assets.alerting.sla import sla_deadline
-from fridge_assets.settings import AlertSettings
+from fridge_assets.settings import IncidentSettings
 
 
 @pytest.mark.parametrize(
@@ -37,12 +37,12 @@ from fridge_assets.settings import AlertSettings
     ],
 )
 def test_first_line_that_holds_decides(score: float, families: int, severity: str) -> None:
-    ranks = severity_rank(pd.Series([score]), pd.Series([families]), AlertSettings())
+    ranks = severity_rank(pd.Series([score]), pd.Series([families]), IncidentSettings())
     assert name_of(ranks).tolist() == [severity]
 
 
 def test_limits_are_settings() -> None:
-    settings = AlertSettings(critical_score=0.5, high_families=3)
+    settings = IncidentSettings(critical_score=0.5, high_families=3)
     assert name_of(severity_rank(pd.Series([0.55]), pd.Series([1]), settings)).tolist() == ["CRITICAL"]
 
 
@@ -65,7 +65,7 @@ def test_what_provisional_versions_say_counts_as_medium_at_most(by_all: int, by_
 def test_deadlines_follow_from_severity() -> None:
     now = pd.Timestamp("2026-06-01T12:00:00Z")
     ranks = rank_of(pd.Series(["LOW", "MEDIUM", "HIGH", "CRITICAL"]))
-    spans = sla_deadline(now, ranks, AlertSettings()) - now
+    spans = sla_deadline(now, ranks, IncidentSettings()) - now
     assert spans.tolist() == [
         timedelta(hours=24),
         timedelta(hours=4),

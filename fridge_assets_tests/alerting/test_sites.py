@@ -12,7 +12,7 @@ from fridge_assets.alerting.run import raise_alerts
 from fridge_assets.alerting.sites import Incident, judge_site, site_sizes, tell_sites
 from fridge_assets.notifications.outbox import enqueue, messages_about
 from fridge_assets.registry.devices import complete_registry, with_cohort
-from fridge_assets.settings import AlertSettings, Settings
+from fridge_assets.settings import IncidentSettings, Settings
 from fridge_assets.staleness.fallback import judge_by_rules
 from fridge_assets.stores.operations import Operations, device_alerts, outbox_subjects, site_incidents
 from fridge_assets.stores.warehouse import Warehouse
@@ -23,7 +23,7 @@ from fridge_assets.streaming.storm import SUBJECT, announce
 from fridge_assets_tests.notifications.given import stored
 from fridge_assets_tests.staleness.given import MINUTE, NOON, Values, store_features
 
-SETTINGS = AlertSettings()
+SETTINGS = IncidentSettings()
 HOUR = timedelta(hours=1)
 LEAKING: Values = {"pressure_low_mean": 90.0}
 

@@ -8,7 +8,7 @@ import pytest
 import sqlalchemy as sa
 
 from fridge_assets.contracts import ALERT_EVENTS
-from fridge_assets.settings import AlertSettings, Settings
+from fridge_assets.settings import IncidentSettings, Settings
 from fridge_assets.stores.operations import Operations, device_alerts
 from fridge_assets_tests.alerting.labelled import alert
 from fridge_assets_tests.benchmarks.week_crew import Crew
@@ -59,7 +59,7 @@ def week() -> Week:
         ]
     )
     events = ALERT_EVENTS.empty()
-    return Week(truth(found=5, missed=10), alerts, events, 10, START, START + 48 * HOUR, 48, AlertSettings())
+    return Week(truth(found=5, missed=10), alerts, events, 10, START, START + 48 * HOUR, 48, IncidentSettings())
 
 
 def test_a_fault_is_found_by_an_alert_between_its_onset_and_its_failure(week: Week) -> None:

@@ -12,7 +12,7 @@ from rich.table import Table
 from fridge_assets.alerting.severity import HIGH, MEDIUM, rank_of
 from fridge_assets.alerting.sla_report import sla_table
 from fridge_assets.contracts.device_alerts import SEVERITIES
-from fridge_assets.settings import AlertSettings
+from fridge_assets.settings import IncidentSettings
 
 LEAST_GRADUAL, LEAST_ACUTE, LEAST_PRECISE = 0.80, 0.90, 0.90
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
@@ -40,7 +40,7 @@ class Week:
     begins: datetime
     ends: datetime
     windows: int
-    settings: AlertSettings
+    settings: IncidentSettings
 
     @property
     def told(self) -> pd.DataFrame:

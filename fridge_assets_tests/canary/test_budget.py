@@ -13,7 +13,7 @@ from fridge_assets.canary.inputs import Scores
 from fridge_assets.canary.report import CanaryReport, compare
 from fridge_assets.canary.store import canary_reports, commit_comparisons
 from fridge_assets.contracts import CANARY_REPORTS, CANARY_SCORES
-from fridge_assets.settings import AlertSettings, Settings
+from fridge_assets.settings import IncidentSettings, Settings
 from fridge_assets.stores.warehouse import Warehouse
 from fridge_assets_tests.canary.given import WINDOW, given, healthy
 
@@ -29,7 +29,7 @@ def lifted(devices: int) -> Scores:
 
 
 def report(devices: int, **alerts: int) -> CanaryReport:
-    settings = Settings().model_copy(update={"alerts": AlertSettings.model_validate(alerts)})
+    settings = Settings().model_copy(update={"alerts": IncidentSettings.model_validate(alerts)})
     return compare(given(lifted(devices)), settings)
 
 

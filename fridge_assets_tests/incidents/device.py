@@ -9,7 +9,7 @@ from fridge_assets.incidents.memory import benign_of
 from fridge_assets.incidents.observations import Act, Observation, Quiet, Seen, Span, Surroundings, Withdrawn
 from fridge_assets.incidents.state import Incident, IncidentEvent, incident_of
 from fridge_assets.incidents.terms import PersonsAction, Severity, Sign, Source
-from fridge_assets.settings.incidents import IncidentSettings
+from fridge_assets.settings import IncidentSettings
 
 EPOCH = datetime(2026, 6, 1, tzinfo=UTC)
 SETTINGS = IncidentSettings()

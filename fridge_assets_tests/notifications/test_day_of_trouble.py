@@ -15,7 +15,7 @@ from fridge_assets.notifications.deliver import deliver_due
 from fridge_assets.notifications.outbox import OutboxFilter, enqueue, list_messages
 from fridge_assets.notifications.senders import senders_of
 from fridge_assets.running.outcomes import RunOutcome
-from fridge_assets.settings import AlertSettings, NotificationSettings, Settings
+from fridge_assets.settings import IncidentSettings, NotificationSettings, Settings
 from fridge_assets.staleness.ages import ScoreAge, keep_ages
 from fridge_assets.staleness.tiers import tier_of
 from fridge_assets.steps.clock import Clock
@@ -71,7 +71,7 @@ def live(hour: int, fleet: Fleet, operations: Operations) -> None:
         if hour in SCORED:
             generated = fleet.run(score("d1", hour, 0.97), score("d2", hour, 0.75), score("d3", hour, 0.1))
             told = announcements(
-                worth_telling(generated, window(hour).to_pydatetime()), f"run-{hour}", now, AlertSettings()
+                worth_telling(generated, window(hour).to_pydatetime()), f"run-{hour}", now, IncidentSettings()
             )
             enqueue(connection, told, now)
 

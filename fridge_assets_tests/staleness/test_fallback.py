@@ -11,7 +11,7 @@ from fridge_assets.alerting.actions import ActionRequest
 from fridge_assets.alerting.run import AlertReport, raise_alerts
 from fridge_assets.alerting.store import AlertFilter, events_of_alerts, list_alerts
 from fridge_assets.contracts import MODEL_SCORES
-from fridge_assets.settings import AlertSettings, FallbackSettings, Settings
+from fridge_assets.settings import IncidentSettings, FallbackSettings, Settings
 from fridge_assets.staleness.fallback import (
     FallbackBlind,
     conditions_met,
@@ -224,7 +224,7 @@ def test_one_condition_is_medium_two_are_high_and_none_is_no_alert(shop: Shop) -
 def test_how_many_conditions_make_it_high_is_a_setting(
     warehouse: Warehouse, operations: Operations, settings: Settings
 ) -> None:
-    strict = settings.model_copy(update={"alerts": AlertSettings(high_conditions=3)})
+    strict = settings.model_copy(update={"alerts": IncidentSettings(high_conditions=3)})
     shop = Shop(warehouse, operations, strict)
     shop.by_rules(NOON, {"d1": LEAKING | WORN, "d2": LEAKING | WORN | {CURRENT: 40.0}})
     assert list(shop.alerts()["severity"]) == ["MEDIUM", "HIGH"]

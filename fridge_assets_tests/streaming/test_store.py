@@ -15,7 +15,7 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from fridge_assets.alerting.silences import Silence, add_silence, end_silence
-from fridge_assets.settings import AlertSettings, Settings, StreamingSettings
+from fridge_assets.settings import IncidentSettings, Settings, StreamingSettings
 from fridge_assets.stores.operations import Operations, alert_events, device_alerts, outbox, stream_onsets
 from fridge_assets.streaming.engine import Onset, OnsetKey
 from fridge_assets.streaming.onsets import alert_id_of, told
@@ -48,7 +48,7 @@ def silenced(operations: Operations, start: datetime, end: datetime, site: str |
     """Ann works on d1, or on a site, meanwhile; the id of the silence."""
     made = Silence("maintenance", None if site else "d1", site, start, end, "ann", "new compressor", start)
     with operations.transaction() as connection:
-        add_silence(connection, made, AlertSettings())
+        add_silence(connection, made, IncidentSettings())
     return made.silence_id
 
 
@@ -211,7 +211,7 @@ def test_too_many_alerts_are_a_storm_that_is_told_once(operations: Operations, s
 @given(st.lists(st.integers(0, 2000), unique=True, max_size=30))
 def test_told_onsets_are_never_closer_than_the_span(offsets: list[int]) -> None:
     moments = [NOW + timedelta(minutes=n) for n in offsets]
-    settings = AlertSettings()
+    settings = IncidentSettings()
     verdicts = told(moments, None, settings)
     spoken = sorted(at for at, is_told in verdicts.items() if is_told)
     assert all(b - a >= settings.dedup for a, b in pairwise(spoken))
@@ -307,7 +307,7 @@ def test_what_is_told_and_held_does_not_depend_on_batches(
 ) -> None:
     moments = [NOW + timedelta(minutes=n) for n in offsets]
     held = {NOW + timedelta(minutes=n) for n in offsets if any(s <= n < s + length for s, length, _ in spans)}
-    verdicts = told([at for at in moments if at not in held], None, AlertSettings())
+    verdicts = told([at for at in moments if at not in held], None, IncidentSettings())
     expected = {at: "maintenance" if at in held else None if verdicts[at] else "repeat" for at in moments}
     with TemporaryDirectory() as folder:
         settings = Settings(data_dir=Path(folder))

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from fridge_assets.alerting.act import act
 from fridge_assets.alerting.actions import ActionRequest
 from fridge_assets.alerting.store import apply
-from fridge_assets.settings import AlertSettings, Settings
+from fridge_assets.settings import IncidentSettings, Settings
 from fridge_assets.stores.operations import Operations, device_alerts, work_orders
 from fridge_assets.streaming.engine import Onset, OnsetKey
 from fridge_assets.streaming.store import store_changes
@@ -53,7 +53,7 @@ def acts(operations: Operations, action: str, at: datetime, schedule: tuple[date
     with operations.read() as connection:
         query = sa.select(device_alerts.c.alert_id).where(device_alerts.c.suppressed.is_(sa.false()))
         alert_id = connection.scalar(query.order_by(device_alerts.c.alert_created_at.desc()).limit(1))
-    act(operations, str(alert_id), action, ActionRequest("ann", at, "because"), AlertSettings(), schedule)
+    act(operations, str(alert_id), action, ActionRequest("ann", at, "because"), IncidentSettings(), schedule)
 
 
 def test_the_same_run_twice_is_one_order_that_the_alert_names(operations: Operations) -> None:

@@ -12,7 +12,7 @@ from fridge_assets.alerting.audit import AuditFilter, held_alerts, held_counts
 from fridge_assets.alerting.silences import Silence, add_silence, end_silence, list_silences, silences_between
 from fridge_assets.contracts import SILENCES
 from fridge_assets.core.errors import FridgeError
-from fridge_assets.settings import AlertSettings, Settings
+from fridge_assets.settings import IncidentSettings, Settings
 from fridge_assets.stores.operations import Operations
 from fridge_assets.stores.warehouse import Warehouse
 from fridge_assets_tests.alerting.fleet import EPOCH, SUPERHEAT, Fleet, run_time, score, window
@@ -21,7 +21,7 @@ from fridge_assets_tests.notifications.given import stored
 from fridge_assets_tests.staleness.given import MINUTE, NOON
 from fridge_assets_tests.staleness.test_fallback import HOUR, Shop
 
-SETTINGS = AlertSettings()
+SETTINGS = IncidentSettings()
 
 
 def hour(number: float) -> datetime:

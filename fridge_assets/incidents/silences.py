@@ -1,27 +1,27 @@
-"""Silences and maintenance windows: spans in which alerts of a device or site are kept for audit (SPEC 6).
+"""Silences and maintenance windows: spans in which what is seen of a device or site is told to nobody (SPEC 6.1).
 
 A span is [starts_at, ends_at): its last moment does not belong to it, and one that is ended before it begins is empty
-and holds nothing. It holds every severity, also a rise, and starts no deduplication span, so that a device that is
-still anomalous after it is told in the next run. An alert that was told before it stays as it is.
+and holds nothing. It holds every severity, also a rise; what is still wrong after it is told then.
 """
 
 from dataclasses import asdict, dataclass
 from datetime import datetime
+from typing import TYPE_CHECKING, Any
 
-import pandas as pd
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from fridge_assets.alerting.frames import conform
-from fridge_assets.contracts import SILENCES
 from fridge_assets.contracts.silences import SILENCE_KINDS
 from fridge_assets.core.errors import FridgeError
 from fridge_assets.core.identity import deterministic_id
 from fridge_assets.core.moments import spoken
 from fridge_assets.core.names import unknown
-from fridge_assets.settings import AlertSettings
+from fridge_assets.settings import IncidentSettings
 from fridge_assets.stores.beginnings import Ids, id_beginning_with
 from fridge_assets.stores.operations import insert_missing, silences
+
+if TYPE_CHECKING:  # people act as quickly as they type: nothing here imports pandas
+    import pandas as pd
 
 _IDS = Ids(silences.c.silence_id, "silence", "silences list --all")
 
@@ -65,7 +65,7 @@ class Silence:
         return deterministic_id(self.scope, self.starts_at.isoformat(), self.actor, self.created_at.isoformat())
 
 
-def add_silence(connection: Connection, silence: Silence, settings: AlertSettings) -> None:
+def add_silence(connection: Connection, silence: Silence, settings: IncidentSettings) -> None:
     """Store a silence in the transaction of ``connection``; one that is there is left alone.
 
     Raises:
@@ -76,7 +76,7 @@ def add_silence(connection: Connection, silence: Silence, settings: AlertSetting
     insert_missing(connection, silences, [{"silence_id": silence.silence_id, **asdict(silence)}])
 
 
-def refuse_unknown(silence: Silence, registry: pd.DataFrame | None) -> None:
+def refuse_unknown(silence: Silence, registry: "pd.DataFrame | None") -> None:
     """Refuse a silence of a device or site that is not in the registry.
 
     Args:
@@ -131,14 +131,15 @@ def end_silences_of(connection: Connection, work_order_id: str, actor: str, at: 
     connection.execute(sa.update(silences).where(left).values(ends_at=ends, ended_by=actor))
 
 
-def silences_between(connection: Connection, start: datetime, end: datetime) -> pd.DataFrame:
-    """SILENCES rows that hold some moment of [``start``, ``end``), by id."""
+def silences_between(connection: Connection, start: datetime, end: datetime) -> list[Silence]:
+    """Those that hold some moment of [``start``, ``end``), by id."""
     columns = silences.c
     overlapping = sa.and_(columns.starts_at < end, columns.ends_at > start, columns.starts_at < columns.ends_at)
-    return _frame(connection, sa.select(silences).where(overlapping).order_by(columns.silence_id))
+    rows = connection.execute(sa.select(silences).where(overlapping).order_by(columns.silence_id)).mappings()
+    return [Silence(**{name: value for name, value in row.items() if name != "silence_id"}) for row in rows]
 
 
-def list_silences(connection: Connection, over_at: datetime | None = None) -> pd.DataFrame:
+def list_silences(connection: Connection, over_at: datetime | None = None) -> list[dict[str, Any]]:
     """SILENCES rows, the one that ends last first.
 
     Args:
@@ -149,38 +150,10 @@ def list_silences(connection: Connection, over_at: datetime | None = None) -> pd
     query = sa.select(silences).order_by(columns.ends_at.desc(), columns.silence_id)
     if over_at is not None:
         query = query.where(columns.ends_at > over_at, columns.starts_at < columns.ends_at)
-    return _frame(connection, query)
+    return [dict(row) for row in connection.execute(query).mappings()]
 
 
-def held(spans: pd.DataFrame, known: pd.DataFrame) -> pd.DataFrame:
-    """Which spans of devices a silence of the device or its site overlaps; of several the one that ends last counts.
-
-    Args:
-        spans: ``device_id``, ``site_id``, ``held_from`` and ``held_to`` (exclusive), with a unique index.
-        known: SILENCES rows.
-
-    Returns:
-        ``held_because`` (the kind) and ``held_note`` (which silence, for the event) by the index of ``spans``, null
-        where nothing holds.
-    """
-    rows = spans[["device_id", "site_id", "held_from", "held_to"]].assign(row=spans.index)
-    real = known[known["starts_at"] < known["ends_at"]]
-    scopes = [
-        rows.merge(real[real[scope].notna()].drop(columns=other), on=scope)
-        for scope, other in (("device_id", "site_id"), ("site_id", "device_id"))
-    ]
-    pairs = pd.concat(scopes)
-    pairs = pairs[(pairs["held_from"] < pairs["ends_at"]) & (pairs["held_to"] > pairs["starts_at"])]
-    last = pairs.sort_values(["ends_at", "silence_id"]).drop_duplicates("row", keep="last").set_index("row")
-    notes = [
-        f"Held by {kind} of {actor} until {end:%Y-%m-%d %H:%M} UTC: {reason}"
-        for kind, actor, end, reason in zip(last["kind"], last["actor"], last["ends_at"], last["reason"], strict=True)
-    ]
-    found = pd.DataFrame({"held_because": last["kind"], "held_note": notes}, index=last.index, dtype="object")
-    return found.reindex(spans.index)
-
-
-def _check(silence: Silence, settings: AlertSettings) -> None:
+def _check(silence: Silence, settings: IncidentSettings) -> None:
     length = silence.ends_at - silence.starts_at
     if (silence.device_id is None) == (silence.site_id is None):
         which = "neither" if silence.device_id is None else "both"
@@ -200,8 +173,3 @@ def _check(silence: Silence, settings: AlertSettings) -> None:
         )
     if not silence.reason.strip():
         raise FridgeError("a silence without a reason", "Say why; the audit shows it.")
-
-
-def _frame(connection: Connection, query: sa.Select[tuple[object, ...]]) -> pd.DataFrame:
-    rows = connection.execute(query).all()
-    return conform([pd.DataFrame(rows, columns=list(SILENCES.column_names))], SILENCES)
