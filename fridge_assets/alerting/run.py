@@ -124,7 +124,7 @@ def _known(connection: Connection, inputs: AlertInputs) -> dict[str, Incident]:
 
 
 def open_alerts(connection: Connection, most: int) -> pd.DataFrame:
-    """DEVICE_ALERTS rows that say best what is wrong: of each open incident that people were told of one, newest first."""
+    """Of each open incident that people were told of, newest first, the DEVICE_ALERTS row that says it best."""
     columns = incidents.c
     newest = sa.select(columns.evidence_id).where(is_open, columns.told.is_not(None))
     ids = connection.scalars(newest.order_by(columns.opened_at.desc(), columns.incident_id).limit(most)).all()

@@ -115,7 +115,7 @@ class StreamingSettings(Group):
         description="what is found later than this, in delivered history, is stored and told to nobody",
     )
     storm_alerts: int = Field(
-        20, ge=1, description="devices with acute trouble within the span that are told one by one; more are told as one"
+        20, ge=1, description="devices in acute trouble within the span that are told one by one; more are told as one"
     )
     storm_span: timedelta = Field(timedelta(minutes=5), description="and for this long from its beginning as one")
     dead_letters_per_batch: int = Field(
