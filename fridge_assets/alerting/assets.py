@@ -1,5 +1,6 @@
 """Assets of the alerts: the alerts themselves, and how many of them were real failures."""
 
+from collections import Counter
 from collections.abc import Iterator
 from datetime import datetime
 
@@ -9,11 +10,9 @@ import pandas as pd
 from fridge_assets.alerting.alert_plots import highest_alerts
 from fridge_assets.alerting.budget import alert_load
 from fridge_assets.alerting.evidence import FALLBACK
-from fridge_assets.alerting.listing import AlertFilter
 from fridge_assets.alerting.quality_plots import precision_picture
 from fridge_assets.alerting.quality_store import assess_alerts, commit_quality
-from fridge_assets.alerting.run import AlertReport, raise_alerts
-from fridge_assets.alerting.store import list_alerts
+from fridge_assets.alerting.run import AlertReport, open_alerts, raise_alerts
 from fridge_assets.contracts import ALERT_QUALITY, DEVICE_ALERTS, LABEL_EVENTS, MODEL_SCORES, RULES_BASED_FALLBACK
 from fridge_assets.core.errors import FridgeError
 from fridge_assets.deployment.store import Deployments
@@ -48,7 +47,7 @@ label_events = dg.AssetSpec(
     group_name="labels",
     kinds={"sqlite"},
     owners=["team:operations"],
-    description=f"{LABEL_EVENTS.description[:-1]}, stored with what people do (`fridge-assets alerts resolve`).",
+    description=f"{LABEL_EVENTS.description[:-1]}, stored with what people do (`fridge-assets incidents resolve`).",
     metadata=dataset_metadata(LABEL_EVENTS),
 )
 
@@ -80,7 +79,7 @@ def device_alerts(
     operations: dg.ResourceParam[Operations],
     clock: Clock,
 ) -> Iterator[AssetEvent]:
-    """Turn the latest scores into alerts: severity by agreement, repeats suppressed, recovery resolved."""
+    """Turn the latest scores into alerts, and decide what they mean for incidents and who is told."""
     registry = with_cohort(effective_registry(settings.root, warehouse))
     report = raise_alerts(
         warehouse,
@@ -180,7 +179,7 @@ def _open_alerts(operations: Operations, now: datetime) -> dict[str, dg.Markdown
     """The picture of the open alerts; none where they cannot be read, which does not undo a publication."""
     try:
         with operations.read() as connection:
-            alerts = list_alerts(connection, AlertFilter(limit=_MOST_OPEN_ALERTS))
+            alerts = open_alerts(connection, _MOST_OPEN_ALERTS)
     except FridgeError:
         return {}
     return {"open alerts": picture(highest_alerts(alerts, now), "open alerts")}
@@ -189,14 +188,15 @@ def _open_alerts(operations: Operations, now: datetime) -> dict[str, dg.Markdown
 def _result(
     report: AlertReport, within_budget: dg.AssetCheckResult, shown: dict[str, dg.MarkdownMetadataValue]
 ) -> dg.MaterializeResult[None]:
-    new = report.generated.new
+    new, outcome = report.alerts, report.outcome
     told = new[~new["suppressed"].astype(bool)]
     return dg.MaterializeResult(
         metadata={
             "dagster/row_count": len(new),
             "told": len(told),
-            "suppressed repeats": len(new) - len(told),
-            "changed": len(report.generated.updated),
+            "kept for audit": counts_table(Counter(outcome.held), "reason"),
+            "incidents opened": len(outcome.opened),
+            "changed": sum(bool(step.decision.events) for step in outcome.steps),
             "window": report.window_end.isoformat() if report.window_end else "none",
             "raised by": report.source,
             "age of the scores": report.tier,

@@ -1,19 +1,18 @@
 """What the models say about each device: one row per flagged device, ready to become an alert (SPEC 6)."""
 
+from typing import Final
+
 import pandas as pd
 
 from fridge_assets.alerting.severity import BELOW_ALL, fallback_severity_rank, severity_rank, with_provisional
 from fridge_assets.core.identity import deterministic_id
 from fridge_assets.settings import IncidentSettings
 
-MODELS = "models"
-"""Source of the alerts that the models raise."""
+MODELS: Final = "models"
+"""Source of what the models see."""
 
-FALLBACK = "rules_fallback"
-"""Source of the alerts that the rules raise while the models are silent."""
-
-STREAMING = "streaming"
-"""Source of the alerts that the stream raises at once; rules of their own close them (SPEC 5)."""
+FALLBACK: Final = "rules_fallback"
+"""Source of what the rules see while the models are silent."""
 
 
 def gather_evidence(scores: pd.DataFrame, source: str, settings: IncidentSettings) -> pd.DataFrame:
@@ -30,7 +29,7 @@ def gather_evidence(scores: pd.DataFrame, source: str, settings: IncidentSetting
         ``model_id``, ``anomaly_score``, ``top_contributors`` and ``provisional``; ``score_ids`` of all flagged rows,
         strongest first; ``models_flagging`` and ``models_scored`` in distinct families; ``carried_from``: window
         of the latest daily model among the flagging ones, null when all are of this window; ``of_window``: whether any
-        of them is; ``severity_rank``; ``alert_id``; ``source``; ``problem``.
+        of them is; ``severity_rank``; ``alert_id``; ``source``.
     """
     flagged = scores[scores["anomaly_flag"].astype(bool)]
     flagged = flagged.sort_values(["device_id", "anomaly_score", "model_id"], ascending=[True, False, True])
@@ -55,16 +54,7 @@ def gather_evidence(scores: pd.DataFrame, source: str, settings: IncidentSetting
     evidence = evidence.reset_index()
     windows = [moment.isoformat() for moment in evidence["window_end"].dt.tz_convert("UTC")]
     identities = [deterministic_id(*key, source) for key in zip(evidence["device_id"], windows, strict=True)]
-    return evidence.assign(
-        alert_id=pd.Series(identities, index=evidence.index, dtype="str"), problem=problems(evidence)
-    )
-
-
-def problems(alerts: pd.DataFrame) -> pd.Series:
-    """What each alert is about, its device and dominant contributor, as one text to compare and join by."""
-    dominant = [names[0] if len(names) else "" for names in alerts["top_contributors"]]
-    texts = [f"{device}\n{feature}" for device, feature in zip(alerts["device_id"], dominant, strict=True)]
-    return pd.Series(texts, index=alerts.index, dtype="str")
+    return evidence.assign(alert_id=pd.Series(identities, index=evidence.index, dtype="str"))
 
 
 def _rank(flagged: pd.DataFrame, settings: IncidentSettings) -> pd.Series:

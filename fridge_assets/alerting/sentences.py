@@ -15,6 +15,7 @@ from fridge_assets.diagnosis.findings import findings_of
 from fridge_assets.diagnosis.rank import Diagnosis, diagnose
 from fridge_assets.diagnosis.wording import sentence_of
 from fridge_assets.diagnosis.wording import title_of as title_of_cause
+from fridge_assets.incidents.terms import Sign
 
 _ALSO = 2
 """How many further sensors a description names."""
@@ -74,7 +75,7 @@ def describe(
     comparisons: pd.DataFrame,
     knowledge: Knowledge,
 ) -> pd.DataFrame:
-    """Add ``title`` and ``description`` to ``drafts``, both with the probable cause where it is clear.
+    """Add ``title`` and ``description`` to ``drafts``, both with the probable cause where it is clear, and ``sign``.
 
     Args:
         drafts: one row per device with ``score_ids``, ``refrigerant`` and the columns of :class:`Anomaly` that are no
@@ -118,7 +119,17 @@ def describe(
             f"{description_of(anomaly)} {sentence_of(diagnosis, refrigerant)}".rstrip()
             for anomaly, diagnosis, refrigerant in told
         ],
+        sign=[sign_of(anomaly) for anomaly in anomalies],
     )
+
+
+def sign_of(anomaly: Anomaly) -> Sign:
+    """The sensor that stands out most, and which way it is off; a feature of several sensors goes by its first."""
+    feature = anomaly.leading or next(iter(anomaly.contributors), "")
+    judged, sensor = anomaly.judged.get(feature), next(iter(sensors_of(feature)), feature)
+    if judged is None or judged.value == judged.expected:
+        return Sign(sensor)
+    return Sign(sensor, "high" if judged.value > judged.expected else "low")
 
 
 def _title_with_cause(anomaly: Anomaly, diagnosis: Diagnosis) -> str:

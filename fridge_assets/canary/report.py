@@ -14,7 +14,7 @@ from fridge_assets.canary.verdict import MetricResult, Verdict, judge, worst
 from fridge_assets.contracts import CANARY_REPORTS
 from fridge_assets.contracts.device_alerts import SEVERITIES
 from fridge_assets.core.identity import deterministic_id
-from fridge_assets.settings import IncidentSettings, CanarySettings, Settings
+from fridge_assets.settings import CanarySettings, IncidentSettings, Settings
 
 _FLOODS = (
     "The candidate predicts {:,.0f} alerts of MEDIUM or higher a day, beyond the budget of {:,}; production predicts "

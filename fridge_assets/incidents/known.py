@@ -99,7 +99,6 @@ def newest_incidents(connection: Connection, devices: Collection[str]) -> tuple[
             .where(columns.device_id.in_(piece), columns.opened_at == last)
             # Of two that were opened at the same moment the one that is open comes last.
             .order_by(columns.device_id, is_open, columns.closed_at, columns.incident_id)
-            .with_for_update()
         )
         for row in connection.execute(query).mappings():
             newest[row["device_id"]] = row["incident_id"]
@@ -108,10 +107,10 @@ def newest_incidents(connection: Connection, devices: Collection[str]) -> tuple[
 
 
 def incidents_by_id(connection: Connection, ids: Collection[str]) -> dict[str, Incident]:
-    """The incidents with these ids, locked where the database can."""
+    """The incidents with these ids."""
     found = {}
     for piece in pieces(ids):
-        query = sa.select(incidents).where(incidents.c.incident_id.in_(piece)).with_for_update()
+        query = sa.select(incidents).where(incidents.c.incident_id.in_(piece))
         found |= {row["incident_id"]: incident_from(row) for row in connection.execute(query).mappings()}
     return found
 

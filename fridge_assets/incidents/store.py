@@ -5,7 +5,7 @@ has observed something: the models, the rules, the stream, people, or time that 
 """
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, Final
 
@@ -24,7 +24,7 @@ from fridge_assets.incidents.known import (
     silences_around,
 )
 from fridge_assets.incidents.messages import Member, Telling, group_message, messages_of
-from fridge_assets.incidents.observations import Clock, Measured, Observed, Seen
+from fridge_assets.incidents.observations import Clock, Measured, Observed, Seen, Span
 from fridge_assets.incidents.rows import event_id_of, event_row, incident_row
 from fridge_assets.incidents.state import Incident, IncidentEvent
 from fridge_assets.incidents.terms import HoldReason
@@ -94,6 +94,7 @@ def observe(
     *,
     run_id: str = "",
     wall_time: datetime | None = None,
+    untold: Mapping[str, Sequence[Span]] | None = None,
 ) -> Outcome:
     """Decide what was observed and store it, in the transaction of ``connection``; the same again changes nothing.
 
@@ -105,10 +106,14 @@ def observe(
         settings: every number of SPEC 6.1.
         run_id: Dagster run that observed it; empty for none.
         wall_time: the actual time, from which messages wait; ``now`` where it is the same.
+        untold: device → spans in which, beside its silences, nobody is to hear of it.
     """
     lock(connection)
     longest = max(settings.site_span, fleet.storm.span if fleet.storm else timedelta(0))
     known = known_of(connection, observed, now, longest, settings)
+    if untold:
+        silenced = {device: (*known.silences_of_devices.get(device, ()), *spans) for device, spans in untold.items()}
+        known = replace(known, silences_of_devices={**known.silences_of_devices, **silenced})
     decided = decide_together(observed, known, fleet, now, settings)
     apply(connection, decided.steps, now)
     messages = _of_groups(connection, decided, known, fleet, now, run_id)

@@ -88,6 +88,11 @@ def active_devices(registry: pd.DataFrame) -> pd.DataFrame:
     return registry[registry["status"] == "active"].reset_index(drop=True)
 
 
+def site_sizes(registry: pd.DataFrame) -> dict[str, int]:
+    """Site → number of its active devices."""
+    return {str(site): int(count) for site, count in active_devices(registry)["site_id"].value_counts().items()}
+
+
 @lru_cache(maxsize=4)
 def _checked(path: Path, modified_ns: int, size: int) -> pd.DataFrame:  # noqa: ARG001 (they tell a changed file)
     # Every step of a run asks for the registry; checking 100,000 devices takes longer than reading them.

@@ -115,9 +115,9 @@ class StreamingSettings(Group):
         description="what is found later than this, in delivered history, is stored and told to nobody",
     )
     storm_alerts: int = Field(
-        20, ge=1, description="acute alerts within the span that are told one by one; more are a storm, told once"
+        20, ge=1, description="devices in acute trouble within the span that are told one by one; more are told as one"
     )
-    storm_span: timedelta = Field(timedelta(minutes=5), description="a storm is over after this long without its rate")
+    storm_span: timedelta = Field(timedelta(minutes=5), description="and for this long from its beginning as one")
     dead_letters_per_batch: int = Field(
         1000, ge=1, description="unusable readings of one batch that are kept with their reason; all are counted"
     )

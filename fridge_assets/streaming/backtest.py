@@ -15,7 +15,6 @@ from fridge_assets.stores.reading_files import clean_files_of
 from fridge_assets.stores.warehouse import Warehouse
 from fridge_assets.streaming.engine import Engine, Onset
 from fridge_assets.streaming.history import looked_back
-from fridge_assets.streaming.onsets import told
 from fridge_assets.streaming.rules import RULES
 
 _HOUR = timedelta(hours=1)
@@ -33,7 +32,8 @@ class BacktestReport:
 
     Args:
         onsets: every onset in the span, oldest first.
-        told: whether each is told, or is a repeat within the span of deduplication.
+        told: whether each would be told: it is the first of its rule on the device for as long as trouble that comes
+            back is the same.
         readings: readings that were looked at, those before the span included.
         too_late: readings among them that the stream would not have taken.
     """
@@ -107,9 +107,16 @@ def _replayed(
     by_problem: dict[tuple[str, str], list[datetime]] = defaultdict(list)
     for device, rule, at in found:
         by_problem[device, rule].append(at)
-    verdicts = {problem: told(moments, None, settings.alerts) for problem, moments in by_problem.items()}
+    verdicts = {problem: _first_ones(moments, settings.alerts.reopen_within) for problem, moments in by_problem.items()}
     onsets = sorted((o for o in found.values() if start <= o.at < end), key=lambda o: (o.at, o.device_id, o.rule))
     return BacktestReport(onsets, [verdicts[o.device_id, o.rule][o.at] for o in onsets], readings, too_late)
+
+
+def _first_ones(moments: Sequence[datetime], span: timedelta) -> dict[datetime, bool]:
+    """Of the onsets of one rule on one device, those before which there was none within ``span``."""
+    ordered = sorted(moments)
+    befores = [None, *ordered]
+    return {at: before is None or at - before >= span for at, before in zip(ordered, befores, strict=False)}
 
 
 def _arriving(

@@ -7,10 +7,9 @@ from pathlib import Path
 import duckdb
 import pandas as pd
 
-from fridge_assets.alerting.sites import site_sizes
 from fridge_assets.readings.ranges import RANGES_FILE, know_ranges, read_range_tables
 from fridge_assets.readings.staging import know_devices
-from fridge_assets.registry.devices import REGISTRY_FILES, read_registry
+from fridge_assets.registry.devices import REGISTRY_FILES, read_registry, site_sizes
 from fridge_assets.stores.operations import Operations
 from fridge_assets.streaming.engine import Engine
 from fridge_assets.streaming.thresholds import history_mark, note_registry, thresholds_in_force

@@ -12,9 +12,10 @@ from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from functools import partial
 
-from fridge_assets.alerting.deadlines import watch_deadlines
 from fridge_assets.core.errors import FridgeError
 from fridge_assets.features.usual_vibration import read_usual_vibration
+from fridge_assets.incidents.store import observe, watch
+from fridge_assets.incidents.together import Fleet
 from fridge_assets.notifications.deliver import deliver_due
 from fridge_assets.notifications.senders import senders_of
 from fridge_assets.registry.zones import zone_of_sites
@@ -27,10 +28,9 @@ from fridge_assets.streaming.delivered import take_delivered, unusable
 from fridge_assets.streaming.engine import Changes, Engine
 from fridge_assets.streaming.fleet import FleetKnowledge
 from fridge_assets.streaming.metrics import StatusServer, StreamMetrics
+from fridge_assets.streaming.observed import delivered_late, observed_in, storm_rule
 from fridge_assets.streaming.sources.base import Batch, Source
 from fridge_assets.streaming.status import StreamStatus, beat
-from fridge_assets.streaming.store import store_changes
-from fridge_assets.streaming.storm import announce, settle
 from fridge_assets.work_orders.deliver import deliver_orders, waiting
 from fridge_assets.work_orders.receivers import receiver_of
 
@@ -169,11 +169,12 @@ class StreamService:
 
     def _store(self, batch: Batch, changes: Changes) -> None:
         now = self._now()
-        if changes.new or changes.withdrawn:
-            watch_deadlines(self._operations, now, self._settings.alerts, now)
+        observed = observed_in(changes, self._fleet.sites, self._settings)
+        fleet = Fleet(self._fleet.site_sizes, storm_rule(self._settings.streaming))
+        untold = delivered_late(changes.new, now, self._settings.streaming)
         with self._operations.transaction() as connection:
-            told = store_changes(connection, changes.new, changes.withdrawn, self._fleet.sites, now, self._settings)
-            announce(connection, told, self._fleet.site_sizes, now, self._settings)
+            if observed:
+                observe(connection, observed, fleet, now, self._settings.alerts, untold=untold)
             self._source.record(connection, batch, now)
 
     def _bury(self, batch: Batch) -> None:
@@ -222,7 +223,6 @@ class StreamService:
         status.lag_seconds = max((now - (status.newest_reading_at or now)).total_seconds(), 0.0)
         with self._operations.transaction() as connection:
             beat(connection, status)
-            settle(connection, now, self._settings)
         self.metrics.lag.set(status.lag_seconds)
         self.metrics.behind.set(status.behind)
         self.metrics.heartbeat.set(now.timestamp())
@@ -327,7 +327,7 @@ class StreamService:
 
     def _watch_deadlines(self) -> None:
         now = self._now()
-        watch_deadlines(self._operations, now, self._settings.alerts, now)
+        watch(self._operations, now, self._settings.alerts)
 
     def _survive(self, what: str, action: Callable[[], object]) -> bool:
         """Do ``action`` and say whether it worked; whatever fails is a problem that ``/healthz`` shows meanwhile."""

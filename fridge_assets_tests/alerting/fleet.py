@@ -4,28 +4,27 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 import pandas as pd
+import sqlalchemy as sa
 
-from fridge_assets.alerting.actions import ActionRequest, acted_on
-from fridge_assets.alerting.events import events_of
 from fridge_assets.alerting.frames import conform
-from fridge_assets.alerting.generate import GeneratedAlerts, generate_alerts
-from fridge_assets.alerting.sla import escalations
-from fridge_assets.contracts import ALERT_EVENTS, DEVICE_ALERTS, MODEL_SCORES, SILENCES
+from fridge_assets.alerting.inputs import AlertInputs
+from fridge_assets.alerting.observed import RunSource, observed_in
+from fridge_assets.contracts import DEVICE_ALERTS, MODEL_SCORES
 from fridge_assets.core.identity import deterministic_id
 from fridge_assets.diagnosis.causes import built_in
+from fridge_assets.incidents.known import newest_incidents
+from fridge_assets.incidents.observations import Observed
+from fridge_assets.incidents.state import Incident
+from fridge_assets.incidents.store import Outcome, observe, watch
+from fridge_assets.incidents.together import Fleet as Sites
 from fridge_assets.scoring.comparisons import no_comparisons
 from fridge_assets.settings import IncidentSettings
+from fridge_assets.stores.operations import Operations, device_alerts, incident_events, incidents
 
 EPOCH = pd.Timestamp("2026-06-01T00:00:00Z")
 SETTINGS = IncidentSettings()
 FOREST, BASELINE = "isolation_forest_v2", "statistical_baseline_v1"
-ACTIONS = {
-    "ACKNOWLEDGED": "acknowledge",
-    "IN_PROGRESS": "start",
-    "RESOLVED": "resolve",
-    "FALSE_POSITIVE": "false_positive",
-}
-"""What leads to a status."""
+NO_GROUPS = Sites({})
 LOW_SIDE, SUPERHEAT = "pressure_low_mean", "superheat_mean"
 
 
@@ -74,81 +73,67 @@ def frame(rows: Sequence[dict[str, object]]) -> pd.DataFrame:
 
 
 class Fleet:
-    """Runs windows one after another and remembers alerts and events as the store would."""
+    """Runs windows one after another, and keeps what they lead to in a real store."""
 
-    def __init__(self, settings: IncidentSettings = SETTINGS) -> None:
-        self.settings = settings
-        self.alerts = DEVICE_ALERTS.empty()
-        self.events = ALERT_EVENTS.empty()
-        self.silences = SILENCES.empty()
+    def __init__(self, operations: Operations, settings: IncidentSettings = SETTINGS) -> None:
+        self.operations, self.settings = operations, settings
         self.history = pd.DataFrame(
             {"device_id": [], "window_end": pd.Series([], dtype="datetime64[us, UTC]"), "flagged": []}
         )
 
-    def run(self, *rows: dict[str, object], now: datetime | None = None, source: str = "models") -> GeneratedAlerts:
-        """Generate the alerts of the rows' window and apply them."""
+    def observed(self, *rows: dict[str, object], source: RunSource = "models") -> list[Observed]:
+        """What a run on the rows' window would observe, given what is stored."""
         scores = frame(rows)
-        hour = (scores["window_end"].max() - EPOCH) / pd.Timedelta(hours=1)
-        moment = run_time(hour) if now is None else now
-        generated = generate_alerts(
+        with self.operations.read() as connection:
+            devices = set(connection.scalars(sa.select(incidents.c.device_id)))
+            found, newest = newest_incidents(connection, devices)
+        inputs = AlertInputs(
             scores,
-            previous_scores=self.history[self.history["window_end"] < window(hour)],
-            known_alerts=self.known(moment, window(hour)),
-            registry=pd.DataFrame({"device_id": ["d1", "d2", "d3"], "site_id": ["s1", "s1", "s2"]}),
+            self.history[self.history["window_end"] < scores["window_end"].max()],
             features=pd.DataFrame({"device_id": ["d1"], LOW_SIDE: [141.0], SUPERHEAT: [15.0]}),
             typical=pd.DataFrame({"device_id": ["d1"], LOW_SIDE: [196.0], SUPERHEAT: [8.0]}),
             comparisons=no_comparisons(),
-            silences=self.silences,
-            knowledge=built_in(),
-            now=moment,
-            settings=self.settings,
-            source=source,
         )
+        known = {device: found[identity] for device, identity in newest.items()}
+        registry = pd.DataFrame({"device_id": ["d1", "d2", "d3"], "site_id": ["s1", "s1", "s2"]})
+        return observed_in(inputs, source, known, registry, built_in(), self.settings, "")
+
+    def run(self, *rows: dict[str, object], now: datetime | None = None, source: RunSource = "models") -> Outcome:
+        """Decide about the rows' window, and store it; what was due by then is recorded before it."""
+        scores = frame(rows)
+        end = scores["window_end"].max()
+        moment = run_time((end - EPOCH) / pd.Timedelta(hours=1)) if now is None else now
+        self.watch(moment)
+        observed = self.observed(*rows, source=source)
+        with self.operations.transaction() as connection:
+            outcome = observe(connection, observed, NO_GROUPS, moment, self.settings)
         flags = scores.groupby(["device_id", "window_end"], as_index=False)["anomaly_flag"].any()
         flags = flags.rename(columns={"anomaly_flag": "flagged"})
-        kept = self.history[self.history["window_end"] != window(hour)]
+        kept = self.history[self.history["window_end"] != end]
         self.history = pd.concat([kept, flags], ignore_index=True) if len(kept) else flags
-        self.apply(generated)
-        return generated
-
-    def known(self, moment: datetime, window_end: pd.Timestamp) -> pd.DataFrame:
-        """What the store would hand over."""
-        alerts = self.alerts
-        active = alerts["status"].isin(["OPEN", "ACKNOWLEDGED", "IN_PROGRESS"])
-        recent = alerts["alert_created_at"] >= pd.Timestamp(moment) - self.settings.dedup
-        return alerts[active | recent | (alerts["window_end"] == window_end)]
-
-    def apply(self, generated: GeneratedAlerts) -> None:
-        """Store what was generated."""
-        untouched = self.alerts[~self.alerts["alert_id"].isin(generated.updated["alert_id"])]
-        frames = [f for f in (untouched, generated.updated, generated.new) if len(f)]
-        if frames:
-            self.alerts = pd.concat(frames).sort_values(["window_end", "device_id"]).reset_index(drop=True)
-        events = [f for f in (self.events, generated.events) if len(f)]
-        if events:
-            self.events = pd.concat(events, ignore_index=True)
-
-    def person_sets(self, alert_id: str, status: str, now: datetime) -> None:
-        """Ann brings an alert to a status."""
-        self.person(alert_id, ACTIONS[status], now)
-
-    def person(self, alert_id: str, action: str, now: datetime) -> None:
-        """Ann does something about an alert; what is due by then is recorded before it."""
-        self.watch(now)
-        alert = self.alerts[self.alerts["alert_id"] == alert_id]
-        self._change(acted_on(alert, action, ActionRequest("ann", now)), "ann", now)
+        return outcome
 
     def watch(self, now: datetime) -> None:
         """Somebody looks at the deadlines."""
-        for step in escalations(self.alerts, now, self.settings):
-            self._change(step, "sla", now)
-
-    def _change(self, changed: pd.DataFrame, actor: str, now: datetime) -> None:
-        before = self.alerts[self.alerts["alert_id"].isin(changed["alert_id"])]
-        events = conform([events_of(changed, before, actor, now)], ALERT_EVENTS)
-        self.apply(GeneratedAlerts(DEVICE_ALERTS.empty(), conform([changed], DEVICE_ALERTS), events))
+        watch(self.operations, now, self.settings)
 
     @property
-    def active(self) -> pd.DataFrame:
-        """Alerts that are somebody's work."""
-        return self.alerts[self.alerts["status"].isin(["OPEN", "ACKNOWLEDGED", "IN_PROGRESS"])]
+    def alerts(self) -> pd.DataFrame:
+        """DEVICE_ALERTS rows by window and device."""
+        with self.operations.read() as connection:
+            rows = connection.execute(sa.select(device_alerts)).all()
+        found = conform([pd.DataFrame(rows, columns=list(DEVICE_ALERTS.column_names))], DEVICE_ALERTS)
+        return found.sort_values(["window_end", "device_id", "source"], ignore_index=True)
+
+    def incident(self, device: str = "d1") -> Incident:
+        """The newest incident of a device."""
+        with self.operations.read() as connection:
+            found, newest = newest_incidents(connection, [device])
+        return found[newest[device]]
+
+    def events(self, device: str = "d1") -> list[str]:
+        """What happened to the newest incident of a device, in its order."""
+        columns = incident_events.c
+        own = sa.select(columns.action).where(columns.incident_id == self.incident(device).incident_id)
+        with self.operations.read() as connection:
+            return list(connection.scalars(own.order_by(columns.revision)))
