@@ -117,7 +117,7 @@ def observe(
     decided = decide_together(observed, known, fleet, now, settings)
     apply(connection, decided.steps, now)
     messages = _of_groups(connection, decided, known, fleet, now, run_id)
-    messages += messages_of(_tellings(connection, decided.steps), run_id, settings)
+    messages += messages_of(tellings_of(connection, decided.steps), run_id, settings)
     enqueue(connection, messages, wall_time or now)
     return Outcome(decided.steps)
 
@@ -145,7 +145,7 @@ def watch(operations: Operations, now: datetime, settings: IncidentSettings, wal
             clocks = [Observed(one.device_id, Clock()) for one in due.values()]
             steps = decide_together(clocks, known, Fleet({}), now, settings).steps
             apply(connection, steps, now)
-            enqueue(connection, messages_of(_tellings(connection, steps), "", settings), wall_time or now)
+            enqueue(connection, messages_of(tellings_of(connection, steps), "", settings), wall_time or now)
         moved = sum(bool(step.decision.events) for step in steps)
         changed += moved
         # What a silence holds back stays due: who finds nothing that moves has seen all that can.
@@ -262,7 +262,7 @@ def _numbers(connection: Connection, evidence: Collection[str]) -> dict[str, int
     return found
 
 
-def _tellings(connection: Connection, steps: Iterable[Step]) -> list[Telling]:
+def tellings_of(connection: Connection, steps: Iterable[Step]) -> list[Telling]:
     """The events that people are told of, each with the incident as it was after it."""
     found = []
     for step in steps:
@@ -292,10 +292,12 @@ def words_of(connection: Connection, evidence: Collection[str]) -> dict[str, tup
 
 def _follow(connection: Connection, made: Sequence[Step], schedules: Mapping[str, Schedule] | None) -> None:
     """Let work orders follow their incidents."""
+    dated = (schedules or {}).keys()
     asking = [
         step
         for step in made
-        if _orders(step) and any(_OF_WORK & event.changes.keys() for event in step.decision.events)
+        if not _orders(step).isdisjoint(dated)
+        or (_orders(step) and any(_OF_WORK & event.changes.keys() for event in step.decision.events))
     ]
     words = words_of(connection, {step.decision.incident.evidence_id for step in asking if step.decision.incident})
     changes = {}

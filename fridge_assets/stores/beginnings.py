@@ -62,4 +62,4 @@ def _beginning_with(connection: Connection, ids: Ids, beginning: str) -> list[st
     name = ids.column
     # They lie between it and "g" after it, which an index can use.
     near = sa.and_(name >= beginning, name < f"{beginning}g", name.startswith(beginning, autoescape=True))
-    return [str(found) for found in connection.scalars(sa.select(name).where(near).order_by(name).limit(2))]
+    return [str(found) for found in connection.scalars(sa.select(name).distinct().where(near).order_by(name).limit(2))]

@@ -44,7 +44,7 @@ class Measured:
         self._settings = settings
         self._row = row
         self._age = now - row["window_end"]
-        self._end = row["window_end"].to_pydatetime()
+        self._end = row["window_end"]
         self._contributors = [name for name in row["top_contributors"] if name in MODEL_FEATURES]
         self._sensors = list(sensors_of(self._contributors[0])) if self._contributors else []
 

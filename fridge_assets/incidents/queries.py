@@ -1,0 +1,203 @@
+"""What people ask about incidents, answered as quickly as they type: nothing here imports pandas.
+
+Lists find their ids in an index first, and look up only the few rows that are shown (SPEC 9).
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from fridge_assets.contracts.device_alerts import SEVERITIES
+from fridge_assets.incidents.deadlines import overdue
+from fridge_assets.incidents.known import pieces, silences_around
+from fridge_assets.incidents.observations import Surroundings
+from fridge_assets.incidents.rows import event_from, incident_from
+from fridge_assets.incidents.state import Incident, IncidentEvent
+from fridge_assets.settings import IncidentSettings
+from fridge_assets.stores.operations import (
+    alert_evidence,
+    incident_events,
+    incidents,
+    is_open,
+)
+
+_WORDS = ("title", "description")
+
+
+@dataclass(frozen=True)
+class IncidentFilter:
+    """Which incidents are meant.
+
+    Args:
+        open_only: leave out those that are closed.
+        min_severity: leave out those below this severity.
+        severity: only those of this severity; None for all.
+        device_id: of this device only.
+        site_id: of this site only.
+        cause: only those whose title has this in it, such as ``refrigerant leak``; None for all.
+        limit: at most this many; None for all.
+    """
+
+    open_only: bool = True
+    min_severity: str = SEVERITIES[0]
+    severity: str | None = None
+    device_id: str | None = None
+    site_id: str | None = None
+    cause: str | None = None
+    limit: int | None = None
+
+
+@dataclass(frozen=True)
+class Listed:
+    """An incident as a list shows it.
+
+    Args:
+        incident: as it truly stands at the moment of the look.
+        opened_at: when it was opened.
+        title: one line about what was seen.
+        description: sentences about it.
+    """
+
+    incident: Incident
+    opened_at: datetime
+    title: str
+    description: str
+
+
+def rank(column: sa.ColumnElement[Any]) -> sa.ColumnElement[int]:
+    """Larger for what is more severe."""
+    return sa.case({name: rank for rank, name in enumerate(SEVERITIES)}, value=column)
+
+
+def urgent_incidents(
+    connection: Connection, wanted: IncidentFilter, now: datetime, settings: IncidentSettings
+) -> list[Listed]:
+    """The incidents that pass the filter, in the order in which somebody should look at them.
+
+    What is open and was told comes first: what nobody has taken by its deadline, then the severe ones, then those whose
+    deadline is near. What waits to be told follows, then what is closed, newest first.
+
+    Args:
+        connection: an open connection.
+        wanted: which incidents.
+        now: the moment of the look; a deadline that has passed by then counts, whoever has noticed it.
+        settings: spans of the severities.
+    """
+    return listed(connection, incident_ids(connection, wanted, now), now, settings)
+
+
+def incident_ids(connection: Connection, wanted: IncidentFilter, now: datetime) -> list[str]:
+    """The ids of :func:`urgent_incidents`, in the same order."""
+    columns = incidents.c
+    late = sa.and_(columns.status == "OPEN", sa.or_(columns.breached.is_(sa.true()), columns.next_escalation_at < now))
+    order = (
+        sa.case((columns.told.is_(None), 1), else_=0),
+        sa.case((late, 0), else_=1),
+        rank(columns.severity).desc(),
+        columns.deadline,
+        columns.incident_id,
+    )
+    query = _passing(sa.select(columns.incident_id), wanted).where(is_open).order_by(*order)
+    ids = list(connection.scalars(query.limit(wanted.limit)))
+    if wanted.open_only or len(ids) == wanted.limit:
+        return ids
+    left = None if wanted.limit is None else wanted.limit - len(ids)
+    closed = _passing(sa.select(columns.incident_id), wanted).where(columns.closed_at.is_not(None))
+    newest_first = closed.order_by(columns.closed_at.desc(), columns.incident_id)
+    return ids + list(connection.scalars(newest_first.limit(left)))
+
+
+def events_of(connection: Connection, incident_id: str) -> list[IncidentEvent]:
+    """What has happened to an incident, oldest first."""
+    columns = incident_events.c
+    query = sa.select(incident_events).where(columns.incident_id == incident_id).order_by(columns.revision)
+    return [event_from(row) for row in connection.execute(query).mappings()]
+
+
+def open_summary(connection: Connection) -> dict[str, tuple[int, str]]:
+    """Device → number of its open incidents that people were told of, and the worst severity of these."""
+    columns = incidents.c
+    query = (
+        sa.select(columns.device_id, sa.func.count(), sa.func.max(rank(columns.severity)))
+        .where(is_open, columns.told.is_not(None))
+        .group_by(columns.device_id)
+        .order_by(columns.device_id)
+    )
+    return {device: (count, SEVERITIES[worst]) for device, count, worst in connection.execute(query)}
+
+
+def waiting_ids(
+    connection: Connection, limit: int, device_id: str | None = None, site_id: str | None = None
+) -> list[str]:
+    """Open incidents that nobody was told of yet, the newest first."""
+    columns = incidents.c
+    query = sa.select(columns.incident_id).where(is_open, columns.told.is_(None))
+    for column, value in ((columns.device_id, device_id), (columns.site_id, site_id)):
+        if value is not None:
+            query = query.where(column == value)
+    return list(connection.scalars(query.order_by(columns.opened_at.desc(), columns.incident_id).limit(limit)))
+
+
+def listed(connection: Connection, ids: Sequence[str], now: datetime, settings: IncidentSettings) -> list[Listed]:
+    """The incidents with these ids, which must be there, in this order, as they stand at ``now``."""
+    rows: list[Mapping[str, Any]] = []
+    words: dict[str, tuple[str, str]] = {}
+    for piece in pieces(ids):
+        rows += connection.execute(sa.select(incidents).where(incidents.c.incident_id.in_(piece))).mappings()
+    for piece in pieces(row["evidence_id"] for row in rows):
+        columns = alert_evidence.c
+        said = sa.select(columns.alert_id, *(columns[name] for name in _WORDS)).where(columns.alert_id.in_(piece))
+        words |= {alert: (title, text) for alert, title, text in connection.execute(said.order_by(columns.number))}
+    stored = {row["incident_id"]: incident_from(row) for row in rows}
+    current = _as_of(connection, stored, now, settings)
+    found = {
+        row["incident_id"]: Listed(current[row["incident_id"]], row["opened_at"], *words[row["evidence_id"]])
+        for row in rows
+    }
+    return [found[identity] for identity in ids]
+
+
+def _as_of(
+    connection: Connection, stored: Mapping[str, Incident], now: datetime, settings: IncidentSettings
+) -> dict[str, Incident]:
+    """The incidents as they truly stand, whether or not anybody has looked at what is due lately."""
+    current = dict(stored)
+    due = [one for one in stored.values() if _is_due(one, now)]
+    if not due:
+        return current
+    by_device, by_site = silences_around(connection, due, (), now)
+    for one in due:
+        around = Surroundings((*by_device.get(one.device_id, ()), *by_site.get(one.site_id, ())))
+        for event in overdue(one, now, around, settings):
+            current[one.incident_id] = current[one.incident_id].after(event)
+    return current
+
+
+def _is_due(incident: Incident, now: datetime) -> bool:
+    moments = (incident.next_escalation_at, incident.remind_at, incident.snoozed_until)
+    return any(moment is not None and moment < now for moment in moments)
+
+
+def _passing(query: sa.Select[tuple[str]], wanted: IncidentFilter) -> sa.Select[tuple[str]]:
+    """``query`` of incidents with the conditions of the filter, but for whether they are open."""
+    columns = incidents.c
+    if wanted.min_severity != SEVERITIES[0]:
+        query = query.where(columns.severity.in_(SEVERITIES[SEVERITIES.index(wanted.min_severity) :]))
+    for column, value in (
+        (columns.severity, wanted.severity),
+        (columns.device_id, wanted.device_id),
+        (columns.site_id, wanted.site_id),
+    ):
+        if value is not None:
+            query = query.where(column == value)
+    if wanted.cause is not None:
+        evidence = alert_evidence.c
+        says = sa.exists().where(
+            evidence.alert_id == columns.evidence_id, evidence.title.icontains(wanted.cause, autoescape=True)
+        )
+        query = query.where(says)
+    return query
