@@ -1,7 +1,7 @@
-"""A data folder of an earlier release: its alerts become incidents and evidence, and nothing that people did is lost."""
+"""The alerts of an earlier release become incidents and evidence, and nothing that people did is lost."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -67,12 +67,15 @@ def closed(at: float, status: str = "RESOLVED", **more: Any) -> dict[str, Any]:
     return {"status": status, "resolved_at": NOON + at * HOUR, "next_escalation_at": None, **more}
 
 
+OF_THE_LABEL = (
+    "alert_id", "device_id", "site_id", "severity", "source", "model_id", "anomaly_score", "first_detected_at",
+    "window_end",
+)  # fmt: skip
+TAKEN = {"status": "IN_PROGRESS", "next_escalation_at": None}
 REPEAT = {"suppressed": True, "suppressed_because": "repeat"}
 ALERTS = (
     # d1: two problems at once and a repeat, of which somebody works on the more urgent one.
-    old_alert(
-        "a1", "d1", 0, severity="CRITICAL", status="IN_PROGRESS", ontology_action_id="w1", next_escalation_at=None
-    ),
+    old_alert("a1", "d1", 0, severity="CRITICAL", ontology_action_id="w1", **TAKEN),
     old_alert("a2", "d1", 1, top_contributors=["superheat_mean"]),
     old_alert("a3", "d1", 1.5, **closed(1.5, **REPEAT)),
     # d2: one that went on as another, then both over; a false positive a day later.
@@ -119,10 +122,7 @@ def operations(settings: Settings) -> Operations:
         insert(connection, "alert_events", happened)
         subjects = [{"message_id": "m1", "subject": alert} for alert in ("a1", "a2")]
         insert(connection, "outbox_subjects", subjects)
-        label = {
-            name: ALERTS[5][name] for name in ("alert_id", "device_id", "site_id", "severity", "source", "model_id")
-        }
-        label |= {name: ALERTS[5][name] for name in ("anomaly_score", "first_detected_at", "window_end")}
+        label = {name: ALERTS[5][name] for name in OF_THE_LABEL}
         said = {"label_id": "l1", "revision": 2, "label": "false_positive", "labelled_at": NOON + 31 * HOUR}
         insert(connection, "label_events", [label | said | {"actor": "bob", "note": ""}])
         insert(connection, "work_orders", [order()])
@@ -147,22 +147,14 @@ def order() -> dict[str, Any]:
     }
 
 
-def insert(connection: sa.Connection, table: str, rows: Any) -> None:
-    columns = [
-        sa.column(
-            name, UtcTimestamp() if isinstance(value, datetime) else sa.JSON() if isinstance(value, list) else None
-        )
-        for name, value in rows[0].items()
-    ]
+def insert(connection: sa.Connection, table: str, rows: Iterable[Mapping[str, Any]]) -> None:
     for row in rows:
-        typed = [
-            sa.column(
-                c.name,
-                UtcTimestamp() if isinstance(row[c.name], datetime) else c.type if row[c.name] is not None else None,
-            )
-            for c in columns
-        ]
-        connection.execute(sa.insert(sa.table(table, *typed)).values(row))
+        columns = (sa.column(name, type_of(value)) for name, value in row.items())
+        connection.execute(sa.insert(sa.table(table, *columns)).values(row))
+
+
+def type_of(value: object) -> sa.types.TypeEngine[Any] | None:
+    return UtcTimestamp() if isinstance(value, datetime) else sa.JSON() if isinstance(value, list) else None
 
 
 def rows(operations: Operations, table: sa.Table) -> list[Mapping[str, Any]]:
