@@ -29,6 +29,8 @@ class Dataset(StrEnum):
     CANARY_REPORTS = "canary_reports"
     RULES_BASED_FALLBACK = "rules_based_fallback"
     DEVICE_ALERTS = "device_alerts"
+    INCIDENTS = "incidents"
+    INCIDENT_EVENTS = "incident_events"
     DEVICE_STATUS = "device_status"
     SITE_STATUS = "site_status"
 

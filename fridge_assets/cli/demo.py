@@ -153,11 +153,10 @@ def _healthy_alerted(place: Workplace, truth: "pd.DataFrame") -> int:
 
 
 def _told_alerts(place: Workplace) -> "pd.DataFrame":
-    from fridge_assets.alerting.listing import AlertFilter  # noqa: PLC0415
-    from fridge_assets.alerting.store import list_alerts  # noqa: PLC0415
+    from fridge_assets.incidents.told import told_alerts  # noqa: PLC0415
 
     with place.operations.read() as connection:
-        return list_alerts(connection, AlertFilter(active_only=False, limit=100_000))
+        return told_alerts(connection)
 
 
 def _stop_on(failures: dict[str, str]) -> None:

@@ -16,7 +16,6 @@ from fridge_assets.core.moments import parse_moment, parse_span
 from fridge_assets.core.names import unknown
 
 if TYPE_CHECKING:
-    from fridge_assets.incidents.observations import Act
     from fridge_assets.incidents.state import Incident, IncidentEvent
     from fridge_assets.incidents.terms import PersonsAction
     from fridge_assets.work_orders.rules import Schedule

@@ -67,9 +67,7 @@ def audit(
     with place.operations.read() as connection:
         counts, newest = held_counts(connection, wanted), held_alerts(connection, wanted)
         ids = waiting_ids(connection, limit, device, site)
-        waiting = [
-            listed_record(one) for one in listed(connection, ids, datetime.now(UTC), place.settings.alerts)
-        ]
+        waiting = [listed_record(one) for one in listed(connection, ids, datetime.now(UTC), place.settings.alerts)]
     if not newest and not waiting:
         refuse_unknown_names(place, device, site)
     if as_json:

@@ -163,8 +163,8 @@ def _replay_once(
     trained: "list[Trained]",
     as_json: bool,
 ) -> _Replayed:
-    from fridge_assets.alerting.labels import labels_of  # noqa: PLC0415
-    from fridge_assets.alerting.store import told_alerts  # noqa: PLC0415
+    from fridge_assets.incidents.labels import labels_of  # noqa: PLC0415
+    from fridge_assets.incidents.told import told_alerts  # noqa: PLC0415
     from fridge_assets.replay.report import judged_alerts  # noqa: PLC0415
     from fridge_assets.replay.run import run_cycles  # noqa: PLC0415
     from fridge_assets.replay.scratch import fill_scratch, scratch_settings, settle_messages  # noqa: PLC0415
@@ -183,10 +183,10 @@ def _replay_once(
     finally:
         settle_messages(operations)  # of a replay that was stopped, too: its folder may be kept
     with operations.read() as connection:
-        told, _ = told_alerts(connection, hours[0])
+        told = told_alerts(connection, hours[0])
     with place.operations.read() as connection:
         labels = labels_of(connection)
-    judged = judged_alerts(told, labels, _truth(place), place.settings.alerts.dedup)
+    judged = judged_alerts(told, labels, _truth(place), place.settings.alerts.reopen_within)
     return _Replayed(change, judged, failures, trained)
 
 
@@ -299,7 +299,7 @@ def _tell(
         _tell_failed_runs(own, one.failures)
     if keep is not None:
         folder = keep / _NOW if len(replayed) > 1 else keep
-        say(f"Kept: {Workplace(folder).command('alerts list --all')}")
+        say(f"Kept: {Workplace(folder).command('incidents list --all')}")
         if place.settings.operations_url:
             say("Unset FRIDGE_OPERATIONS_URL before, which names the store of the fleet.")
 

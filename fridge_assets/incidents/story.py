@@ -90,9 +90,7 @@ def _deliveries(messages: Iterable[StoredMessage]) -> Iterator[dict[str, Any]]:
             yield own | asdict(delivery)
 
 
-def _previous(
-    connection: Connection, incident: Incident, now: datetime, settings: IncidentSettings
-) -> list[Listed]:
+def _previous(connection: Connection, incident: Incident, now: datetime, settings: IncidentSettings) -> list[Listed]:
     columns = incidents.c
     begun = incident.first_detected_at
     query = (

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from fridge_assets.core.moments import retry_delay
-from fridge_assets.notifications.current import ZoneOf, alerts_now, said_now, why_superseded
+from fridge_assets.notifications.current import ZoneOf, incidents_now, said_now, why_superseded
 from fridge_assets.notifications.deliveries import close, record, waits_for
 from fridge_assets.notifications.message import CHANNELS, Message
 from fridge_assets.notifications.outbox import StoredMessage, stored_messages
@@ -189,10 +189,10 @@ class _Delivery:
             if summarised:
                 close(connection, route.channel, self._destinations[route.channel])
             while claimed is None and (stored := _first(connection, route)) is not None:
-                alerts = alerts_now(connection, stored.message_id)
-                message = said_now(stored, alerts, now, self._zone_of, self._settings)
+                incidents = incidents_now(connection, stored.message_id)
+                message = said_now(stored, incidents, now, self._zone_of, self._settings)
                 if message is None:
-                    why = why_superseded(alerts)
+                    why = why_superseded(incidents)
                     self._end(connection, route, stored.message_id, status="superseded", ended_at=now, reason=why)
                     superseded += 1
                 else:

@@ -7,13 +7,12 @@ from pathlib import Path
 import pandas as pd
 import sqlalchemy as sa
 
-from fridge_assets.contracts import DEVICE_ALERTS
 from fridge_assets.core.errors import FridgeError
 from fridge_assets.registry.devices import effective_registry
 from fridge_assets.settings import Settings
 from fridge_assets.stores.files import atomic_write
 from fridge_assets.stores.frames import query
-from fridge_assets.stores.operations import Operations, device_alerts
+from fridge_assets.stores.operations import Operations, device_alerts, incident_events, incidents
 from fridge_assets.stores.reading_files import clean_files, clean_readings_sql
 from fridge_assets.stores.warehouse import Warehouse
 
@@ -29,7 +28,10 @@ _TIME_COLUMNS = {
     "canary_reports": "window_end",
     "rules_based_fallback": "window_end",
     "device_alerts": "alert_created_at",
+    "incidents": "opened_at",
+    "incident_events": "occurred_at",
 }
+_OF_OPERATIONS = {table.name: table for table in (device_alerts, incidents, incident_events)}
 _FORMULA_BEGINS = ("=", "+", "-", "@", "\t", "\r", "\n")
 _BEGINNING = datetime.fromisoformat("1970-01-01T00:00:00+00:00")
 _END = datetime.fromisoformat("9999-01-01T00:00:00+00:00")
@@ -50,7 +52,7 @@ def export_dataset(
         to: a path ending in .parquet or .csv, in which no text is a formula.
         since: only rows from this moment on; refused for datasets that have no time.
         warehouse: holds readings, features, scores and status.
-        operations: holds alerts.
+        operations: holds alerts and incidents.
         settings: where the registry is.
 
     Returns:
@@ -92,11 +94,11 @@ def _rows(
 ) -> pd.DataFrame:
     if dataset == "device_registry":
         return effective_registry(settings.root, warehouse)
-    if dataset == DEVICE_ALERTS.name:
-        statement = sa.select(device_alerts).where(device_alerts.c.alert_created_at >= since)
+    if dataset in _OF_OPERATIONS:
+        table, time = _OF_OPERATIONS[dataset], _OF_OPERATIONS[dataset].c[_TIME_COLUMNS[dataset]]
         with operations.read() as connection:
-            rows = connection.execute(statement.order_by(device_alerts.c.alert_created_at)).all()
-        return pd.DataFrame(rows, columns=list(DEVICE_ALERTS.column_names))
+            rows = connection.execute(sa.select(table).where(time >= since).order_by(time)).all()
+        return pd.DataFrame(rows, columns=list(table.c.keys()))
     if dataset == "clean_sensor_readings":
         return _clean_readings(since, warehouse)
     with warehouse.read() as connection:

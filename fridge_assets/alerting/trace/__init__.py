@@ -13,7 +13,7 @@ from fridge_assets.alerting.trace.measured import Measured
 from fridge_assets.settings import Settings
 from fridge_assets.stores.operations import Operations
 from fridge_assets.stores.warehouse import Warehouse
-from fridge_assets.streaming.onsets import SOURCE
+from fridge_assets.streaming.observed import SOURCE
 from fridge_assets.streaming.thresholds import thresholds_of
 
 

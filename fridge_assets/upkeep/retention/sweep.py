@@ -32,13 +32,12 @@ STEPS: Mapping[str, tuple[Policy, _Step]] = {
     "clean readings of interrupted batches": (_LEFTOVERS, files.sweep_orphans),
     **{table: (policy, tables.sweep_table) for table, policy in WAREHOUSE_TABLES.items() if policy.age_column},
     "warehouse/spill": (FOLDERS["warehouse/spill"], files.sweep_folder),
-    "device_alerts": (OPERATIONS_TABLES["device_alerts"], tables.sweep_alerts),
-    # The rows have gone with their alerts; these are the files.
+    "incidents": (OPERATIONS_TABLES["incidents"], tables.sweep_incidents),
+    # The rows have gone with their incidents; these are the files.
     "work_orders": (FOLDERS["work_orders"], files.sweep_folder),
     "outbox": (OPERATIONS_TABLES["outbox"], tables.sweep_messages),
-    "site_incidents": (OPERATIONS_TABLES["site_incidents"], tables.sweep_incidents),
+    "incident_groups": (OPERATIONS_TABLES["incident_groups"], tables.sweep_groups),
     "silences": (OPERATIONS_TABLES["silences"], tables.sweep_silences),
-    "stream_onsets": (OPERATIONS_TABLES["stream_onsets"], tables.sweep_onsets),
     "stream_files": (OPERATIONS_TABLES["stream_files"], files.sweep_stream_ledger),
     "stream_status": (OPERATIONS_TABLES["stream_status"], tables.sweep_streams),
     "streaming/dead_letters": (FOLDERS["streaming/dead_letters"], files.sweep_folder),

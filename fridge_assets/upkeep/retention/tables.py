@@ -5,16 +5,15 @@ from datetime import UTC, datetime, timedelta
 import duckdb
 import sqlalchemy as sa
 
-from fridge_assets.contracts.device_alerts import ACTIVE_STATUSES
 from fridge_assets.stores.operations import (
-    alert_events,
-    device_alerts,
+    alert_evidence,
+    incident_events,
+    incident_groups,
+    incidents,
     outbox,
     outbox_deliveries,
     outbox_subjects,
     silences,
-    site_incidents,
-    stream_onsets,
     stream_status,
     work_orders,
 )
@@ -59,22 +58,20 @@ def _remove_piece(connection: duckdb.DuckDBPyConnection, table: str, column: str
     return int(connection.execute(f"DELETE FROM {table} WHERE {column} < ?", [until]).fetchall()[0][0])
 
 
-def sweep_alerts(sweep: Sweep, swept: Swept) -> None:
-    """Remove alerts that were closed long ago, with events and work orders; an open alert, or order, stays."""
-    columns = device_alerts.c
-    closed = sa.func.coalesce(columns.resolved_at, columns.alert_created_at)
-    ordered = sa.select(work_orders.c.alert_id).where(work_orders.c.status == "open")
-    done = sa.and_(columns.status.not_in(ACTIVE_STATUSES), columns.alert_id.not_in(ordered))
-    old = sa.and_(done, closed < sweep.data_now - swept.kept_for)
+def sweep_incidents(sweep: Sweep, swept: Swept) -> None:
+    """Remove incidents that were closed long ago, with evidence, events and orders; one that is open, or ordered,
+    stays."""
+    columns = incidents.c
+    ordered = sa.select(work_orders.c.incident_id).where(work_orders.c.status == "open")
+    old = sa.and_(columns.closed_at < sweep.data_now - swept.kept_for, columns.incident_id.not_in(ordered))
     if sweep.dry:
-        swept.rows = _count(sweep, device_alerts, old)
+        swept.rows = _count(sweep, incidents, old)
         return
     while True:
         with sweep.operations.transaction() as connection:
-            ids = connection.scalars(sa.select(columns.alert_id).where(old).limit(ROWS)).all()
-            connection.execute(sa.delete(alert_events).where(alert_events.c.alert_id.in_(ids)))
-            connection.execute(sa.delete(work_orders).where(work_orders.c.alert_id.in_(ids)))
-            connection.execute(sa.delete(device_alerts).where(columns.alert_id.in_(ids)))
+            ids = connection.scalars(sa.select(columns.incident_id).where(old).limit(ROWS)).all()
+            for table in (incident_events, alert_evidence, work_orders, incidents):
+                connection.execute(sa.delete(table).where(table.c.incident_id.in_(ids)))
         swept.rows += len(ids)
         if len(ids) < ROWS:
             return
@@ -98,16 +95,9 @@ def sweep_messages(sweep: Sweep, swept: Swept) -> None:
             return
 
 
-def sweep_onsets(sweep: Sweep, swept: Swept) -> None:
-    """Remove onsets of the stream whose alerts are gone."""
-    gone = stream_onsets.c.alert_id.not_in(sa.select(device_alerts.c.alert_id))
-    old = sa.and_(stream_onsets.c.onset < sweep.data_now - swept.kept_for, gone)
-    _sweep_at_once(sweep, swept, stream_onsets, old)
-
-
-def sweep_incidents(sweep: Sweep, swept: Swept) -> None:
-    """Remove incidents of sites that are long over."""
-    _sweep_at_once(sweep, swept, site_incidents, site_incidents.c.last_alert_at < sweep.data_now - swept.kept_for)
+def sweep_groups(sweep: Sweep, swept: Swept) -> None:
+    """Remove times in which many devices were told of as one that are long over."""
+    _sweep_at_once(sweep, swept, incident_groups, incident_groups.c.ends_at < sweep.data_now - swept.kept_for)
 
 
 def sweep_silences(sweep: Sweep, swept: Swept) -> None:
