@@ -1,6 +1,7 @@
 """`alerts show`: one piece of evidence, from the readings to what each model said (SPEC 6)."""
 
 import math
+from collections.abc import Mapping
 from dataclasses import fields
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated, Any
@@ -9,7 +10,7 @@ import typer
 
 from fridge_assets.cli.charts import Cells, bars, cells
 from fridge_assets.cli.console import moment, out, say, say_json, styled, time_of_day, told_here
-from fridge_assets.cli.context import reading
+from fridge_assets.cli.context import Workplace, reading
 from fridge_assets.cli.nulls import frame_records
 from fridge_assets.cli.tables import Wide, say_rows
 from fridge_assets.core.identity import SHORT_ID
@@ -54,28 +55,41 @@ def show(
     with place.operations.read() as connection:
         found = find_alert(connection, alert)
     now = datetime.now(UTC)
-    told = trace(place.warehouse, place.operations, found, place.settings, now)
+    told = trace(place.warehouse, found, place.settings, now)
+    threshold = threshold_of(place, found)
     if as_json:
-        say_json(found | trace_document(told))
+        say_json(found | trace_document(told, threshold))
         return
     _say_header(told)
-    say_trace(told, wide)
+    say_trace(told, threshold, wide)
     name = found["incident_id"][:SHORT_ID]
     say(f"Next: {place.command(f'incidents show {name}')}")
 
 
-def trace_document(told: "Trace") -> dict[str, Any]:
+def threshold_of(place: Workplace, alert: Mapping[str, Any]) -> "pd.DataFrame":
+    """Of an alert of the stream its rule and the threshold that was in force."""
+    from fridge_assets.streaming.observed import SOURCE  # noqa: PLC0415
+    from fridge_assets.streaming.thresholds import thresholds_of  # noqa: PLC0415
+
+    with place.operations.read() as connection:
+        thresholds = thresholds_of(connection, alert["device_id"], alert["first_detected_at"])
+    own: pd.DataFrame = thresholds[alert["model_id"] == SOURCE + "_" + thresholds["rule"]]
+    return own.reset_index(drop=True)
+
+
+def trace_document(told: "Trace", threshold: "pd.DataFrame") -> dict[str, Any]:
     """What is behind an alert, for programs; but for the alert itself."""
     import pandas as pd  # noqa: PLC0415
 
     parts = {field.name: getattr(told, field.name) for field in fields(told) if field.name != "alert"}
+    parts["threshold"] = threshold
     return {name: frame_records(part) if isinstance(part, pd.DataFrame) else part for name, part in parts.items()}
 
 
-def say_trace(told: "Trace", wide: bool) -> None:
+def say_trace(told: "Trace", threshold: "pd.DataFrame", wide: bool) -> None:
     """Print the charts of what was measured, and what each model said."""
     _say_charts(told)
-    _say_verdicts(told, wide)
+    _say_verdicts(told, threshold, wide)
     for sentence in told.missing:
         say(styled(told_here(sentence, datetime.now(UTC)), "yellow"))
 
@@ -161,9 +175,9 @@ def _spread(frame: "pd.DataFrame", when: str, name: str, begin: datetime, end: d
     return cells([m.to_pydatetime() for m in frame[when]], values, begin, end, width)
 
 
-def _say_verdicts(told: "Trace", wide: bool) -> None:
+def _say_verdicts(told: "Trace", threshold: "pd.DataFrame", wide: bool) -> None:
     say("")
-    for row in frame_records(told.threshold):
+    for row in frame_records(threshold):
         since = f" since {moment(row['since'])}" if row["since"].year > 1970 else ""
         say(f"Rule {row['rule']}: the threshold in force was {row['value']:g}, by {row['origin']}{since}")
     for row in frame_records(told.conditions):

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from fridge_assets.cli.alert_story import WHY_NOT_TOLD, say_trace, trace_document
+from fridge_assets.cli.alert_story import WHY_NOT_TOLD, say_trace, threshold_of, trace_document
 from fridge_assets.cli.console import moment, say, say_json, styled, told_here
 from fridge_assets.cli.context import Workplace, reading
 from fridge_assets.cli.tables import Wide, say_rows
@@ -59,12 +59,12 @@ def show(
         (found,) = listed(connection, [find_incident(connection, incident)], now, place.settings.alerts)
         story = story_of(connection, found.incident, now, place.settings.alerts)
         best = find_alert(connection, found.incident.evidence_id)
-    told = trace(place.warehouse, place.operations, best, place.settings, now)
+    told, threshold = trace(place.warehouse, best, place.settings, now), threshold_of(place, best)
     if as_json:
-        say_json(_document(found, story) | trace_document(told))
+        say_json(_document(found, story) | trace_document(told, threshold))
         return
     _say_header(found, story)
-    say_trace(told, wide)
+    say_trace(told, threshold, wide)
     _say_life(place, story, wide)
 
 

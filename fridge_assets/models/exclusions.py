@@ -8,11 +8,10 @@ import pandas as pd
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from fridge_assets.incidents.labels import counting_labels
 from fridge_assets.models.families import FAMILY_SQL
 from fridge_assets.settings import TrainingSettings
 from fridge_assets.stores.frames import query, registered
-from fridge_assets.stores.operations import incident_events, incidents, silences
+from fridge_assets.stores.operations import incident_events, incidents, label_events, silences
 
 _Span = tuple[str, datetime, datetime, str]
 """Device, first and last moment, and what it was."""
@@ -135,10 +134,15 @@ def _work(connection: Connection, now: datetime, settings: TrainingSettings) -> 
 
 def _labels(connection: Connection, now: datetime) -> Iterator[_Span]:
     """What the newest label of each incident says of its time."""
-    said, of = counting_labels().subquery(), incidents.c
-    query = sa.select(said.c.device_id, said.c.first_detected_at, said.c.label, of.closed_at).join_from(
-        said, incidents, of.incident_id == said.c.incident_id
+    labels, of = label_events.c, incidents.c
+    newest = sa.select(labels.incident_id, sa.func.max(labels.revision).label("revision")).group_by(labels.incident_id)
+    last = newest.subquery()
+    is_last = sa.and_(labels.incident_id == last.c.incident_id, labels.revision == last.c.revision)
+    said = (
+        sa.select(labels.device_id, labels.first_detected_at, labels.label, of.closed_at)
+        .join_from(label_events, last, is_last)
+        .join(incidents, of.incident_id == labels.incident_id)
     )
-    for row in connection.execute(query):
+    for row in connection.execute(said):
         what = FAILURE if row.label == "confirmed" else HEALTHY
         yield row.device_id, row.first_detected_at, row.closed_at or now, what

@@ -45,14 +45,18 @@ class IncidentNow:
 
 def incidents_now(connection: Connection, message_id: str) -> list[IncidentNow]:
     """The incidents that a message is about, as they stand."""
-    of, event, other = incidents.c, incident_events.c, incident_events.alias("other")
-    arrived = sa.or_(other.c.from_status.is_(None), other.c.from_status != other.c.to_status)
-    last = sa.select(sa.func.max(other.c.revision)).where(other.c.incident_id == of.incident_id, arrived)
+    of, event = incidents.c, incident_events.c
+    # The event that brought it to its status: evidence that joined later is no news to people.
+    changed = sa.select(sa.func.max(event.revision)).where(
+        event.incident_id == of.incident_id,
+        sa.or_(event.from_status.is_(None), event.from_status != event.to_status),
+    )
+    newest = sa.and_(event.incident_id == of.incident_id, event.revision == changed.scalar_subquery())
     query = (
         sa.select(of.incident_id, of.site_id, of.status, event.actor, event.occurred_at)
         .join_from(outbox_subjects, incidents, outbox_subjects.c.subject == of.incident_id)
-        .join(incident_events, event.incident_id == of.incident_id)
-        .where(outbox_subjects.c.message_id == message_id, event.revision == last.scalar_subquery())
+        .join(incident_events, newest)
+        .where(outbox_subjects.c.message_id == message_id)
         .order_by(of.incident_id)
     )
     return [IncidentNow(*row) for row in connection.execute(query)]
@@ -60,7 +64,7 @@ def incidents_now(connection: Connection, message_id: str) -> list[IncidentNow]:
 
 def said_now(
     stored: StoredMessage,
-    incidents: Sequence[IncidentNow],
+    subjects: Sequence[IncidentNow],
     now: datetime,
     zone_of: ZoneOf,
     settings: NotificationSettings,
@@ -69,19 +73,19 @@ def said_now(
 
     Args:
         stored: as it was stored.
-        incidents: what it is about, as it stands.
+        subjects: what it is about, as it stands.
         now: the actual time.
         zone_of: the time zone of sites.
         settings: how long a message may wait without saying so.
     """
-    message = replace(stored.message, about=tuple(one.incident_id for one in incidents))
-    if message.kind == "deadline" and incidents and all(one.status != "OPEN" for one in incidents):
+    message = replace(stored.message, about=tuple(one.incident_id for one in subjects))
+    if message.kind == "deadline" and subjects and all(one.status != "OPEN" for one in subjects):
         return None
-    message = _with_changes(message, [one for one in incidents if one.status != "OPEN"], len(incidents))
+    message = _with_changes(message, [one for one in subjects if one.status != "OPEN"], len(subjects))
     waited = now - stored.created_at
     if waited > settings.late_after and message.kind != "summary":
         message = _with_age(message, waited)
-    zone = zone_of({one.site_id for one in incidents})
+    zone = zone_of({one.site_id for one in subjects})
     return replace(
         message,
         title=with_local_times(message.title, message.occurred_at, zone),
@@ -90,24 +94,24 @@ def said_now(
     )
 
 
-def why_superseded(incidents: Sequence[IncidentNow]) -> str:
+def why_superseded(subjects: Sequence[IncidentNow]) -> str:
     """Why a message about these incidents was not sent: somebody came first."""
-    last = max(incidents, key=lambda one: one.changed_at)
+    last = max(subjects, key=lambda one: one.changed_at)
     return f"not sent: {_WORDS[last.status]} by {last.actor} at {last.changed_at:%Y-%m-%d %H:%M} UTC"
 
 
-def _with_changes(message: Message, taken: Sequence[IncidentNow], incidents: int) -> Message:
+def _with_changes(message: Message, taken: Sequence[IncidentNow], subjects: int) -> Message:
     # What was so already when it was written is no news.
     since = [one for one in taken if one.changed_at > message.occurred_at or message.kind == "deadline"]
     if not since:
         return message
     last = max(since, key=lambda one: one.changed_at)
-    if incidents == 1:
+    if subjects == 1:
         word = _WORDS[last.status]
         title = f"{message.title} ({word} since)"
         line = f"Since then: {word} by {last.actor} at {last.changed_at:%Y-%m-%d %H:%M} UTC."
     else:
-        title = f"{message.title} ({len(since)} of {incidents} taken or resolved since)"
+        title = f"{message.title} ({len(since)} of {subjects} taken or resolved since)"
         line = f"The newest change was by {last.actor} at {last.changed_at:%Y-%m-%d %H:%M} UTC."
     return replace(message, title=title, lines=(*message.lines, line))
 

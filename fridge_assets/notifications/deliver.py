@@ -189,10 +189,10 @@ class _Delivery:
             if summarised:
                 close(connection, route.channel, self._destinations[route.channel])
             while claimed is None and (stored := _first(connection, route)) is not None:
-                incidents = incidents_now(connection, stored.message_id)
-                message = said_now(stored, incidents, now, self._zone_of, self._settings)
+                alerts = incidents_now(connection, stored.message_id)
+                message = said_now(stored, alerts, now, self._zone_of, self._settings)
                 if message is None:
-                    why = why_superseded(incidents)
+                    why = why_superseded(alerts)
                     self._end(connection, route, stored.message_id, status="superseded", ended_at=now, reason=why)
                     superseded += 1
                 else:

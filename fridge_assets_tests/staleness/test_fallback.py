@@ -5,13 +5,15 @@ from datetime import datetime, timedelta
 
 import pandas as pd
 import pytest
+import sqlalchemy as sa
 
-from fridge_assets.alerting.act import act
-from fridge_assets.alerting.actions import ActionRequest
+from fridge_assets.alerting.frames import conform
 from fridge_assets.alerting.run import AlertReport, raise_alerts
-from fridge_assets.alerting.store import AlertFilter, events_of_alerts, list_alerts
-from fridge_assets.contracts import MODEL_SCORES
-from fridge_assets.settings import IncidentSettings, FallbackSettings, Settings
+from fridge_assets.contracts import DEVICE_ALERTS, MODEL_SCORES
+from fridge_assets.contracts.device_alerts import ACTIVE_STATUSES
+from fridge_assets.incidents.known import newest_incidents
+from fridge_assets.incidents.state import Incident
+from fridge_assets.settings import FallbackSettings, IncidentSettings, Settings
 from fridge_assets.staleness.fallback import (
     FallbackBlind,
     conditions_met,
@@ -20,7 +22,7 @@ from fridge_assets.staleness.fallback import (
     newest_judged_window,
 )
 from fridge_assets.stores.frames import registered
-from fridge_assets.stores.operations import Operations
+from fridge_assets.stores.operations import Operations, device_alerts, incident_events
 from fridge_assets.stores.warehouse import Warehouse
 from fridge_assets_tests.notifications.given import stored
 from fridge_assets_tests.staleness.given import (
@@ -188,21 +190,29 @@ class Shop:
     def alert(self, now: datetime, *devices: str) -> AlertReport:
         return raise_alerts(self.warehouse, self.operations, registry_of(*devices), now, self.settings)
 
-    def acknowledge(self, alert_id: str, at: datetime) -> None:
-        """Somebody takes the alert."""
-        act(self.operations, alert_id, "acknowledge", ActionRequest("ann", at), self.settings.alerts)
-
-    def events(self, alert_id: str) -> list[tuple[str, str]]:
-        """Action and note of the events of an alert, in their order."""
+    def incident(self, device: str = "d1") -> Incident:
+        """The newest incident of a device."""
         with self.operations.read() as connection:
-            events = events_of_alerts(connection, [alert_id])
-        return list(zip(events["action"], events["note"], strict=True))
+            found, newest = newest_incidents(connection, [device])
+        return found[newest[device]]
+
+    def events(self, device: str = "d1") -> list[tuple[str, str]]:
+        """Action and note of the events of its newest incident, in their order."""
+        columns = incident_events.c
+        own = columns.incident_id == self.incident(device).incident_id
+        query = sa.select(columns.action, columns.note).where(own).order_by(columns.revision)
+        with self.operations.read() as connection:
+            return [(action, note) for action, note in connection.execute(query)]
 
     def alerts(self, active: bool = True) -> pd.DataFrame:
-        """Alerts, also the suppressed ones when not only the active ones are wanted."""
-        wanted = AlertFilter(active_only=active, include_suppressed=not active, limit=1000)
+        """Alerts of open incidents, or all of them; the suppressed ones are among them."""
+        query = sa.select(device_alerts)
+        if active:
+            query = query.where(device_alerts.c.status.in_(ACTIVE_STATUSES))
         with self.operations.read() as connection:
-            return list_alerts(connection, wanted).sort_values(["window_end", "device_id"], ignore_index=True)
+            rows = connection.execute(query).all()
+        found = conform([pd.DataFrame(rows, columns=list(DEVICE_ALERTS.column_names))], DEVICE_ALERTS)
+        return found.sort_values(["window_end", "device_id", "source"], ignore_index=True)
 
 
 @pytest.fixture
@@ -218,7 +228,10 @@ def test_one_condition_is_medium_two_are_high_and_none_is_no_alert(shop: Shop) -
     assert set(alerts["source"]) == {"rules_fallback"}
     assert (alerts["anomaly_score"] == 0.0).all()
     assert list(map(list, alerts["top_contributors"])) == [[PRESSURE], [PRESSURE, VIBRATION]]
-    assert {m.channel for m in stored(shop.operations).values()} == {"site_digest", "operations"}
+    assert list(alerts["suppressed_because"].fillna("")) == ["unconfirmed", ""], (
+        "one waits for another window"
+    )
+    assert {m.channel for m in stored(shop.operations).values()} == {"operations"}
 
 
 def test_how_many_conditions_make_it_high_is_a_setting(
@@ -243,27 +256,27 @@ def test_an_alert_of_the_rules_says_which_sensor_how_far_since_when_and_that_no_
     )
 
 
-def test_the_same_window_and_the_next_ones_within_four_hours_are_told_once(shop: Shop) -> None:
+def test_the_same_condition_in_the_next_windows_is_told_once_it_is_confirmed_and_not_again(shop: Shop) -> None:
     shop.by_rules(NOON, {"d1": LEAKING})
     for window in (0, 1, 2):
         shop.by_rules(NOON + window * WINDOW, {"d1": LEAKING})
-    assert len(shop.alerts()) == 1
-    assert list(shop.alerts(active=False)["suppressed"]) == [False, True, True]
+    assert list(shop.alerts()["suppressed_because"].fillna("")) == ["unconfirmed", "", "repeat"]
     assert len(stored(shop.operations)) == 1
+    assert [action for action, _ in shop.events()] == ["open", "join", "join"]
 
 
-def test_a_device_that_the_models_have_alerted_for_the_same_feature_is_not_told_again(shop: Shop) -> None:
-    shop.by_models(NOON, {"d1": 0.8})
+def test_what_the_rules_see_of_a_device_that_the_models_have_told_of_joins_its_incident(shop: Shop) -> None:
+    shop.by_models(NOON, {"d1": 0.9})
     report = shop.by_rules(NOON + 2 * HOUR, {"d1": LEAKING})
     assert report.source == "rules_fallback"
-    (open_alert,) = shop.alerts()["source"]
-    assert open_alert == "models"
-    assert list(shop.alerts(active=False)["suppressed"]) == [False, True]
+    assert list(shop.alerts()["source"]) == ["models", "rules_fallback"]
+    assert len(set(shop.alerts()["incident_id"])) == 1
+    assert list(shop.alerts()["suppressed_because"].fillna("")) == ["", "repeat"]
     assert len(stored(shop.operations)) == 1
 
 
-def test_the_rules_close_their_own_alerts_after_two_quiet_windows_and_never_those_of_the_models(shop: Shop) -> None:
-    shop.by_models(NOON, {"d1": 0.8, "d2": 0.1}, contributor="superheat_mean")
+def test_the_rules_close_their_own_incidents_after_two_quiet_windows_and_never_those_of_the_models(shop: Shop) -> None:
+    shop.by_models(NOON, {"d1": 0.9, "d2": 0.1}, contributor="superheat_mean")
     start = NOON + 2 * HOUR
     shop.by_rules(start, {"d1": {}, "d2": LEAKING})
     assert set(shop.alerts()["device_id"]) == {"d1", "d2"}
@@ -281,50 +294,18 @@ def test_once_they_speak_again_the_models_close_at_once_what_the_rules_raised_an
     assert list(shop.alerts()["device_id"]) == ["d2"], "which no model has looked at"
     over = shop.alerts(active=False).iloc[0]
     assert (over["device_id"], over["status"], over["alert_type"]) == ("d1", "RESOLVED", "ANOMALY_RESOLVED")
-    assert shop.events(over["alert_id"])[-1] == (
-        "recover",
-        "The models see nothing unusual: highest score 0.10 in the window ending 2026-06-01 15:00 UTC",
-    )
+    assert shop.events()[-1] == ("recover", "Not flagged for 1 window in a row")
 
 
-def test_the_models_judge_also_the_very_window_that_the_rules_have_judged(shop: Shop) -> None:
-    shop.by_rules(NOON, {"d1": LEAKING})
-    shop.by_models(NOON, {"d1": 0.1})
-    assert shop.alerts().empty
-
-
-def test_what_the_models_confirm_as_less_urgent_or_a_repeat_stays_open_and_says_so_once(shop: Shop) -> None:
-    shop.by_rules(NOON, {"d1": LEAKING, "d2": LEAKING})
-    for hours in (1, 2):
-        shop.by_models(NOON + hours * HOUR, {"d1": 0.65, "d2": 0.8})
-    alerts = shop.alerts()
-    of_rules = alerts[alerts["source"] == "rules_fallback"]
-    assert dict(zip(of_rules["device_id"], of_rules["alert_type"], strict=True)) == {
-        "d1": "ANOMALY_SUSTAINED",
-        "d2": "ANOMALY_SUSTAINED",
-    }
-    for alert_id in of_rules["alert_id"]:
-        assert [action for action, _ in shop.events(alert_id)] == ["detect", "sustain"]
-
-
-def test_an_alert_of_the_models_takes_the_place_of_the_one_of_the_rules_whatever_it_was_about(shop: Shop) -> None:
-    shop.by_rules(NOON, {"d1": LEAKING})
-    raised = shop.alerts().iloc[0]
-    shop.acknowledge(raised["alert_id"], NOON + 10 * MINUTE)
-    shop.by_models(NOON + HOUR, {"d1": 0.8}, contributor="superheat_mean")
-    (alert,) = shop.alerts().to_dict(orient="records")
-    assert (alert["source"], alert["status"]) == ("models", "ACKNOWLEDGED"), "the work goes on"
-    assert alert["first_detected_at"] == raised["first_detected_at"]
-    assert alert["sla_deadline"] == raised["sla_deadline"]
-    assert shop.events(raised["alert_id"])[-1] == ("supersede", f"Continued by alert {alert['alert_id']}")
-
-
-def test_what_the_rules_raised_gives_way_to_an_alert_of_the_models_that_was_open_before_them(shop: Shop) -> None:
-    shop.by_models(NOON, {"d1": 0.8}, contributor="superheat_mean")
-    shop.by_rules(NOON + 2 * HOUR + WINDOW, {"d1": LEAKING})
-    assert len(shop.alerts()) == 2
-    shop.by_models(NOON + 3 * HOUR, {"d1": 0.8}, contributor="superheat_mean")
-    assert list(shop.alerts()["source"]) == ["models"]
+def test_what_the_models_see_of_a_device_that_the_rules_have_told_of_is_the_same_trouble(shop: Shop) -> None:
+    for window in (0, 1):
+        shop.by_rules(NOON + window * WINDOW, {"d1": LEAKING})
+    before = shop.incident()
+    shop.by_models(NOON + HOUR, {"d1": 0.9}, contributor="superheat_mean")
+    after = shop.incident()
+    assert (after.incident_id, after.deadline) == (before.incident_id, before.deadline), "the work goes on"
+    assert after.first_detected_at == before.first_detected_at
+    assert [sign.sensor for sign in after.named] == ["pressure_low_side", "superheat"]
 
 
 def test_the_rules_speak_from_two_hours_on_and_not_a_moment_before(shop: Shop) -> None:
@@ -341,5 +322,5 @@ def test_the_rules_speak_from_two_hours_on_and_not_a_moment_before(shop: Shop) -
 def test_where_nobody_has_judged_lately_there_is_nothing_to_alert_on(shop: Shop) -> None:
     shop.by_rules(NOON, {"d1": LEAKING})
     report = shop.alert(NOON + 46 * MINUTE, "d1")
-    assert (report.source, report.window_end, len(report.generated.new)) == ("rules_fallback", None, 0)
+    assert (report.source, report.window_end, len(report.alerts)) == ("rules_fallback", None, 0)
     assert len(shop.alerts()) == 1, "what is known stays"

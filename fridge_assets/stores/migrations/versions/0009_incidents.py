@@ -85,7 +85,6 @@ def upgrade() -> None:
     op.execute("CREATE TABLE incident_of_alert (alert_id TEXT PRIMARY KEY, incident_id TEXT NOT NULL)")
     _make_incidents()
     _bring_evidence()
-    _bring_events()
     for table, column, target in (
         ("label_events", "alert_id", "incident_id"),
         ("work_orders", "incident_id", "incident_id"),
@@ -96,6 +95,7 @@ def upgrade() -> None:
         "UPDATE incidents SET labelled_at = "
         "(SELECT max(l.labelled_at) FROM label_events AS l WHERE l.incident_id = incidents.incident_id)"
     )
+    _bring_events()
     if op.get_bind().dialect.name != "sqlite":
         op.alter_column("label_events", "incident_id", server_default=None)
     for table in ("label_events", "work_orders"):
