@@ -3,7 +3,6 @@
 import dagster as dg
 
 from fridge_assets.alerting.assets import alert_quality, device_alerts, label_events
-from fridge_assets.automation.alert_actions import ALERT_ACTION_JOBS
 from fridge_assets.automation.decisions import DECISION_JOBS
 from fridge_assets.automation.freshness import with_freshness
 from fridge_assets.automation.jobs import JOBS
@@ -69,7 +68,7 @@ def build_definitions(settings: Settings, registry: ModelRegistry | None = None)
     return dg.Definitions(
         assets=assets,
         asset_checks=[agrees_with_alerts],
-        jobs=[*JOBS, *ALERT_ACTION_JOBS, *DECISION_JOBS, *SILENCE_JOBS, RETENTION, RECONCILE, refresh_status_job],
+        jobs=[*JOBS, *DECISION_JOBS, *SILENCE_JOBS, RETENTION, RECONCILE, refresh_status_job],
         schedules=SCHEDULES,
         sensors=SENSORS,
         executor=separate_processes,  # of what somebody materializes in the UI without a job

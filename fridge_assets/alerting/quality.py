@@ -7,15 +7,13 @@ from statistics import NormalDist
 
 import pandas as pd
 
-from fridge_assets.alerting.evidence import FALLBACK, MODELS, STREAMING
 from fridge_assets.alerting.quality_advice import Advice, model_advice, rule_advice, severity_advice
 from fridge_assets.contracts import ALERT_QUALITY
 from fridge_assets.contracts.alert_quality import QUALITY_GROUPINGS
-from fridge_assets.contracts.device_alerts import SEVERITIES
+from fridge_assets.contracts.device_alerts import ALERT_SOURCES, SEVERITIES
 from fridge_assets.settings import Settings
 
-_EPISODE = ["device_id", "first_detected_at"]
-_VERDICT = ("label", "label_id")
+MODELS, STREAMING, FALLBACK = ALERT_SOURCES
 _Z = NormalDist().inv_cdf(0.975)
 
 
@@ -25,10 +23,10 @@ def alert_quality(
     """Count and judge the alerts of every severity, model, version, rule and source.
 
     Args:
-        told: ``alert_id``, ``device_id``, ``first_detected_at``, ``severity``, ``source``, ``model_id``,
+        told: ``alert_id``, ``device_id``, ``incident_id``, ``severity``, ``source``, ``model_id``,
             ``anomaly_score``, ``models_flagging``, ``top_contributors`` and ``score_ids`` of the alerts within
             ``quality.span`` that are not suppressed.
-        labels: LABEL_EVENTS rows of them, and of other alerts of the same devices.
+        labels: LABEL_EVENTS rows of their incidents; others do no harm.
         scores: ``score_id``, ``model_id``, ``model_version`` and ``anomaly_score`` behind them, where they are kept.
         now: end of the span, recorded as ``computed_at``.
         settings: groups ``quality``, ``alerts`` and ``calibration``.
@@ -60,24 +58,21 @@ def wilson(successes: int, trials: int) -> tuple[float, float]:
 
 
 def _judged(told: pd.DataFrame, labels: pd.DataFrame) -> pd.DataFrame:
-    """``told`` with the newest verdict on each alert; where there is none, on any alert of the same episode.
+    """``told`` with the newest verdict on the incident of each alert.
 
     Returns:
         The rows of ``told`` with ``label``, ``label_id`` (which verdict it is) and ``own`` (whether it is on this very
         alert); null without one.
     """
-    newest_last = labels.sort_values(["labelled_at", "revision"])[["alert_id", *_EPISODE, *_VERDICT]]
-    own = newest_last.drop_duplicates("alert_id", keep="last").set_index("alert_id")[list(_VERDICT)]
-    of_episode = newest_last.drop_duplicates(_EPISODE, keep="last")[[*_EPISODE, *_VERDICT]]
-    shared = told[_EPISODE].merge(of_episode, on=_EPISODE, how="left")[list(_VERDICT)].set_axis(told.index)
-    direct = own.reindex(told["alert_id"]).set_axis(told.index)
-    return told.assign(**direct.fillna(shared), own=direct["label"].notna())
+    newest = labels.sort_values(["labelled_at", "revision"]).drop_duplicates("incident_id", keep="last")
+    said = newest.set_index("incident_id").reindex(told["incident_id"]).set_axis(told.index)
+    return told.assign(label=said["label"], label_id=said["label_id"], own=said["alert_id"] == told["alert_id"])
 
 
 def _verdicts(group: pd.DataFrame) -> pd.DataFrame:
     """The labelled alerts of a group, one for each verdict of a person: what was said once counts once.
 
-    An alert that became more severe was told again, and a verdict on one of the two is about both.
+    An incident is told again when it becomes more severe, and a verdict on it is about all of that.
     """
     labelled = group[group["label"].notna()].sort_values("own", ascending=False, kind="stable")
     return labelled.drop_duplicates("label_id")

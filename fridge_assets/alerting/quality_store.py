@@ -4,30 +4,16 @@ from datetime import datetime
 
 import duckdb
 import pandas as pd
-import sqlalchemy as sa
-from sqlalchemy.engine import Connection
 
-from fridge_assets.alerting.frames import TIMESTAMP, conform
 from fridge_assets.alerting.quality import alert_quality
-from fridge_assets.contracts import ALERT_QUALITY, LABEL_EVENTS
+from fridge_assets.contracts import ALERT_QUALITY
 from fridge_assets.contracts.validation import enforce
+from fridge_assets.incidents.labels import labels_of
+from fridge_assets.incidents.told import told_alerts
 from fridge_assets.settings import Settings
 from fridge_assets.stores.frames import query, registered
-from fridge_assets.stores.operations import Operations, device_alerts, label_events
+from fridge_assets.stores.operations import Operations
 from fridge_assets.stores.warehouse import Warehouse
-
-_TOLD = (
-    "alert_id",
-    "device_id",
-    "first_detected_at",
-    "severity",
-    "source",
-    "model_id",
-    "anomaly_score",
-    "models_flagging",
-    "top_contributors",
-    "score_ids",
-)
 
 
 def assess_alerts(warehouse: Warehouse, operations: Operations, now: datetime, settings: Settings) -> pd.DataFrame:
@@ -40,8 +26,8 @@ def assess_alerts(warehouse: Warehouse, operations: Operations, now: datetime, s
         settings: groups ``quality``, ``alerts`` and ``calibration``.
     """
     with operations.read() as connection:
-        told = _told(connection, now - settings.quality.span, now)
-        labels = _labels(connection, told["first_detected_at"].min(), now)
+        told = told_alerts(connection, now - settings.quality.span, now)
+        labels = labels_of(connection, until=now)
     with warehouse.read() as connection:
         scores = _scores(connection, told)
     return alert_quality(told, labels, scores, now, settings)
@@ -58,27 +44,6 @@ def commit_quality(warehouse: Warehouse, rows: pd.DataFrame) -> None:
     with warehouse.transaction() as connection, registered(connection, found=ALERT_QUALITY.to_arrow(rows)):
         connection.execute(f"DELETE FROM {name} WHERE computed_at IN (SELECT computed_at FROM found)")
         connection.execute(f"INSERT INTO {name} SELECT * FROM found")
-
-
-def _told(connection: Connection, since: datetime, until: datetime) -> pd.DataFrame:
-    columns = device_alerts.c
-    statement = sa.select(*(columns[name] for name in _TOLD)).where(
-        columns.suppressed.is_(sa.false()), columns.alert_created_at > since, columns.alert_created_at <= until
-    )
-    rows = pd.DataFrame(connection.execute(statement.order_by(columns.alert_id)).all(), columns=list(_TOLD))
-    return rows.astype({"first_detected_at": TIMESTAMP})
-
-
-def _labels(connection: Connection, first_detected_at: datetime, until: datetime) -> pd.DataFrame:
-    """Labels of episodes that began at ``first_detected_at`` or later; null, where there are no alerts, finds none."""
-    columns = label_events.c
-    if pd.isna(first_detected_at):
-        return LABEL_EVENTS.empty()
-    statement = sa.select(label_events).where(
-        columns.first_detected_at >= first_detected_at, columns.labelled_at <= until
-    )
-    rows = connection.execute(statement).all()
-    return conform([pd.DataFrame(rows, columns=list(LABEL_EVENTS.column_names))], LABEL_EVENTS)
 
 
 def _scores(connection: duckdb.DuckDBPyConnection, told: pd.DataFrame) -> pd.DataFrame:

@@ -1,64 +1,107 @@
-"""How well deadlines are kept (SPEC 6)."""
+"""How well deadlines are kept (SPEC 6.1)."""
 
-from datetime import datetime
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Final
 
 import pandas as pd
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
 
-from fridge_assets.alerting.frames import TIMESTAMP, look_up
-from fridge_assets.alerting.severity import rank_of
-from fridge_assets.alerting.sla import as_of, sla_spans
 from fridge_assets.contracts.device_alerts import SEVERITIES
-from fridge_assets.settings import IncidentSettings
+from fridge_assets.incidents.queries import histories_of
+from fridge_assets.incidents.state import Incident, IncidentEvent, incident_of
+from fridge_assets.incidents.terms import Action
+from fridge_assets.stores.operations import incident_events
 
-_BEGINS: Final = ("detect", "continue", "raise", "tell", "reopen")
-"""Actions with which an alert becomes work; the newest of them counts."""
-_TAKES: Final = ("acknowledge", "start", "maintain", "resolve", "false_positive", "recover")
-"""Actions after which nobody is waited for: somebody has taken the alert, or there is nothing left to take."""
+_TAKES: Final[frozenset[Action]] = frozenset(
+    {"acknowledge", "take", "start", "maintain", "snooze", "resolve", "false_positive", "recover"}
+)
+"""Actions after which nobody is waited for: somebody has taken the incident, or there is nothing left to take."""
 
 
-def sla_table(alerts: pd.DataFrame, events: pd.DataFrame, now: datetime, settings: IncidentSettings) -> pd.DataFrame:
-    """How many alerts were taken in time, and how long it took, by severity.
-
-    An alert is taken when somebody acknowledges it, starts work or closes it, or when the device recovers; at its
-    deadline exactly it is still in time. Every piece of work counts once: alerts that a later one continues before
-    anybody took them are left out, as is one that continues work that somebody had taken. What was suppressed was not
-    told and does not count. Alerts that are neither taken nor breached still have time.
+@dataclass(frozen=True)
+class Work:
+    """An incident as work for people, since it last became that.
 
     Args:
-        alerts: DEVICE_ALERTS rows.
-        events: ALERT_EVENTS rows of these alerts, all of each.
+        severity: how urgent.
+        told_at: when people were told.
+        deadline: by when it was to be taken.
+        taken_at: when it was; None where nobody has yet.
+    """
+
+    severity: str
+    told_at: datetime
+    deadline: datetime
+    taken_at: datetime | None
+
+
+def work_since(connection: Connection, since: datetime) -> list[Work]:
+    """The incidents that people were told of from ``since`` on; those that ended before anybody could take them left
+    out, as are those that were taken before they were told."""
+    columns = incident_events.c
+    told = sa.select(columns.incident_id).where(columns.occurred_at >= since, columns.told.is_not(None)).distinct()
+    histories = histories_of(connection, connection.scalars(told))
+    return [work for history in histories.values() if (work := work_of(history)) is not None]
+
+
+def work_of(history: Sequence[IncidentEvent]) -> Work | None:
+    """What an incident is as work; None where it was never that, or ended without anybody.
+
+    Args:
+        history: all that has happened to it, oldest first.
+    """
+    work: Work | None = None
+    incident: Incident = incident_of(history[:1])
+    for event in history:
+        incident = incident if event.number == 1 else incident.after(event)
+        deadline = event.changes.get("deadline")
+        if deadline is not None and incident.status == "OPEN":
+            work = Work(incident.severity.name, event.occurred_at, deadline, None)
+        elif work is not None and event.action == "undo" and incident.status == "OPEN":
+            work = Work(work.severity, work.told_at, work.deadline, None)
+        elif work is not None and work.taken_at is None and event.action in _TAKES:
+            work = Work(incident.severity.name, work.told_at, work.deadline, event.occurred_at)
+    if work is None or (work.taken_at is None and incident.status != "OPEN"):
+        return None
+    return work
+
+
+def sla_table(told: Iterable[Work], now: datetime) -> pd.DataFrame:
+    """How many incidents were taken in time, and how long it took, by severity.
+
+    An incident is taken when somebody acknowledges it, starts work or closes it, or when the device recovers; at its
+    deadline exactly it is still in time. One that has come back, or has become more severe before anybody took it, is
+    work anew. Those that are neither taken nor late still have time.
+
+    Args:
+        told: of what people were told.
         now: the moment of the look.
-        settings: spans of the severities; how long an alert took is counted from this long before its deadline.
 
     Returns:
         ``severity``, ``told``, ``in_time``, ``late``, ``breached_open`` and ``median_minutes`` (NaN where none was
         taken), a row per severity, the most severe first.
     """
-    work = as_of(alerts[~alerts["suppressed"].astype(bool)].reset_index(drop=True), now, settings)
-    work = work.assign(taken_at=_taken_at(work["alert_id"], events))
-    # Ended, or taken over from another alert, without anybody having taken this one.
-    work = work[work["taken_at"].notna() | (work["status"] == "OPEN")]
-    spans = rank_of(work["severity"]).map(sla_spans(settings)).astype("timedelta64[us]")
-    in_time = work["taken_at"] <= work["sla_deadline"]
-    numbers = pd.DataFrame(
-        {
-            "told": 1,
-            "in_time": in_time,
-            "late": work["taken_at"].notna() & ~in_time,
-            "breached_open": work["taken_at"].isna() & work["sla_breached"].astype(bool),
-        },
-        index=work.index,
-    ).astype("int64")
-    minutes = (work["taken_at"] - (work["sla_deadline"] - spans)) / pd.Timedelta(minutes=1)
+    rows = pd.DataFrame(
+        [
+            {
+                "severity": work.severity,
+                "told": 1,
+                "in_time": work.taken_at is not None and work.taken_at <= work.deadline,
+                "late": work.taken_at is not None and work.taken_at > work.deadline,
+                "breached_open": work.taken_at is None and now > work.deadline,
+                "minutes": None if work.taken_at is None else (work.taken_at - work.told_at) / timedelta(minutes=1),
+            }
+            for work in told
+        ],
+        columns=["severity", "told", "in_time", "late", "breached_open", "minutes"],
+    )
+    numbers = ["told", "in_time", "late", "breached_open"]
     severities = pd.Index(SEVERITIES[::-1], name="severity", dtype="str")
-    table = numbers.groupby(work["severity"].astype("str")).sum().reindex(severities, fill_value=0)
-    return table.assign(median_minutes=minutes.groupby(work["severity"]).median().reindex(severities)).reset_index()
-
-
-def _taken_at(alert_ids: pd.Series, events: pd.DataFrame) -> pd.Series:
-    """When each alert was first taken since it last became work; null for not yet."""
-    began = events[events["action"].isin(_BEGINS)].groupby("alert_id")["revision"].max()
-    since = events[events["revision"] >= look_up(events["alert_id"], began)]
-    taken = since[since["action"].isin(_TAKES)].sort_values("revision").drop_duplicates("alert_id")
-    return look_up(alert_ids, taken.set_index("alert_id")["occurred_at"]).astype(TIMESTAMP)
+    grouped = rows.astype(dict.fromkeys(numbers, "int64") | {"severity": "str", "minutes": "float64"}).groupby(
+        "severity"
+    )
+    table = grouped[numbers].sum().reindex(severities, fill_value=0)
+    return table.assign(median_minutes=grouped["minutes"].median().reindex(severities)).reset_index()

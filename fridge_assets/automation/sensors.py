@@ -8,12 +8,12 @@ from functools import partial
 
 import dagster as dg
 
-from fridge_assets.alerting import deadlines
 from fridge_assets.automation.freshness import WATCHED
 from fridge_assets.automation.jobs import FALLBACK, MONITOR, PUBLISH, SCORE_HOURLY, SCORE_JOBS
 from fridge_assets.automation.publication import monitoring_after, publication_after
 from fridge_assets.automation.status import refresh_status_job, refresh_wanted
 from fridge_assets.automation.switch import runs_for_age, speaking_to_tell
+from fridge_assets.incidents.store import watch
 from fridge_assets.notifications.deliver import deliver_due
 from fridge_assets.notifications.senders import senders_of
 from fridge_assets.registry.zones import zone_of_sites
@@ -100,8 +100,8 @@ def report_stream(
     job_name=refresh_status_job.name,
     minimum_interval_seconds=60,
     default_status=_RUNNING,
-    description="Starts `refresh_status` when alerts have changed since the status was made; a run that makes all of "
-    "it anew comes first.",
+    description="Starts `refresh_status` when incidents have changed since the status was made; a run that makes all "
+    "of it anew comes first.",
 )
 def refresh_status_after_changes(
     context: dg.SensorEvaluationContext, operations: dg.ResourceParam[Operations]
@@ -114,13 +114,13 @@ def refresh_status_after_changes(
     name="watch_deadlines",
     minimum_interval_seconds=30,
     default_status=_RUNNING,
-    description="Escalates alerts that nobody has taken by their deadline and tells the next channel.",
+    description="Escalates incidents that nobody has taken by their deadline and tells the next channel.",
 )
 def watch_deadlines(settings: dg.ResourceParam[Settings], operations: dg.ResourceParam[Operations]) -> dg.SkipReason:
     """Note what has become due."""
     now = Clock.wall_time()
-    changed = deadlines.watch_deadlines(operations, now, settings.alerts, now)
-    return dg.SkipReason(f"escalated {changed} alerts")
+    changed = watch(operations, now, settings.alerts)
+    return dg.SkipReason(f"{changed} incidents had something due")
 
 
 @dg.sensor(

@@ -5,10 +5,10 @@ from datetime import timedelta
 import dagster as dg
 from pydantic import Field
 
-from fridge_assets.alerting.silences import Silence, add_silence, end_silence, refuse_unknown
 from fridge_assets.automation.people import action_job, actor_of, refusals
 from fridge_assets.contracts import DEVICE_ALERTS
 from fridge_assets.core.moments import parse_moment
+from fridge_assets.incidents.silences import Silence, add_silence, end_silence, refuse_unknown
 from fridge_assets.registry.devices import read_registry
 from fridge_assets.settings import Settings
 from fridge_assets.steps.clock import Clock

@@ -1,6 +1,7 @@
-"""`alerts show`: the story of one alert, from the readings to what people did (SPEC 6)."""
+"""`alerts show`: one piece of evidence, from the readings to what each model said (SPEC 6)."""
 
 import math
+from collections.abc import Mapping
 from dataclasses import fields
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated, Any
@@ -11,27 +12,28 @@ from fridge_assets.cli.charts import Cells, bars, cells
 from fridge_assets.cli.console import moment, out, say, say_json, styled, time_of_day, told_here
 from fridge_assets.cli.context import Workplace, reading
 from fridge_assets.cli.nulls import frame_records
-from fridge_assets.cli.tables import Wide, say_rows, say_table
+from fridge_assets.cli.tables import Wide, say_rows
 from fridge_assets.core.identity import SHORT_ID
 
 if TYPE_CHECKING:  # pandas takes half of the time of a command that only lists
     import pandas as pd
 
-    from fridge_assets.alerting.trace import Story
+    from fridge_assets.alerting.trace import Trace
 
 _WIDTH = 60
 _NARROWEST = 30
 _LABEL = 10
 """Room for the numbers beside a chart."""
 _HEIGHT = 5
-_PREVIOUS_SPARE = ("actor", "status", "first_detected_at", "severity")
-_WHY_NOT_TOLD = {
-    "repeat": "not told: a repeat of what was told shortly before",
-    "told_by_stream": "not told: the stream told of the same sensor",
-    "maintenance": "not told: maintenance was under way",
-    "silence": "not told: silenced",
-    "withdrawn": "withdrawn: readings that came late have disproved it",
+WHY_NOT_TOLD = {
+    "repeat": "it says nothing new",
+    "being_worked_on": "somebody sees to the device, and it says nothing new",
+    "unconfirmed": "it waits for evidence in another window",
+    "silenced": "the device or its site is silenced",
+    "known_benign": "a person has called the same a false positive",
+    "part_of_site": "many devices are told of as one",
 }
+"""Why people were not told of evidence, in words."""
 
 
 def register(app: typer.Typer) -> None:
@@ -45,79 +47,64 @@ def show(
     wide: Wide = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print as JSON.")] = False,
 ) -> None:
-    """One alert: what was measured, what each model said, what people were told and what they did."""
-    from fridge_assets.alerting.act import find_alert  # noqa: PLC0415
-    from fridge_assets.alerting.sla import as_of  # noqa: PLC0415
-    from fridge_assets.alerting.store import alert_of  # noqa: PLC0415
-    from fridge_assets.alerting.trace import story  # noqa: PLC0415
+    """One alert: what was measured, and what each model said. What people did is in `incidents show`."""
+    from fridge_assets.alerting.trace import trace  # noqa: PLC0415
+    from fridge_assets.incidents.evidence_lists import find_alert  # noqa: PLC0415
 
     place = reading(context)
     with place.operations.read() as connection:
-        found = alert_of(connection, find_alert(connection, alert))
+        found = find_alert(connection, alert)
     now = datetime.now(UTC)
-    current = as_of(found, now, place.settings.alerts)
-    told = story(place.warehouse, place.operations, current, place.settings, now)
-    threshold = _threshold(place, told)
+    told = trace(place.warehouse, found, place.settings, now)
+    threshold = threshold_of(place, found)
     if as_json:
-        say_json(_document(told, threshold))
+        say_json(found | trace_document(told, threshold))
         return
     _say_header(told)
-    _say_charts(told)
-    _say_verdicts(told, threshold, wide)
-    _say_life(told, wide)
-    for sentence in told.missing:
-        say(styled(told_here(sentence, now), "yellow"))
+    say_trace(told, threshold, wide)
+    name = found["incident_id"][:SHORT_ID]
+    say(f"Next: {place.command(f'incidents show {name}')}")
 
 
-def _threshold(place: Workplace, told: "Story") -> "pd.DataFrame":
+def threshold_of(place: Workplace, alert: Mapping[str, Any]) -> "pd.DataFrame":
     """Of an alert of the stream its rule and the threshold that was in force."""
-    from fridge_assets.streaming.onsets import SOURCE  # noqa: PLC0415
+    from fridge_assets.streaming.observed import SOURCE  # noqa: PLC0415
     from fridge_assets.streaming.thresholds import thresholds_of  # noqa: PLC0415
 
-    alert = told.alert
     with place.operations.read() as connection:
         thresholds = thresholds_of(connection, alert["device_id"], alert["first_detected_at"])
     own: pd.DataFrame = thresholds[alert["model_id"] == SOURCE + "_" + thresholds["rule"]]
     return own.reset_index(drop=True)
 
 
-def _document(told: "Story", threshold: "pd.DataFrame") -> dict[str, Any]:
+def trace_document(told: "Trace", threshold: "pd.DataFrame") -> dict[str, Any]:
+    """What is behind an alert, for programs; but for the alert itself."""
     import pandas as pd  # noqa: PLC0415
 
-    parts = {f.name: getattr(told, f.name) for f in fields(told) if f.name != "alert"} | {"threshold": threshold}
-    plain = {name: frame_records(part) if isinstance(part, pd.DataFrame) else part for name, part in parts.items()}
-    return frame_records(pd.DataFrame([told.alert]))[0] | plain
+    parts = {field.name: getattr(told, field.name) for field in fields(told) if field.name != "alert"}
+    parts["threshold"] = threshold
+    return {name: frame_records(part) if isinstance(part, pd.DataFrame) else part for name, part in parts.items()}
 
 
-def _say_header(told: "Story") -> None:
-    import pandas as pd  # noqa: PLC0415
+def say_trace(told: "Trace", threshold: "pd.DataFrame", wide: bool) -> None:
+    """Print the charts of what was measured, and what each model said."""
+    _say_charts(told)
+    _say_verdicts(told, threshold, wide)
+    for sentence in told.missing:
+        say(styled(told_here(sentence, datetime.now(UTC)), "yellow"))
 
+
+def _say_header(told: "Trace") -> None:
     alert = told.alert
     say(styled(f"{alert['severity']}: {alert['title']}", "bold"))
-    say(told_here(alert["description"], alert["window_end"].to_pydatetime()))
-    say(f"\nalert {alert['alert_id']} on {alert['device_id']} at {alert['site_id']}")
-    who = _WHY_NOT_TOLD[alert["suppressed_because"]] if alert["suppressed"] else _told_of(told)
-    say(f"{alert['alert_type']}, {alert['status']}, {alert['escalation_level']}, {who}")
+    say(told_here(alert["description"], alert["window_end"]))
+    say(f"\nalert {alert['alert_id']} on {alert['device_id']} at {alert['site_id']}, {alert['alert_type']}")
+    say(f"of incident {alert['incident_id']}, {alert['status']}")
+    say(f"not told: {WHY_NOT_TOLD[alert['suppressed_because']]}" if alert["suppressed"] else "told")
     say(f"first seen {moment(alert['first_detected_at'])}, window ending {moment(alert['window_end'])}")
-    late = ", nobody had taken it by then" if alert["sla_breached"] else ""
-    rise = "" if pd.isna(alert["next_escalation_at"]) else f"; next step {moment(alert['next_escalation_at'])}"
-    say(f"act by {moment(alert['sla_deadline'])}{late}{rise}")
     say(f"score {alert['anomaly_score']:.3f} by {alert['model_id']}{_families(alert['models_flagging'])}")
-    for order in told.work_order.to_dict(orient="records"):
-        reference = f", {order['external_reference']}" if order["external_reference"] else ""
-        say(f"work order {order['work_order_id']}: {order['status']}, {order['priority']}{reference}")
     if alert["note"]:
         say(told_here(f"{alert['note']}.", datetime.now(UTC)))
-
-
-def _told_of(told: "Story") -> str:
-    """Whether anybody has been told of it, as far as it is known."""
-    statuses = set(told.messages["status"])
-    if statuses & {"sent", "summarised"}:
-        return "told"
-    if "pending" in statuses:
-        return "nobody has been told yet"
-    return "no message is about it"
 
 
 def _families(count: int) -> str:
@@ -126,11 +113,11 @@ def _families(count: int) -> str:
     return "; 1 model family flags it" if count == 1 else f"; {count} model families flag it"
 
 
-def _say_charts(told: "Story") -> None:
+def _say_charts(told: "Trace") -> None:
     from fridge_assets.alerting.trace.measured import READINGS_SPAN, WINDOWS_SPAN  # noqa: PLC0415
     from fridge_assets.contracts.sensor_readings import SENSORS  # noqa: PLC0415
 
-    end = told.alert["window_end"].to_pydatetime()
+    end = told.alert["window_end"]
     sensors = {s.name: s for s in SENSORS}
     width = max(min(_WIDTH, out.width - _LABEL), _NARROWEST)
     for name in told.readings.columns.drop("timestamp_utc"):
@@ -154,7 +141,7 @@ def _say_axes(shown: Cells, span: tuple[datetime, datetime]) -> None:
     say(f"{'':>{room}}  {begin}{end:>{len(shown) - len(begin)}}")
 
 
-def _say_contributors(told: "Story", begin: datetime, end: datetime) -> None:
+def _say_contributors(told: "Trace", begin: datetime, end: datetime) -> None:
     from fridge_assets.alerting.wording import number, words_for  # noqa: PLC0415
 
     rows = []
@@ -188,7 +175,7 @@ def _spread(frame: "pd.DataFrame", when: str, name: str, begin: datetime, end: d
     return cells([m.to_pydatetime() for m in frame[when]], values, begin, end, width)
 
 
-def _say_verdicts(told: "Story", threshold: "pd.DataFrame", wide: bool) -> None:
+def _say_verdicts(told: "Trace", threshold: "pd.DataFrame", wide: bool) -> None:
     say("")
     for row in frame_records(threshold):
         since = f" since {moment(row['since'])}" if row["since"].year > 1970 else ""
@@ -200,7 +187,7 @@ def _say_verdicts(told: "Story", threshold: "pd.DataFrame", wide: bool) -> None:
         _say_scores(told, wide)
 
 
-def _say_scores(told: "Story", wide: bool) -> None:
+def _say_scores(told: "Trace", wide: bool) -> None:
     from fridge_assets.alerting.judged import judged_by_score  # noqa: PLC0415
     from fridge_assets.alerting.wording import number, words_for  # noqa: PLC0415
 
@@ -235,44 +222,3 @@ def _say_scores(told: "Story", wide: bool) -> None:
         ]
         if phrases:
             say(f"{row['model_id']}: {'; '.join(dict.fromkeys(phrases))}")
-
-
-def _say_life(told: "Story", wide: bool) -> None:
-    events = told.events.rename(columns={"occurred_at": "when", "to_status": "status"})
-    say_table("\nEvents", events[["when", "actor", "action", "status", "note"]], spare=("status",), wide=wide)
-    if len(told.labels):
-        labels = told.labels.rename(columns={"labelled_at": "when"})
-        say_table("\nLabels", labels[["when", "actor", "label", "note"]], wide=wide)
-    if len(told.silences):
-        say_table("\nHeld by", told.silences[["kind", "starts_at", "ends_at", "actor", "reason"]], wide=wide)
-    _say_messages(told, wide)
-    previous = told.previous.assign(alert=told.previous["alert_id"].astype("str").str[:SHORT_ID])
-    names = {
-        "alert": "alert",
-        "first_detected_at": "since",
-        "severity": "severity",
-        "title": "title",
-        "status": "status",
-        "actor": "last by",
-        "event_note": "how it stands or ended",
-    }
-    say_table("\nEarlier alerts of this device, 30 days", previous, names, spare=_PREVIOUS_SPARE, wide=wide)
-
-
-def _say_messages(told: "Story", wide: bool) -> None:
-    """What was sent, when and where; then what waits, and what was not sent because it was no longer true."""
-    messages = told.messages.assign(message=told.messages["message_id"].astype("str").str[:SHORT_ID])
-    # As it was sent: it may say what happened while it waited.
-    messages["title"] = messages["title"].where(messages["said"] == "", messages["said"])
-    messages["summary"] = messages["summarised_by"].astype("str").str[:SHORT_ID]
-    where, what = {"channel": "channel", "destination": "by"}, {"message": "message", "title": "title"}
-    groups = (
-        ("sent", "\nPeople were told", {"ended_at": "when", **where, **what}),
-        ("pending", "\nWaits to be told", {"created_at": "since", **where, **what, "reason": "why"}),
-        ("summarised", "\nTold in a summary", {"ended_at": "when", **where, "summary": "message", "title": "title"}),
-        ("superseded", "\nNot told any more", {"ended_at": "when", **where, **what, "reason": "why"}),
-    )
-    for status, heading, columns in groups:
-        own = messages[messages["status"] == status]
-        if len(own) or status == "sent":
-            say_table(heading, own, columns, spare=("message", "destination"), wide=wide)

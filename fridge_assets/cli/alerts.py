@@ -5,7 +5,6 @@ from typing import Annotated
 
 import typer
 
-from fridge_assets.cli import alert_actions, audit
 from fridge_assets.cli.console import moment, say, say_json, styled
 from fridge_assets.cli.context import reading
 from fridge_assets.cli.nulls import frame_records
@@ -22,15 +21,14 @@ _COLUMNS = {
     "severity": "severity",
     "device_id": "device",
     "site_id": "site",
-    "status": "status",
-    "escalation_level": "level",
+    "window_end": "window",
+    "source": "source",
     "anomaly_score": "score",
-    "first_detected_at": "since",
-    "sla_deadline": "act by",
-    "late": "late",
+    "incident_id": "incident",
+    "because": "not told: why",
     "title": "title",
 }
-_SPARE = ("anomaly_score", "escalation_level", "first_detected_at", "site_id", "status", "sla_deadline", "late")
+_SPARE = ("anomaly_score", "source", "site_id", "because", "window_end", "incident_id")
 _QUALITY = {
     "grouping": "of",
     "name": "name",
@@ -55,29 +53,31 @@ def list_(
     min_severity: Annotated[str, typer.Option(help="LOW, MEDIUM, HIGH or CRITICAL.")] = "LOW",
     device: Annotated[str | None, typer.Option(help="Only this device.")] = None,
     site: Annotated[str | None, typer.Option(help="Only this site.")] = None,
-    all_: Annotated[bool, typer.Option("--all", help="Resolved and suppressed ones too.")] = False,
+    all_: Annotated[bool, typer.Option("--all", help="Of closed incidents, and what nobody was told, too.")] = False,
     limit: Annotated[int, typer.Option(min=1, help="At most this many.")] = 50,
     wide: Wide = False,
     as_json: Json = False,
 ) -> None:
-    """Alerts, the most urgent first: past their deadline, then by severity, then by deadline; closed ones last."""
-    from fridge_assets.alerting.listing import AlertFilter, rows_as_of, urgent_rows  # noqa: PLC0415
+    """Alerts, the evidence behind open incidents, newest first. What people work on is in `incidents list`."""
     from fridge_assets.contracts.device_alerts import SEVERITIES  # noqa: PLC0415
+    from fridge_assets.incidents.evidence_lists import AlertFilter, list_alerts  # noqa: PLC0415
 
     place = reading(context)
     if min_severity not in SEVERITIES:
         raise unknown("severity", min_severity, SEVERITIES)
-    wanted = AlertFilter(not all_, min_severity, device, site, include_suppressed=all_, limit=limit)
-    now = datetime.now(UTC)
+    wanted = AlertFilter(not all_, not all_, min_severity, device, site, limit=limit)
     with place.operations.read() as connection:
-        alerts = rows_as_of(urgent_rows(connection, wanted, now), now, place.settings.alerts)
+        alerts = list_alerts(connection, wanted)
     if not alerts:
         refuse_unknown_names(place, device, site)
     if as_json:
         say_json(alerts)
         return
     shown = [
-        row | {"alert_id": row["alert_id"][:SHORT_ID], "late": "late" if row["sla_breached"] else ""} for row in alerts
+        row
+        | {name: row[name][:SHORT_ID] for name in ("alert_id", "incident_id")}
+        | {"because": row["suppressed_because"] or ""}
+        for row in alerts
     ]
     say_rows("Alerts", shown, _COLUMNS, spare=_SPARE, wide=wide)
     if alerts:
@@ -87,24 +87,24 @@ def list_(
 @app.command(epilog="Example: fridge-assets alerts sla --since 2026-01-01")
 def sla(
     context: typer.Context,
-    since: Annotated[str, typer.Option(help="Alerts told from this moment on, ISO 8601; default: 30 days ago.")] = "",
+    since: Annotated[
+        str, typer.Option(help="Incidents told from this moment on, ISO 8601; default: 30 days ago.")
+    ] = "",
     wide: Wide = False,
     as_json: Json = False,
 ) -> None:
-    """How many alerts were taken by their deadline, and how long it took."""
-    from fridge_assets.alerting.sla_report import sla_table  # noqa: PLC0415
-    from fridge_assets.alerting.store import told_alerts  # noqa: PLC0415
+    """How many incidents were taken by their deadline, and how long it took."""
+    from fridge_assets.alerting.sla_report import sla_table, work_since  # noqa: PLC0415
 
     place = reading(context)
     now = datetime.now(UTC)
     start = parse_moment(since, "--since") if since else now - _SLA_SPAN
     with place.operations.read() as connection:
-        alerts, events = told_alerts(connection, start)
-    table = sla_table(alerts, events, now, place.settings.alerts)
+        table = sla_table(work_since(connection, start), now)
     if as_json:
         say_json(frame_records(table))
         return
-    say_table(f"Deadlines of alerts told since {moment(start)}", table, wide=wide)
+    say_table(f"Deadlines of incidents told since {moment(start)}", table, wide=wide)
 
 
 @app.command(epilog="Example: fridge-assets alerts quality --json")
@@ -133,8 +133,5 @@ def quality(
     for said in rows.loc[rows["advice"] != "", "advice"]:
         say(styled("advice", "yellow"), f" {said}")
     if not rows["labelled"].any():
-        say(f"No labels yet: {place.command('alerts confirm ALERT')} or {place.command('alerts false-positive ALERT')}")
-
-
-alert_actions.register(app)
-audit.register(app)
+        yes, no = place.command("incidents confirm INCIDENT"), place.command("incidents false-positive INCIDENT")
+        say(f"No labels yet: {yes} or {no}")

@@ -3,7 +3,7 @@
 import os
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from itertools import chain
 from multiprocessing import active_children, get_context
 from typing import TYPE_CHECKING
@@ -156,7 +156,7 @@ def _told_alerts(place: Workplace) -> "pd.DataFrame":
     from fridge_assets.incidents.told import told_alerts  # noqa: PLC0415
 
     with place.operations.read() as connection:
-        return told_alerts(connection, datetime.min.replace(tzinfo=UTC))
+        return told_alerts(connection)
 
 
 def _stop_on(failures: dict[str, str]) -> None:

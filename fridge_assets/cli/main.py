@@ -14,6 +14,7 @@ from fridge_assets.cli import (
     data,
     deploy,
     health,
+    incidents,
     inspect,
     messages,
     models,
@@ -63,6 +64,7 @@ for module in (simulate, data, run, replay, ui, inspect, health, retention):
 deploy.register_pause(app)
 app.add_typer(models.app, name="models")
 alert_story.register(alerts.app)
+app.add_typer(incidents.app, name="incidents")
 app.add_typer(alerts.app, name="alerts")
 app.add_typer(causes.app, name="causes")
 app.add_typer(silences.app, name="silences")

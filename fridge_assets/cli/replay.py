@@ -299,7 +299,7 @@ def _tell(
         _tell_failed_runs(own, one.failures)
     if keep is not None:
         folder = keep / _NOW if len(replayed) > 1 else keep
-        say(f"Kept: {Workplace(folder).command('alerts list --all')}")
+        say(f"Kept: {Workplace(folder).command('incidents list --all')}")
         if place.settings.operations_url:
             say("Unset FRIDGE_OPERATIONS_URL before, which names the store of the fleet.")
 

@@ -1,4 +1,4 @@
-"""`silences`: spans in which a device or a site raises nothing, for work or for peace (SPEC 6)."""
+"""`silences`: spans in which a device or a site raises nothing, for work or for peace (SPEC 6.1)."""
 
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated
@@ -7,13 +7,12 @@ import typer
 
 from fridge_assets.cli.console import moment, say, say_json
 from fridge_assets.cli.context import changing, reading, user_name
-from fridge_assets.cli.nulls import frame_records
-from fridge_assets.cli.tables import Wide, say_table
+from fridge_assets.cli.tables import Wide, say_rows
 from fridge_assets.core.identity import SHORT_ID
 from fridge_assets.core.moments import parse_moment, parse_span
 
 if TYPE_CHECKING:
-    from fridge_assets.alerting.silences import Silence
+    from fridge_assets.incidents.silences import Silence
 
 app = typer.Typer(no_args_is_help=True, help="Silences and maintenance windows of devices and sites.")
 
@@ -48,7 +47,7 @@ def add(
     as_json: Json = False,
 ) -> None:
     """Let a device or a site raise nothing for a while: its alerts are kept for audit."""
-    from fridge_assets.alerting.silences import Silence, add_silence, refuse_unknown  # noqa: PLC0415
+    from fridge_assets.incidents.silences import Silence, add_silence, refuse_unknown  # noqa: PLC0415
     from fridge_assets.registry.devices import read_registry  # noqa: PLC0415
 
     place = changing(context)
@@ -72,20 +71,23 @@ def list_(
     as_json: Json = False,
 ) -> None:
     """Silences that are in force or to come, the one that ends last first."""
-    from fridge_assets.alerting.silences import list_silences  # noqa: PLC0415
+    from fridge_assets.incidents.silences import list_silences  # noqa: PLC0415
 
     place = reading(context)
     with place.operations.read() as connection:
         found = list_silences(connection, None if all_ else datetime.now(UTC))
     if as_json:
-        say_json(frame_records(found))
+        say_json(found)
         return
-    devices, sites = "device " + found["device_id"], "site " + found["site_id"]
-    shown = found.assign(
-        silence_id=found["silence_id"].astype("str").str[:SHORT_ID],
-        scope=devices.fillna(sites),
-    )
-    say_table("Silences", shown, _COLUMNS, spare=_SPARE, wide=wide)
+    shown = [
+        row
+        | {
+            "silence_id": row["silence_id"][:SHORT_ID],
+            "scope": f"site {row['site_id']}" if row["device_id"] is None else f"device {row['device_id']}",
+        }
+        for row in found
+    ]
+    say_rows("Silences", shown, _COLUMNS, spare=_SPARE, wide=wide)
 
 
 @app.command(epilog="Example: fridge-assets silences end 4f1c9a2e")
@@ -96,7 +98,7 @@ def end(
     as_json: Json = False,
 ) -> None:
     """End a silence now; one that has not begun is taken back."""
-    from fridge_assets.alerting.silences import end_silence  # noqa: PLC0415
+    from fridge_assets.incidents.silences import end_silence  # noqa: PLC0415
 
     place = changing(context)
     with place.operations.transaction() as connection:

@@ -4,7 +4,7 @@ from fridge_assets.cli.context import Workplace
 
 
 def refuse_unknown_names(place: Workplace, device: str | None = None, site: str | None = None) -> None:
-    """Refuse a device or a site that is neither in the registry nor in any alert; cheap where none is named.
+    """Refuse a device or a site that is neither in the registry nor in any incident; cheap where none is named.
 
     Args:
         place: the data folder.
@@ -21,7 +21,7 @@ def refuse_unknown_names(place: Workplace, device: str | None = None, site: str 
 
     from fridge_assets.core.names import unknown  # noqa: PLC0415
     from fridge_assets.registry.devices import effective_registry, read_registry  # noqa: PLC0415
-    from fridge_assets.stores.operations import device_alerts  # noqa: PLC0415
+    from fridge_assets.stores.operations import incidents  # noqa: PLC0415
 
     registry = read_registry(place.settings.root)
     if registry is None and place.settings.warehouse_file.exists():
@@ -32,7 +32,7 @@ def refuse_unknown_names(place: Workplace, device: str | None = None, site: str 
         if name in known:
             continue
         with place.operations.read() as connection:
-            if connection.scalar(sa.select(sa.exists().where(device_alerts.c[column] == name))):
+            if connection.scalar(sa.select(sa.exists().where(incidents.c[column] == name))):
                 continue
-            known |= set(connection.scalars(sa.select(device_alerts.c[column]).distinct()))
+            known |= set(connection.scalars(sa.select(incidents.c[column]).distinct()))
         raise unknown(what, name, sorted(known))

@@ -3,7 +3,8 @@
 Lists find their ids in an index first, and look up only the few rows that are shown (SPEC 9).
 """
 
-from collections.abc import Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -113,9 +114,25 @@ def incident_ids(connection: Connection, wanted: IncidentFilter, now: datetime) 
 
 def events_of(connection: Connection, incident_id: str) -> list[IncidentEvent]:
     """What has happened to an incident, oldest first."""
+    return histories_of(connection, [incident_id]).get(incident_id, [])
+
+
+def histories_of(connection: Connection, ids: Iterable[str]) -> dict[str, list[IncidentEvent]]:
+    """Incident → what has happened to it, oldest first."""
     columns = incident_events.c
-    query = sa.select(incident_events).where(columns.incident_id == incident_id).order_by(columns.revision)
-    return [event_from(row) for row in connection.execute(query).mappings()]
+    found: dict[str, list[IncidentEvent]] = defaultdict(list)
+    for piece in pieces(ids):
+        query = sa.select(incident_events).where(columns.incident_id.in_(piece))
+        for row in connection.execute(query.order_by(columns.incident_id, columns.revision)).mappings():
+            found[row["incident_id"]].append(event_from(row))
+    return dict(found)
+
+
+def open_ids(connection: Connection, limit: int) -> list[str]:
+    """Open incidents, the ones that were opened last first."""
+    columns = incidents.c
+    query = sa.select(columns.incident_id).where(is_open).order_by(columns.opened_at.desc(), columns.incident_id)
+    return list(connection.scalars(query.limit(limit)))
 
 
 def open_summary(connection: Connection) -> dict[str, tuple[int, str]]:

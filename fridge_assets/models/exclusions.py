@@ -11,7 +11,7 @@ from sqlalchemy.engine import Connection
 from fridge_assets.models.families import FAMILY_SQL
 from fridge_assets.settings import TrainingSettings
 from fridge_assets.stores.frames import query, registered
-from fridge_assets.stores.operations import alert_events, device_alerts, label_events, silences
+from fridge_assets.stores.operations import incident_events, incidents, label_events, silences
 
 _Span = tuple[str, datetime, datetime, str]
 """Device, first and last moment, and what it was."""
@@ -120,28 +120,29 @@ def _maintenance(connection: Connection, devices: pd.DataFrame, settings: Traini
 
 
 def _work(connection: Connection, now: datetime, settings: TrainingSettings) -> Iterator[_Span]:
-    """Work that began with an alert, or went on with the one that took its place."""
-    events, alerts = alert_events.c, device_alerts.c
+    """Work on incidents, from when somebody started it."""
+    events, of = incident_events.c, incidents.c
     began = (
-        sa.select(alerts.device_id, sa.func.min(events.occurred_at).label("began"), alerts.resolved_at)
-        .join_from(alert_events, device_alerts)
+        sa.select(of.device_id, sa.func.min(events.occurred_at).label("began"), of.closed_at)
+        .join_from(incident_events, incidents)
         .where(events.to_status == "IN_PROGRESS")
-        .group_by(alerts.alert_id, alerts.device_id, alerts.resolved_at)
+        .group_by(of.incident_id, of.device_id, of.closed_at)
     )
     for row in connection.execute(began):
-        yield row.device_id, row.began, (row.resolved_at or now) + settings.after_maintenance, WORK
+        yield row.device_id, row.began, (row.closed_at or now) + settings.after_maintenance, WORK
 
 
 def _labels(connection: Connection, now: datetime) -> Iterator[_Span]:
-    """What the newest label of each alert says of its time."""
-    labels, alerts = label_events.c, device_alerts.c
-    newest = sa.select(labels.alert_id, sa.func.max(labels.revision).label("revision")).group_by(labels.alert_id)
+    """What the newest label of each incident says of its time."""
+    labels, of = label_events.c, incidents.c
+    newest = sa.select(labels.incident_id, sa.func.max(labels.revision).label("revision")).group_by(labels.incident_id)
     last = newest.subquery()
+    is_last = sa.and_(labels.incident_id == last.c.incident_id, labels.revision == last.c.revision)
     said = (
-        sa.select(labels.device_id, labels.first_detected_at, labels.label, alerts.resolved_at)
-        .join_from(label_events, last, sa.and_(labels.alert_id == last.c.alert_id, labels.revision == last.c.revision))
-        .join(device_alerts, alerts.alert_id == labels.alert_id)
+        sa.select(labels.device_id, labels.first_detected_at, labels.label, of.closed_at)
+        .join_from(label_events, last, is_last)
+        .join(incidents, of.incident_id == labels.incident_id)
     )
     for row in connection.execute(said):
         what = FAILURE if row.label == "confirmed" else HEALTHY
-        yield row.device_id, row.first_detected_at, row.resolved_at or now, what
+        yield row.device_id, row.first_detected_at, row.closed_at or now, what

@@ -32,7 +32,7 @@ class IncidentNow:
         incident_id: the incident.
         site_id: its site.
         status: its status.
-        actor: who changed it last.
+        actor: who brought it there.
         changed_at: and when.
     """
 

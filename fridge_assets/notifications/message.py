@@ -22,7 +22,7 @@ Kind = Literal[
     "summary",
     "test",
 ]
-"""What a message is about; ``deadline`` says that nobody has taken an alert, ``escalation`` that a person wants more
+"""What a message is about; ``deadline`` says that nobody has taken an incident, ``escalation`` that a person wants more
 people to know; ``summary`` is the outbox's own: many old messages in one; ``test`` is never stored."""
 
 Status = Literal["pending", "sent", "summarised", "superseded"]
@@ -46,14 +46,14 @@ class Message:
     """Something that must be said once.
 
     Args:
-        key: natural key within the channel, such as ``alert/4f1c…/CRITICAL``; a message with a known key is not new.
+        key: natural key within the channel, such as ``incident/4f1c…/2``; a message with a known key is not new.
         channel: who is told.
         kind: what it is about.
         title: one line, without markup.
         lines: the text; whatever is in it is shown as it is, since names in it come from files.
         occurred_at: when what it is about happened, timezone-aware.
         run_id: the Dagster run that it is about or comes from; empty for none.
-        about: ids of the alerts that it stands for.
+        about: ids of the incidents that it stands for.
         commands: what to type next.
         dedup_key: what services that call people know it by: events with the same one are one incident there, which a
             ``recovery`` ends. Empty for the message's own key.

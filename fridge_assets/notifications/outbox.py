@@ -146,9 +146,9 @@ def enqueue(connection: Connection, messages: Iterable[Message], created_at: dat
         also_about(connection, message.message_id, message.about)
 
 
-def also_about(connection: Connection, message_id: str, alert_ids: Collection[str]) -> None:
-    """Let a message stand for these alerts, too; nobody is told of them otherwise."""
-    rows = [{"message_id": message_id, "subject": alert_id} for alert_id in alert_ids]
+def also_about(connection: Connection, message_id: str, incident_ids: Collection[str]) -> None:
+    """Let a message stand for these incidents, too; nobody is told of them otherwise."""
+    rows = [{"message_id": message_id, "subject": incident_id} for incident_id in incident_ids]
     insert_missing(connection, outbox_subjects, rows)
 
 
@@ -185,9 +185,9 @@ def find_message(connection: Connection, beginning: str) -> StoredMessage:
     return found
 
 
-def messages_about(connection: Connection, alert_id: str) -> list[StoredMessage]:
-    """Messages that stand for an alert, in the order of their delivery."""
-    own = sa.select(outbox_subjects.c.message_id).where(outbox_subjects.c.subject == alert_id)
+def messages_about(connection: Connection, incident_id: str) -> list[StoredMessage]:
+    """Messages that stand for an incident, in the order of their delivery."""
+    own = sa.select(outbox_subjects.c.message_id).where(outbox_subjects.c.subject == incident_id)
     query = sa.select(outbox).where(outbox.c.message_id.in_(own)).order_by(outbox.c.number, outbox.c.created_at)
     return stored_messages(connection, query)
 

@@ -5,10 +5,10 @@ from collections.abc import Iterator, Sequence
 import dagster as dg
 import pandas as pd
 
-from fridge_assets.alerting.listing import AlertFilter
-from fridge_assets.alerting.store import events_of_alerts, list_alerts, open_alert_summary
 from fridge_assets.contracts import DEVICE_ALERTS, DEVICE_STATUS, SITE_STATUS, Contract
 from fridge_assets.deployment.store import Deployments
+from fridge_assets.incidents.known import incidents_by_id
+from fridge_assets.incidents.queries import histories_of, open_ids
 from fridge_assets.notifications.watch import changed
 from fridge_assets.registry.devices import effective_registry
 from fridge_assets.settings import FleetSettings, Settings
@@ -17,8 +17,8 @@ from fridge_assets.staleness.fallback import devices_judged_by_rules
 from fridge_assets.staleness.tiers import MODELS_SPEAK, tier_of
 from fridge_assets.status.compute import device_activity, device_scores, site_status
 from fridge_assets.status.compute import device_status as device_status_rows
-from fridge_assets.status.reconcile import Comparison, compare_events, compare_status
-from fridge_assets.status.refresh import due_events, settle_events, store_status
+from fridge_assets.status.reconcile import Comparison, compare_histories, compare_status
+from fridge_assets.status.refresh import due_events, open_incidents, settle_events, store_status
 from fridge_assets.steps.clock import Clock
 from fridge_assets.steps.results import (
     AssetEvent,
@@ -74,7 +74,7 @@ def fleet_status(
         judged = devices_judged_by_rules(connection, now, settings.features) if tier not in MODELS_SPEAK else []
     with operations.read() as connection:
         due = due_events(connection)
-        open_alerts = open_alert_summary(connection)
+        open_alerts = open_incidents(connection)
     devices = device_status_rows(registry, activity, scores, open_alerts, now, settings, judged)
     made = ((DEVICE_STATUS, devices), (SITE_STATUS, site_status(devices)))
     written = {c.name: store_status(warehouse, published, c, rows) for c, rows in made}
@@ -90,8 +90,8 @@ def fleet_status(
     asset=DEVICE_STATUS.name,
     name="agrees_with_alerts",
     pool="fleet_status",
-    description="Every day: open alerts of devices and sites, what is published, and the events of the open alerts are "
-    "held against the alerts.",
+    description="Every day: open alerts of devices and sites, what is published, and the events of the open incidents "
+    "are held against the incidents.",
 )
 def agrees_with_alerts(
     settings: dg.ResourceParam[Settings],
@@ -99,19 +99,18 @@ def agrees_with_alerts(
     operations: dg.ResourceParam[Operations],
     published: dg.ResourceParam[Published],
 ) -> dg.AssetCheckResult:
-    """Compare; devices whose alerts have changed since their status was made are left out."""
+    """Compare; devices whose incidents have changed since their status was made are left out."""
     with operations.read() as connection:
         due = due_events(connection)["device_id"].unique()
-        open_alerts = open_alert_summary(connection)
-        wanted = AlertFilter(include_suppressed=True, limit=settings.fleet.reconciled_alerts)
-        alerts = list_alerts(connection, wanted)
-        events = events_of_alerts(connection, alerts["alert_id"].tolist())
+        open_alerts = open_incidents(connection)
+        incidents = incidents_by_id(connection, open_ids(connection, settings.fleet.reconciled_alerts))
+        histories = histories_of(connection, incidents)
     with warehouse.read() as connection:
         devices, sites = (query(connection, f"SELECT * FROM {c.name}") for c in (DEVICE_STATUS, SITE_STATUS))
     snapshots = (published.read(DEVICE_STATUS), published.read(SITE_STATUS))
     comparisons = [
         *compare_status(devices, sites, *snapshots, open_alerts, due),
-        compare_events(alerts, events),
+        compare_histories(incidents, histories),
     ]
     return _judged(comparisons, settings.fleet)
 
@@ -124,7 +123,7 @@ def _judged(comparisons: Sequence[Comparison], settings: FleetSettings) -> dg.As
     return dg.AssetCheckResult(
         passed=not wrong,
         severity=dg.AssetCheckSeverity.ERROR if worst >= settings.mismatch_error else dg.AssetCheckSeverity.WARN,
-        description="; ".join(wrong) or "What operators look at agrees with the alerts.",
+        description="; ".join(wrong) or "What operators look at agrees with the incidents.",
         metadata={
             "mismatch rate": worst,
             "compared": table(pd.DataFrame(rows, columns=["what", "compared", "differ", "rate"])),

@@ -1,18 +1,17 @@
-"""Whether what operators look at, and the events of the alerts, agree with the alerts (SPEC 1.7, 1.8)."""
+"""Whether what operators look at, and the events of incidents, agree with the incidents (SPEC 1.7, 1.8)."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 import pandas as pd
 
-from fridge_assets.alerting.events import LIFE, add_up
-from fridge_assets.alerting.frames import look_up
 from fridge_assets.contracts import DEVICE_STATUS, SITE_STATUS, Contract
+from fridge_assets.incidents.rows import incident_row
+from fridge_assets.incidents.state import Incident, IncidentEvent, incident_of
 from fridge_assets.status.compute import site_status, with_alerts
 
 _OF_DEVICES = ("open_alerts", "worst_severity")
 _OF_SITES = ("device_count", "devices_in_alert", "open_alerts", "worst_severity")
-_OF_ALERTS = ("revision", *LIFE)
 
 
 @dataclass(frozen=True)
@@ -41,12 +40,12 @@ class Comparison:
 
 
 def compare_devices(devices: pd.DataFrame, open_alerts: pd.DataFrame, due: Collection[str]) -> Comparison:
-    """Hold the open alerts that each device shows against the alerts themselves.
+    """Hold the open alerts that each device shows against the incidents themselves.
 
     Args:
         devices: DEVICE_STATUS rows as stored.
-        open_alerts: ``device_id``, ``open_alerts`` and ``worst_severity`` of the devices with active alerts.
-        due: devices whose alerts changed after their status was made; they are left out.
+        open_alerts: ``device_id``, ``open_alerts`` and ``worst_severity`` of the devices with open incidents.
+        due: devices whose incidents changed after their status was made; they are left out.
     """
     settled = devices[~devices["device_id"].isin(due)]
     expected = with_alerts(settled, open_alerts)
@@ -56,13 +55,13 @@ def compare_devices(devices: pd.DataFrame, open_alerts: pd.DataFrame, due: Colle
 def compare_sites(
     sites: pd.DataFrame, devices: pd.DataFrame, open_alerts: pd.DataFrame, due: Collection[str]
 ) -> Comparison:
-    """Hold what each site counts against its devices and their alerts.
+    """Hold what each site counts against its devices and their incidents.
 
     Args:
         sites: SITE_STATUS rows as stored.
         devices: DEVICE_STATUS rows as stored.
         open_alerts: as of :func:`compare_devices`.
-        due: devices whose alerts changed after the status was made; their sites are left out.
+        due: devices whose incidents changed after the status was made; their sites are left out.
     """
     changing = devices.loc[devices["device_id"].isin(due), "site_id"]
     expected = site_status(with_alerts(devices, open_alerts))
@@ -84,16 +83,27 @@ def compare_published(contract: Contract, published: pd.DataFrame | None, stored
     return _compare(f"published {contract.name.replace('_', ' ')}", shown, stored, key, columns)
 
 
-def compare_events(alerts: pd.DataFrame, events: pd.DataFrame) -> Comparison:
-    """Hold alerts as they are stored against what their events add up to.
+def compare_histories(
+    incidents: Mapping[str, Incident], histories: Mapping[str, Sequence[IncidentEvent]]
+) -> Comparison:
+    """Hold incidents as they are stored against what their events add up to.
 
     Args:
-        alerts: DEVICE_ALERTS rows.
-        events: ALERT_EVENTS rows of these alerts; those that happened later are left out.
+        incidents: by id.
+        histories: of each its events, oldest first; those that happened after it was read are left out.
     """
-    revisions = alerts.set_index("alert_id")["revision"]
-    happened = events[events["revision"] <= look_up(events["alert_id"], revisions)]
-    return _compare("alerts and their events", alerts, add_up(happened), "alert_id", _OF_ALERTS)
+    folded = {
+        identity: incident_of(event for event in histories[identity] if event.number <= one.revision)
+        for identity, one in incidents.items()
+        if histories.get(identity)
+    }
+    shown, expected = (_rows(of) for of in (incidents, folded))
+    return _compare("incidents and their events", shown, expected, "incident_id", list(shown.columns))
+
+
+def _rows(of: Mapping[str, Incident]) -> pd.DataFrame:
+    rows = [incident_row(one) for one in of.values()]
+    return pd.DataFrame(rows, columns=["incident_id"] if not rows else None)
 
 
 def compare_status(

@@ -8,9 +8,9 @@ import pandas as pd
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from fridge_assets.alerting.store import open_alert_summary
 from fridge_assets.contracts import DEVICE_STATUS, SITE_STATUS, Contract
 from fridge_assets.contracts.validation import enforce
+from fridge_assets.incidents.queries import open_summary
 from fridge_assets.settings import StalenessSettings
 from fridge_assets.status.compute import refreshed_status, site_status
 from fridge_assets.stores.frames import query, registered
@@ -24,25 +24,31 @@ _PIECE = 500
 
 @dataclass(frozen=True)
 class Refreshed:
-    """What bringing the status up to date with the alerts has changed.
+    """What bringing the status up to date with the incidents has changed.
 
     Args:
         changed: dataset → rows that were written.
-        devices: devices whose alerts had changed.
+        devices: devices whose incidents had changed.
     """
 
     changed: dict[str, int]
     devices: int
 
 
+def open_incidents(connection: Connection) -> pd.DataFrame:
+    """``device_id``, ``open_alerts`` and ``worst_severity`` of the devices with open incidents that were told."""
+    rows = [(device, count, worst) for device, (count, worst) in open_summary(connection).items()]
+    return pd.DataFrame(rows, columns=["device_id", "open_alerts", "worst_severity"])
+
+
 def due_events(connection: Connection) -> pd.DataFrame:
-    """``event_id`` and ``device_id`` of the alert events that the status does not show yet."""
+    """``event_id`` and ``device_id`` of the events of incidents that the status does not show yet."""
     rows = connection.execute(sa.select(status_due)).all()
     return pd.DataFrame(rows, columns=["event_id", "device_id"], dtype="str")
 
 
 def is_due(connection: Connection) -> bool:
-    """Whether an alert has changed since the status was made; one look, however many did."""
+    """Whether an incident has changed since the status was made; one look, however many did."""
     return connection.execute(sa.select(status_due.c.event_id).limit(1)).first() is not None
 
 
@@ -83,11 +89,11 @@ def store_status(
 def refresh_status(
     warehouse: Warehouse, operations: Operations, published: Published, now: datetime, settings: StalenessSettings
 ) -> Refreshed:
-    """Bring the status of the devices whose alerts changed, and of their sites, up to date from what is stored.
+    """Bring the status of the devices whose incidents changed, and of their sites, up to date from what is stored.
 
     Args:
         warehouse: holds the status.
-        operations: holds the alerts, and which of them changed.
+        operations: holds the incidents, and which of them changed.
         published: where other programs read the status.
         now: the clock.
         settings: staleness tiers.
@@ -97,7 +103,7 @@ def refresh_status(
     """
     with operations.read() as connection:
         due = due_events(connection)
-        open_alerts = open_alert_summary(connection)
+        open_alerts = open_incidents(connection)
     with warehouse.read() as stored, registered(stored, due=due):
         devices = query(
             stored,

@@ -95,11 +95,10 @@ def _rows(
     if dataset == "device_registry":
         return effective_registry(settings.root, warehouse)
     if dataset in _OF_OPERATIONS:
-        table = _OF_OPERATIONS[dataset]
-        moment = table.c[_TIME_COLUMNS[dataset]]
+        table, time = _OF_OPERATIONS[dataset], _OF_OPERATIONS[dataset].c[_TIME_COLUMNS[dataset]]
         with operations.read() as connection:
-            rows = connection.execute(sa.select(table).where(moment >= since).order_by(moment)).all()
-        return pd.DataFrame(rows, columns=list(table.columns.keys()))
+            rows = connection.execute(sa.select(table).where(time >= since).order_by(time)).all()
+        return pd.DataFrame(rows, columns=list(table.c.keys()))
     if dataset == "clean_sensor_readings":
         return _clean_readings(since, warehouse)
     with warehouse.read() as connection:

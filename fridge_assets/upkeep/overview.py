@@ -7,7 +7,6 @@ from typing import Any
 import duckdb
 import pandas as pd
 
-from fridge_assets.alerting.store import open_alert_summary
 from fridge_assets.core.moments import parse_moment, spoken
 from fridge_assets.deployment.store import Deployments
 from fridge_assets.models.families import HOURLY_FAMILIES
@@ -15,6 +14,7 @@ from fridge_assets.settings import Settings
 from fridge_assets.staleness.ages import newest_scores, serving_tier
 from fridge_assets.staleness.tiers import Tier, daily_tier_of, tier_of
 from fridge_assets.status.compute import refreshed_status
+from fridge_assets.status.refresh import open_incidents
 from fridge_assets.stores.frames import query
 from fridge_assets.stores.landing import Landing
 from fridge_assets.stores.operations import Operations
@@ -35,7 +35,7 @@ class Overview:
         provisional: families whose version has seen little, and how little; their alerts are MEDIUM at most.
         scores: per family its version, window, age, tier and coverage.
         health: devices by health, as of ``now``.
-        open_alerts: devices by the worst severity of their open alerts.
+        open_alerts: devices by the severity of their open incidents.
         files: landing files by status.
         stream: how the streaming process is, in one line.
     """
@@ -67,7 +67,7 @@ def fleet_overview(
 
     Args:
         warehouse: holds readings, features, scores and status.
-        operations: holds alerts.
+        operations: holds incidents.
         landing: the landing folder and its ledger.
         as_of: ISO 8601 moment to judge ages at; empty for now. The stream has no other time than the actual one.
         settings: staleness tiers, and how long the stream may be silent.
@@ -80,7 +80,7 @@ def fleet_overview(
         ages = newest_scores(connection, now, settings.features)
         devices = query(connection, "SELECT * FROM device_status")
     with operations.read() as connection:
-        open_alerts = open_alert_summary(connection)
+        open_alerts = open_incidents(connection)
         stream = look(statuses(connection), datetime.now(UTC), settings.streaming)
     deployments = Deployments(operations)
     pauses = [deployments.of(family).pause for family in sorted(deployments.paused())]

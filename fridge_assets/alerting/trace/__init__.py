@@ -11,10 +11,7 @@ import pandas as pd
 
 from fridge_assets.alerting.trace.measured import Measured
 from fridge_assets.settings import Settings
-from fridge_assets.stores.operations import Operations
 from fridge_assets.stores.warehouse import Warehouse
-from fridge_assets.streaming.onsets import SOURCE
-from fridge_assets.streaming.thresholds import thresholds_of
 
 
 @dataclass(frozen=True)
@@ -31,7 +28,6 @@ class Trace:
         comparisons: what the models expected of the contributors of these scores, as of
             :func:`fridge_assets.scoring.comparisons.compared`.
         conditions: what the rules that stood in for the models said: ``conditions`` and ``evaluated_at``.
-        threshold: of an alert of the stream its rule and the threshold that was in force.
         missing: sentences about the parts that could not be read.
     """
 
@@ -42,28 +38,18 @@ class Trace:
     scores: pd.DataFrame
     comparisons: pd.DataFrame
     conditions: pd.DataFrame
-    threshold: pd.DataFrame
     missing: tuple[str, ...]
 
 
-def trace(
-    warehouse: Warehouse, operations: Operations, alert: dict[str, Any], settings: Settings, now: datetime
-) -> Trace:
+def trace(warehouse: Warehouse, alert: dict[str, Any], settings: Settings, now: datetime) -> Trace:
     """Gather what is behind an alert.
 
     Args:
         warehouse: readings, features and scores; may be busy.
-        operations: thresholds of the acute rules.
         alert: one DEVICE_ALERTS row.
         settings: the data folder, and how long what is kept.
         now: when it is asked for; tells what retention has removed from what never was.
-
-    Raises:
-        FridgeError: the operations store cannot be read.
     """
-    with operations.read() as connection:
-        thresholds = thresholds_of(connection, alert["device_id"], alert["first_detected_at"])
-    threshold = thresholds[alert["model_id"] == SOURCE + "_" + thresholds["rule"]].reset_index(drop=True)
     measured = Measured(warehouse, settings, alert, now)
     parts = measured.gather()
-    return Trace(alert=alert, threshold=threshold, missing=tuple(measured.missing), **parts)
+    return Trace(alert=alert, missing=tuple(measured.missing), **parts)

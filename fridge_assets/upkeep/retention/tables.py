@@ -10,7 +10,6 @@ from fridge_assets.stores.operations import (
     incident_events,
     incident_groups,
     incidents,
-    is_open,
     outbox,
     outbox_deliveries,
     outbox_subjects,
@@ -60,18 +59,18 @@ def _remove_piece(connection: duckdb.DuckDBPyConnection, table: str, column: str
 
 
 def sweep_incidents(sweep: Sweep, swept: Swept) -> None:
-    """Remove incidents that were closed long ago, with all that belongs to them; an open one, or order, stays."""
+    """Remove incidents that were closed long ago, with evidence, events and orders; one that is open, or ordered,
+    stays."""
     columns = incidents.c
     ordered = sa.select(work_orders.c.incident_id).where(work_orders.c.status == "open")
-    done = sa.and_(sa.not_(is_open), columns.incident_id.not_in(ordered))
-    old = sa.and_(done, columns.closed_at < sweep.data_now - swept.kept_for)
+    old = sa.and_(columns.closed_at < sweep.data_now - swept.kept_for, columns.incident_id.not_in(ordered))
     if sweep.dry:
         swept.rows = _count(sweep, incidents, old)
         return
     while True:
         with sweep.operations.transaction() as connection:
             ids = connection.scalars(sa.select(columns.incident_id).where(old).limit(ROWS)).all()
-            for table in (alert_evidence, incident_events, work_orders, incidents):
+            for table in (incident_events, alert_evidence, work_orders, incidents):
                 connection.execute(sa.delete(table).where(table.c.incident_id.in_(ids)))
         swept.rows += len(ids)
         if len(ids) < ROWS:
@@ -97,7 +96,7 @@ def sweep_messages(sweep: Sweep, swept: Swept) -> None:
 
 
 def sweep_groups(sweep: Sweep, swept: Swept) -> None:
-    """Remove times in which a site, or the fleet, was told of as one that are long over."""
+    """Remove times in which many devices were told of as one that are long over."""
     _sweep_at_once(sweep, swept, incident_groups, incident_groups.c.ends_at < sweep.data_now - swept.kept_for)
 
 
