@@ -8,8 +8,8 @@ from typing import Any
 
 import pandas as pd
 import pytest
-
 from fridge_assets.alerting.store import apply
+
 from fridge_assets.stores.operations import Operations, silences
 from fridge_assets_tests.alerting.fleet import Fleet, score
 from fridge_assets_tests.cli.typed import refused, typed
