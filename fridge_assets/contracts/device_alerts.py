@@ -29,7 +29,7 @@ DEVICE_ALERTS = Contract(
         Column(
             "first_detected_at",
             "timestamp",
-            "when this anomaly was first seen; of the stream, when it began",
+            "when it was first seen; of the stream, when it began",
             nullable=False,
         ),
         Column("alert_created_at", "timestamp", "when this row was made", nullable=False),
