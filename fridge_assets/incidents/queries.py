@@ -161,7 +161,7 @@ def waiting_ids(
 
 def listed(connection: Connection, ids: Sequence[str], now: datetime, settings: IncidentSettings) -> list[Listed]:
     """The incidents with these ids, which must be there, in this order, as they stand at ``now``."""
-    rows: list[Mapping[str, Any]] = []
+    rows: list[Mapping[Any, Any]] = []
     words: dict[str, tuple[str, str]] = {}
     for piece in pieces(ids):
         rows += connection.execute(sa.select(incidents).where(incidents.c.incident_id.in_(piece))).mappings()
@@ -199,7 +199,7 @@ def _is_due(incident: Incident, now: datetime) -> bool:
     return any(moment is not None and moment < now for moment in moments)
 
 
-def _passing(query: sa.Select[tuple[str]], wanted: IncidentFilter) -> sa.Select[tuple[str]]:
+def _passing(query: sa.Select[Any], wanted: IncidentFilter) -> sa.Select[Any]:
     """``query`` of incidents with the conditions of the filter, but for whether they are open."""
     columns = incidents.c
     if wanted.min_severity != SEVERITIES[0]:
