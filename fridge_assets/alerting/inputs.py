@@ -27,7 +27,7 @@ FALLBACK_MODEL = "rules_based_fallback_v1"
 
 @dataclass(frozen=True)
 class AlertInputs:
-    """Frames of one window for :func:`fridge_assets.alerting.generate.generate_alerts`."""
+    """Frames of one window for :func:`fridge_assets.alerting.observed.observed_in`."""
 
     scores: pd.DataFrame
     previous_scores: pd.DataFrame

@@ -26,7 +26,12 @@ DEVICE_ALERTS = Contract(
         Column("model_id", "text", "model with the highest score", nullable=False),
         Column("anomaly_score", "double", "highest score", nullable=False, minimum=0, maximum=1),
         Column("top_contributors", "text_list", "features behind it, strongest first", nullable=False),
-        Column("first_detected_at", "timestamp", "when this anomaly was first seen", nullable=False),
+        Column(
+            "first_detected_at",
+            "timestamp",
+            "when it was first seen; of the stream, when it began",
+            nullable=False,
+        ),
         Column("alert_created_at", "timestamp", "when this row was made", nullable=False),
         Column("suppressed", "boolean", "stored for audit, nobody is told", nullable=False),
         Column("ontology_action_id", "text", "work order of its incident"),

@@ -175,7 +175,8 @@ def _telling(
     held = _hold(incident, seen, reason, now, settings)
     if reason is None or (held is not None and held != "part_of_site"):
         assert held is not None
-        return {}, None, held, _HELD[held]
+        silence = seen.silence if held == "silenced" else None
+        return {}, None, held, f"Held by {silence.said}" if silence and silence.said else _HELD[held]
     # What the message about the site stands for counts as told.
     changes = _as_told(incident, seen, reason, now, settings)
     note = _HELD[held] if held else _TOLD[reason].format(severity=seen.severity.name, sensor=seen.sign.sensor)
@@ -194,7 +195,7 @@ def _reason(incident: Incident, seen: Seen) -> TellReason | None:
 def _hold(
     incident: Incident, seen: Seen, reason: TellReason | None, now: datetime, settings: IncidentSettings
 ) -> HoldReason | None:
-    if seen.is_silenced:
+    if seen.silence is not None:
         return "silenced"
     if reason is None:
         return "being_worked_on" if incident.is_taken else "repeat"

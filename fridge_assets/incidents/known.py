@@ -148,8 +148,9 @@ def silences_around(
     due = [moment for one in known if one.is_open for name in DUE if (moment := getattr(one, name)) is not None]
     earliest, latest = min([now, *moments, *due]), max([now, *moments])
     held = silences_between(connection, earliest, latest + _MOMENT)
-    by_device = ((one.device_id, Span(one.starts_at, one.ends_at)) for one in held if one.device_id is not None)
-    by_site = ((one.site_id, Span(one.starts_at, one.ends_at)) for one in held if one.site_id is not None)
+    spans = [(one, Span(one.starts_at, one.ends_at, one.said)) for one in held]
+    by_device = ((one.device_id, span) for one, span in spans if one.device_id is not None)
+    by_site = ((one.site_id, span) for one, span in spans if one.site_id is not None)
     return spans_by(by_device), spans_by(by_site)
 
 

@@ -1,7 +1,7 @@
 """What can be observed of a device: evidence, quiet windows, time that passes, what people do (SPEC 6.1)."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from fridge_assets.incidents.terms import PersonsAction, Severity, Sign, Source
@@ -9,10 +9,17 @@ from fridge_assets.incidents.terms import PersonsAction, Severity, Sign, Source
 
 @dataclass(frozen=True)
 class Span:
-    """A time from its first moment to the first one after it."""
+    """A time from its first moment to the first one after it.
+
+    Args:
+        starts_at: its first moment.
+        ends_at: the first one after it.
+        said: what it is, in words, where people are told.
+    """
 
     starts_at: datetime
     ends_at: datetime
+    said: str = field(default="", compare=False)
 
     def covers(self, moment: datetime) -> bool:
         """Whether ``moment`` belongs to it."""
@@ -101,12 +108,17 @@ class Seen:
     around: Surroundings = NOTHING_ELSE
 
     @property
-    def is_silenced(self) -> bool:
-        """Whether a silence holds its window, or the one that it was carried from; of the stream, the onset."""
+    def silence(self) -> Span | None:
+        """The silence that holds its window, or the one that it was carried from; of the stream, the onset.
+
+        Of several the one that ends last.
+        """
         if self.source == "streaming":
-            return any(silence.covers(self.at) for silence in self.around.silences)
-        windows = (self.window,) if self.carried_from is None else (self.window, self.carried_from)
-        return any(silence.overlaps(window) for silence in self.around.silences for window in windows)
+            holding = [one for one in self.around.silences if one.covers(self.at)]
+        else:
+            windows = (self.window,) if self.carried_from is None else (self.window, self.carried_from)
+            holding = [one for one in self.around.silences if any(one.overlaps(window) for window in windows)]
+        return max(holding, key=lambda one: (one.ends_at, one.said), default=None)
 
 
 @dataclass(frozen=True)

@@ -60,6 +60,11 @@ class Silence:
         return f"device {self.device_id}" if self.site_id is None else f"site {self.site_id}"
 
     @property
+    def said(self) -> str:
+        """Who holds what until when, and why."""
+        return f"{self.kind} of {self.actor} until {self.ends_at:%Y-%m-%d %H:%M} UTC: {self.reason}"
+
+    @property
     def silence_id(self) -> str:
         """The same for the same scope, start, person and moment, always."""
         return deterministic_id(self.scope, self.starts_at.isoformat(), self.actor, self.created_at.isoformat())

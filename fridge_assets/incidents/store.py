@@ -218,7 +218,9 @@ def _keep_evidence(connection: Connection, steps: Iterable[Step], after: Mapping
                 "site_id": evidence.site_id,
                 "alert_type": _type_of(event if is_news else None),
                 "severity": evidence.severity.name,
-                "first_detected_at": after.get(incident.incident_id, incident).first_detected_at,
+                "first_detected_at": evidence.at
+                if evidence.source == "streaming"
+                else after.get(incident.incident_id, incident).first_detected_at,
                 "alert_created_at": now,
                 "suppressed": step.decision.held is not None,
                 "suppressed_because": step.decision.held,

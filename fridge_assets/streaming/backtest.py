@@ -1,6 +1,5 @@
 """The acute rules over stored history: what the stream would have said, or has (SPEC 5)."""
 
-from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -9,12 +8,15 @@ from pathlib import Path
 import pandas as pd
 
 from fridge_assets.core.errors import FridgeError
+from fridge_assets.incidents.decide import advance
+from fridge_assets.incidents.state import Incident
 from fridge_assets.settings import Settings
 from fridge_assets.stores.frames import text_literal
 from fridge_assets.stores.reading_files import clean_files_of
 from fridge_assets.stores.warehouse import Warehouse
-from fridge_assets.streaming.engine import Engine, Onset
+from fridge_assets.streaming.engine import Changes, Engine, Onset
 from fridge_assets.streaming.history import looked_back
+from fridge_assets.streaming.observed import observed_in
 from fridge_assets.streaming.rules import RULES
 
 _HOUR = timedelta(hours=1)
@@ -32,8 +34,7 @@ class BacktestReport:
 
     Args:
         onsets: every onset in the span, oldest first.
-        told: whether each would be told: it is the first of its rule on the device for as long as trouble that comes
-            back is the same.
+        told: whether people would be told of each, were no incident closed meanwhile.
         readings: readings that were looked at, those before the span included.
         too_late: readings among them that the stream would not have taken.
     """
@@ -104,19 +105,20 @@ def _replayed(
         for gone in changes.withdrawn:
             del found[gone.device_id, gone.rule, gone.at]
         found |= {(o.device_id, o.rule, o.at): o for o in changes.new}
-    by_problem: dict[tuple[str, str], list[datetime]] = defaultdict(list)
-    for device, rule, at in found:
-        by_problem[device, rule].append(at)
-    verdicts = {problem: _first_ones(moments, settings.alerts.reopen_within) for problem, moments in by_problem.items()}
-    onsets = sorted((o for o in found.values() if start <= o.at < end), key=lambda o: (o.at, o.device_id, o.rule))
-    return BacktestReport(onsets, [verdicts[o.device_id, o.rule][o.at] for o in onsets], readings, too_late)
+    ordered = sorted(found.values(), key=lambda o: (o.at, o.device_id, o.rule))
+    verdicts = zip(ordered, _told(ordered, settings), strict=True)
+    within = [(onset, told) for onset, told in verdicts if start <= onset.at < end]
+    return BacktestReport([onset for onset, _ in within], [told for _, told in within], readings, too_late)
 
 
-def _first_ones(moments: Sequence[datetime], span: timedelta) -> dict[datetime, bool]:
-    """Of the onsets of one rule on one device, those before which there was none within ``span``."""
-    ordered = sorted(moments)
-    befores = [None, *ordered]
-    return {at: before is None or at - before >= span for at, before in zip(ordered, befores, strict=False)}
+def _told(onsets: Sequence[Onset], settings: Settings) -> Iterator[bool]:
+    """Whether people would be told of each of ``onsets``, oldest first, device by device."""
+    incidents: dict[str, Incident | None] = {}
+    for onset in onsets:
+        (one,) = observed_in(Changes(new=[onset]), {}, settings)
+        decision = advance(incidents.get(onset.device_id), one.observation, onset.at, settings.alerts)
+        incidents[onset.device_id] = decision.incident
+        yield decision.held is None
 
 
 def _arriving(

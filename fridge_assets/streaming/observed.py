@@ -49,7 +49,9 @@ def observed_in(changes: Changes, sites: Mapping[str, str], settings: Settings) 
 def delivered_late(new: Iterable[Onset], now: datetime, settings: StreamingSettings) -> dict[str, list[Span]]:
     """Device → the onsets of which nobody is told, since they were found too late, in delivered history."""
     old = (onset for onset in new if now - onset.at > settings.told_within)
-    return spans_by((onset.device_id, Span(onset.at, onset.at + _MOMENT)) for onset in old)
+    return spans_by(
+        (onset.device_id, Span(onset.at, onset.at + _MOMENT, "its age: it was delivered late")) for onset in old
+    )
 
 
 def storm_rule(settings: StreamingSettings) -> GroupRule:

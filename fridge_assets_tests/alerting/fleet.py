@@ -6,10 +6,9 @@ from datetime import datetime, timedelta
 import pandas as pd
 import sqlalchemy as sa
 
-from fridge_assets.alerting.frames import conform
 from fridge_assets.alerting.inputs import AlertInputs
 from fridge_assets.alerting.observed import RunSource, observed_in
-from fridge_assets.contracts import DEVICE_ALERTS, MODEL_SCORES
+from fridge_assets.contracts import MODEL_SCORES
 from fridge_assets.core.identity import deterministic_id
 from fridge_assets.diagnosis.causes import built_in
 from fridge_assets.incidents.known import newest_incidents
@@ -19,7 +18,8 @@ from fridge_assets.incidents.store import Outcome, observe, watch
 from fridge_assets.incidents.together import Fleet as Sites
 from fridge_assets.scoring.comparisons import no_comparisons
 from fridge_assets.settings import IncidentSettings
-from fridge_assets.stores.operations import Operations, device_alerts, incident_events, incidents
+from fridge_assets.stores.operations import Operations, incident_events, incidents
+from fridge_assets_tests.alerting.stored import stored_alerts
 
 EPOCH = pd.Timestamp("2026-06-01T00:00:00Z")
 SETTINGS = IncidentSettings()
@@ -120,10 +120,7 @@ class Fleet:
     @property
     def alerts(self) -> pd.DataFrame:
         """DEVICE_ALERTS rows by window and device."""
-        with self.operations.read() as connection:
-            rows = connection.execute(sa.select(device_alerts)).all()
-        found = conform([pd.DataFrame(rows, columns=list(DEVICE_ALERTS.column_names))], DEVICE_ALERTS)
-        return found.sort_values(["window_end", "device_id", "source"], ignore_index=True)
+        return stored_alerts(self.operations)
 
     def incident(self, device: str = "d1") -> Incident:
         """The newest incident of a device."""

@@ -1,6 +1,4 @@
-"""Severity by score and agreement, and the deadline that follows from it (SPEC 6)."""
-
-from datetime import timedelta
+"""Severity by score and agreement, (SPEC 6)."""
 
 import pandas as pd
 import pytest
@@ -12,11 +10,9 @@ from fridge_assets.alerting.severity import (
     LOW,
     MEDIUM,
     name_of,
-    rank_of,
     severity_rank,
     with_provisional,
 )
-from fridge_assets.alerting.sla import sla_deadline
 from fridge_assets.settings import IncidentSettings
 
 
@@ -60,15 +56,3 @@ def test_limits_are_settings() -> None:
 )
 def test_what_provisional_versions_say_counts_as_medium_at_most(by_all: int, by_established: int, rank: int) -> None:
     assert with_provisional(pd.Series([by_all]), pd.Series([by_established])).tolist() == [rank]
-
-
-def test_deadlines_follow_from_severity() -> None:
-    now = pd.Timestamp("2026-06-01T12:00:00Z")
-    ranks = rank_of(pd.Series(["LOW", "MEDIUM", "HIGH", "CRITICAL"]))
-    spans = sla_deadline(now, ranks, IncidentSettings()) - now
-    assert spans.tolist() == [
-        timedelta(hours=24),
-        timedelta(hours=4),
-        timedelta(hours=2),
-        timedelta(minutes=30),
-    ]

@@ -5,8 +5,8 @@ from datetime import datetime, timedelta
 
 import pandas as pd
 import pytest
-
 from fridge_assets.alerting.sla import as_of, channel_of, escalations
+
 from fridge_assets.alerting.sla_report import sla_table
 from fridge_assets_tests.alerting.fleet import SETTINGS, Fleet, run_time, score
 

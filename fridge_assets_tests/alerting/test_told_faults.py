@@ -5,17 +5,20 @@ from datetime import UTC, datetime
 import pandas as pd
 import pytest
 
-from fridge_assets.alerting.generate import generate_alerts
 from fridge_assets.alerting.inputs import read_alert_inputs
 from fridge_assets.alerting.judged import UNUSUAL, Judged, judged_by_score
+from fridge_assets.alerting.observed import observed_in
 from fridge_assets.alerting.wording import alike, words_for
-from fridge_assets.contracts import DEVICE_ALERTS, SILENCES
 from fridge_assets.diagnosis.causes import built_in
+from fridge_assets.incidents.store import observe
+from fridge_assets.incidents.together import Fleet as Sites
 from fridge_assets.registry.devices import with_cohort
 from fridge_assets.settings import AutoencoderSettings, ForestSettings, Settings
 from fridge_assets.simulation import FaultShare, FaultTiming, Fleet, simulate_registry
 from fridge_assets.simulation.faults import FAULT_KINDS
+from fridge_assets.stores.operations import Operations
 from fridge_assets.stores.warehouse import Warehouse
+from fridge_assets_tests.alerting.stored import stored_alerts
 from fridge_assets_tests.benchmarks.diagnosis import CAUSE_OF
 from fridge_assets_tests.benchmarks.shortcuts import (
     DELIVERY,
@@ -49,28 +52,20 @@ def told(tmp_path_factory: pytest.TempPathFactory) -> pd.DataFrame:
     fleet = Fleet(registry, 5, START, START + HOURS * HOUR, shares, timing, DELIVERY)
     append_features(warehouse, simulated_features(warehouse, fleet, START, START + HOURS * HOUR))
     versions = train_families(warehouse, registry, START + TRAINED_ON * HOUR, settings)
-    nothing = pd.DataFrame({"device_id": [], "window_end": [], "flagged": []})
+    operations = Operations(settings.operations_database)
     found = []
     for hour in (HOURS - 5, HOURS):
         end = START + hour * HOUR
         score_families(warehouse, versions, end, registry, settings)
         with warehouse.read() as connection:
             given = read_alert_inputs(connection, end, registry, settings)
-        generated = generate_alerts(
-            given.scores,
-            nothing,
-            DEVICE_ALERTS.empty(),
-            registry,
-            given.features,
-            given.typical,
-            given.comparisons,
-            SILENCES.empty(),
-            built_in(),
-            end,
-            settings.alerts,
-        )
+        observed = observed_in(given, "models", {}, registry, built_in(), settings.alerts, "")
+        with operations.transaction() as transaction:
+            observe(transaction, observed, Sites({}), end, settings.alerts)
+        alerts = stored_alerts(operations)
+        alerts = alerts[alerts["window_end"] == end]
         judged = judged_by_score(given.comparisons)
-        found.append(generated.new.assign(judged=[judged.get(ids[0], {}) for ids in generated.new["score_ids"]]))
+        found.append(alerts.assign(judged=[judged.get(ids[0], {}) for ids in alerts["score_ids"]]))
     truth = fleet.ground_truth[["device_id", "fault", "sensor", "onset"]]
     alerts = pd.concat(found).merge(truth, on="device_id")
     return alerts[alerts["window_end"] > alerts["onset"]]

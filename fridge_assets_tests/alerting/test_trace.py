@@ -8,9 +8,9 @@ from typing import Any
 import pandas as pd
 import pytest
 import sqlalchemy as sa
-
 from fridge_assets.alerting.silences import Silence, add_silence
 from fridge_assets.alerting.store import alert_of
+
 from fridge_assets.alerting.trace import Story, story
 from fridge_assets.contracts import CLEAN_SENSOR_READINGS, LABEL_EVENTS, MODEL_SCORES, WORK_ORDERS
 from fridge_assets.notifications.deliveries import record

@@ -23,7 +23,6 @@ from rich.progress import track
 from rich.table import Table
 
 from fridge_assets.alerting.run import raise_alerts
-from fridge_assets.alerting.store import AlertFilter, list_alerts
 from fridge_assets.models.families import FAMILIES, HOURLY_FAMILIES
 from fridge_assets.registry.devices import active_devices, with_cohort
 from fridge_assets.scoring.current import FAMILY_SQL
@@ -32,6 +31,7 @@ from fridge_assets.simulation import Fleet, simulate_registry
 from fridge_assets.stores.frames import query
 from fridge_assets.stores.operations import Operations
 from fridge_assets.stores.warehouse import Warehouse
+from fridge_assets_tests.alerting.stored import stored_alerts
 from fridge_assets_tests.benchmarks.hourly import CONSOLE, gib
 from fridge_assets_tests.benchmarks.shortcuts import (
     CYCLE_MINUTE,
@@ -98,10 +98,8 @@ def observe(folder: Path, devices: int, seed: int) -> Healthy:
         append_hours(warehouse, fleet, [start])
         score_families(warehouse, families_at(versions, daily=number == 0), start + HOUR, active, settings)
         raise_alerts(warehouse, operations, registry, start + HOUR + CYCLE_MINUTE, settings)
-    wanted = AlertFilter(active_only=False, min_severity=URGENT[0], limit=1_000_000)
-    with operations.read() as connection:
-        alerts = list_alerts(connection, wanted)
-    return Healthy(alerts, _above(warehouse, settings))
+    alerts = stored_alerts(operations, told=True)
+    return Healthy(alerts[alerts["severity"].isin(URGENT)], _above(warehouse, settings))
 
 
 def predict(devices: int, settings: Settings) -> Prediction:

@@ -27,13 +27,13 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
-from fridge_assets.alerting.store import AlertFilter, list_alerts
 from fridge_assets.automation.cycles import replay_hours, train_models
 from fridge_assets.contracts.device_features import sensors_of
 from fridge_assets.running.instance import open_instance
 from fridge_assets.settings import Settings
 from fridge_assets.simulation import Fleet, mixed_faults, simulate_registry, write_fleet
 from fridge_assets.stores.operations import Operations
+from fridge_assets_tests.alerting.stored import stored_alerts
 
 DEVICES = 1000
 FAULTY = 0.05
@@ -86,10 +86,8 @@ def replay(folder: Path, seed: int) -> Replay:
         for cycle in track(cycles, "hourly cycles", total=len(moments), console=CONSOLE):
             _require_success(cycle.score.failures | cycle.publish.failures)
     operations = Operations(settings.operations_database, settings.operations.lock_wait)
-    chosen = AlertFilter(active_only=False, min_severity="MEDIUM", limit=1_000_000)
-    with operations.read() as connection:
-        alerts = list_alerts(connection, chosen)
-    # Every row that is left was told, also one that recovery has since closed: that one was rewritten in place.
+    alerts = stored_alerts(operations, told=True)
+    alerts = alerts[alerts["severity"] != "LOW"]
     return Replay(fleet.ground_truth, alerts.sort_values("window_end"), DEVICES)
 
 

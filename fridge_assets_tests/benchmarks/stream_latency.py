@@ -26,7 +26,7 @@ from fridge_assets.settings import Settings
 from fridge_assets.simulation.arrival import Arrivals
 from fridge_assets.simulation.landing_files import write_readings
 from fridge_assets.stores.operations import Operations, device_alerts
-from fridge_assets.streaming.onsets import alert_id_of
+from fridge_assets.streaming.observed import alert_id_of
 from fridge_assets.streaming.rules import OVERLOAD
 from fridge_assets_tests.benchmarks.hourly import CONSOLE
 from fridge_assets_tests.benchmarks.stream_fleet import MINUTE, by_second_of_arrival

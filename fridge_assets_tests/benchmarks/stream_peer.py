@@ -19,12 +19,14 @@ import psutil
 import sqlalchemy as sa
 from rich.table import Table
 
+from fridge_assets.incidents.rows import incident_from
 from fridge_assets.settings import Settings
 from fridge_assets.simulation import Delivery, Fleet, simulate_registry
 from fridge_assets.simulation.arrival import Arrivals
 from fridge_assets.simulation.faults import FaultShare
-from fridge_assets.stores.operations import Operations, stream_onsets
+from fridge_assets.stores.operations import Operations, device_alerts, incidents
 from fridge_assets.streaming.engine import moment_of
+from fridge_assets.streaming.observed import SOURCE
 from fridge_assets_tests.benchmarks.hourly import CONSOLE
 from fridge_assets_tests.benchmarks.stream_fleet import MINUTE, START, land_history
 from fridge_assets_tests.benchmarks.stream_replay import replay
@@ -118,10 +120,18 @@ def onsets_of(lines: Sequence[str]) -> Onsets:
 
 def standing_onsets(settings: Settings) -> Onsets:
     """Onsets that the stream has stored and not withdrawn."""
-    columns = stream_onsets.c
+    columns = device_alerts.c
     with Operations(settings.operations_database).read() as connection:
-        rows = connection.execute(sa.select(columns.device_id, columns.rule, columns.onset).where(columns.stands))
-        return {(device, rule, onset.astimezone(UTC)) for device, rule, onset in rows}
+        known = [incident_from(row) for row in connection.execute(sa.select(incidents)).mappings()]
+        rows = connection.execute(
+            sa.select(columns.alert_id, columns.device_id, columns.model_id, columns.first_detected_at)
+        ).all()
+    standing = {onset.evidence_id for incident in known for onset in incident.onsets}
+    return {
+        (device, rule.removeprefix(f"{SOURCE}_"), onset.astimezone(UTC))
+        for alert, device, rule, onset in rows
+        if alert in standing
+    }
 
 
 def misses(contest: Contest) -> list[str]:

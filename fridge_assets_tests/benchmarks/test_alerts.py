@@ -1,18 +1,18 @@
-"""The benchmark of the alerts stores and asks what it says, and no question reads the whole store."""
+"""The benchmark of incidents stores and asks what it says, and no question reads the whole store."""
 
 from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
 
-from fridge_assets.alerting.listing import AlertFilter, selection, urgent, urgent_rows
-from fridge_assets.alerting.store import known_alerts, open_alert_summary
-from fridge_assets.settings import Settings
-from fridge_assets.stores.operations import Operations, device_alerts
+from fridge_assets.incidents.evidence_lists import AlertFilter, list_alerts
+from fridge_assets.incidents.known import due_incidents
+from fridge_assets.incidents.queries import IncidentFilter, incident_ids, open_summary
+from fridge_assets.stores.operations import Operations, incidents
 from fridge_assets_tests.benchmarks import alerts
-from fridge_assets_tests.benchmarks.alerts import LATEST, fill, questions
+from fridge_assets_tests.benchmarks.alerts import EACH, LATEST, fill, questions
 
-STORED = 30_000
+STORED = 6_000
 
 
 @pytest.fixture(scope="module")
@@ -23,86 +23,72 @@ def operations(tmp_path_factory: pytest.TempPathFactory) -> Operations:
     return store
 
 
-def plan(operations: Operations, query: sa.Select[tuple[object, ...]]) -> str:
-    """How the database finds the rows of ``query``."""
+def plans(operations: Operations, ask: object) -> str:
+    """How the database finds the rows of every query that ``ask`` makes."""
+    asked: list[tuple[str, object]] = []
     with operations.read() as connection:
-        text = query.compile(connection, compile_kwargs={"literal_binds": True})
-        return " | ".join(row.detail for row in connection.execute(sa.text(f"EXPLAIN QUERY PLAN {text}")))
+        sa.event.listen(connection, "before_cursor_execute", lambda *given: asked.append((given[2], given[3])))
+        ask(connection)  # type: ignore[operator]
+        queries = list(asked)
+        return " | ".join(
+            row[3]
+            for text, given in queries
+            for row in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {text}", given)  # type: ignore[arg-type]
+        )
 
 
 @pytest.mark.parametrize(
-    ("wanted", "index"),
+    "wanted",
     [
-        (AlertFilter(), "active_by_window_end"),
-        (AlertFilter(min_severity="HIGH"), "active_by_window_end"),
-        (AlertFilter(site_id="site-0003"), "ix_device_alerts"),
-        (AlertFilter(device_id="device-000042"), "ix_device_alerts"),
-        (AlertFilter(active_only=False, include_suppressed=True), "ix_device_alerts_window_end"),
+        IncidentFilter(limit=100),
+        IncidentFilter(limit=100, min_severity="HIGH"),
+        IncidentFilter(limit=100, site_id="site-0003"),
+        IncidentFilter(limit=100, device_id="device-000042"),
+        IncidentFilter(limit=100, open_only=False),
     ],
 )
-def test_no_list_of_alerts_reads_all_of_them(operations: Operations, wanted: AlertFilter, index: str) -> None:
-    found = plan(operations, selection(wanted))
-    assert "USING INDEX" in found
-    assert index in found, found
+def test_no_list_of_incidents_reads_all_of_them(operations: Operations, wanted: IncidentFilter) -> None:
+    found = plans(operations, lambda connection: incident_ids(connection, wanted, LATEST))
+    assert "SCAN incidents |" not in f"{found} |", found
 
 
-def test_the_most_urgent_alerts_are_found_in_an_index_alone(operations: Operations) -> None:
-    for wanted in (AlertFilter(), AlertFilter(min_severity="HIGH")):
-        assert "COVERING INDEX ix_device_alerts_urgency" in plan(operations, urgent(wanted, LATEST))
-    for wanted in (AlertFilter(site_id="site-0003"), AlertFilter(device_id="device-000042")):
-        assert "USING INDEX ix_device_alerts" in plan(operations, urgent(wanted, LATEST))
+@pytest.mark.parametrize(
+    "wanted",
+    [
+        AlertFilter(),
+        AlertFilter(min_severity="HIGH"),
+        AlertFilter(site_id="site-0003"),
+        AlertFilter(device_id="device-000042"),
+        AlertFilter(open_only=False, told_only=False),
+    ],
+)
+def test_no_list_of_alerts_sorts_all_of_them(operations: Operations, wanted: AlertFilter) -> None:
+    found = plans(operations, lambda connection: list_alerts(connection, wanted))
+    assert "SCAN e |" not in f"{found} |", found
 
 
-def test_a_list_of_all_begins_with_what_is_urgent_and_goes_on_with_what_is_closed(operations: Operations) -> None:
+def test_the_summary_of_open_work_and_what_is_due_read_an_index(operations: Operations) -> None:
+    assert "SCAN incidents |" not in f"{plans(operations, open_summary)} |"
+    found = plans(operations, lambda connection: due_incidents(connection, LATEST, 1000))
+    for name in ("next_escalation_at", "remind_at", "snoozed_until"):
+        assert f"ix_incidents_{name}" in found
+
+
+def test_what_is_stored_is_what_the_benchmark_says(operations: Operations) -> None:
     with operations.read() as connection:
-        active = urgent_rows(connection, AlertFilter(limit=STORED), LATEST)
-        everything = urgent_rows(
-            connection, AlertFilter(active_only=False, include_suppressed=True, limit=len(active) + 30), LATEST
-        )
-        few = urgent_rows(connection, AlertFilter(active_only=False, include_suppressed=True, limit=30), LATEST)
-    assert all(row["status"] in ("OPEN", "ACKNOWLEDGED", "IN_PROGRESS") and not row["suppressed"] for row in active)
-    assert everything[: len(active)] == active
-    assert few == active[:30]
-    rest = [row["window_end"] for row in everything[len(active) :]]
-    assert len(rest) == 30
-    assert rest == sorted(rest, reverse=True)
-    assert rest[0] == LATEST
+        open_ones = connection.scalar(sa.select(sa.func.count()).where(incidents.c.closed_at.is_(None)))
+        of_one = list_alerts(connection, AlertFilter(open_only=False, told_only=False, device_id="device-000042"))
+    assert 0 < (open_ones or 0) < STORED // 10
+    assert len(of_one) == 2 * EACH
+    assert set(questions(operations)) == {"open_summary", "newest_incidents", "due_incidents"}
 
 
-def test_the_summary_of_open_work_reads_an_index_alone(operations: Operations) -> None:
-    seen: list[str] = []
-    with operations.read() as connection:
-        sa.event.listen(connection, "before_cursor_execute", lambda *given: seen.append(given[2]))
-        summary = open_alert_summary(connection)
-        (details,) = ([row.detail for row in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {_plain(seen[-1])}")],)
-        count = connection.scalar(sa.text("SELECT count(*) FROM device_alerts WHERE status = 'OPEN'")) or 0
-    assert any("COVERING INDEX ix_device_alerts_active_by_device_id" in detail for detail in details), details
-    assert summary["open_alerts"].sum() > count > 0
-
-
-def _plain(statement: str) -> str:
-    """``statement`` with something in the place of each parameter."""
-    return statement.replace("?", "'x'")
-
-
-def test_what_runs_ask_is_timed_and_known_alerts_are_few(operations: Operations, tmp_path: Path) -> None:
-    times = questions(operations, Settings(data_dir=tmp_path))
-    assert set(times) == {"open_alert_summary", "known_alerts", "next_escalation_at"}
-    with operations.read() as connection:
-        known = known_alerts(connection, LATEST, LATEST)
-    assert len(known) < STORED // 10
-
-
-def test_escalations_that_are_due_are_found_by_their_index(operations: Operations) -> None:
-    due = sa.select(device_alerts.c.alert_id).where(device_alerts.c.next_escalation_at < sa.literal_column("'2026'"))
-    assert "ix_device_alerts_next_escalation_at" in plan(operations, due)
-
-
-def test_new_alerts_are_made_of_all_that_was_flagged_and_a_slow_run_is_a_miss(
+def test_incidents_are_opened_for_all_that_was_flagged_and_a_slow_run_is_a_miss(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(alerts, "GENERATED_SECONDS", 600.0)
-    results, missed = alerts.generate(tmp_path / "quick", 600, 60)
-    assert (results["alerts"], missed) == (60, [])
-    monkeypatch.setattr(alerts, "GENERATED_SECONDS", 0.0)
-    assert "the target is under 0 s" in alerts.generate(tmp_path / "slow", 60, 6)[1][0]
+    monkeypatch.setattr(alerts, "OPENED_SECONDS", 600.0)
+    monkeypatch.setattr(alerts, "SAME_SECONDS", 600.0)
+    results, missed = alerts.open_many(tmp_path / "quick", 600, 60)
+    assert (results["incidents"], missed) == (60, [])
+    monkeypatch.setattr(alerts, "OPENED_SECONDS", 0.0)
+    assert "the target is under 0 s" in alerts.open_many(tmp_path / "slow", 60, 6)[1][0]

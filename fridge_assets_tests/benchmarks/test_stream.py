@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from fridge_assets.simulation import Fleet, simulate_registry
 from fridge_assets.simulation.arrival import Arrivals
-from fridge_assets.streaming.onsets import alert_id_of
+from fridge_assets.streaming.observed import alert_id_of
 from fridge_assets.streaming.rules import OVERLOAD, microseconds
 from fridge_assets_tests.benchmarks import stream_latency, stream_peer, stream_replay
 from fridge_assets_tests.benchmarks.stream_fleet import MINUTE, START, by_second_of_arrival

@@ -1,5 +1,6 @@
 """The benchmark of a week counts what people were told and what was true, and its crew acts as people do."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -7,12 +8,14 @@ import pandas as pd
 import pytest
 import sqlalchemy as sa
 
-from fridge_assets.contracts import ALERT_EVENTS
+from fridge_assets.incidents.observations import Measured, Observed
+from fridge_assets.incidents.store import observe
+from fridge_assets.incidents.together import Fleet
 from fridge_assets.settings import IncidentSettings, Settings
-from fridge_assets.stores.operations import Operations, device_alerts
-from fridge_assets_tests.alerting.labelled import alert
+from fridge_assets.stores.operations import Operations, incidents
 from fridge_assets_tests.benchmarks.week_crew import Crew
 from fridge_assets_tests.benchmarks.week_report import Week, by_fault, by_severity, load, summary
+from fridge_assets_tests.incidents.device import CRITICAL, LOW, MEDIUM, seen
 
 START = datetime(2026, 3, 5, tzinfo=UTC)
 HOUR = timedelta(hours=1)
@@ -58,8 +61,7 @@ def week() -> Week:
             told("healthy", 30),
         ]
     )
-    events = ALERT_EVENTS.empty()
-    return Week(truth(found=5, missed=10), alerts, events, 10, START, START + 48 * HOUR, 48, IncidentSettings())
+    return Week(truth(found=5, missed=10), alerts, (), 10, START, START + 48 * HOUR, 48, IncidentSettings())
 
 
 def test_a_fault_is_found_by_an_alert_between_its_onset_and_its_failure(week: Week) -> None:
@@ -90,13 +92,14 @@ def test_precision_and_load_are_of_what_people_were_told(week: Week) -> None:
 def test_the_crew_takes_the_most_urgent_first_and_calls_healthy_devices_false_positives(tmp_path: Path) -> None:
     settings = Settings(data_dir=tmp_path)
     operations = Operations(settings.operations_database)
-    rows = [
-        alert("real", severity="MEDIUM", created=START),
-        alert("healthy", severity="CRITICAL", created=START),
-        alert("quiet", severity="LOW", created=START),
+    evidence = [
+        replace(seen(0, severity, device=device, families=2), at=START)
+        for device, severity in (("real", MEDIUM), ("healthy", CRITICAL), ("quiet", LOW))
     ]
+    measured = Measured("Low side low", "It was low.", "isolation_forest_v2", 0.9, ())
     with operations.transaction() as connection:
-        connection.execute(device_alerts.insert(), rows)
+        observed = [Observed(one.device_id, one, measured) for one in evidence]
+        observe(connection, observed, Fleet({}), START, settings.alerts)
     crew = Crew(operations, settings, truth(real=-5), seed=1)
     crew.work_until(START + 3 * HOUR)
     assert statuses(operations) == {"real": "ACKNOWLEDGED", "healthy": "ACKNOWLEDGED", "quiet": "OPEN"}
@@ -108,4 +111,4 @@ def test_the_crew_takes_the_most_urgent_first_and_calls_healthy_devices_false_po
 
 def statuses(operations: Operations) -> dict[str, str]:
     with operations.read() as connection:
-        return dict(connection.execute(sa.select(device_alerts.c.device_id, device_alerts.c.status)).all())
+        return dict(connection.execute(sa.select(incidents.c.device_id, incidents.c.status)).all())

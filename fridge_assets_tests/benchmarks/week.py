@@ -25,12 +25,13 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-import pandas as pd
 from rich.console import Console
 from rich.progress import track
 
-from fridge_assets.alerting.store import AlertFilter, list_alerts
+from fridge_assets.alerting.sla_report import work_since
 from fridge_assets.automation.cycles import daily_cycle, hourly_cycle, train_models
+from fridge_assets.incidents.store import observe
+from fridge_assets.incidents.together import Fleet as Sites
 from fridge_assets.readings.landed import stage_files
 from fridge_assets.running.instance import open_instance
 from fridge_assets.settings import Settings
@@ -42,13 +43,13 @@ from fridge_assets.simulation.faults import FAULT_KINDS, FaultShare
 from fridge_assets.simulation.landing_files import landing_file, write_readings, write_registry
 from fridge_assets.simulation.machines import CONTINUOUS
 from fridge_assets.stores.landing import Landing
-from fridge_assets.stores.operations import Operations, alert_events
+from fridge_assets.stores.operations import Operations
 from fridge_assets.stores.warehouse import Warehouse
 from fridge_assets.streaming.engine import Engine
 from fridge_assets.streaming.fleet import FleetKnowledge
+from fridge_assets.streaming.observed import observed_in, storm_rule
 from fridge_assets.streaming.rules import RULES
-from fridge_assets.streaming.store import store_changes
-from fridge_assets.streaming.storm import announce
+from fridge_assets_tests.alerting.stored import stored_alerts
 from fridge_assets_tests.benchmarks.week_crew import Crew
 from fridge_assets_tests.benchmarks.week_report import Week, print_week, targets_met
 
@@ -71,7 +72,7 @@ class Clockwork:
     Args:
         settings: of the data folder.
         fleet: sends readings.
-        operations: alerts.
+        operations: incidents.
     """
 
     settings: Settings
@@ -103,10 +104,10 @@ class Clockwork:
         for number in range(HOUR // SLICE):
             since, until = (start + n * SLICE for n in (number, number + 1))
             changes = self._engine.take(_arrived(since, until))
+            sites = Sites(self._knowledge.site_sizes, storm_rule(self.settings.streaming))
+            observed = observed_in(changes, self._knowledge.sites, self.settings)
             with self.operations.transaction() as transaction:
-                found = changes.new, changes.withdrawn
-                told = store_changes(transaction, *found, self._knowledge.sites, until, self.settings)
-                announce(transaction, told, self._knowledge.site_sizes, until, self.settings)
+                observe(transaction, observed, sites, until, self.settings.alerts)
 
     def close(self) -> None:
         """Let go of the stream's memory."""
@@ -170,13 +171,12 @@ def live_through(folder: Path, fleet: Fleet, learned: int = LEARNED) -> Week:
 
 
 def _what_happened(settings: Settings, operations: Operations, fleet: Fleet, begins: datetime, ends: datetime) -> Week:
-    chosen = AlertFilter(active_only=False, include_suppressed=True, limit=10_000_000)
     with operations.read() as connection:
-        alerts = list_alerts(connection, chosen)
-        events = pd.read_sql(alert_events.select(), connection)
+        work = work_since(connection, begins)
     with Warehouse.from_settings(settings).read() as connection:
         windows = connection.execute("SELECT count(DISTINCT window_end) FROM model_scores").fetchall()[0][0]
-    return Week(fleet.ground_truth, alerts, events, len(fleet.registry), begins, ends, int(windows), settings.alerts)
+    alerts = stored_alerts(operations)
+    return Week(fleet.ground_truth, alerts, work, len(fleet.registry), begins, ends, int(windows), settings.alerts)
 
 
 def _hours(start: datetime, end: datetime) -> Iterator[datetime]:

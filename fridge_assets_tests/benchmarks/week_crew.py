@@ -1,21 +1,23 @@
 """The people of the simulated week: one operator at a time, and technicians who find out what was real.
 
-The operator looks at what is told, the most urgent first, and needs ten minutes for each alert, as the alert budget
-says. A technician looks at the device four hours later. Where the device has no fault the alert is marked as a false
+The operator looks at what is told, the most urgent first, and needs ten minutes for each incident, as the alert budget
+says. A technician looks at the device four hours later. Where the device has no fault the incident is marked as a false
 positive; where it has, work is started, and resolved at the time of the device's failure. Nobody looks at LOW.
 """
 
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
+from typing import Any
 
 import numpy as np
 import pandas as pd
+import sqlalchemy as sa
 
-from fridge_assets.alerting.act import act
-from fridge_assets.alerting.actions import ActionRequest
-from fridge_assets.alerting.severity import rank_of
-from fridge_assets.alerting.store import AlertFilter, list_alerts
+from fridge_assets.incidents.acting import act
+from fridge_assets.incidents.observations import Act
+from fridge_assets.incidents.terms import TAKEN, PersonsAction, Severity
 from fridge_assets.settings import Settings
-from fridge_assets.stores.operations import Operations
+from fridge_assets.stores.operations import Operations, incidents, is_open
 
 LOOK = timedelta(minutes=10)
 VISIT_AFTER = timedelta(hours=4)
@@ -23,10 +25,10 @@ MEDIAN_REACTION = timedelta(minutes=8)
 
 
 class Crew:
-    """Acts on alerts at simulated times.
+    """Acts on incidents at simulated times.
 
     Args:
-        operations: where the alerts are.
+        operations: where the incidents are.
         settings: of the data folder.
         truth: the simulator's ground truth, which a technician finds out on the spot.
         seed: of how long people take.
@@ -41,39 +43,35 @@ class Crew:
         self._visits: dict[str, datetime] = {}
 
     def work_until(self, end: datetime) -> None:
-        """Everything that is done before ``end`` about the alerts that are there now."""
-        alerts = self._active()
-        self._visit(alerts, end)
-        waiting = alerts[(alerts["status"] == "OPEN") & (alerts["severity"] != "LOW")]
-        waiting = waiting.assign(rank=rank_of(waiting["severity"]))
-        for alert in waiting.sort_values(["rank", "alert_created_at"], ascending=[False, True]).itertuples():
-            created = alert.alert_created_at.to_pydatetime()
+        """Everything that is done before ``end`` about the incidents that are open now."""
+        found = self._open()
+        self._visit(found, end)
+        waiting = [one for one in found if one["status"] == "OPEN" and one["severity"] != "LOW" and one["told"]]
+        for one in sorted(waiting, key=lambda row: (-Severity[row["severity"]], row["opened_at"], row["incident_id"])):
             reaction = MEDIAN_REACTION * float(self._rng.lognormal(0.0, 0.7))
-            at = max(self._free_at or created, created + reaction)
+            at = max(self._free_at or one["opened_at"], one["opened_at"] + reaction)
             if at >= end:
                 continue
-            self._do(str(alert.alert_id), "acknowledge", at, "operator")
+            self._do(one["incident_id"], "acknowledge", at, "operator")
             self._free_at = at + LOOK
-            self._visits[str(alert.alert_id)] = at + VISIT_AFTER
+            self._visits[one["incident_id"]] = at + VISIT_AFTER
 
-    def _visit(self, alerts: pd.DataFrame, end: datetime) -> None:
-        for alert in alerts[alerts["status"].isin(["ACKNOWLEDGED", "IN_PROGRESS"])].itertuples():
-            alert_id, device = str(alert.alert_id), str(alert.device_id)
-            at = self._visits.get(alert_id, alert.alert_created_at.to_pydatetime() + VISIT_AFTER)
-            if at >= end:
+    def _visit(self, found: Sequence[Mapping[str, Any]], end: datetime) -> None:
+        for one in found:
+            identity, device = one["incident_id"], one["device_id"]
+            at = self._visits.get(identity, one["opened_at"] + VISIT_AFTER)
+            if one["status"] not in TAKEN or at >= end:
                 continue
             if device not in self._truth.index or self._truth.loc[device, "onset"] > at:
-                self._do(alert_id, "false_positive", at, "technician")
-            elif self._truth.loc[device, "failure_at"] <= end:
-                self._do(
-                    alert_id, "resolve", max(at, self._truth.loc[device, "failure_at"].to_pydatetime()), "technician"
-                )
-            elif alert.status == "ACKNOWLEDGED":
-                self._do(alert_id, "start", at, "technician")
+                self._do(identity, "false_positive", at, "technician")
+            elif (failed_at := self._truth.loc[device, "failure_at"].to_pydatetime()) <= end:
+                self._do(identity, "resolve", max(at, failed_at), "technician")
+            elif one["status"] == "ACKNOWLEDGED":
+                self._do(identity, "start", at, "technician")
 
-    def _do(self, alert_id: str, action: str, at: datetime, actor: str) -> None:
-        act(self._operations, alert_id, action, ActionRequest(actor, at), self._settings.alerts)
+    def _do(self, identity: str, action: PersonsAction, at: datetime, actor: str) -> None:
+        act(self._operations, identity, Act(action, actor), at, self._settings.alerts)
 
-    def _active(self) -> pd.DataFrame:
+    def _open(self) -> list[Mapping[str, Any]]:
         with self._operations.read() as connection:
-            return list_alerts(connection, AlertFilter(limit=1_000_000))
+            return list(connection.execute(sa.select(incidents).where(is_open)).mappings())

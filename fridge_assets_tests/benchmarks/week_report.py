@@ -1,6 +1,7 @@
 """What the simulated week has shown, as figures and as tables."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -10,7 +11,7 @@ from rich.console import Console
 from rich.table import Table
 
 from fridge_assets.alerting.severity import HIGH, MEDIUM, rank_of
-from fridge_assets.alerting.sla_report import sla_table
+from fridge_assets.alerting.sla_report import Work, sla_table
 from fridge_assets.contracts.device_alerts import SEVERITIES
 from fridge_assets.settings import IncidentSettings
 
@@ -25,7 +26,7 @@ class Week:
     Args:
         truth: the simulator's ground truth.
         alerts: all DEVICE_ALERTS rows.
-        events: all ALERT_EVENTS rows.
+        work: incidents that people were told of.
         devices: in the fleet.
         begins: when the product began to speak.
         ends: end of the last hour.
@@ -35,7 +36,7 @@ class Week:
 
     truth: pd.DataFrame
     alerts: pd.DataFrame
-    events: pd.DataFrame
+    work: Sequence[Work]
     devices: int
     begins: datetime
     ends: datetime
@@ -137,7 +138,7 @@ def targets_met(week: Week) -> bool:
 def print_week(week: Week, console: Console) -> dict[str, Any]:
     """Print the tables; returns the figures."""
     faults, severities, figures = by_fault(week), by_severity(week), summary(week)
-    sla = sla_table(week.alerts, week.events, week.ends, week.settings)
+    sla = sla_table(week.work, week.ends)
     console.print(_table("Alerts of MEDIUM or higher before the failure; leads are medians in hours", faults))
     console.print(_table("What was told, and whether the device had a fault", severities))
     console.print(_table("Deadlines, with one operator", sla))

@@ -6,12 +6,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from fridge_assets.streaming.store import store_changes
 
 from fridge_assets.automation.silences import SILENCE_JOBS
 from fridge_assets.settings import Settings
 from fridge_assets.stores.operations import Operations
 from fridge_assets.streaming.engine import Onset
-from fridge_assets.streaming.store import store_changes
 from fridge_assets_tests.cli.typed import refused, typed
 
 ADD = ("silences", "add", "--by", "ann", "--reason", "compressor [2] replaced", "--for", "2h")

@@ -3,12 +3,12 @@
 from datetime import timedelta
 
 import pytest
-
 from fridge_assets.alerting.act import act
 from fridge_assets.alerting.actions import ActionRequest
 from fridge_assets.alerting.announce import announcements, worth_telling
 from fridge_assets.alerting.deadlines import watch_deadlines
 from fridge_assets.alerting.store import apply
+
 from fridge_assets.core.moments import with_local_times
 from fridge_assets.notifications.deliver import DeliveryReport, deliver_due
 from fridge_assets.notifications.outbox import enqueue, messages_about

@@ -7,8 +7,8 @@ from datetime import datetime, timedelta
 
 import dagster as dg
 import pytest
-
 from fridge_assets.alerting.announce import announcements, worth_telling
+
 from fridge_assets.automation.sensors import switch_to_fallback
 from fridge_assets.models.families import HOURLY_FAMILIES
 from fridge_assets.notifications.deliver import deliver_due

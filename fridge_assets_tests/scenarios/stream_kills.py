@@ -30,6 +30,7 @@ import sqlalchemy as sa
 from rich.console import Console
 
 from fridge_assets.contracts.expectations import batch_definition
+from fridge_assets.incidents.rows import incident_from
 from fridge_assets.settings import ReadingSettings, Settings, StreamingSettings
 from fridge_assets.simulation import Fleet, simulate_registry
 from fridge_assets.simulation.arrival import Arrivals
@@ -38,7 +39,7 @@ from fridge_assets.simulation.faults import FaultShare
 from fridge_assets.simulation.landing_files import landing_file, write_readings, write_registry
 from fridge_assets.stores import files
 from fridge_assets.stores.landing import Landing
-from fridge_assets.stores.operations import Operations, device_alerts, outbox, stream_files, stream_onsets
+from fridge_assets.stores.operations import Operations, device_alerts, incidents, outbox, stream_files
 from fridge_assets.streaming import checkpoint, engine
 from fridge_assets.streaming.service import StreamService
 from fridge_assets.streaming.sources.landing import LandingSource
@@ -118,19 +119,18 @@ def stream(settings: Settings) -> None:
 def outcome(settings: Settings) -> dict[str, Any]:
     """What the stream has stored, in a form that two runs can be held against each other by."""
     with Operations(settings.operations_database).read() as connection:
-        standing = connection.execute(
-            sa.select(stream_onsets).where(stream_onsets.c.stands).order_by(stream_onsets.c.alert_id)
-        ).all()
+        known = [incident_from(row) for row in connection.execute(sa.select(incidents)).mappings()]
+        standing = sorted(onset for incident in known for onset in incident.onsets)
         columns = device_alerts.c
         alerts = connection.execute(
             sa.select(device_alerts)
-            .where(columns.alert_id.in_(sa.select(stream_onsets.c.alert_id).where(stream_onsets.c.stands)))
+            .where(columns.alert_id.in_([onset.evidence_id for onset in standing]))
             .order_by(columns.alert_id)
         ).mappings()
         told = connection.scalars(sa.select(outbox.c.key)).all()
         files = connection.scalars(sa.select(stream_files.c.file_name).order_by(stream_files.c.number)).all()
         return {
-            "onsets that stand": [tuple(row) for row in standing],
+            "onsets that stand": standing,
             "alerts": [{name: value for name, value in row.items() if name != "status"} for row in alerts],
             "files": list(files),
             "messages that were said twice": len(told) - len(set(told)),

@@ -20,11 +20,11 @@ from dagster._core.run_coordinator import SubmitRunContext
 from dagster._core.types.loadable_target_origin import LoadableTargetOrigin
 
 import fridge_assets.definitions
-from fridge_assets.alerting.store import AlertFilter, list_alerts
 from fridge_assets.automation.launch import clock_config
 from fridge_assets.running.environment import process_environment
 from fridge_assets.running.instance import prepare_dagster_home
 from fridge_assets.running.pools import slots
+from fridge_assets_tests.alerting.stored import stored_alerts
 from fridge_assets_tests.notifications.slack_server import TOKEN, SlackServer
 from fridge_assets_tests.scenarios.fixtures import FIRST_HOUR
 from fridge_assets_tests.scenarios.small_fleet import Place, cycle_time, graph_of
@@ -72,8 +72,7 @@ def end_tree(root: psutil.Process) -> None:
 
 def rule_alerts(place: Place) -> set[str]:
     """Devices with an alert of the rules."""
-    with place.operations.read() as connection:
-        alerts = list_alerts(connection, AlertFilter(limit=1000))
+    alerts = stored_alerts(place.operations, active=True, told=True)
     return set(alerts.loc[alerts["source"] == "rules_fallback", "device_id"])
 
 

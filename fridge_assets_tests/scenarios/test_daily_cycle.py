@@ -2,10 +2,10 @@
 
 from pathlib import Path
 
-from fridge_assets.alerting.store import AlertFilter, list_alerts
 from fridge_assets.automation.cycles import daily_cycle, train_models
 from fridge_assets.models.families import FAMILIES, HOURLY_FAMILIES
 from fridge_assets.scoring.current import current_scores
+from fridge_assets_tests.alerting.stored import stored_alerts
 from fridge_assets_tests.cli.typed import typed
 from fridge_assets_tests.scenarios.fixtures import FIRST_HOUR
 from fridge_assets_tests.scenarios.small_fleet import (
@@ -42,8 +42,7 @@ def test_all_families_score_and_the_daily_ones_count_in_the_next_hour(cycled: Pl
         current = current_scores(connection, hour(NEXT_HOUR), cycled.settings)
     assert len(current) == len(FAMILIES) * DEVICES
     assert set(current["carried_from"].dropna()) == {hour(DAILY_HOUR)}
-    with cycled.operations.read() as connection:
-        alerts = list_alerts(connection, AlertFilter(active_only=False, include_suppressed=True, limit=1000))
+    alerts = stored_alerts(cycled.operations)
     told = alerts[alerts["window_end"] == hour(NEXT_HOUR)].set_index("device_id")["description"]
     flagged_daily = set(
         current.loc[current["carried_from"].notna() & current["anomaly_flag"], "device_id"]

@@ -6,10 +6,10 @@ from datetime import UTC, datetime, timedelta
 
 import pandas as pd
 
-from fridge_assets.alerting.store import AlertFilter, list_alerts
 from fridge_assets.contracts import DEVICE_STATUS
 from fridge_assets.deployment.decide import Request
 from fridge_assets.running.instance import open_instance
+from fridge_assets_tests.alerting.stored import stored_alerts
 from fridge_assets_tests.scenarios.broken import (
     BASELINE,
     FOREST,
@@ -55,8 +55,7 @@ def status_of(place: Place) -> pd.DataFrame:
 
 def alerts_of(place: Place, source: str, active: bool = True) -> pd.DataFrame:
     """Told alerts of one source."""
-    with place.operations.read() as connection:
-        alerts = list_alerts(connection, AlertFilter(active_only=active, limit=1000))
+    alerts = stored_alerts(place.operations, active=active, told=True)
     return alerts[alerts["source"] == source]
 
 

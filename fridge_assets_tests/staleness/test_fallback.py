@@ -7,10 +7,8 @@ import pandas as pd
 import pytest
 import sqlalchemy as sa
 
-from fridge_assets.alerting.frames import conform
 from fridge_assets.alerting.run import AlertReport, raise_alerts
-from fridge_assets.contracts import DEVICE_ALERTS, MODEL_SCORES
-from fridge_assets.contracts.device_alerts import ACTIVE_STATUSES
+from fridge_assets.contracts import MODEL_SCORES
 from fridge_assets.incidents.known import newest_incidents
 from fridge_assets.incidents.state import Incident
 from fridge_assets.settings import FallbackSettings, IncidentSettings, Settings
@@ -22,8 +20,9 @@ from fridge_assets.staleness.fallback import (
     newest_judged_window,
 )
 from fridge_assets.stores.frames import registered
-from fridge_assets.stores.operations import Operations, device_alerts, incident_events
+from fridge_assets.stores.operations import Operations, incident_events
 from fridge_assets.stores.warehouse import Warehouse
+from fridge_assets_tests.alerting.stored import stored_alerts
 from fridge_assets_tests.notifications.given import stored
 from fridge_assets_tests.staleness.given import (
     MINUTE,
@@ -206,13 +205,7 @@ class Shop:
 
     def alerts(self, active: bool = True) -> pd.DataFrame:
         """Alerts of open incidents, or all of them; the suppressed ones are among them."""
-        query = sa.select(device_alerts)
-        if active:
-            query = query.where(device_alerts.c.status.in_(ACTIVE_STATUSES))
-        with self.operations.read() as connection:
-            rows = connection.execute(query).all()
-        found = conform([pd.DataFrame(rows, columns=list(DEVICE_ALERTS.column_names))], DEVICE_ALERTS)
-        return found.sort_values(["window_end", "device_id", "source"], ignore_index=True)
+        return stored_alerts(self.operations, active=active)
 
 
 @pytest.fixture
@@ -228,9 +221,7 @@ def test_one_condition_is_medium_two_are_high_and_none_is_no_alert(shop: Shop) -
     assert set(alerts["source"]) == {"rules_fallback"}
     assert (alerts["anomaly_score"] == 0.0).all()
     assert list(map(list, alerts["top_contributors"])) == [[PRESSURE], [PRESSURE, VIBRATION]]
-    assert list(alerts["suppressed_because"].fillna("")) == ["unconfirmed", ""], (
-        "one waits for another window"
-    )
+    assert list(alerts["suppressed_because"].fillna("")) == ["unconfirmed", ""], "one waits for another window"
     assert {m.channel for m in stored(shop.operations).values()} == {"operations"}
 
 

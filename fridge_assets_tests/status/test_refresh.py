@@ -7,12 +7,12 @@ import dagster as dg
 import pandas as pd
 import pytest
 import sqlalchemy as sa
-
 from fridge_assets.alerting.actions import ActionRequest, acted_on
 from fridge_assets.alerting.events import events_of
 from fridge_assets.alerting.generate import GeneratedAlerts
 from fridge_assets.alerting.listing import AlertFilter
 from fridge_assets.alerting.store import apply, events_of_alerts, list_alerts, open_alert_summary
+
 from fridge_assets.contracts import DEVICE_ALERTS, DEVICE_STATUS, SITE_STATUS, Contract
 from fridge_assets.registry.devices import complete_registry
 from fridge_assets.settings import Settings

@@ -7,6 +7,7 @@ import pyarrow as pa
 import pytest
 import sqlalchemy as sa
 
+from fridge_assets.incidents.rows import incident_from
 from fridge_assets.readings.ingest import ingest
 from fridge_assets.registry.devices import complete_registry
 from fridge_assets.settings import Settings, StreamingSettings
@@ -16,10 +17,11 @@ from fridge_assets.simulation.delivery import Delivery
 from fridge_assets.simulation.faults import FaultShare
 from fridge_assets.stores.frames import registered
 from fridge_assets.stores.landing import Landing
-from fridge_assets.stores.operations import Operations, stream_onsets
+from fridge_assets.stores.operations import Operations, device_alerts, incidents
 from fridge_assets.stores.warehouse import Warehouse
 from fridge_assets.streaming.backtest import backtest
 from fridge_assets.streaming.engine import Engine, Onset
+from fridge_assets.streaming.observed import alert_id_of
 from fridge_assets.streaming.thresholds import thresholds_in_force
 from fridge_assets_tests.scenarios.stream_kills import settings_of, stream
 from fridge_assets_tests.streaming.naive_rules import naive_onsets
@@ -111,22 +113,25 @@ def test_the_backtest_says_what_the_live_stream_said(settings: Settings) -> None
     stream(live)
     operations = Operations(settings.operations_database)
     with operations.read() as connection:
-        columns = stream_onsets.c
-        query = sa.select(columns.device_id, columns.rule, columns.onset, columns.told).where(columns.stands)
-        said = {tuple(row) for row in connection.execute(query)}
+        columns = device_alerts.c
+        stored = connection.execute(sa.select(columns.alert_id, columns.suppressed_because)).all()
+        known = [incident_from(row) for row in connection.execute(sa.select(incidents)).mappings()]
         thresholds = thresholds_in_force(connection)
-    assert len(said) > 16
+    standing = {onset.evidence_id for incident in known for onset in incident.onsets}
+    assert len(standing) > 16
 
     warehouse = Warehouse.from_settings(settings)
     landing = Landing(settings.landing_dir, operations)
     report = ingest(landing, warehouse, complete_registry(simulated.registry, "registry"), simulated.end, settings)
     assert report.clean > 10_000
     seen = backtest(warehouse, thresholds, START, simulated.end, live)
-    onsets = zip(seen.onsets, seen.told, strict=True)
-    assert {(o.device_id, o.rule, o.at, told) for o, told in onsets} == said
+    found = dict(zip((alert_id_of(o.device_id, o.rule, o.at) for o in seen.onsets), seen.told, strict=True))
+    assert found.keys() == standing
+    told = {alert for alert, held in stored if alert in standing and held in (None, "part_of_site")}
+    assert {alert for alert, is_told in found.items() if is_told} == told
     assert seen.too_late > 0
 
     second_half = backtest(warehouse, thresholds, START + timedelta(hours=3), simulated.end, live)
-    assert {(o.device_id, o.rule, o.at) for o in second_half.onsets} == {
-        key[:3] for key in said if key[2] >= START + timedelta(hours=3)
-    }
+    assert [(o.device_id, o.rule, o.at) for o in second_half.onsets] == [
+        (o.device_id, o.rule, o.at) for o in seen.onsets if o.at >= START + timedelta(hours=3)
+    ]

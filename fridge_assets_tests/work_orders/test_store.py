@@ -6,14 +6,14 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
-
 from fridge_assets.alerting.act import act
 from fridge_assets.alerting.actions import ActionRequest
 from fridge_assets.alerting.store import apply
+from fridge_assets.streaming.store import store_changes
+
 from fridge_assets.settings import IncidentSettings, Settings
 from fridge_assets.stores.operations import Operations, device_alerts, work_orders
 from fridge_assets.streaming.engine import Onset, OnsetKey
-from fridge_assets.streaming.store import store_changes
 from fridge_assets.work_orders.rules import order_id_of
 from fridge_assets.work_orders.store import find_order, list_orders
 from fridge_assets_tests.alerting.fleet import BASELINE, Fleet, run_time, score

@@ -51,8 +51,15 @@ def test_what_is_not_kept_for_ever_is_swept_by_a_setting_and_every_setting_is_us
     swept = {policy.setting for policy, _ in STEPS.values()}
     spans = {name for name, kind in RetentionSettings.model_fields.items() if kind.annotation is not int}
     assert swept == spans
-    # With device_alerts, the outbox, the files, the ledger.
-    together = {"alert_events", "outbox_subjects", "outbox_deliveries", "clean_reading_files", "ingest_batches"}
+    # With incidents, the outbox, the files, the ledger.
+    together = {
+        "incident_events",
+        "alert_evidence",
+        "outbox_subjects",
+        "outbox_deliveries",
+        "clean_reading_files",
+        "ingest_batches",
+    }
     expiring = {subject for subject, policy in POLICIES.items() if policy.setting}
     assert expiring - together <= set(STEPS)
     assert all(len(policy.why) > 4 or policy.why == "yours" for policy in POLICIES.values())

@@ -7,14 +7,15 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-from fridge_assets.contracts import ALERT_EVENTS, DEVICE_ALERTS, MODEL_MONITORING, MODEL_SCORES, Contract
+from fridge_assets.contracts import DEVICE_ALERTS, INCIDENT_EVENTS, INCIDENTS, MODEL_MONITORING, MODEL_SCORES, Contract
+from fridge_assets.contracts.device_alerts import OF_THE_INCIDENT
 from fridge_assets.core.errors import FridgeError
 from fridge_assets.notifications.message import Message
 from fridge_assets.notifications.outbox import enqueue
 from fridge_assets.readings.ingest import IngestReport, ingest
 from fridge_assets.readings.interpretation import Interpretation
 from fridge_assets.stores.landing import Landing, sidecar_of
-from fridge_assets.stores.operations import alert_events, device_alerts, insert_missing, outbox
+from fridge_assets.stores.operations import alert_evidence, incident_events, incidents, insert_missing, outbox
 from fridge_assets.stores.reading_files import ingested_files
 from fridge_assets.upkeep.retention import files, tables
 from fridge_assets_tests.readings.deliveries import reading, write
@@ -223,30 +224,36 @@ def test_one_subject_that_fails_keeps_no_other_from_being_swept(
 # --- operations
 
 
-def alert(status: str, closed: datetime | None, created: datetime) -> dict[str, object]:
-    row = DEVICE_ALERTS.to_arrow(
-        DEVICE_ALERTS.sample(1).assign(status=status, resolved_at=closed, alert_created_at=created)
-    ).to_pylist()[0]
-    return {**row, "alert_id": f"{status}-{closed}-{created}"}
+def incident(status: str, closed: datetime | None, opened: datetime) -> dict[str, object]:
+    changed = {"status": status, "closed_at": closed, "opened_at": opened}
+    row = INCIDENTS.to_arrow(INCIDENTS.sample(1).assign(**changed)).to_pylist()[0]
+    identity = f"{status}-{closed}-{opened}"
+    return {**row, "incident_id": identity, "device_id": identity}
 
 
-def test_closed_alerts_go_with_their_events_and_open_ones_never(
+def test_closed_incidents_go_with_all_that_is_theirs_and_open_ones_never(
     folder: Folder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(tables, "ROWS", 1)
-    gone = [alert("RESOLVED", days(401), days(402)), alert("FALSE_POSITIVE", None, days(500))]
-    stay = [alert("RESOLVED", days(399), days(500)), *(alert(s, None, days(900)) for s in ("OPEN", "ACKNOWLEDGED"))]
-    events = ALERT_EVENTS.to_arrow(ALERT_EVENTS.sample(1)).to_pylist()[0]
+    gone = [incident("RESOLVED", days(401), days(402)), incident("FALSE_POSITIVE", days(450), days(500))]
+    stay = [
+        incident("RESOLVED", days(399), days(500)),
+        *(incident(s, None, days(900)) for s in ("OPEN", "ACKNOWLEDGED")),
+    ]
+    event = INCIDENT_EVENTS.to_arrow(INCIDENT_EVENTS.sample(1)).to_pylist()[0]
+    alert = DEVICE_ALERTS.to_arrow(DEVICE_ALERTS.sample(1)).to_pylist()[0]
+    evidence = {name: value for name, value in alert.items() if name not in OF_THE_INCIDENT} | {"number": 1}
     with folder.operations.transaction() as connection:
-        insert_missing(connection, device_alerts, [*gone, *stay])
+        insert_missing(connection, incidents, [*gone, *stay])
         for row in (*gone, *stay):
-            event = {**events, "event_id": row["alert_id"], "alert_id": row["alert_id"]}
-            insert_missing(connection, alert_events, [event])
-    assert folder.sweep()["device_alerts"].rows == 2
+            own = {"incident_id": row["incident_id"]}
+            insert_missing(connection, incident_events, [{**event, "event_id": row["incident_id"], **own}])
+            insert_missing(connection, alert_evidence, [{**evidence, "alert_id": row["incident_id"], **own}])
+    assert folder.sweep()["incidents"].rows == 2
+    kept = {row["incident_id"] for row in stay}
     with folder.operations.read() as connection:
-        left = {row.alert_id for row in connection.execute(sa.select(device_alerts))}
-        assert {row.alert_id for row in connection.execute(sa.select(alert_events))} == left
-    assert left == {row["alert_id"] for row in stay}
+        for table in (incidents, incident_events, alert_evidence):
+            assert set(connection.scalars(sa.select(table.c.incident_id))) == kept, table.name
 
 
 def test_messages_that_were_sent_go_and_pending_ones_wait_however_long(folder: Folder) -> None:
