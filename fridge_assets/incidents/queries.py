@@ -16,7 +16,7 @@ from fridge_assets.contracts.device_alerts import SEVERITIES
 from fridge_assets.incidents.deadlines import overdue
 from fridge_assets.incidents.known import pieces, silences_around
 from fridge_assets.incidents.observations import Surroundings
-from fridge_assets.incidents.rows import Row, event_from, incident_from
+from fridge_assets.incidents.rows import event_from, incident_from
 from fridge_assets.incidents.state import Incident, IncidentEvent
 from fridge_assets.settings import IncidentSettings
 from fridge_assets.stores.operations import (
@@ -161,7 +161,7 @@ def waiting_ids(
 
 def listed(connection: Connection, ids: Sequence[str], now: datetime, settings: IncidentSettings) -> list[Listed]:
     """The incidents with these ids, which must be there, in this order, as they stand at ``now``."""
-    rows: list[Row] = []
+    rows: list[Mapping[Any, Any]] = []
     words: dict[str, tuple[str, str]] = {}
     for piece in pieces(ids):
         rows += connection.execute(sa.select(incidents).where(incidents.c.incident_id.in_(piece))).mappings()
