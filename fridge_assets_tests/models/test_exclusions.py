@@ -7,9 +7,9 @@ import pytest
 import sqlalchemy as sa
 
 from fridge_assets.contracts import (
-    ALERT_EVENTS,
-    DEVICE_ALERTS,
     DEVICE_FEATURES,
+    INCIDENT_EVENTS,
+    INCIDENTS,
     LABEL_EVENTS,
     MODEL_SCORES,
     SILENCES,
@@ -92,16 +92,16 @@ def maintained(
     stored(operations, SILENCES, kind=kind, device_id=device, site_id=site, starts_at=start, ends_at=end)
 
 
-def alert(operations: Operations, status: str, closed: datetime | None, *labels: str) -> None:
-    """An alert of d1, detected 10 hours ago, in which work began 8 hours ago if there are no labels."""
-    life = {"status": status, "resolved_at": closed, "first_detected_at": NOW - 10 * HOUR}
-    stored(operations, DEVICE_ALERTS, alert_id="a", device_id="d1", **life)
+def incident(operations: Operations, status: str, closed: datetime | None, *labels: str) -> None:
+    """An incident of d1, detected 10 hours ago, in which work began 8 hours ago if there are no labels."""
+    life = {"status": status, "closed_at": closed, "first_detected_at": NOW - 10 * HOUR}
+    stored(operations, INCIDENTS, incident_id="i", device_id="d1", **life)
     for revision, label in enumerate(labels, 1):
-        said = {"label_id": str(revision), "alert_id": "a", "revision": revision, "label": label, "device_id": "d1"}
+        said = {"label_id": str(revision), "incident_id": "i", "revision": revision, "label": label, "device_id": "d1"}
         stored(operations, LABEL_EVENTS, first_detected_at=NOW - 10 * HOUR, **said)
     if not labels:
-        work = {"alert_id": "a", "to_status": "IN_PROGRESS", "action": "start", "occurred_at": NOW - 8 * HOUR}
-        stored(operations, ALERT_EVENTS, **work)
+        work = {"incident_id": "i", "to_status": "IN_PROGRESS", "action": "start", "occurred_at": NOW - 8 * HOUR}
+        stored(operations, INCIDENT_EVENTS, **work)
 
 
 def features(warehouse: Warehouse, *ages: float) -> None:
@@ -163,34 +163,34 @@ def test_where_nobody_worked_nothing_is_left_out(
         pytest.param(NOW - 7 * HOUR, [0, 1, 8], id="closed lately"),
     ],
 )
-def test_work_on_an_alert_is_left_out_from_its_start(
+def test_work_on_an_incident_is_left_out_from_its_start(
     warehouse: Warehouse, operations: Operations, settings: Settings, closed: datetime | None, expected: list[float]
 ) -> None:
     features(warehouse, 9, 8, 1, 0)
-    alert(operations, "RESOLVED" if closed else "IN_PROGRESS", closed)
+    incident(operations, "RESOLVED" if closed else "IN_PROGRESS", closed)
     assert worked_on(warehouse, settings) == {"d1": expected}
 
 
-def test_work_on_an_alert_counts_until_48_hours_after_it_was_closed(
+def test_work_on_an_incident_counts_until_48_hours_after_it_was_closed(
     warehouse: Warehouse, operations: Operations, settings: Settings
 ) -> None:
     features(warehouse, 7, 1)
-    alert(operations, "RESOLVED", NOW - 6 * HOUR)
+    incident(operations, "RESOLVED", NOW - 6 * HOUR)
     soon = settings.training.model_copy(update={"after_maintenance": 2 * HOUR})
     assert worked_on(warehouse, settings.model_copy(update={"training": soon})) == {"d1": [7]}
 
 
-def test_a_confirmed_failure_is_left_out_from_its_detection_until_the_alert_was_closed(
+def test_a_confirmed_failure_is_left_out_from_its_detection_until_the_incident_was_closed(
     warehouse: Warehouse, operations: Operations, settings: Settings
 ) -> None:
     features(warehouse, 10.5, 10, 5, 1.5)
-    alert(operations, "RESOLVED", NOW - 2 * HOUR, "false_positive", "confirmed")
+    incident(operations, "RESOLVED", NOW - 2 * HOUR, "false_positive", "confirmed")
     with warehouse.read() as connection:
         assert ages_of(confirmed_failures(connection, known(settings), NOW)) == {"d1": [5, 10]}
 
 
 def test_a_false_positive_is_learned_from(warehouse: Warehouse, operations: Operations, settings: Settings) -> None:
-    alert(operations, "FALSE_POSITIVE", NOW - 2 * HOUR, "confirmed", "false_positive")
+    incident(operations, "FALSE_POSITIVE", NOW - 2 * HOUR, "confirmed", "false_positive")
     scores = scored(2, 100, window=NOW - 5 * HOUR)
     scores["window_start"] = scores["window_end"] - HOUR / 4
     scores["device_id"] = scores["device_id"].replace("d000", "d1")

@@ -1,4 +1,4 @@
-"""The status follows the alerts between two runs, writes no more than has changed, and is checked against them."""
+"""The status follows the incidents between two runs, writes no more than has changed, and is checked against them."""
 
 from collections.abc import Sequence
 from datetime import timedelta
@@ -7,24 +7,24 @@ import dagster as dg
 import pandas as pd
 import pytest
 import sqlalchemy as sa
-from fridge_assets.alerting.actions import ActionRequest, acted_on
-from fridge_assets.alerting.events import events_of
-from fridge_assets.alerting.generate import GeneratedAlerts
-from fridge_assets.alerting.listing import AlertFilter
-from fridge_assets.alerting.store import apply, events_of_alerts, list_alerts, open_alert_summary
 
-from fridge_assets.contracts import DEVICE_ALERTS, DEVICE_STATUS, SITE_STATUS, Contract
+from fridge_assets.contracts import DEVICE_STATUS, SITE_STATUS, Contract
+from fridge_assets.incidents.acting import act
+from fridge_assets.incidents.known import incidents_by_id
+from fridge_assets.incidents.observations import Act, Seen
+from fridge_assets.incidents.queries import histories_of, open_ids
 from fridge_assets.registry.devices import complete_registry
-from fridge_assets.settings import Settings
+from fridge_assets.settings import IncidentSettings, Settings
 from fridge_assets.status.assets import agrees_with_alerts
 from fridge_assets.status.compute import device_status, site_status
-from fridge_assets.status.reconcile import compare_events, compare_published
-from fridge_assets.status.refresh import due_events, is_due, refresh_status, store_status
+from fridge_assets.status.reconcile import compare_histories, compare_published
+from fridge_assets.status.refresh import due_events, is_due, open_incidents, refresh_status, store_status
 from fridge_assets.stores.frames import query
-from fridge_assets.stores.operations import Operations, device_alerts
+from fridge_assets.stores.operations import Operations, incidents
 from fridge_assets.stores.published import Published
 from fridge_assets.stores.warehouse import Warehouse
-from fridge_assets_tests.alerting.fleet import EPOCH, Fleet, run_time, score
+from fridge_assets_tests.incidents.device import CRITICAL, EPOCH, LOW, MEDIUM, run_time, seen
+from fridge_assets_tests.incidents.given import see
 
 NOW = run_time(0)
 REGISTRY = complete_registry(
@@ -34,7 +34,7 @@ REGISTRY = complete_registry(
 
 
 class Place:
-    """A fleet of four devices in three sites whose status was made at ``NOW``, before there was any alert."""
+    """A fleet of four devices in three sites whose status was made at ``NOW``, before there was any incident."""
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
@@ -54,18 +54,11 @@ class Place:
         store_status(self.warehouse, self.published, DEVICE_STATUS, devices)
         store_status(self.warehouse, self.published, SITE_STATUS, site_status(devices))
 
-    def alert(self, *rows: dict[str, object]) -> pd.DataFrame:
-        generated = Fleet().run(*rows)
-        with self.operations.transaction() as connection:
-            apply(connection, generated)
-        return generated.new
+    def trouble(self, *found: Seen) -> None:
+        see(self.operations, NOW, *found)
 
     def resolve(self, device: str) -> None:
-        with self.operations.transaction() as connection:
-            alert = list_alerts(connection, AlertFilter(device_id=device))
-            changed = acted_on(alert, "resolve", ActionRequest("ann", NOW))
-            events = events_of(changed, alert, "ann", NOW)
-            apply(connection, GeneratedAlerts(DEVICE_ALERTS.empty(), changed[list(DEVICE_ALERTS.column_names)], events))
+        act(self.operations, device, Act("resolve", "ann"), NOW, IncidentSettings())
 
     def refresh(self, after: timedelta = timedelta(0)) -> dict[str, int]:
         done = refresh_status(self.warehouse, self.operations, self.published, NOW + after, self.settings.staleness)
@@ -95,8 +88,8 @@ def place(settings: Settings) -> Place:
     return Place(settings)
 
 
-def test_status_follows_a_new_alert_and_its_end_without_another_run(place: Place) -> None:
-    place.alert(score("d1", 0, 0.97), score("d3", 0, 0.65))
+def test_status_follows_a_new_incident_and_its_end_without_another_run(place: Place) -> None:
+    place.trouble(seen(0, CRITICAL), seen(0, LOW, device="d3", site_id="s2"))
     assert place.shown("d1") == [0, None, "healthy"]
     assert place.refresh() == {"device_status": 2, "site_status": 2}
     assert place.shown("d1") == [1, "CRITICAL", "critical"]
@@ -116,33 +109,33 @@ def test_status_follows_a_new_alert_and_its_end_without_another_run(place: Place
 
 def test_a_refresh_keeps_scores_trend_and_ages_until_the_scores_expire(place: Place) -> None:
     names = ("latest_anomaly_score", "anomaly_trend", "score_status", "score_source", "scored_at", "reading_count_24h")
-    place.alert(score("d1", 0, 0.97))
+    place.trouble(seen(0, CRITICAL))
     place.refresh(timedelta(minutes=90))
     assert place.shown("d1", names) == [0.5, "increasing", "stale", "models", EPOCH, 1440]
-    assert place.shown("d3", names)[2] == "fresh", "no alert of its site has changed"
+    assert place.shown("d3", names)[2] == "fresh", "no incident of its site has changed"
     place.resolve("d1")
     place.refresh(timedelta(hours=5))
     assert place.shown("d1", names) == [None, None, "expired", None, EPOCH, 1440]
 
 
-def test_an_offline_device_stays_offline_whatever_its_alerts(place: Place) -> None:
+def test_an_offline_device_stays_offline_whatever_its_incidents(place: Place) -> None:
     place.operations.migrate()
-    place.alert(score("d3", 0, 0.97))
+    place.trouble(seen(0, CRITICAL, device="d3", site_id="s2"))
     place.execute("UPDATE device_status SET health_status = 'offline' WHERE device_id = 'd3'")
     place.refresh()
     assert place.shown("d3") == [1, "CRITICAL", "offline"]
 
 
 def test_a_change_during_the_refresh_is_left_to_the_next_one(place: Place) -> None:
-    place.alert(score("d1", 0, 0.97))
+    place.trouble(seen(0, CRITICAL))
     with place.operations.read() as connection:
-        seen = due_events(connection)
+        before = due_events(connection)
     place.refresh()
-    place.alert(score("d3", 0, 0.97))
+    place.trouble(seen(0, CRITICAL, device="d3", site_id="s2"))
     with place.operations.read() as connection:
         left = due_events(connection)
         assert is_due(connection)
-    assert (seen["device_id"].tolist(), left["device_id"].tolist()) == (["d1"], ["d3"])
+    assert (before["device_id"].tolist(), left["device_id"].tolist()) == (["d1"], ["d3"])
     place.refresh()
     with place.operations.read() as connection:
         assert not is_due(connection)
@@ -165,8 +158,8 @@ def test_rows_that_did_not_change_are_not_written_again_and_rows_that_are_gone_g
 # --- the daily check
 
 
-def test_what_agrees_passes_and_a_device_whose_alerts_just_changed_is_left_out(place: Place) -> None:
-    place.alert(score("d1", 0, 0.97))
+def test_what_agrees_passes_and_a_device_whose_incidents_just_changed_is_left_out(place: Place) -> None:
+    place.trouble(seen(0, CRITICAL))
     assert place.check().passed
     place.refresh()
     result = place.check()
@@ -185,7 +178,7 @@ def test_what_agrees_passes_and_a_device_whose_alerts_just_changed_is_left_out(p
     ],
 )
 def test_a_status_that_was_tampered_with_is_found(place: Place, sql: str, said: str) -> None:
-    place.alert(score("d1", 0, 0.97))
+    place.trouble(seen(0, CRITICAL))
     place.refresh()
     place.execute(sql)
     result = place.check()
@@ -203,16 +196,26 @@ def test_one_wrong_row_in_many_is_a_warning(place: Place) -> None:
     assert result.metadata["mismatch rate"].value == 0.25
 
 
-def test_an_alert_that_its_events_do_not_add_up_to_is_found(place: Place) -> None:
-    place.alert(score("d1", 0, 0.97), score("d3", 0, 0.65))
+def test_an_incident_that_its_events_do_not_add_up_to_is_found(place: Place) -> None:
+    place.trouble(seen(0, CRITICAL), seen(0, LOW, device="d3", site_id="s2"))
     place.refresh()
+    assert place.check().passed
     with place.operations.transaction() as connection:
-        connection.execute(sa.update(device_alerts).values(note="?").where(device_alerts.c.device_id == "d1"))
-        alerts = list_alerts(connection, AlertFilter())
-        found = compare_events(alerts, events_of_alerts(connection, alerts["alert_id"].tolist()))
-        assert open_alert_summary(connection)["device_id"].tolist() == ["d1", "d3"]
-    assert (found.compared, found.mismatches, found.differences["column"].tolist()) == (2, 1, ["note"])
-    assert "alerts and their events: 1 of 2" in (place.check().description or "")
+        connection.execute(sa.update(incidents).values(owner="?").where(incidents.c.device_id == "d1"))
+        ids = open_ids(connection, 10)
+        found = compare_histories(incidents_by_id(connection, ids), histories_of(connection, ids))
+        assert open_incidents(connection)["device_id"].tolist() == ["d1", "d3"]
+    assert (found.compared, found.mismatches, found.differences["column"].tolist()) == (2, 1, ["owner"])
+    assert "incidents and their events: 1 of 2" in (place.check().description or "")
+
+
+def test_what_waits_to_be_told_is_no_open_alert_of_the_device(place: Place) -> None:
+    place.trouble(seen(0, MEDIUM))
+    place.refresh()
+    assert place.shown("d1") == [0, None, "healthy"]
+    act(place.operations, "d1", Act("take", "ann"), NOW, IncidentSettings())
+    place.refresh()
+    assert place.shown("d1") == [1, "MEDIUM", "warning"]
 
 
 def test_a_snapshot_that_is_missing_differs_in_every_row() -> None:

@@ -25,7 +25,7 @@ _UNDELIVERED = {
 def order_of(identity: str, **changed: object) -> dict[str, Any]:
     """A WORK_ORDERS row that was just made."""
     (row,) = WORK_ORDERS.to_arrow(WORK_ORDERS.sample(1)).to_pylist()
-    return row | _UNDELIVERED | {"work_order_id": identity, "alert_id": f"alert of {identity}"} | changed
+    return row | _UNDELIVERED | {"work_order_id": identity, "incident_id": f"incident of {identity}"} | changed
 
 
 def store(operations: Operations, *orders: Mapping[str, Any]) -> None:
