@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from fridge_assets.alerting.severity import name_of, severity_rank
+from fridge_assets.alerting.severity import severity_rank
+from fridge_assets.contracts.device_alerts import SEVERITIES
 from fridge_assets.deployment.store import Deployments
 from fridge_assets.models.families import HOURLY_FAMILIES
 from fridge_assets.models.lifecycle import ModelLifecycle
@@ -68,7 +69,8 @@ def alerts(scores: pd.DataFrame, settings: Settings) -> pd.DataFrame:
     flagged = scores[scores["anomaly_flag"]]
     grouped = flagged.groupby("device_id")
     found = pd.DataFrame({"max_score": grouped["anomaly_score"].max(), "models": grouped["model_id"].nunique()})
-    return found.assign(severity=name_of(severity_rank(found["max_score"], found["models"], settings.alerts)))
+    ranks = severity_rank(found["max_score"], found["models"], settings.alerts)
+    return found.assign(severity=ranks.map(dict(enumerate(SEVERITIES))))
 
 
 def run(
