@@ -75,9 +75,10 @@ def _is_known(row: Any, source: RunSource, known: Mapping[str, Incident]) -> boo
 
 def _first_seen(row: Any, known: Mapping[str, Incident]) -> pd.Timestamp:
     """For the words only: should the incident be closed or opened meanwhile, its row says what is right."""
-    incident = known.get(row.device_id)
-    goes_on = incident is not None and incident.is_open
-    return min(row.window_end, pd.Timestamp(incident.first_detected_at)) if incident and goes_on else row.window_end
+    incident, window_end = known.get(row.device_id), pd.Timestamp(row.window_end)
+    if incident is None or not incident.is_open:
+        return window_end
+    return min(window_end, pd.Timestamp(incident.first_detected_at))
 
 
 def _located(drafts: pd.DataFrame, registry: pd.DataFrame) -> pd.DataFrame:

@@ -119,7 +119,7 @@ def describe(
             f"{description_of(anomaly)} {sentence_of(diagnosis, refrigerant)}".rstrip()
             for anomaly, diagnosis, refrigerant in told
         ],
-        sign=[sign_of(anomaly) for anomaly in anomalies],
+        sign=pd.Series([sign_of(anomaly) for anomaly in anomalies], index=drafts.index, dtype="object"),
     )
 
 

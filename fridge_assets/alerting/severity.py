@@ -3,11 +3,10 @@
 import numpy as np
 import pandas as pd
 
-from fridge_assets.contracts.device_alerts import SEVERITIES
+from fridge_assets.incidents.terms import Severity
 from fridge_assets.settings import IncidentSettings
 
-LOW, MEDIUM, HIGH, CRITICAL = range(len(SEVERITIES))
-"""Ranks of the severities: a greater number is more urgent."""
+LOW, MEDIUM, HIGH, CRITICAL = Severity
 
 BELOW_ALL = -1
 """A rank below every severity."""
@@ -50,13 +49,3 @@ def fallback_severity_rank(conditions: pd.Series, settings: IncidentSettings) ->
     """
     many = conditions.map(len) >= settings.high_conditions
     return pd.Series(np.where(many, HIGH, MEDIUM), index=conditions.index, dtype="int64")
-
-
-def rank_of(severities: pd.Series) -> pd.Series:
-    """Ranks of severity names."""
-    return severities.map({name: rank for rank, name in enumerate(SEVERITIES)}).astype("int64")
-
-
-def name_of(ranks: pd.Series) -> pd.Series:
-    """Severity names of ranks."""
-    return ranks.map(dict(enumerate(SEVERITIES))).astype("str")

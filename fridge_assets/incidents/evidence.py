@@ -78,7 +78,9 @@ def _opened(previous: Incident | None, seen: Seen, now: datetime, settings: Inci
     # What was said before of the device is known, but confirms nothing of what begins now.
     before = () if previous is None else tuple(replace(window, counts=False) for window in previous.windows)
     blank = Incident(
-        incident_id=deterministic_id(seen.device_id, seen.evidence_id, "incident"),
+        incident_id=deterministic_id(
+            seen.device_id, seen.evidence_id, previous.incident_id if previous else "", "incident"
+        ),
         device_id=seen.device_id,
         site_id=seen.site_id,
         first_detected_at=seen.at,

@@ -108,7 +108,7 @@ def newest_incidents(connection: Connection, devices: Collection[str]) -> tuple[
 
 def incidents_by_id(connection: Connection, ids: Collection[str]) -> dict[str, Incident]:
     """The incidents with these ids."""
-    found = {}
+    found: dict[str, Incident] = {}
     for piece in pieces(ids):
         query = sa.select(incidents).where(incidents.c.incident_id.in_(piece))
         found |= {row["incident_id"]: incident_from(row) for row in connection.execute(query).mappings()}

@@ -77,7 +77,7 @@ def messages_of(tellings: Iterable[Telling], run_id: str, settings: IncidentSett
         channel, reason = channel_of(telling.incident.severity, telling.incident.level), telling.event.told
         if channel is None or reason is None:
             continue
-        what = "evidence" if reason in _OF_EVIDENCE else reason
+        what: str = "evidence" if reason in _OF_EVIDENCE else reason
         kinds.setdefault((-telling.incident.severity, what, channel), []).append(telling)
     messages: list[Message] = []
     for (_, what, channel), own in sorted(kinds.items(), key=lambda pair: pair[0]):

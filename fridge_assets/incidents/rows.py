@@ -6,6 +6,8 @@ from dataclasses import fields
 from datetime import datetime
 from typing import Any, Final
 
+from sqlalchemy.engine import RowMapping
+
 from fridge_assets.contracts import INCIDENTS
 from fridge_assets.core.identity import deterministic_id
 from fridge_assets.incidents.state import Incident, IncidentEvent, Onset, Undo, Window
@@ -15,6 +17,11 @@ _SEVERITIES: Final = frozenset({"seen", "told"})
 _MOMENTS: Final = frozenset(
     column.name for column in INCIDENTS.columns if column.type == "timestamp" and column.name != "opened_at"
 )
+
+_moment = datetime.fromisoformat
+
+Row = Mapping[str, Any] | RowMapping
+"""A row as the store returns it, or as it is written."""
 
 
 def _windows(windows: Iterable[Window]) -> list[Any]:
@@ -49,8 +56,6 @@ _WHOLE: Final[Mapping[str, Callable[[Any], Any]]] = {
     "onsets": lambda onsets: tuple(Onset(name, _moment(end)) for name, end in onsets),
     "undoable": lambda undo: None if undo is None else Undo(undo[0], undo[1], _moment(undo[2]), _whole_of(undo[3])),
 }
-
-_moment = datetime.fromisoformat
 
 
 def _plain_of(values: Mapping[str, Any]) -> dict[str, Any]:
@@ -99,7 +104,7 @@ def incident_row(incident: Incident) -> dict[str, Any]:
     return row
 
 
-def incident_from(row: Mapping[str, Any]) -> Incident:
+def incident_from(row: Row) -> Incident:
     """The incident of a row; columns that are none of its fields are left behind."""
     values: dict[str, Any] = {}
     for name in _FIELDS:
@@ -131,7 +136,7 @@ def event_row(event: IncidentEvent) -> dict[str, Any]:
     }
 
 
-def event_from(row: Mapping[str, Any]) -> IncidentEvent:
+def event_from(row: Row) -> IncidentEvent:
     """The event of a row."""
     return IncidentEvent(
         incident_id=row["incident_id"],

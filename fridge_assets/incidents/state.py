@@ -84,7 +84,7 @@ class Incident:
     """One device's trouble from first sight to closure, and what people work on.
 
     Args:
-        incident_id: UUIDv5 of the device and the evidence that opened it.
+        incident_id: UUIDv5 of the device, the evidence that opened it and the incident before it.
         device_id: device.
         site_id: site it stands in.
         first_detected_at: when it was first seen, by whatever source.

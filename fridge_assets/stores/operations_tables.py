@@ -171,7 +171,7 @@ VIEW = (
 )
 """How :data:`device_alerts` is read."""
 
-sa.event.listen(metadata, "after_create", sa.DDL(VIEW))
+sa.event.listen(metadata, "after_create", sa.DDL(VIEW))  # type: ignore[no-untyped-call]
 
 incident_groups = sa.Table(
     "incident_groups",

@@ -147,9 +147,9 @@ def test_a_window_without_a_score_of_its_own_is_not_a_quiet_one(fleet: Fleet) ->
 
 
 def test_two_quiet_windows_close_the_incident_and_one_between_flags_does_not(fleet: Fleet) -> None:
-    fleet.run(score("d1", 0, 0.97))
+    fleet.run(score("d1", 0, 0.65))
     fleet.run(score("d1", 1, 0.1))
-    fleet.run(score("d1", 2, 0.97))
+    fleet.run(score("d1", 2, 0.65))
     fleet.run(score("d1", 3, 0.1))
     assert fleet.incident().is_open
     fleet.run(score("d1", 4, 0.1))

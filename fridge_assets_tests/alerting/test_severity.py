@@ -9,10 +9,10 @@ from fridge_assets.alerting.severity import (
     HIGH,
     LOW,
     MEDIUM,
-    name_of,
     severity_rank,
     with_provisional,
 )
+from fridge_assets.incidents.terms import Severity
 from fridge_assets.settings import IncidentSettings
 
 
@@ -34,12 +34,12 @@ from fridge_assets.settings import IncidentSettings
 )
 def test_first_line_that_holds_decides(score: float, families: int, severity: str) -> None:
     ranks = severity_rank(pd.Series([score]), pd.Series([families]), IncidentSettings())
-    assert name_of(ranks).tolist() == [severity]
+    assert ranks.tolist() == [Severity[severity]]
 
 
 def test_limits_are_settings() -> None:
     settings = IncidentSettings(critical_score=0.5, high_families=3)
-    assert name_of(severity_rank(pd.Series([0.55]), pd.Series([1]), settings)).tolist() == ["CRITICAL"]
+    assert severity_rank(pd.Series([0.55]), pd.Series([1]), settings).tolist() == [CRITICAL]
 
 
 @pytest.mark.parametrize(

@@ -10,11 +10,13 @@ from pathlib import Path
 
 import pandas as pd
 
-from fridge_assets.alerting.severity import name_of, severity_rank
+from fridge_assets.alerting.severity import severity_rank
+from fridge_assets.contracts.device_alerts import SEVERITIES
 from fridge_assets.deployment.store import Deployments
 from fridge_assets.models.families import HOURLY_FAMILIES
 from fridge_assets.models.lifecycle import ModelLifecycle
 from fridge_assets.models.registry import ModelRegistry
+from fridge_assets.models.selection import STATE
 from fridge_assets.models.version import ModelVersion
 from fridge_assets.registry.devices import active_devices, read_registry, with_cohort
 from fridge_assets.settings import Settings
@@ -42,6 +44,8 @@ FeaturesOf = Callable[[list[Path], pd.DataFrame, Settings, Path, Stopwatch], pd.
 def score(version: ModelVersion, rows: pd.DataFrame, now: datetime, top: int) -> pd.DataFrame:
     """Scores of one model version, as the sketch's scoring transform makes them, with contributors where flagged."""
     complete, _ = version.imputer.apply(rows)
+    # A sketch does not know what the machines were doing, so it holds every window against all of them.
+    complete[STATE] = "unknown"
     scores = pd.DataFrame(
         {
             "device_id": complete["device_id"],
@@ -65,7 +69,8 @@ def alerts(scores: pd.DataFrame, settings: Settings) -> pd.DataFrame:
     flagged = scores[scores["anomaly_flag"]]
     grouped = flagged.groupby("device_id")
     found = pd.DataFrame({"max_score": grouped["anomaly_score"].max(), "models": grouped["model_id"].nunique()})
-    return found.assign(severity=name_of(severity_rank(found["max_score"], found["models"], settings.alerts)))
+    ranks = severity_rank(found["max_score"], found["models"], settings.alerts)
+    return found.assign(severity=ranks.map(dict(enumerate(SEVERITIES))))
 
 
 def run(

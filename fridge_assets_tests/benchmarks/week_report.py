@@ -10,7 +10,6 @@ import pandas as pd
 from rich.console import Console
 from rich.table import Table
 
-from fridge_assets.alerting.severity import HIGH, MEDIUM, rank_of
 from fridge_assets.alerting.sla_report import Work, sla_table
 from fridge_assets.contracts.device_alerts import SEVERITIES
 from fridge_assets.settings import IncidentSettings
@@ -47,7 +46,7 @@ class Week:
     def told(self) -> pd.DataFrame:
         """Told alerts of MEDIUM or higher, oldest first, with ``real``: whether the device had a fault by then."""
         alerts = self.alerts[~self.alerts["suppressed"].astype(bool)]
-        alerts = alerts[rank_of(alerts["severity"]) >= MEDIUM]
+        alerts = alerts[alerts["severity"].isin(SEVERITIES[1:])]
         alerts = alerts.merge(self.truth[["device_id", "fault", "onset", "failure_at"]], on="device_id", how="left")
         return alerts.assign(real=alerts["onset"] < alerts["window_end"]).sort_values("alert_created_at")
 
@@ -116,7 +115,7 @@ def summary(week: Week) -> dict[str, float]:
         "gradual_recall": _recall(faults[~acute]),
         "acute_recall": _recall(faults[acute]),
         "precision": float(told["real"].mean()),
-        "urgent_precision": float(told.loc[rank_of(told["severity"]) >= HIGH, "real"].mean()),
+        "urgent_precision": float(told.loc[told["severity"].isin(SEVERITIES[2:]), "real"].mean()),
         **load(week),
     }
 

@@ -26,7 +26,7 @@ _REMINDER = timedelta(hours=4)
 _PIECE = 1000
 _KEPT = ("breach", "escalate", "acknowledge", "start", "maintain", "resolve", "false_positive", "confirm", "recover")
 _MOMENT = sa.DateTime(timezone=True)
-_READ = {
+_READ: dict[str, sa.types.TypeEngine[Any]] = {
     "alert_id": sa.Text(),
     "device_id": sa.Text(),
     "site_id": sa.Text(),
