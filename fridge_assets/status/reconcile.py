@@ -5,12 +5,13 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from fridge_assets.contracts import DEVICE_STATUS, SITE_STATUS, Contract
+from fridge_assets.contracts import DEVICE_STATUS, INCIDENTS, SITE_STATUS, Contract
 from fridge_assets.incidents.rows import incident_row
 from fridge_assets.incidents.state import Incident, IncidentEvent, incident_of
 from fridge_assets.status.compute import site_status, with_alerts
 
 _OF_DEVICES = ("open_alerts", "worst_severity")
+_OF_INCIDENTS = [name for name in INCIDENTS.column_names if name not in ("incident_id", "opened_at")]
 _OF_SITES = ("device_count", "devices_in_alert", "open_alerts", "worst_severity")
 
 
@@ -97,13 +98,11 @@ def compare_histories(
         for identity, one in incidents.items()
         if histories.get(identity)
     }
-    shown, expected = (_rows(of) for of in (incidents, folded))
-    return _compare("incidents and their events", shown, expected, "incident_id", list(shown.columns))
-
-
-def _rows(of: Mapping[str, Incident]) -> pd.DataFrame:
-    rows = [incident_row(one) for one in of.values()]
-    return pd.DataFrame(rows, columns=["incident_id"] if not rows else None)
+    shown, expected = (
+        pd.DataFrame([incident_row(one) for one in of.values()], columns=["incident_id", *_OF_INCIDENTS])
+        for of in (incidents, folded)
+    )
+    return _compare("incidents and their events", shown, expected, "incident_id", _OF_INCIDENTS)
 
 
 def compare_status(

@@ -5,9 +5,12 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pandas as pd
+import sqlalchemy as sa
 
-from fridge_assets.contracts import DEVICE_ALERTS, LABEL_EVENTS
+from fridge_assets.contracts import DEVICE_ALERTS, INCIDENTS, LABEL_EVENTS
+from fridge_assets.contracts.device_alerts import OF_THE_INCIDENT
 from fridge_assets.core.identity import deterministic_id
+from fridge_assets.stores.operations import Operations, alert_evidence, incidents
 
 NOW = datetime(2026, 7, 1, 12, tzinfo=UTC)
 HOUR = timedelta(hours=1)
@@ -25,10 +28,11 @@ def alert(
     score_ids: Sequence[str] = (),
     **other: object,
 ) -> dict[str, Any]:
-    """One DEVICE_ALERTS row."""
+    """One DEVICE_ALERTS row; what was first seen at the same moment is of one incident."""
     return {
         **dict.fromkeys(DEVICE_ALERTS.column_names),
         "alert_id": deterministic_id(device, created.isoformat(), source),
+        "incident_id": deterministic_id(device, (detected or created).isoformat()),
         "device_id": device,
         "site_id": "s1",
         "alert_type": "ANOMALY_DETECTED",
@@ -49,19 +53,17 @@ def alert(
         "source": source,
         "models_flagging": 2,
         "window_end": created,
-        "dedup_until": created,
         "note": "",
-        "revision": 1,
         **other,
     }
 
 
 def label(of: dict[str, Any], said: str, at: datetime = NOW, revision: int = 2) -> dict[str, Any]:
-    """One LABEL_EVENTS row about an alert."""
+    """One LABEL_EVENTS row about the incident of an alert."""
     copied = {name: of[name] for name in LABEL_EVENTS.column_names if name in of}
     return {
         **copied,
-        "label_id": deterministic_id(of["alert_id"], revision),
+        "label_id": deterministic_id(of["incident_id"], revision),
         "revision": revision,
         "label": said,
         "labelled_at": at,
@@ -87,3 +89,15 @@ def judged(scores: Sequence[float], real: Sequence[float], **same: Any) -> tuple
     rows = [alert(f"d{number}", score=score, **same) for number, score in enumerate(scores)]
     said = [label(row, "confirmed" if row["anomaly_score"] in real else "false_positive") for row in rows]
     return told(rows), labels(said)
+
+
+def store(operations: Operations, rows: Sequence[dict[str, Any]]) -> None:
+    """Store alerts as evidence of incidents of their own."""
+    evidence = [{"number": 1, **{name: row[name] for name in row if name not in OF_THE_INCIDENT}} for row in rows]
+    with operations.transaction() as connection:
+        for row in rows:
+            (incident,) = INCIDENTS.to_arrow(INCIDENTS.sample(1)).to_pylist()
+            named = {name: row[name] for name in ("incident_id", "device_id", "site_id", "severity")}
+            unset = dict.fromkeys(("undoable", "next_escalation_at", "remind_at", "snoozed_until", "labelled_at"))
+            connection.execute(sa.insert(incidents), [incident | named | unset | {"evidence_id": row["alert_id"]}])
+        connection.execute(sa.insert(alert_evidence), evidence)

@@ -9,9 +9,9 @@ from fridge_assets.alerting.assets import device_alerts as device_alerts_asset
 from fridge_assets.alerting.budget import AlertLoad, alert_load, expected_load
 from fridge_assets.settings import IncidentSettings, Settings
 from fridge_assets.steps.clock import Clock
-from fridge_assets.stores.operations import Operations, device_alerts
+from fridge_assets.stores.operations import Operations
 from fridge_assets.stores.warehouse import Warehouse
-from fridge_assets_tests.alerting.labelled import NOW, alert
+from fridge_assets_tests.alerting.labelled import NOW, alert, store
 
 DAY = timedelta(days=1)
 
@@ -33,8 +33,7 @@ def told(operations: Operations) -> Operations:
         alert("d5", created=NOW - DAY),
         alert("d6", created=NOW + timedelta(seconds=1)),
     ]
-    with operations.transaction() as connection:
-        connection.execute(device_alerts.insert(), rows)
+    store(operations, rows)
     return operations
 
 

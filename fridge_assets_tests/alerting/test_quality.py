@@ -16,11 +16,11 @@ from fridge_assets.contracts.validation import validate
 from fridge_assets.settings import Settings
 from fridge_assets.steps.clock import Clock
 from fridge_assets.stores.frames import query, registered
-from fridge_assets.stores.operations import Operations, device_alerts, label_events
+from fridge_assets.stores.operations import Operations, label_events
 from fridge_assets.stores.warehouse import Warehouse
 from fridge_assets.streaming.rules import RULES
 from fridge_assets_tests.alerting.fleet import BASELINE, FOREST, frame, score
-from fridge_assets_tests.alerting.labelled import HOUR, NOW, alert, judged, label, labels, told
+from fridge_assets_tests.alerting.labelled import HOUR, NOW, alert, judged, label, labels, store, told
 
 SETTINGS = Settings()
 SWEPT = MODEL_SCORES.empty()
@@ -66,13 +66,13 @@ def test_without_alerts_there_are_no_rows() -> None:
     assert quality(told([]), LABEL_EVENTS.empty()).empty
 
 
-def test_the_newest_label_of_an_alert_counts() -> None:
+def test_the_newest_label_of_an_incident_counts() -> None:
     one = alert("d1")
     said = [label(one, "confirmed", NOW, 3), label(one, "false_positive", NOW - HOUR, 2)]
     assert figures(quality(told([one]), labels(said)), "severity", "HIGH") == (1, 1, 1, 0)
 
 
-def test_an_alert_without_a_label_takes_that_of_its_episode_and_of_no_other() -> None:
+def test_every_alert_of_an_incident_has_its_label_and_that_of_no_other() -> None:
     began = NOW - 5 * HOUR
     first = alert("d1", created=began, detected=began, severity="MEDIUM")
     second, later = alert("d1", created=NOW - HOUR, detected=began), alert("d1", created=NOW, detected=NOW)
@@ -89,12 +89,6 @@ def test_one_verdict_on_a_problem_that_was_told_twice_counts_once() -> None:
     assert figures(rows, "severity", "HIGH") == (2, 1, 1, 0)
     assert figures(rows, "source", "models") == (2, 1, 1, 0)
     assert rows.loc[("source", "models"), "hit_rate"] == 1.0
-
-
-def test_its_own_label_goes_before_that_of_its_episode() -> None:
-    first, second = (alert("d1", created=NOW - hours * HOUR, detected=NOW - 2 * HOUR) for hours in (2, 1))
-    said = [label(first, "false_positive", NOW - HOUR), label(second, "confirmed", NOW)]
-    assert figures(quality(told([first, second]), labels(said)), "source", "models") == (2, 2, 1, 1)
 
 
 def test_a_model_alert_counts_for_every_model_and_version_that_flagged_it() -> None:
@@ -195,8 +189,8 @@ def stored(warehouse: Warehouse, operations: Operations) -> Operations:
     silent = alert("d30", suppressed=True, suppressed_because="repeat")
     old = alert("d31", created=NOW - SETTINGS.quality.span)
     unsaid = alert("d32")
+    store(operations, [*rows, silent, old, unsaid])
     with operations.transaction() as connection:
-        connection.execute(device_alerts.insert(), [*rows, silent, old, unsaid])
         connection.execute(label_events.insert(), [*said, label(unsaid, "confirmed", NOW + HOUR)])
     with warehouse.transaction() as connection, registered(connection, made=MODEL_SCORES.to_arrow(scores)):
         connection.execute("INSERT INTO model_scores SELECT * FROM made")

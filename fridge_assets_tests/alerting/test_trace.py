@@ -1,25 +1,21 @@
-"""The whole story of an alert, also when parts of it cannot be read any more (SPEC 6)."""
+"""What is behind an alert, also when parts of it cannot be read any more (SPEC 6)."""
 
 import subprocess
 import sys
 from datetime import datetime, timedelta
-from typing import Any
 
 import pandas as pd
 import pytest
 import sqlalchemy as sa
-from fridge_assets.alerting.silences import Silence, add_silence
-from fridge_assets.alerting.store import alert_of
 
-from fridge_assets.alerting.trace import Story, story
-from fridge_assets.contracts import CLEAN_SENSOR_READINGS, LABEL_EVENTS, MODEL_SCORES, WORK_ORDERS
-from fridge_assets.notifications.deliveries import record
+from fridge_assets.alerting.trace import Trace, trace
+from fridge_assets.contracts import CLEAN_SENSOR_READINGS, MODEL_SCORES
+from fridge_assets.incidents.evidence_lists import find_alert
 from fridge_assets.settings import Settings
 from fridge_assets.stores.frames import registered
-from fridge_assets.stores.operations import Operations, device_alerts, insert_missing, label_events, outbox, work_orders
+from fridge_assets.stores.operations import Operations, device_alerts
 from fridge_assets.stores.reading_files import commit_clean_files, write_clean_files
 from fridge_assets.stores.warehouse import Warehouse
-from fridge_assets_tests.alerting.test_sites import Stream
 from fridge_assets_tests.staleness.given import MINUTE, NOON, WINDOW, store_features
 from fridge_assets_tests.staleness.test_fallback import HOUR, LEAKING, Shop
 
@@ -31,16 +27,11 @@ def shop(warehouse: Warehouse, operations: Operations, settings: Settings) -> Sh
     return Shop(warehouse, operations, settings)
 
 
-def told(shop: Shop, alert_id: str = "", now: datetime = NOON + HOUR) -> Story:
-    """The story of the one alert that there is, or of the one with this id."""
+def told(shop: Shop, now: datetime = NOON + HOUR) -> Trace:
+    """What is behind the one alert that there is."""
     with shop.operations.read() as connection:
-        alert = alert_of(connection, alert_id or connection.scalars(sa.select(device_alerts.c.alert_id)).one())
-    return story(shop.warehouse, shop.operations, alert, shop.settings, now)
-
-
-def work_order_of(identity: str, status: str) -> dict[str, Any]:
-    rows = WORK_ORDERS.sample(1).assign(work_order_id=identity, status=status, priority="urgent")
-    return WORK_ORDERS.to_arrow(rows).to_pylist()[0]
+        alert = find_alert(connection, connection.scalars(sa.select(device_alerts.c.alert_id)).one())
+    return trace(shop.warehouse, alert, shop.settings, now)
 
 
 def store_readings(shop: Shop, device: str, *moments: datetime) -> None:
@@ -121,61 +112,6 @@ def test_an_alert_of_the_rules_tells_their_conditions(shop: Shop) -> None:
     assert [list(names) for names in conditions["conditions"]] == [["pressure_low_mean"]]
 
 
-# --- what people did
-
-
-def test_labels_work_and_messages_of_the_alert_are_told_and_no_others(shop: Shop) -> None:
-    shop.by_models(NOON, {"d1": 0.97, "d2": 0.98})
-    with shop.operations.transaction() as connection:
-        own = connection.execute(sa.select(device_alerts.c.alert_id).where(device_alerts.c.device_id == "d1")).scalar()
-        label = LABEL_EVENTS.to_arrow(LABEL_EVENTS.sample(1)).to_pylist()[0] | {"label": "confirmed"}
-        insert_missing(connection, label_events, [label | {"label_id": "1", "alert_id": own}])
-        insert_missing(connection, label_events, [label | {"label_id": "2", "alert_id": "another"}])
-        insert_missing(connection, work_orders, [work_order_of("w1", "open"), work_order_of("w2", "done")])
-        connection.execute(
-            sa.update(device_alerts).where(device_alerts.c.alert_id == own).values(ontology_action_id="w1")
-        )
-        ids = connection.scalars(sa.select(outbox.c.message_id)).all()
-        record(connection, ids, "slack", status="sent", ended_at=NOON, said="as it was sent")
-    known = told(shop, str(own))
-    assert list(known.labels["label_id"]) == ["1"]
-    assert list(known.work_order["work_order_id"]) == ["w1"]
-    assert list(zip(known.messages["destination"], known.messages["status"], strict=True)) == [("slack", "sent")]
-    assert "d1" in known.messages["title"].iloc[0]
-    assert list(known.events["action"]) == ["detect"]
-
-
-def test_earlier_alerts_of_the_device_say_how_they_ended(shop: Shop) -> None:
-    shop.by_models(NOON - 2 * HOUR, {"d1": 0.8})
-    shop.by_models(NOON - HOUR, {"d1": 0.1})
-    shop.by_models(NOON, {"d1": 0.1})
-    shop.by_models(NOON + 4 * HOUR, {"d1": 0.97})
-    with shop.operations.read() as connection:
-        newest = sa.select(device_alerts.c.alert_id).where(device_alerts.c.severity == "CRITICAL")
-        identity = str(connection.execute(newest).scalar_one())
-    previous = told(shop, identity).previous
-    assert list(zip(previous["severity"], previous["status"], previous["action"], strict=True)) == [
-        ("MEDIUM", "RESOLVED", "recover")
-    ]
-
-
-def test_a_held_alert_names_the_silence_that_held_it(shop: Shop) -> None:
-    stream = Stream(shop.operations, shop.settings)
-    (identity,) = stream.raises(["d1"], NOON, suppressed=True, suppressed_because="maintenance", status="RESOLVED")
-    spans = [
-        ("maintenance", None, "s1", NOON - HOUR),
-        ("maintenance", "d2", None, NOON - HOUR),
-        ("maintenance", "d1", None, NOON + HOUR),
-        ("silence", "d1", None, NOON - HOUR),
-    ]
-    with shop.operations.transaction() as connection:
-        for kind, device, site, start in spans:
-            silence = Silence(kind, device, site, start, start + 2 * HOUR, "ann", "new fan", start)
-            add_silence(connection, silence, shop.settings.alerts)
-    silences = told(shop, identity).silences
-    assert list(zip(silences["kind"], silences["site_id"], strict=True)) == [("maintenance", "s1")]
-
-
 # --- what is missing
 
 
@@ -191,8 +127,6 @@ def test_while_the_warehouse_is_held_the_rest_is_told(shop: Shop) -> None:
     (sentence,) = known.missing
     assert sentence.startswith("Readings, features and scores cannot be read now: ")
     assert f"(process {process.pid})" in sentence
-    assert list(known.events["action"]) == ["detect"]
-    assert len(known.messages) == 1
     assert known.scores.empty
 
 
