@@ -115,13 +115,12 @@ def incidents_by_id(connection: Connection, ids: Collection[str]) -> dict[str, I
     return found
 
 
-def due_incidents(connection: Connection, now: datetime, most: int) -> dict[str, Incident]:
-    """Up to ``most`` incidents of which something was due before ``now``."""
+def due_ids(connection: Connection, now: datetime) -> list[str]:
+    """The incidents of which something was due before ``now``, by id."""
     columns = incidents.c
     # One look at an index each: of conditions that are joined by OR, SQLite would take none of them.
-    due = [sa.select(columns.incident_id).where(columns[name] < now).limit(most) for name in DUE]
-    ids = {identity for query in due for identity in connection.scalars(query)}
-    return incidents_by_id(connection, sorted(ids)[:most])
+    due = (sa.select(columns.incident_id).where(columns[name] < now) for name in DUE)
+    return sorted({str(identity) for query in due for identity in connection.scalars(query)})
 
 
 def incidents_of_evidence(connection: Connection, evidence: Collection[str]) -> dict[str, str]:

@@ -15,7 +15,7 @@ from sqlalchemy.engine import Connection
 from fridge_assets.contracts import INCIDENTS
 from fridge_assets.incidents.grouping import FLEET, Group
 from fridge_assets.incidents.known import (
-    due_incidents,
+    due_ids,
     incidents_by_id,
     known_of,
     lock,
@@ -51,7 +51,7 @@ _SHOWN: Final = frozenset({"status", "told", "closed_at"})
 """Fields that device and site status show."""
 _OF_WORK: Final = frozenset({"status", "told", "closed_at", "deadline", "work_order_id", "evidence_id"})
 """Fields that work orders say."""
-_MOST_DUE: Final = 1000
+_AT_ONCE: Final = 1000
 """Incidents of one transaction, so that nobody waits for many."""
 
 
@@ -135,10 +135,12 @@ def watch(operations: Operations, now: datetime, settings: IncidentSettings, wal
         wall_time: the actual time, from which messages wait; ``now`` where it is the same.
     """
     changed = 0
-    while True:
+    with operations.read() as reading:
+        ids = due_ids(reading, now)
+    for piece in (ids[first : first + _AT_ONCE] for first in range(0, len(ids), _AT_ONCE)):
         with operations.transaction() as connection:
             lock(connection)
-            due = due_incidents(connection, now, _MOST_DUE)
+            due = incidents_by_id(connection, piece)
             by_device, by_site = silences_around(connection, due.values(), (), now)
             newest = {one.device_id: identity for identity, one in due.items()}
             known = Known(due, newest, silences_of_devices=by_device, silences_of_sites=by_site)
@@ -146,11 +148,8 @@ def watch(operations: Operations, now: datetime, settings: IncidentSettings, wal
             steps = decide_together(clocks, known, Fleet({}), now, settings).steps
             apply(connection, steps, now)
             enqueue(connection, messages_of(tellings_of(connection, steps), "", settings), wall_time or now)
-        moved = sum(bool(step.decision.events) for step in steps)
-        changed += moved
-        # What a silence holds back stays due: who finds nothing that moves has seen all that can.
-        if moved < _MOST_DUE:
-            return changed
+        changed += sum(bool(step.decision.events) for step in steps)
+    return changed
 
 
 def apply(

@@ -30,7 +30,7 @@ from rich.table import Table
 from fridge_assets.alerting.run import raise_alerts
 from fridge_assets.contracts import INCIDENTS, MODEL_SCORES
 from fridge_assets.contracts.device_alerts import SEVERITIES
-from fridge_assets.incidents.known import due_incidents, newest_incidents
+from fridge_assets.incidents.known import due_ids, newest_incidents
 from fridge_assets.incidents.queries import open_summary
 from fridge_assets.registry.devices import with_cohort
 from fridge_assets.settings import Settings
@@ -263,9 +263,9 @@ def questions(operations: Operations) -> dict[str, float]:
 
     def due() -> object:
         with operations.read() as connection:
-            return due_incidents(connection, LATEST, 1000)
+            return due_ids(connection, LATEST)
 
-    asks = {"open_summary": summary, "newest_incidents": known, "due_incidents": due}
+    asks = {"open_summary": summary, "newest_incidents": known, "due_ids": due}
     return {name: median(lambda question=question: seconds_of(question)) for name, question in asks.items()}  # type: ignore[misc]
 
 

@@ -6,7 +6,7 @@ import pytest
 import sqlalchemy as sa
 
 from fridge_assets.incidents.evidence_lists import AlertFilter, list_alerts
-from fridge_assets.incidents.known import due_incidents
+from fridge_assets.incidents.known import due_ids
 from fridge_assets.incidents.queries import IncidentFilter, incident_ids, open_summary
 from fridge_assets.stores.operations import Operations, incidents
 from fridge_assets_tests.benchmarks import alerts
@@ -69,7 +69,7 @@ def test_no_list_of_alerts_sorts_all_of_them(operations: Operations, wanted: Ale
 
 def test_the_summary_of_open_work_and_what_is_due_read_an_index(operations: Operations) -> None:
     assert "SCAN incidents |" not in f"{plans(operations, open_summary)} |"
-    found = plans(operations, lambda connection: due_incidents(connection, LATEST, 1000))
+    found = plans(operations, lambda connection: due_ids(connection, LATEST))
     for name in ("next_escalation_at", "remind_at", "snoozed_until"):
         assert f"ix_incidents_{name}" in found
 
@@ -80,7 +80,7 @@ def test_what_is_stored_is_what_the_benchmark_says(operations: Operations) -> No
         of_one = list_alerts(connection, AlertFilter(open_only=False, told_only=False, device_id="device-000042"))
     assert 0 < (open_ones or 0) < STORED // 10
     assert len(of_one) == 2 * EACH
-    assert set(questions(operations)) == {"open_summary", "newest_incidents", "due_incidents"}
+    assert set(questions(operations)) == {"open_summary", "newest_incidents", "due_ids"}
 
 
 def test_incidents_are_opened_for_all_that_was_flagged_and_a_slow_run_is_a_miss(
