@@ -21,6 +21,7 @@ from fridge_assets.incidents.known import (
     lock,
     openings_between,
     pieces,
+    running_groups,
     silences_around,
 )
 from fridge_assets.incidents.messages import Member, Telling, group_message, messages_of
@@ -143,7 +144,8 @@ def watch(operations: Operations, now: datetime, settings: IncidentSettings, wal
             due = incidents_by_id(connection, piece)
             by_device, by_site = silences_around(connection, due.values(), (), now)
             newest = {one.device_id: identity for identity, one in due.items()}
-            known = Known(due, newest, silences_of_devices=by_device, silences_of_sites=by_site)
+            groups = running_groups(connection, now)
+            known = Known(due, newest, silences_of_devices=by_device, silences_of_sites=by_site, groups=groups)
             clocks = [Observed(one.device_id, Clock()) for one in due.values()]
             steps = decide_together(clocks, known, Fleet({}), now, settings).steps
             apply(connection, steps, now)

@@ -104,15 +104,16 @@ def decide_together(
     of_sites = {scope: group for scope, group in known.groups.items() if scope != FLEET}
     steps = _decided(observed, known, {}, now, settings)
     openings = [one for one in known.openings if one.scope != FLEET] + _openings(steps, now)
-    groups = groups_of(openings, fleet.sizes, of_sites, now, rule)
+    running = {scope: group for scope, group in of_sites.items() if group.span.covers(now)}
+    groups = running | groups_of(openings, fleet.sizes, of_sites, now, rule)
     if groups:
         steps = _decided(observed, known, groups, now, settings)
     if fleet.storm is not None:
         acute = [one for one in known.openings if one.scope == FLEET]
         acute += [replace(one, scope=FLEET) for one in _openings(steps, now, only_acute=True)]
         sizes = {FLEET: max(sum(fleet.sizes.values()), fleet.storm.devices)}
-        running = {FLEET: known.groups[FLEET]} if FLEET in known.groups else {}
-        storm = groups_of(acute, sizes, running, now, fleet.storm)
+        before = {FLEET: known.groups[FLEET]} if FLEET in known.groups else {}
+        storm = groups_of(acute, sizes, before, now, fleet.storm)
         if storm:
             groups |= storm
             steps = _decided(observed, known, groups, now, settings)

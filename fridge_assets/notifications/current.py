@@ -45,11 +45,13 @@ class IncidentNow:
 
 def incidents_now(connection: Connection, message_id: str) -> list[IncidentNow]:
     """The incidents that a message is about, as they stand."""
-    of, event = incidents.c, incident_events.c
+    of, event, any_event = incidents.c, incident_events.c, incident_events.alias("any_event")
     # The event that brought it to its status: evidence that joined later is no news to people.
-    changed = sa.select(sa.func.max(event.revision)).where(
-        event.incident_id == of.incident_id,
-        sa.or_(event.from_status.is_(None), event.from_status != event.to_status),
+    changed = (
+        sa.select(sa.func.max(any_event.c.revision))
+        .where(any_event.c.incident_id == of.incident_id)
+        .where(sa.or_(any_event.c.from_status.is_(None), any_event.c.from_status != any_event.c.to_status))
+        .correlate(incidents)
     )
     newest = sa.and_(event.incident_id == of.incident_id, event.revision == changed.scalar_subquery())
     query = (

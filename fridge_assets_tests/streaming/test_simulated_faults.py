@@ -110,6 +110,8 @@ def test_the_backtest_says_what_the_live_stream_said(settings: Settings) -> None
     registry = settings.root / "device_registry.csv"
     write_fleet(simulated, settings.landing_dir, registry, settings.root / "truth.parquet", rows_per_file=3_000)
     live = settings_of(settings.root, batch_bytes=200_000)
+    ever = {"told_within": timedelta(days=36_500)}
+    live = live.model_copy(update={"streaming": live.streaming.model_copy(update=ever)})
     stream(live)
     operations = Operations(settings.operations_database)
     with operations.read() as connection:
