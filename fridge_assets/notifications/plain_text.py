@@ -26,17 +26,17 @@ class Link:
 
 
 def link_of(message: Message, settings: NotificationSettings) -> Link | None:
-    """Where to read on about a message: its alert, or else the run that it is about; None where there is no page.
+    """Where to read on about a message: its incident, or else the run that it is about; None where there is no page.
 
-    An alert comes from a run, too, but nobody finds the alert there.
+    An incident comes from a run, too, but nobody finds it there.
     """
     if message.kind in _ABOUT_ALERTS:
         page = settings.alerts_url.rstrip("/")
         if not page:
             return None
         if len(message.about) == 1:
-            return Link("Open the alert", f"{page}/{quote(message.about[0], safe='')}")
-        return Link("Open the alerts", page)
+            return Link("Open the incident", f"{page}/{quote(message.about[0], safe='')}")
+        return Link("Open the incidents", page)
     if message.run_id:
         return Link("Open the run", f"{settings.ui_url.rstrip('/')}/runs/{quote(message.run_id, safe='')}")
     return None

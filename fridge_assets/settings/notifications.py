@@ -133,7 +133,7 @@ class NotificationSettings(Group):
     )
     ui_url: str = Field("http://127.0.0.1:3000", description="the Dagster UI that messages about runs link to")
     alerts_url: str = Field(
-        "", description="page that shows alerts; an alert's own is this, a slash and its id. Empty: no link, a command"
+        "", description="page that shows incidents; the own one of each is this, a slash and its id; empty: a command"
     )
     channels: SlackChannels = SlackChannels()
     destinations: dict[str, AnyDestination] = Field({}, description="where else messages go, by names of your choice")

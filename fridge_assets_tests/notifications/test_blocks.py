@@ -38,8 +38,8 @@ def test_a_message_has_a_header_its_text_and_where_it_comes_from() -> None:
 def test_a_message_about_an_alert_links_to_the_alert_and_never_to_the_run() -> None:
     page = NotificationSettings(alerts_url="https://fridges.example.com/alerts/")
     one, many = message(run_id="r", about=("4f1c",)), message(run_id="r", about=("4f1c", "5a2b"))
-    assert link_of(one, page) == Link("Open the alert", "https://fridges.example.com/alerts/4f1c")
-    assert link_of(many, page) == Link("Open the alerts", "https://fridges.example.com/alerts")
+    assert link_of(one, page) == Link("Open the incident", "https://fridges.example.com/alerts/4f1c")
+    assert link_of(many, page) == Link("Open the incidents", "https://fridges.example.com/alerts")
     assert link_of(one, UI) is None
     assert "runs/r" not in text_of(one, UI, False) + str(blocks_of(one, UI, False))
 
