@@ -76,7 +76,7 @@ def run_demo(place: Workplace, as_json: bool) -> None:
     say(
         "\nNext:\n"
         f"  {place.command('status')}   what the fleet looks like now\n"
-        f"  {place.command('alerts list')}   what needs attention\n"
+        f"  {place.command('incidents list')}   what needs attention\n"
         f"  {place.command('ui')}   the asset graph in the Dagster UI"
     )
 
