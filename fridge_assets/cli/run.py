@@ -132,7 +132,7 @@ def tell(place: Workplace, outcomes: "list[RunOutcome]", as_json: bool, *, expec
             say(styled("!", "yellow"), f" {step} not yet: {failures[step]}")
         tell_failures({step: reason for step, reason in failures.items() if step in failed})
         if not failed:
-            say(f"Next: {place.command('status')}, {place.command('alerts list')}, {place.command('ui')}")
+            say(f"Next: {place.command('status')}, {place.command('incidents list')}, {place.command('ui')}")
     if failed:
         raise typer.Exit(1)
 

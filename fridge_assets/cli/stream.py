@@ -68,7 +68,7 @@ def stream(
         f"{done.alerts:,} onsets of acute failures."
     )
     if done.alerts:
-        say(f"Next: {place.command('alerts list --min-severity CRITICAL')}")
+        say(f"Next: {place.command('incidents list --min-severity CRITICAL')}")
 
 
 @app.command(epilog="Example: fridge-assets stream backtest --from 2026-01-01T00:00Z --to 2026-01-02T00:00Z")
