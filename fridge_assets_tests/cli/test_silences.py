@@ -1,18 +1,20 @@
 """Silences by command and by job, and what the audit says of them (SPEC 6, 9)."""
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
-from fridge_assets.streaming.store import store_changes
 
 from fridge_assets.automation.silences import SILENCE_JOBS
+from fridge_assets.incidents.observations import Span
 from fridge_assets.settings import Settings
 from fridge_assets.stores.operations import Operations
-from fridge_assets.streaming.engine import Onset
 from fridge_assets_tests.cli.typed import refused, typed
+from fridge_assets_tests.incidents.device import CRITICAL, seen
+from fridge_assets_tests.incidents.given import see
 
 ADD = ("silences", "add", "--by", "ann", "--reason", "compressor [2] replaced", "--for", "2h")
 AT = datetime(2026, 6, 1, 9, tzinfo=UTC)
@@ -85,7 +87,7 @@ def test_a_silence_may_begin_later_and_be_of_a_site(settings: Settings) -> None:
         ((*ADD, "--device", "d1", "--from", "noon"), "--from is 'noon', not a moment."),
         ((*ADD, "--device", "d1", "--kind", "rest"), "there is no kind of silence 'rest'. Choose one of maintenance,"),
         (("silences", "end", "4f1c"), "no silence begins with '4f1c'. See `fridge-assets silences list --all`"),
-        (("alerts", "audit", "--because", "luck"), "there is no reason 'luck'. Choose one of repeat, told_by_stream,"),
+        (("incidents", "audit", "--because", "luck"), "there is no reason 'luck'. Choose one of repeat, being_worked"),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )
@@ -99,24 +101,25 @@ def test_the_audit_counts_by_reason_and_says_who_held_what_until_when(
     settings: Settings, operations: Operations
 ) -> None:
     typed(settings.root, *ADD, "--device", "d1", "--from", AT.isoformat())
-    with operations.transaction() as connection:
-        onsets = [Onset(device, "compressor_overload", AT, 46.0, 40.0, 40.0) for device in ("d1", "d2")]
-        repeat = Onset("d2", "compressor_overload", AT + timedelta(hours=1), 46.0, 40.0, 40.0)
-        store_changes(connection, [*onsets, repeat], [], {"d1": "s1", "d2": "s2"}, AT, settings)
-    report = said(settings, "alerts", "audit")
+    window = Span(AT - timedelta(minutes=15), AT)
+    here = seen(0, CRITICAL, window=window, at=AT)
+    there = seen(0, CRITICAL, device="d2", site_id="s2", window=window, at=AT)
+    see(operations, AT, here, there)
+    later = AT + timedelta(hours=1)
+    repeat = replace(there, evidence_id="later", window=Span(window.ends_at, later), at=later)
+    see(operations, later, repeat)
+    report = said(settings, "incidents", "audit")
     assert report["counts"] == [
-        {"suppressed_because": "maintenance", "alerts": 1, "devices": 1},
         {"suppressed_because": "repeat", "alerts": 1, "devices": 1},
+        {"suppressed_because": "silenced", "alerts": 1, "devices": 1},
     ]
-    (held,) = said(settings, "alerts", "audit", "--because", "maintenance")["alerts"]
+    (held,) = said(settings, "incidents", "audit", "--because", "silenced")["alerts"]
     note = "Held by maintenance of ann until 2026-06-01 11:00 UTC: compressor [2] replaced"
-    assert (held["device_id"], held["severity"], held["event_note"]) == ("d1", "CRITICAL", note)
-    assert note in " ".join(spoken(settings, "alerts", "audit", "--device", "d1").split())
-    assert [row["device_id"] for row in said(settings, "alerts", "audit", "--site", "s2")["alerts"]] == ["d2"]
-    later = (AT + timedelta(hours=1)).isoformat()
-    assert [row["suppressed_because"] for row in said(settings, "alerts", "audit", "--since", later)["alerts"]] == [
-        "repeat"
-    ]
+    assert (held["device_id"], held["severity"], held["why"]) == ("d1", "CRITICAL", note)
+    assert note in " ".join(spoken(settings, "incidents", "audit", "--device", "d1").split())
+    assert [row["device_id"] for row in said(settings, "incidents", "audit", "--site", "s2")["alerts"]] == ["d2"]
+    since = said(settings, "incidents", "audit", "--since", later.isoformat())["alerts"]
+    assert [row["suppressed_because"] for row in since] == ["repeat"]
 
 
 def test_jobs_do_what_the_commands_do(settings: Settings, operations: Operations) -> None:

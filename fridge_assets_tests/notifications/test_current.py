@@ -3,20 +3,20 @@
 from datetime import timedelta
 
 import pytest
-from fridge_assets.alerting.act import act
-from fridge_assets.alerting.actions import ActionRequest
-from fridge_assets.alerting.announce import announcements, worth_telling
-from fridge_assets.alerting.deadlines import watch_deadlines
-from fridge_assets.alerting.store import apply
 
 from fridge_assets.core.moments import with_local_times
+from fridge_assets.incidents.acting import act
+from fridge_assets.incidents.observations import Act
+from fridge_assets.incidents.store import watch
+from fridge_assets.incidents.terms import PersonsAction
 from fridge_assets.notifications.deliver import DeliveryReport, deliver_due
-from fridge_assets.notifications.outbox import enqueue, messages_about
+from fridge_assets.notifications.outbox import messages_about
 from fridge_assets.notifications.senders import senders_of
 from fridge_assets.settings import Settings
 from fridge_assets.stores.operations import Operations
-from fridge_assets_tests.alerting.fleet import Fleet, run_time, score, window
 from fridge_assets_tests.cli.typed import typed
+from fridge_assets_tests.incidents.device import CRITICAL, SETTINGS, run_time, seen
+from fridge_assets_tests.incidents.given import incident_id, see
 from fridge_assets_tests.notifications.given import (
     NOON,
     ON_CALL,
@@ -35,40 +35,36 @@ TOLD = run_time(0)
 EVERYONE = "#fridge-everyone"
 
 
-def told(operations: Operations, settings: Settings, *devices: str) -> list[str]:
-    """Critical alerts that are stored with their messages; their ids."""
-    generated = Fleet().run(*(score(device, 0, 0.97) for device in devices))
-    fresh = worth_telling(generated, window(0).to_pydatetime())
-    with operations.transaction() as connection:
-        apply(connection, generated)
-        enqueue(connection, announcements(fresh, "run-1", TOLD, settings.alerts), TOLD)
-    return sorted(generated.new["alert_id"])
+def told(operations: Operations, *devices: str) -> list[str]:
+    """Critical incidents that are stored with their messages; their ids."""
+    see(operations, TOLD, *(seen(0, CRITICAL, device=device) for device in devices))
+    return [incident_id(operations, device) for device in devices]
 
 
-def acts(operations: Operations, settings: Settings, alert_id: str, action: str, minutes: float) -> None:
-    act(operations, alert_id, action, ActionRequest("ann", TOLD + minutes * MINUTE, note="seen"), settings.alerts)
+def acts(operations: Operations, identity: str, action: PersonsAction, minutes: float) -> None:
+    act(operations, identity, Act(action, "ann", "seen"), TOLD + minutes * MINUTE, SETTINGS)
 
 
 def test_nobody_has_taken_it_is_not_said_once_somebody_has(
     operations: Operations, settings: Settings, slack: SlackServer, clock: WallClock
 ) -> None:
-    (alert_id,) = told(operations, settings, "d1")
+    (identity,) = told(operations, "d1")
     clock.now = TOLD
     delivered(operations, slack, clock)
     slack.then(refused("not_in_channel"), channel=EVERYONE)
-    watch_deadlines(operations, TOLD + 31 * MINUTE, settings.alerts, TOLD + 31 * MINUTE)
+    watch(operations, TOLD + 31 * MINUTE, SETTINGS)
     clock.now = TOLD + 31 * MINUTE
     assert delivered(operations, slack, clock) == DeliveryReport(failed=1, waiting=1)
-    acts(operations, settings, alert_id, "acknowledge", 33)
+    acts(operations, identity, "acknowledge", 33)
     clock.now = TOLD + 40 * MINUTE
     assert delivered(operations, slack, clock) == DeliveryReport(superseded=1)
     assert slack.posted(EVERYONE) == []
     with operations.read() as connection:
-        first, deadline = messages_about(connection, alert_id)
+        first, deadline = messages_about(connection, identity)
     assert (first.status, deadline.status) == ("sent", "superseded")
     assert deadline.deliveries[0].reason == f"not sent: acknowledged by ann at {TOLD + 33 * MINUTE:%Y-%m-%d %H:%M} UTC"
     assert "nobody has taken it" in deadline.title, "the audit keeps it"
-    code, said, error = typed(settings.root, "alerts", "show", alert_id)
+    code, said, error = typed(settings.root, "incidents", "show", identity)
     assert code == 0, error
     people_were_told, not_told = said.split("Not told any more")
     assert "nobody has taken it" not in people_were_told
@@ -79,27 +75,34 @@ def test_nobody_has_taken_it_is_not_said_once_somebody_has(
 def test_the_story_tells_what_was_sent_from_what_waits(
     operations: Operations, settings: Settings, slack: SlackServer, clock: WallClock
 ) -> None:
-    (alert_id,) = told(operations, settings, "d1")
-    code, said, error = typed(settings.root, "alerts", "show", alert_id)
+    (identity,) = told(operations, "d1")
+    code, said, error = typed(settings.root, "incidents", "show", identity)
     assert (code, error) == (0, "")
     assert "nobody has been told yet" in said
     assert "People were told: none" in said
     assert "Waits to be told" in said
     clock.now = TOLD
     delivered(operations, slack, clock)
-    said = typed(settings.root, "alerts", "show", alert_id)[1]
+    said = typed(settings.root, "incidents", "show", identity)[1]
     assert "Waits to be told" not in said
     assert "slack" in said.partition("People were told")[2]
 
 
-@pytest.mark.parametrize(("action", "word"), [("acknowledge", "acknowledged"), ("resolve", "resolved")])
-def test_a_message_about_an_alert_says_what_became_of_it_while_it_waited(
-    operations: Operations, settings: Settings, slack: SlackServer, clock: WallClock, action: str, word: str
+@pytest.mark.parametrize(
+    ("action", "word"),
+    [
+        ("acknowledge", "acknowledged"),
+        ("resolve", "resolved"),
+        ("false_positive", "called a false positive"),
+    ],
+)
+def test_a_message_about_an_incident_says_what_became_of_it_while_it_waited(
+    operations: Operations, settings: Settings, slack: SlackServer, clock: WallClock, action: PersonsAction, word: str
 ) -> None:
-    (alert_id,) = told(operations, settings, "d1")
-    acts(operations, settings, alert_id, "acknowledge", 5)
+    (identity,) = told(operations, "d1")
+    acts(operations, identity, "acknowledge", 5)
     if action != "acknowledge":
-        acts(operations, settings, alert_id, action, 6)
+        acts(operations, identity, action, 6)
     clock.now = TOLD + 20 * MINUTE
     delivered(operations, slack, clock)
     (post,) = slack.posted(ON_CALL)
@@ -114,26 +117,26 @@ def test_a_message_about_an_alert_says_what_became_of_it_while_it_waited(
 def test_a_list_says_how_many_of_it_were_taken_and_goes_once_all_were(
     operations: Operations, settings: Settings, slack: SlackServer, clock: WallClock
 ) -> None:
-    ids = told(operations, settings, *(f"d{n}" for n in range(11)))
+    ids = told(operations, *(f"d{n}" for n in range(11)))
     clock.now = TOLD
     delivered(operations, slack, clock)
-    watch_deadlines(operations, TOLD + 31 * MINUTE, settings.alerts, TOLD + 31 * MINUTE)
-    acts(operations, settings, ids[0], "acknowledge", 32)
+    watch(operations, TOLD + 31 * MINUTE, SETTINGS)
+    acts(operations, ids[0], "acknowledge", 32)
     slack.then(refused("not_in_channel"), channel=EVERYONE)
     clock.now = TOLD + 33 * MINUTE
     delivered(operations, slack, clock)
-    acts(operations, settings, ids[1], "acknowledge", 34)
+    acts(operations, ids[1], "acknowledge", 34)
     clock.now = TOLD + 35 * MINUTE
     delivered(operations, slack, clock)
     (post,) = slack.posted(EVERYONE)
-    assert post.text.startswith("Nobody has taken 11 CRITICAL alerts in")
+    assert post.text.startswith("Nobody has taken 11 CRITICAL incidents in")
     assert "(2 of 11 taken or resolved since)" in post.text.splitlines()[0]
 
 
 def test_a_message_that_was_sent_at_once_is_as_it_was_stored(
     operations: Operations, settings: Settings, slack: SlackServer, clock: WallClock
 ) -> None:
-    told(operations, settings, "d1")
+    told(operations, "d1")
     clock.now = TOLD + MINUTE
     delivered(operations, slack, clock)
     (key,) = stored(operations)
@@ -164,10 +167,10 @@ def test_moments_in_a_text_have_the_local_time_beside_utc(text: str, shown: str)
     assert with_local_times(text, NOON, "UTC") == text
 
 
-def test_a_message_about_alerts_has_the_time_of_their_site(
+def test_a_message_about_incidents_has_the_time_of_their_site(
     operations: Operations, settings: Settings, slack: SlackServer, clock: WallClock
 ) -> None:
-    told(operations, settings, "d1")
+    told(operations, "d1")
     store(operations, [message("other", occurred_at=TOLD, lines=("At 2026-06-01 12:30 UTC.",))], TOLD)
     chosen, clock.now = notification_settings(slack), TOLD
     asked = []
@@ -177,8 +180,8 @@ def test_a_message_about_alerts_has_the_time_of_their_site(
         return "Asia/Kolkata" if sites else "UTC"
 
     deliver_due(operations, senders_of(chosen), chosen, clock, zone_of, clock.sleep)
-    about_alert, other = slack.posted(ON_CALL)
-    assert " IST (" in about_alert.text
-    assert " IST (" in about_alert.text.splitlines()[-1]  # when it happened
+    about_incident, other = slack.posted(ON_CALL)
+    assert " IST (" in about_incident.text
+    assert " IST (" in about_incident.text.splitlines()[-1]  # when it happened
     assert "At 2026-06-01 12:30 UTC." in other.text
     assert asked[1] == set()

@@ -7,22 +7,22 @@ from datetime import datetime, timedelta
 
 import dagster as dg
 import pytest
-from fridge_assets.alerting.announce import announcements, worth_telling
 
 from fridge_assets.automation.sensors import switch_to_fallback
 from fridge_assets.models.families import HOURLY_FAMILIES
 from fridge_assets.notifications.deliver import deliver_due
-from fridge_assets.notifications.outbox import OutboxFilter, enqueue, list_messages
+from fridge_assets.notifications.outbox import OutboxFilter, list_messages
 from fridge_assets.notifications.senders import senders_of
 from fridge_assets.running.outcomes import RunOutcome
-from fridge_assets.settings import IncidentSettings, NotificationSettings, Settings
+from fridge_assets.settings import NotificationSettings, Settings
 from fridge_assets.staleness.ages import ScoreAge, keep_ages
 from fridge_assets.staleness.tiers import tier_of
 from fridge_assets.steps.clock import Clock
 from fridge_assets.stores.operations import Operations
 from fridge_assets.stores.warehouse import Warehouse
 from fridge_assets.telling.messages import tell_freshness, tell_run, tell_tier
-from fridge_assets_tests.alerting.fleet import Fleet, run_time, score, window
+from fridge_assets_tests.incidents.device import CRITICAL, MEDIUM, run_time, seen
+from fridge_assets_tests.incidents.given import see
 from fridge_assets_tests.notifications.given import (
     NOON,
     WallClock,
@@ -55,7 +55,7 @@ AGES = Settings().staleness
 STEP = "isolation_forest_scores"
 
 
-def live(hour: int, fleet: Fleet, operations: Operations) -> None:
+def live(hour: int, operations: Operations) -> None:
     """What happens in an hour, noted by those who note it in production."""
     now = run_time(hour)
     failures = {} if hour in SCORED else {STEP: f"it broke at {hour}"}
@@ -68,19 +68,16 @@ def live(hour: int, fleet: Fleet, operations: Operations) -> None:
         tell_tier(connection, tier, run_time(newest), now, AGES.patience)
         shown = {"fresh": "PASS", "stale": "WARN"}.get(tier, "FAIL")
         tell_freshness(connection, {"model_scores": shown}, now, AGES.patience, ROUTES)
-        if hour in SCORED:
-            generated = fleet.run(score("d1", hour, 0.97), score("d2", hour, 0.75), score("d3", hour, 0.1))
-            told = announcements(
-                worth_telling(generated, window(hour).to_pydatetime()), f"run-{hour}", now, IncidentSettings()
-            )
-            enqueue(connection, told, now)
+    if hour in SCORED:
+        # By itself: the store of incidents is written before the outbox, whoever writes.
+        see(operations, now, seen(hour, CRITICAL), seen(hour, MEDIUM, device="d2", families=2))
 
 
 def test_a_day_of_errors_timeouts_and_refusals_loses_nothing_and_marks_what_it_repeats(
     operations: Operations, slack: SlackServer
 ) -> None:
     settings = notification_settings(slack, timeout=TIMEOUT)
-    senders, fleet = senders_of(settings), Fleet()
+    senders = senders_of(settings)
     clock = WallClock(run_time(0))
     for hour in range(24):
         if hour in REFUSED:
@@ -88,7 +85,7 @@ def test_a_day_of_errors_timeouts_and_refusals_loses_nothing_and_marks_what_it_r
         elif hour - 1 in REFUSED:
             slack.open()
         slack.always = BAD_HOURS.get(hour, OK)
-        live(hour, fleet, operations)
+        live(hour, operations)
         for tenth in range(6):
             clock.now = max(clock.now, run_time(hour) + tenth * 10 * MINUTE)
             deliver(operations, senders, settings, clock)
