@@ -1,0 +1,107 @@
+"""Whether the values of a sensor fit the unit that they are said to be in, and which one they fit instead."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from typing import NamedTuple
+
+from fridge_assets.sources.source import Source
+from fridge_assets.sources.units import UNIT_OF, units_of
+
+_FITS = 0.5
+"""Share of plausible values from which a unit fits that was given."""
+_FITS_OTHERWISE = 0.9
+"""Share of plausible values from which another unit fits where the given one does not."""
+_BELOW_VACUUM = 0.01
+"""Share of pressures below zero from which they are none against vacuum."""
+
+_GAUGE: Mapping[str, str] = {"kPa": "kPag", "bar": "barg", "psi": "psig"}
+
+LEAST_OTHERWISE: Mapping[str, float] = {"current_compressor": 0.5}
+"""Sensor → smallest value of a machine that runs, for units that were not given: any large number is few amperes in
+milliamperes."""
+
+_NEVER_MEANT = {"mbar", "K"}
+"""Units that loggers of refrigeration hardly write without saying so, and that nearly any number fits."""
+
+
+class Fit(NamedTuple):
+    """How the values of one sensor look in one unit.
+
+    Args:
+        sensor: the sensor.
+        unit: the unit.
+        is_given: whether the values are said to be in it.
+        values: how many there are.
+        plausible: how many of them are plausible in it.
+        negative: how many of them are below zero, in our unit.
+        fractions: how many of them are from 0 to 1 as they are written.
+    """
+
+    sensor: str
+    unit: str
+    is_given: bool
+    values: int
+    plausible: int
+    negative: int
+    fractions: int
+
+
+class Misfit(NamedTuple):
+    """A sensor whose values fit another unit.
+
+    Args:
+        sensor: the sensor.
+        given: the unit that they are said to be in.
+        share: share of values that are plausible in it.
+        units: those that fit, the best first.
+        why: what is wrong with the given one.
+    """
+
+    sensor: str
+    given: str
+    share: float
+    units: tuple[str, ...]
+    why: str
+
+    def __str__(self) -> str:
+        return f"{self.sensor} is not in {self.given} ({self.why}); {' or '.join(self.units)} would fit"
+
+
+def given_unit(source: Source, sensor: str) -> str:
+    """The unit that the source says ``sensor`` is in; ours where it says none."""
+    for column, unit in source.units.items():
+        if source.ours(column) == sensor:
+            return unit
+    return next(unit for unit, conversion in units_of(sensor).items() if conversion == (1.0, 0.0))
+
+
+def misfits(fits: Iterable[Fit]) -> tuple[Misfit, ...]:
+    """The sensors whose values do not fit the unit that was given and do fit another one."""
+    by_sensor: dict[str, list[Fit]] = defaultdict(list)
+    for fit in fits:
+        by_sensor[fit.sensor].append(fit)
+    found = (_misfit(units) for units in by_sensor.values())
+    return tuple(misfit for misfit in found if misfit is not None)
+
+
+def _misfit(units: Sequence[Fit]) -> Misfit | None:
+    given = next(fit for fit in units if fit.is_given)
+    share = given.plausible / given.values
+    others = sorted((fit for fit in units if _fits_instead(fit)), key=lambda fit: -fit.plausible)
+    gauge = _GAUGE.get(given.unit)
+    if gauge and given.negative / given.values >= _BELOW_VACUUM:
+        others = [fit for fit in others if fit.unit in _GAUGE.values()]
+        others.sort(key=lambda fit: fit.unit != gauge)
+        why = f"{given.negative / given.values:.0%} of its values are below vacuum"
+    elif UNIT_OF[given.sensor] == "%RH" and given.unit == "%" and given.fractions == given.values:
+        others = [fit for fit in units if fit.unit == "fraction"]
+        why = "all of its values are from 0 to 1"
+    elif share < _FITS:
+        why = f"{share:.0%} of its values are plausible"
+    else:
+        return None
+    return Misfit(given.sensor, given.unit, share, tuple(fit.unit for fit in others), why) if others else None
+
+
+def _fits_instead(fit: Fit) -> bool:
+    return not fit.is_given and fit.unit not in _NEVER_MEANT and fit.plausible / fit.values >= _FITS_OTHERWISE
