@@ -248,7 +248,9 @@ def _warn_of_missing_zones(
         engine.execute("SELECT source_file, count(*) FROM staged WHERE zoneless GROUP BY source_file").fetchall()
     )
     for file in batch.files:
-        if file.name in zoneless and source_of(file, sources).timezone == "UTC":
+        source = source_of(file, sources) if file.name in zoneless else None
+        # Whoever saved a source has been asked for its zone.
+        if source is not None and source.timezone == "UTC" and source.format is None:
             report.warnings.append(
                 f"{file.name}: {zoneless[file.name]:,} timestamps name no time zone and are read as UTC"
             )

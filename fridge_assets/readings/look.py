@@ -117,7 +117,10 @@ def look_at(
         )
         sensors = tuple(sensor.name for sensor in SENSORS if summary[sensor.name])
         shown = ", ".join(("device_id", "timestamp_utc", *sensors))
-        first_rows = query(engine, f"SELECT {shown} FROM staged WHERE reason IS NULL LIMIT {_FIRST_ROWS}")
+        first_rows = query(
+            engine,
+            f"SELECT {shown} FROM staged WHERE reason IS NULL ORDER BY row_number, device_id LIMIT {_FIRST_ROWS}",
+        )
         fits = _fits(engine, opened)
         unknown = _unknown_tags(engine, opened)
         engine.execute("DROP TABLE IF EXISTS reject_errors; DROP TABLE IF EXISTS reject_scans")
@@ -210,7 +213,8 @@ def _warnings(file: SourceFile, summary: Mapping[str, Any], out_of_range: pd.Dat
     warnings = []
     if file.unknown_columns:
         warnings.append(f"columns {', '.join(file.unknown_columns)} are unknown and ignored; --map names them")
-    if summary["zoneless"]:
+    # Whoever saved a source has been asked for its zone.
+    if summary["zoneless"] and file.source.format is None:
         warnings.append(
             f"{int(summary['zoneless']):,} timestamps name no time zone and are read as "
             f"{file.source.timezone}; --timezone sets another"

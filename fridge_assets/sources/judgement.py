@@ -80,8 +80,9 @@ def misfits(fits: Iterable[Fit]) -> tuple[Misfit, ...]:
     by_sensor: dict[str, list[Fit]] = defaultdict(list)
     for fit in fits:
         by_sensor[fit.sensor].append(fit)
-    found = (_misfit(units) for units in by_sensor.values())
-    return tuple(misfit for misfit in found if misfit is not None)
+    wrong = {sensor: found for sensor, units in by_sensor.items() if (found := _misfit(units)) is not None}
+    alike = [_alike(by_sensor[sensor], wrong.values()) for sensor in by_sensor if sensor not in wrong]
+    return (*wrong.values(), *(misfit for misfit in alike if misfit is not None))
 
 
 def _misfit(units: Sequence[Fit]) -> Misfit | None:
@@ -101,6 +102,18 @@ def _misfit(units: Sequence[Fit]) -> Misfit | None:
     else:
         return None
     return Misfit(given.sensor, given.unit, share, tuple(fit.unit for fit in others), why) if others else None
+
+
+def _alike(units: Sequence[Fit], wrong: Iterable[Misfit]) -> Misfit | None:
+    """A sensor that fits both units, where all others of its kind are found to be in another one than was given."""
+    given = next(fit for fit in units if fit.is_given)
+    for misfit in wrong:
+        other = next((fit for fit in units if fit.unit == misfit.units[0]), None)
+        is_kin = UNIT_OF[misfit.sensor] == UNIT_OF[given.sensor] and misfit.given == given.unit
+        if other is not None and is_kin and _fits_instead(other):
+            share = given.plausible / given.values
+            return Misfit(given.sensor, given.unit, share, (other.unit,), f"as {misfit.sensor}")
+    return None
 
 
 def _fits_instead(fit: Fit) -> bool:

@@ -71,10 +71,10 @@ def sensors_found(
     repeated = _repeats([one.sensor for one in said.values() if one.sensor])
     if shape == "wide" or tags or (not shape and not device and len(devices) > 1 and ("" not in devices or repeated)):
         return _wide(said, tags, mapped, given)
-    return _row(said, device, mapped, given)
+    return _row(said, device, mapped)
 
 
-def _row(said: Mapping[str, Said], device: str, mapped: Mapping[str, str], given: Mapping[str, Any]) -> Found:
+def _row(said: Mapping[str, Said], device: str, mapped: Mapping[str, str]) -> Found:
     found = Found({"shape": "row"}, has_device=bool(device) or "device_id" in mapped.values())
     columns, units = dict(mapped), {}
     if device and "device_id" not in mapped.values():
@@ -94,13 +94,16 @@ def _row(said: Mapping[str, Said], device: str, mapped: Mapping[str, str], given
     known = [n for n in said if n in columns or said[n].vague]
     ignored = [n for n in said if n not in known and n not in SENSOR_READINGS.column_names]
     for name, one in said.items():
-        if one.vague and not given.get("unused_asked"):
+        if one.vague:
             _ask_vague(found, one.vague, name)
     if ignored:
-        found.notes.append(f"columns {', '.join(ignored)} are not read; --map COLUMN=OURS reads one")
+        found.notes.append(f"not read: {', '.join(ignored)}; --map COLUMN=OURS reads one")
     if not by_sensor and not set(mapped.values()) & set(_SENSOR_NAMES) and not found.questions:
-        names = ", ".join(said) or "none"
-        found.questions.append(("map", f"no column is known to be a sensor; columns are {names}. COLUMN=OURS", (), ""))
+        text = (
+            f"no column is known to be a sensor; columns are {', '.join(said) or 'none'}. Give COLUMN=OURS, or "
+            "--tag COLUMN=DEVICE/SENSOR where a column is of one device"
+        )
+        found.questions.append(("map", text, (), ""))
     found.fields |= {"columns": columns, "units": units}
     return found
 
@@ -154,7 +157,7 @@ def _take_tags(found: Found, said: Mapping[str, Said], tags: Mapping[str, Any], 
         found.questions.append(("tag", f"which of {', '.join(names)} is {sensor} of {device or 'its device'}?", (), ""))
     if ignored:
         some = ", ".join(ignored[:10]) + (f" and {len(ignored) - 10} more" if len(ignored) > 10 else "")
-        found.notes.append(f"{some} are not read; --tag NAME=DEVICE/SENSOR reads one")
+        found.notes.append(f"not read: {some}; --tag NAME=DEVICE/SENSOR reads one")
     if not known and not found.questions:
         found.questions.append(("tag", f"none of {', '.join(list(said)[:10])} is known to be a sensor", (), ""))
     found.fields |= {"tags": known, "units": units}
