@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from fridge_assets.cli.console import moment, say, say_json, styled, working
-from fridge_assets.cli.context import reading, starting
+from fridge_assets.cli.context import Workplace, reading, starting
 from fridge_assets.cli.nulls import frame_records
 from fridge_assets.cli.tables import say_table
 from fridge_assets.core.errors import FridgeError
@@ -113,7 +113,7 @@ def ingest(
         return
     for report in reports:
         delivered = "already delivered" if report.again else "delivered"
-        say_look(report, f"{delivered} as {report.delivered_as.name}")
+        say_look(place, report, f"{delivered} as {report.delivered_as.name}")
     say(f"Next: {place.command('train')} (the first time), then {place.command('run hourly --as-of latest')}")
 
 
@@ -123,8 +123,10 @@ def look_record(look: "Look") -> dict[str, Any]:
     return {**vars(look), **{name: frame_records(getattr(look, name)) for name in tables}}
 
 
-def say_look(look: "Look", end: str) -> None:
-    """Print what a file holds; ``end`` ends the first sentence."""
+def say_look(place: Workplace, look: "Look", end: str) -> None:
+    """Print what a file holds and what it allows; ``end`` ends the first sentence."""
+    from fridge_assets.upkeep.allowed import allowed  # noqa: PLC0415
+
     say(
         f"{look.file}: {look.rows:,} rows of {look.devices:,} devices from {moment(look.first_timestamp)} "
         f"to {moment(look.last_timestamp)} {end}"
@@ -132,6 +134,8 @@ def say_look(look: "Look", end: str) -> None:
     say(f"  sensors present ({len(look.sensors)} of 14): {', '.join(look.sensors)}")
     if look.interval is not None and look.history is not None:
         say(f"  a reading every {spoken(look.interval)}, {spoken(look.history)} of history per device")
+    for sentence in allowed(look.sensors, look.devices, look.interval, look.history, place.settings):
+        say(f"  {sentence}")
     for warning in look.warnings:
         say("  ", styled("note", "yellow"), f" {warning}")
     if not look.out_of_range.empty:

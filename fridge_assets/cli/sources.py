@@ -85,7 +85,7 @@ def add(
     say(yaml_of(proposal.source, name).rstrip())
     looks = [_look(place, file, proposal.source) for file in files]
     for look in looks:
-        say_look(look, "can be read")
+        say_look(place, look, "can be read")
     _say_first_rows(looks[0])
     wrong = [misfit for look in looks for misfit in look.misfits]
     if wrong and not as_is:
@@ -115,7 +115,7 @@ def try_(context: typer.Context, name: Name, files: Files, as_json: AsJson = Fal
         say_json([look_record(look) for look in looks])
         return
     for look in looks:
-        say_look(look, f"can be read as {name}")
+        say_look(place, look, f"can be read as {name}")
         _say_first_rows(look)
         for misfit in look.misfits:
             say("  ", styled("note", "yellow"), f" {misfit}; see units in the source")
@@ -212,7 +212,12 @@ def _look(place: Workplace, file: Path, source: "Source") -> "Look":
 
 
 def _say_first_rows(look: "Look") -> None:
-    say_table("  first rows as they will be stored", look.first_rows, wide=True)
+    rows = look.first_rows
+    # To the digit, which a table otherwise rounds.
+    exact = {
+        name: rows[name].map(lambda value: f"{value:.10g}", na_action="ignore") for name in rows.select_dtypes("float")
+    }
+    say_table("  first rows as they will be stored", rows.assign(**exact), wide=True)
 
 
 def _row(name: str, source: "Source") -> dict[str, Any]:

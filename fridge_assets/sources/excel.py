@@ -25,12 +25,11 @@ def sheet_as_parquet(path: Path, source: Source, folder: Path) -> Path:
         ) from error
     try:
         with pd.ExcelFile(path, engine="calamine") as book:
-            if source.sheet and source.sheet not in book.sheet_names:
-                raise FridgeError(
-                    f"{path.name} has no sheet {source.sheet!r}",
-                    f"Choose one of {', '.join(map(str, book.sheet_names))}.",
-                )
-            frame = book.parse(source.sheet or 0, skiprows=source.skip_lines, dtype=object, keep_default_na=False)
+            names = [str(name) for name in book.sheet_names]
+            sheet = source.sheet or names[0]
+            if sheet not in names:
+                raise FridgeError(f"{path.name} has no sheet {sheet!r}", f"Choose one of {', '.join(names)}.")
+            frame = pd.read_excel(book, sheet, skiprows=source.skip_lines, dtype=object, keep_default_na=False)
     except FridgeError:
         raise
     except Exception as error:  # calamine has a family of errors of its own

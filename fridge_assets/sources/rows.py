@@ -13,7 +13,9 @@ Columns = tuple[tuple[str, str], ...]
 """Column name → DuckDB type."""
 
 _MAX_LINE_BYTES = 10_000_000
-_MAX_DOCUMENT_BYTES = 2_000_000_000
+_LEAST_DOCUMENT_BYTES, _MOST_DOCUMENT_BYTES = 16_000_000, 2_000_000_000
+_PACKED = 20
+"""How many times larger than its gzip file JSON may be."""
 _DEEPEST = 3
 """Levels of objects in objects that are looked into."""
 
@@ -36,7 +38,7 @@ def their_columns(connection: duckdb.DuckDBPyConnection, path: Path, format_: Fo
             ).fetchall()
             return tuple((str(row[0]), "VARCHAR") for row in described if row[0] != _PATH)
         case "jsonl" | "json" | "line_protocol":
-            lines = f"(SELECT line FROM {_lines_sql(file, format_)} WHERE {_IS_OBJECT})"
+            lines = f"(SELECT line FROM {_lines_sql([path], format_)} WHERE {_IS_OBJECT})"
             is_nested = format_ == "json" or source.format is not None
             return tuple((name, "VARCHAR") for name in _keys(connection, lines, "", _DEEPEST if is_nested else 0))
         case _:
@@ -92,7 +94,7 @@ def their_rows_sql(
             return (
                 f"SELECT {values}, {called} AS __source_file, row_number() OVER () AS __row_number, "
                 "CASE WHEN NOT json_valid(line) OR json_type(line) <> 'OBJECT' THEN line END AS __malformed_line "
-                f"FROM {_lines_sql(files, format_)} WHERE trim(line) <> ''"
+                f"FROM {_lines_sql(paths, format_)} WHERE trim(line) <> ''"
             )
         case _:
             return (
@@ -121,22 +123,23 @@ def _read_lines(files: str) -> str:
     )
 
 
-def _lines_sql(files: str, format_: Format) -> str:
+def _lines_sql(paths: Sequence[Path], format_: Format) -> str:
     """Relation of ``line``, a record as a JSON object, and the file that it is from."""
+    files = ", ".join(text_literal(str(path)) for path in paths)
     match format_:
         case "json":
-            return f"({_JSON_RECORDS.format(documents=_read_documents(files))})"
+            return f"({_JSON_RECORDS.format(documents=_read_documents(files, paths))})"
         case "line_protocol":
             return f"({records_sql(_read_lines(files), _PATH)})"
         case _:
             return _read_lines(files)
 
 
-def _read_documents(files: str) -> str:
-    return (
-        f"read_json_objects([{files}], format = 'auto', filename = '{_PATH}', "
-        f"maximum_object_size = {_MAX_DOCUMENT_BYTES})"
-    )
+def _read_documents(files: str, paths: Sequence[Path]) -> str:
+    # DuckDB sets aside twice as much as the largest document may have.
+    packed = max(path.stat().st_size * (_PACKED if path.suffix == ".gz" else 1) for path in paths)
+    largest = min(max(packed, _LEAST_DOCUMENT_BYTES), _MOST_DOCUMENT_BYTES)
+    return f"read_json_objects([{files}], format = 'auto', filename = '{_PATH}', maximum_object_size = {largest})"
 
 
 _IS_OBJECT = "json_valid(line) AND json_type(line) = 'OBJECT'"

@@ -19,8 +19,18 @@ from fridge_assets.stores.frames import text_literal
 ROWS = 5000
 """Rows that are looked at of each file."""
 _HEAD = 1 << 20
+_WORD = rb"(?:\\.|[^\s,=\\])+"
+_FIELD = _WORD + rb'=(?:"(?:\\.|[^"\\])*"|[^\s,"]+)'
 _LINE_PROTOCOL = re.compile(
-    rb'^[^\s,={"\[]+(,[^\s=]+=[^\s,]+)* [^\s=]+=("[^"]*"|[^\s,]+)(,[^\s=]+=("[^"]*"|[^\s,]+))*( -?\d+)?\s*$'
+    rb"^(?:\\.|[^\s,={\"\[\\])+(?:,"
+    + _WORD
+    + rb"="
+    + _WORD
+    + rb")* "
+    + _FIELD
+    + rb"(?:,"
+    + _FIELD
+    + rb")*(?: -?\d+)?\s*$"
 )
 
 

@@ -251,7 +251,10 @@ def test_fahrenheit_without_a_unit_is_not_delivered_and_the_option_is_named(tmp_
     said = refused(place.root, "ingest", str(file), *names, "--map", "current=current_compressor")
     assert "--unit temperature_ambient=degF --unit temperature_evaporator=degF" in said
     assert "--as-is" in said
-    assert "store-7" not in refused(place.root, "sources", "add", "store-7", str(file)).split("Say the unit")[1]
+    code, _, error = typed(place.root, "sources", "add", "store-7", str(file))
+    assert code == 1
+    assert "--unit temperature_ambient=degF --unit temperature_evaporator=degF" in error
+    assert not place.sources_dir.exists(), "what does not fit is not saved"
     assert not any(place.landing_dir.glob("*.csv"))
     options = ("--unit", "temperature_ambient=degF", "--unit", "temperature_evaporator=degF")
     code, _, error = typed(place.root, "sources", "add", "store-7", str(file), *options)
