@@ -23,7 +23,7 @@ from fridge_assets.readings.ranges import (
 from fridge_assets.readings.staging import create_staged, know_devices, stage
 from fridge_assets.settings import ReadingSettings
 from fridge_assets.sources.file import SourceFile, probe, rows_sql
-from fridge_assets.sources.judgement import LEAST_OTHERWISE, Fit, Misfit, given_unit, misfits
+from fridge_assets.sources.judgement import Fit, Misfit, given_unit, misfits
 from fridge_assets.sources.scalars import number_sql
 from fridge_assets.sources.shapes import unknown_tags_sql
 from fridge_assets.sources.source import Source
@@ -155,24 +155,25 @@ def _fits(engine: duckdb.DuckDBPyConnection, file: SourceFile) -> list[Fit]:
     if not read:
         return []
     numbers = ", ".join(f"{number_sql(*column, file.source)} AS {name}" for name, column in read.items())
-    counted, keys = [], []
+    counted, largest, keys = [], [], []
     for name in read:
         low, high = (bounds.sql[bound(name, "plausible", end)] for end in (0, 1))
         given = given_unit(file.source, name)
         for unit, (factor, offset) in units_of(name).items():
             value = f"({name} * {factor!r} + {offset + file.source.offsets.get(name, 0.0)!r})"
-            least = low if unit == given else f"greatest({low}, {LEAST_OTHERWISE.get(name, '-Infinity')!r}::DOUBLE)"
             counted.append(
-                f"[count({name}), count(*) FILTER ({value} BETWEEN {least} AND {high}), "
+                f"[count({name}), count(*) FILTER ({value} BETWEEN {low} AND {high}), "
                 f"count(*) FILTER ({value} < 0), count(*) FILTER ({name} BETWEEN 0 AND 1)]"
             )
+            largest.append(f"coalesce(max({value}) FILTER ({value} BETWEEN {low} AND {high}), 0)")
             keys.append((name, unit, unit == given))
     (found,) = engine.execute(
         f"WITH taken AS (SELECT {device_sql(file)} AS device_id, {numbers} "
         f"FROM (SELECT * FROM ({rows_sql(file)}) LIMIT {_JUDGED_ROWS}) AS src) "
-        f"SELECT {', '.join(counted)} FROM taken {bounds.join}"
+        f"SELECT {', '.join(counted)}, {', '.join(largest)} FROM taken {bounds.join}"
     ).fetchall()
-    return [Fit(*key, *counts) for key, counts in zip(keys, found, strict=True) if counts[0]]
+    rows = zip(keys, found[: len(keys)], found[len(keys) :], strict=True)
+    return [Fit(*key, *counts, most) for key, counts, most in rows if counts[0]]
 
 
 def _unknown_tags(engine: duckdb.DuckDBPyConnection, file: SourceFile) -> tuple[str, ...]:

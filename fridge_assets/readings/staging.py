@@ -57,7 +57,7 @@ def stage(
     connection.execute(f"SET TimeZone = '{zone}'")
     try:
         has_registry = _has_registry(connection)
-        first = connection.execute("SELECT coalesce(max(rowid) + 1, 0) FROM staged").fetchall()[0][0]
+        first = connection.execute("SELECT count(*) FROM staged").fetchall()[0][0]
         statement = _stage_sql(files, settings, known_bounds(connection), has_registry=has_registry)
         connection.execute(statement, {"received_at": received_at})
         if files[0].format == "csv":

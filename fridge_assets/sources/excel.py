@@ -46,7 +46,7 @@ def _typed(cells: "pd.Series[Any]") -> "pd.Series[Any]":
     if kinds == {"number"}:
         return pd.Series(values, dtype="float64")
     if kinds == {"moment"}:
-        return pd.Series(pd.to_datetime(values), dtype="datetime64[us]")
+        return pd.to_datetime(pd.Series(values)).astype("datetime64[us]")
     if kinds == {"flag"}:
         return pd.Series(values, dtype="boolean")
     return pd.Series([None if value is None else _text(value) for value in values], dtype="string")

@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from math import inf
 from typing import NamedTuple
 
 from fridge_assets.sources.source import Source
@@ -16,9 +17,12 @@ _BELOW_VACUUM = 0.01
 
 _GAUGE: Mapping[str, str] = {"kPa": "kPag", "bar": "barg", "psi": "psig"}
 
-LEAST_OTHERWISE: Mapping[str, float] = {"current_compressor": 0.5}
-"""Sensor → smallest value of a machine that runs, for units that were not given: any large number is few amperes in
+_RUNNING: Mapping[str, float] = {"current_compressor": 0.5}
+"""Sensor → what a machine reads at least that runs, for units that were not given: any number is few amperes in
 milliamperes."""
+
+_LIKELIEST = ("degF", "psig", "psi", "bar", "barg", "kPag")
+"""The order in which units are named that fit equally well; others follow."""
 
 _NEVER_MEANT = {"mbar", "K"}
 """Units that loggers of refrigeration hardly write without saying so, and that nearly any number fits."""
@@ -35,6 +39,7 @@ class Fit(NamedTuple):
         plausible: how many of them are plausible in it.
         negative: how many of them are below zero, in our unit.
         fractions: how many of them are from 0 to 1 as they are written.
+        largest: of the plausible ones, in our unit; 0 without one.
     """
 
     sensor: str
@@ -44,6 +49,7 @@ class Fit(NamedTuple):
     plausible: int
     negative: int
     fractions: int
+    largest: float
 
 
 class Misfit(NamedTuple):
@@ -88,7 +94,7 @@ def misfits(fits: Iterable[Fit]) -> tuple[Misfit, ...]:
 def _misfit(units: Sequence[Fit]) -> Misfit | None:
     given = next(fit for fit in units if fit.is_given)
     share = given.plausible / given.values
-    others = sorted((fit for fit in units if _fits_instead(fit)), key=lambda fit: -fit.plausible)
+    others = sorted((fit for fit in units if _fits_instead(fit)), key=_rank)
     gauge = _GAUGE.get(given.unit)
     if gauge and given.negative / given.values >= _BELOW_VACUUM:
         others = [fit for fit in others if fit.unit in _GAUGE.values()]
@@ -116,5 +122,10 @@ def _alike(units: Sequence[Fit], wrong: Iterable[Misfit]) -> Misfit | None:
     return None
 
 
+def _rank(fit: Fit) -> tuple[int, int]:
+    return -fit.plausible, _LIKELIEST.index(fit.unit) if fit.unit in _LIKELIEST else len(_LIKELIEST)
+
+
 def _fits_instead(fit: Fit) -> bool:
-    return not fit.is_given and fit.unit not in _NEVER_MEANT and fit.plausible / fit.values >= _FITS_OTHERWISE
+    is_meant = not fit.is_given and fit.unit not in _NEVER_MEANT
+    return is_meant and fit.plausible / fit.values >= _FITS_OTHERWISE and fit.largest >= _RUNNING.get(fit.sensor, -inf)

@@ -28,7 +28,7 @@ def judged(
     [
         ("temperature_condenser", [100.4, 104, 108], ("degF",)),
         ("temperature_ambient", [70, 71, 72], ("degF",)),
-        ("pressure_low_side", [14.3, 20, 30], ("psi", "psig")),
+        ("pressure_low_side", [14.3, 20, 30], ("psig", "psi", "kPag")),
         ("pressure_high_side", [14.1, 15, 16], ("bar", "barg")),
         ("pressure_low_side", [60, 70.5, 80], ()),
         ("pressure_low_side", [-12, 30, 60], ("kPag",)),

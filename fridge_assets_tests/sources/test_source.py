@@ -104,3 +104,9 @@ def test_a_source_survives_its_file_beside_a_landing_file() -> None:
 def test_choice_that_does_not_exist_is_refused_with_the_choices(arguments: dict, message: str) -> None:
     with pytest.raises(FridgeError, match=message):
         source_of_options(**arguments)
+
+
+def test_what_an_earlier_release_wrote_beside_a_landing_file_is_read_the_same() -> None:
+    text = '{"columns": {"evap": "temperature_evaporator"}, "units": {"evap": "degF"}, "timezone": "Europe/Berlin"}'
+    source = Source(columns={"evap": "temperature_evaporator"}, units={"evap": "degF"}, timezone="Europe/Berlin")
+    assert Source.from_json(text) == source
