@@ -44,7 +44,9 @@ def add(
     shape: Annotated[str, typer.Option(help="row, wide or long.")] = "",
     device: Annotated[str, typer.Option(help="The device of all rows, {file} for the file's name, or a column.")] = "",
     mapping: Annotated[Pairs, typer.Option("--map", help="THEIR_COLUMN=OURS; repeatable.")] = None,
-    sensor: Annotated[Pairs, typer.Option(help="WORD=SENSOR: what a word in names means; repeatable.")] = None,
+    sensor: Annotated[
+        Pairs, typer.Option(help="WORD=SENSOR: what a word in names means, or WORD=none; repeatable.")
+    ] = None,
     tag: Annotated[Pairs, typer.Option(help="TAG=SENSOR or TAG=DEVICE/SENSOR; repeatable.")] = None,
     tag_column: Annotated[str, typer.Option(help="Long files: the column of what was measured.")] = "",
     value_column: Annotated[str, typer.Option(help="Long files: the column of the value.")] = "",

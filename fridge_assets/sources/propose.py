@@ -8,16 +8,19 @@ from typing import Any
 
 import duckdb
 
+from fridge_assets.contracts.sensor_readings import SENSORS
 from fridge_assets.core.errors import FridgeError
+from fridge_assets.core.names import unknown
 from fridge_assets.sources.prepare import prepared
 from fridge_assets.sources.sample import Sample, delimiter_of, encoding_of, format_by_content, head_of, sample_of
 from fridge_assets.sources.shapes_guess import Found, sensors_found
 from fridge_assets.sources.source import FILE_NAME, Source, source_of_options
 from fridge_assets.sources.time_guess import Written, times_of
+from fridge_assets.sources.wording import NO_SENSOR
 
+_MEANT = (*(sensor.name for sensor in SENSORS), NO_SENSOR)
 _NUMBER = re.compile(r"[+-]?\d+(?:[.,]\d+)?$")
 _THOUSANDS = re.compile(r"[+-]?\d{1,3},\d{3}$")
-_EXAMPLES = 3
 
 
 @dataclass(frozen=True)
@@ -82,6 +85,9 @@ def propose(connection: duckdb.DuckDBPyConnection, files: Sequence[Path], given:
     Raises:
         FridgeError: a file cannot be read at all, or what was given cannot be.
     """
+    for word, sensor in (given.get("sensor") or {}).items():
+        if sensor not in _MEANT:
+            raise unknown("sensor", sensor, _MEANT, f"for --sensor {word}")
     work = _Work(given)
     first = files[0]
     if not first.is_file():

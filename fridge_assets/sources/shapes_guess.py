@@ -10,7 +10,7 @@ import duckdb
 from fridge_assets.contracts.sensor_readings import SENSOR_READINGS, SENSORS
 from fridge_assets.sources.rows import identifier, their_rows_sql
 from fridge_assets.sources.sample import Sample
-from fridge_assets.sources.wording import Said, said_by
+from fridge_assets.sources.wording import NO_SENSOR, Said, said_by
 
 _DEVICE_WORDS = (
     "device_id", "device", "deviceid", "device name", "asset", "asset_id", "unit", "unit_id", "case", "cabinet",
@@ -166,7 +166,7 @@ def _take_tags(found: Found, said: Mapping[str, Said], tags: Mapping[str, Any], 
 def _ask_vague(found: Found, word: str, name: str) -> None:
     if any(part == word for _, _, _, part in found.questions):
         return
-    choices = [s for s in _SENSOR_NAMES if word in ("probe", "sensor") or s.startswith(word)]
+    choices = [s for s in _SENSOR_NAMES if word in ("probe", "sensor") or s.startswith(word)] + [NO_SENSOR]
     found.questions.append(("sensor", f"which sensor is {word!r}, as in {name!r}?", choices, word))
 
 

@@ -29,6 +29,9 @@ _SENSOR_WORDS: Mapping[str, Sequence[str]] = {
 }  # fmt: skip
 """Sensor → sets of words that mean it; the largest set that a name has decides."""
 
+NO_SENSOR = "none"
+"""In place of a sensor: what a word means that names none."""
+
 VAGUE = ("temp", "pressure", "probe", "sensor")
 """Words that say what is measured and not where."""
 
@@ -72,7 +75,7 @@ def said_by(name: str, words: Mapping[str, str]) -> Said:
 
     Args:
         name: of a column or tag.
-        words: further words → the sensor that they mean.
+        words: further words → the sensor that they mean, or :data:`NO_SENSOR`.
     """
     bare, unit = _without_unit(name)
     found = [(match.group(), match.start(), match.end()) for match in _WORD.finditer(bare)]
@@ -87,6 +90,8 @@ def said_by(name: str, words: Mapping[str, str]) -> Said:
         vague = next((word for word in VAGUE if word in tokens), "")
         return Said("", unit, _rest(bare, found, tokens, {vague}), vague)
     _, sensor, used = best
+    if sensor == NO_SENSOR:
+        return Said("", "", "")
     if len(used) == 1 and not given and sensor.startswith("temperature") and "pressure" in tokens:
         return Said("", unit, _rest(bare, found, tokens, {*used, "pressure"}), "pressure")
     extra = {"temp"} if sensor.startswith("temperature") else {"pressure"} if sensor.startswith("pressure") else set()

@@ -1,15 +1,23 @@
 """`sources`: what is unclear is asked, never guessed; what is saved can be tried, listed and shown."""
 
+import io
 import json
+import sys
 from pathlib import Path
 
 import pytest
 
-from fridge_assets.cli import sources
 from fridge_assets.sources.saved import read_source
 from fridge_assets_tests.cli.typed import refused, typed
 
 LINES = "device_id,timestamp,temp,current\n" + "".join(f"d1,2026-06-01 12:0{m},-20.5,12\n" for m in range(3))
+
+
+class Terminal(io.StringIO):
+    """Standard input at which somebody sits and types the given lines."""
+
+    def isatty(self) -> bool:
+        return True
 
 
 @pytest.fixture
@@ -39,18 +47,10 @@ def test_without_a_terminal_every_open_question_is_told_with_its_option(folder: 
 def test_on_a_terminal_the_questions_are_asked_one_after_the_other(
     folder: Path, file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    asked = []
-
-    def prompt(text: str) -> str:
-        asked.append(text)
-        return "Europe/Berlin" if "zone" in text else "temperature_suction"
-
-    monkeypatch.setattr(sources, "_is_asked", lambda: True)
-    monkeypatch.setattr(sources.typer, "prompt", prompt)
-    monkeypatch.setattr(sources.typer, "confirm", lambda _, default: True)
+    monkeypatch.setattr(sys, "stdin", Terminal("Europe/Berlin\ntemperature_suction\ny\n"))
     code, said, error = typed(folder, "sources", "add", "store-7", str(file))
     assert (code, error) == (0, "")
-    assert [text[:12] for text in asked] == ["times such a", "which sensor"]
+    assert said.index("name no zone") < said.index("which sensor is 'temp'") < said.index("Save it?")
     saved = read_source(folder / "sources", "store-7")
     assert saved.columns["temp"] == "temperature_suction"
     assert saved.timezone == "Europe/Berlin"
@@ -58,8 +58,7 @@ def test_on_a_terminal_the_questions_are_asked_one_after_the_other(
 
 
 def test_what_is_not_confirmed_is_not_saved(folder: Path, file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sources, "_is_asked", lambda: True)
-    monkeypatch.setattr(sources.typer, "confirm", lambda _, default: False)
+    monkeypatch.setattr(sys, "stdin", Terminal("n\n"))
     assert add(folder, file)[0] == 0
     assert not (folder / "sources").exists()
 
@@ -108,3 +107,11 @@ def test_a_constant_device_and_a_timestamp_by_its_other_name_need_no_source(fold
     assert (code, error) == (0, "")
     assert "1 rows of 1 devices" in said
     assert "no column 'Unti' for --map" in refused(folder, "ingest", str(file), *words, "--map", "Unti=humidity")
+
+
+def test_a_word_that_means_no_sensor_is_not_read(folder: Path, file: Path) -> None:
+    code, said, _ = typed(folder, "sources", "add", "a", str(file), "--timezone", "UTC", "--sensor", "temp=none")
+    assert code == 0
+    assert "not read: temp" in said
+    assert "temp" not in read_source(folder / "sources", "a").columns
+    assert "there is no sensor 'tmp'" in refused(folder, "sources", "add", "b", str(file), "--sensor", "temp=tmp")
