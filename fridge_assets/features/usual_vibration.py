@@ -1,7 +1,7 @@
 """What the features know to be usual of each device, as a file for the stream, which must not open the warehouse.
 
-Its vibration while it runs, and the bands of its low-side pressure and its evaporator as far as windows show them: a window's least
-or greatest value may be a single odd reading, so that two deviations from the mean bound it.
+Its vibration while it runs, and the bands of its low-side pressure and its evaporator as far as windows show them: a
+window's least or greatest value may be a single odd reading, so that two deviations from the mean bound it.
 """
 
 from datetime import datetime, timedelta
@@ -33,8 +33,8 @@ def publish_usual_vibration(
     """Publish what was usual of every device in each hour of the last day.
 
     Gives ``device_id``, ``window_start`` (an hour), ``mean`` of the vibration while it ran (mm/s; null where it did
-    not), ``readings``, ``pressure_floor`` (kPa), ``evaporator_ceiling`` (°C, without defrosts and the quarter of an hour
-    after them) and ``interval_seconds``.
+    not), ``readings``, ``pressure_floor`` (kPa), ``evaporator_ceiling`` (°C, without defrosts and the quarter of an
+    hour after them) and ``interval_seconds``.
 
     Args:
         warehouse: holds the features.

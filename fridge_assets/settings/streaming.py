@@ -59,8 +59,10 @@ class StreamingSettings(Group):
         timedelta(minutes=15), description="the usual vibration and the bands move on in steps of this length"
     )
     min_vibration_buckets: int = Field(
-        4, ge=1, description="without readings in as many buckets, an hour, a device has no band, and without readings of a "
-        "running compressor in as many no usual vibration"
+        4,
+        ge=1,
+        description="without readings in as many buckets, an hour, a device has no band, and without readings of a "
+        "running compressor in as many no usual vibration",
     )
     pressure_band_margin: float = Field(
         0.25,

@@ -1,4 +1,4 @@
-"""What is usual of a device: its vibration while it runs, the bands of its pressure and evaporator, and how often it sends (SPEC 5).
+"""What is usual of a device: its vibration as it runs, its bands of pressure and cooling, how often it sends (SPEC 5).
 
 Kept in buckets of time instead of readings, so that a day of 100,000 devices fits into memory. A bucket is summed up
 once the watermark of its device has passed it, from values whose sum, least or greatest does not depend on any order.
