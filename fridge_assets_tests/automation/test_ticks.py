@@ -8,7 +8,6 @@ import dagster as dg
 import pytest
 import sqlalchemy as sa
 from dagster._core.definitions.schedule_definition import ScheduleExecutionData
-from fridge_assets.alerting.store import apply
 
 from fridge_assets.automation.jobs import PUBLISHES_ITSELF_TAG, SCORE_JOBS, SOURCE_RUN_TAG
 from fridge_assets.automation.launch import clock_config
@@ -189,8 +188,7 @@ def test_the_daemon_escalates_what_nobody_took_once(
 ) -> None:
     operations = Place(settings_of(folder)).operations
     resources: dict[str, object] = {"settings": settings_of(folder), "operations": operations}
-    with operations.transaction() as connection:
-        apply(connection, AlertFleet().run(score("d1", 0, 0.97)))
+    AlertFleet(operations).run(score("d1", 0, 0.97))
     said = [tick(repository, instance, "watch_deadlines", "-", resources)[1] for _ in range(2)]
     assert said == ["escalated 1 alerts", "escalated 0 alerts"]
     with operations.read() as connection:

@@ -118,16 +118,17 @@ def test_texts_that_name_moments_in_utc_have_the_local_time_beside(
 ) -> None:
     with cycled.operations.transaction() as connection:
         for sql in (
-            "UPDATE device_alerts SET description = 'From 11:00 to 12:05:10 UTC.', window_end = '2026-07-01 13:00:00'",
-            "UPDATE alert_events SET note = 'By 2026-07-01 12:30 UTC'",
+            "UPDATE alert_evidence SET description = 'From 11:00 to 12:05:10 UTC.', window_end = '2026-07-01 13:00:00'",
+            "UPDATE incident_events SET note = 'By 2026-07-01 12:30 UTC'",
             "UPDATE outbox SET lines = '[\"Act by 2026-07-01 12:30 UTC.\"]'",
         ):
             connection.exec_driver_sql(sql)
-        alert = str(connection.exec_driver_sql("SELECT alert_id FROM device_alerts").scalar())
+        alert, incident = connection.exec_driver_sql("SELECT alert_id, incident_id FROM device_alerts LIMIT 1").one()
         message = str(connection.exec_driver_sql("SELECT message_id FROM outbox").scalar())
     monkeypatch.setenv("FRIDGE_DISPLAY__TIMEZONE", "Europe/Berlin")
-    _, story, _ = typed(cycled.root, "alerts", "show", alert)
-    assert "From 13:00 to 14:05:10 CEST (11:00 to 12:05:10 UTC)." in story
+    _, shown, _ = typed(cycled.root, "alerts", "show", alert)
+    assert "From 13:00 to 14:05:10 CEST (11:00 to 12:05:10 UTC)." in shown
+    _, story, _ = typed(cycled.root, "incidents", "show", incident)
     assert "By 2026-07-01 14:30 CEST (2026-07-01 12:30 UTC)" in story
     assert "Act by 2026-07-01 14:30 CEST (2026-07-01 12:30 UTC)." in typed(cycled.root, "messages", "show", message)[1]
     line = refused(cycled.root, "replay", "--from", "2020-01-01T10:00Z", "--to", "2020-01-01T11:00Z")

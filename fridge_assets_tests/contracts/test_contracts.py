@@ -25,9 +25,9 @@ every_dataset = pytest.mark.parametrize("contract", DATASETS, ids=lambda contrac
 def test_every_dataset_of_the_specification_has_a_contract() -> None:
     assert {contract.name for contract in DATASETS} == {
         "device_registry", "sensor_readings", "clean_sensor_readings", "quarantined_readings", "device_features",
-        "model_scores", "canary_scores", "canary_reports", "device_alerts", "alert_events", "device_status",
+        "model_scores", "canary_scores", "canary_reports", "device_alerts", "incidents", "device_status",
         "site_status", "model_monitoring", "withheld_scores", "rules_based_fallback",
-        "label_events", "work_orders", "silences", "alert_quality",
+        "incident_events", "label_events", "work_orders", "silences", "alert_quality",
     }  # fmt: skip
 
 

@@ -12,11 +12,11 @@ import pandas as pd
 import pytest
 import sqlalchemy as sa
 
-from fridge_assets.alerting.store import open_alert_summary
 from fridge_assets.readings.ingest import ingest
 from fridge_assets.registry.devices import effective_registry
 from fridge_assets.settings import ReadingSettings, Settings, StreamingSettings
 from fridge_assets.status.compute import device_activity, device_scores, device_status
+from fridge_assets.status.refresh import open_incidents
 from fridge_assets.stores.landing import Landing
 from fridge_assets.stores.operations import Operations, device_alerts
 from fridge_assets.stores.warehouse import Warehouse
@@ -204,7 +204,7 @@ def status_of(settings: Settings, now: datetime) -> pd.DataFrame:
         activity = device_activity(connection, now, settings.fleet)
         scores = device_scores(connection, now, settings, ())
     with operations.read() as connection:
-        return device_status(registry, activity, scores, open_alert_summary(connection), now, settings)
+        return device_status(registry, activity, scores, open_incidents(connection), now, settings)
 
 
 def alerted(settings: Settings) -> list[str]:
