@@ -80,7 +80,7 @@ def show(
     say(f"asked for by {row['requested_by']} {moment(row['created_at'])}, due {moment(row['due_at'])}")
     if row["scheduled_from"]:
         say(f"scheduled for {moment(row['scheduled_from'])} to {moment(row['scheduled_to'])}")
-    say(f"for {place.command('alerts show ' + row['alert_id'][:SHORT_ID])}")
+    say(f"for {place.command('incidents show ' + row['incident_id'][:SHORT_ID])}")
     known_as = f", there called {row['external_reference']}" if row["external_reference"] else ""
     say(f"revision {row['revision']}, {_handed_over(row['delivered_revision'], row['delivered_to'])}{known_as}")
     if row["last_error"]:

@@ -190,7 +190,7 @@ def test_the_daemon_escalates_what_nobody_took_once(
     resources: dict[str, object] = {"settings": settings_of(folder), "operations": operations}
     AlertFleet(operations).run(score("d1", 0, 0.97))
     said = [tick(repository, instance, "watch_deadlines", "-", resources)[1] for _ in range(2)]
-    assert said == ["escalated 1 alerts", "escalated 0 alerts"]
+    assert said == ["1 incidents had something due", "0 incidents had something due"]
     with operations.read() as connection:
         (alert,) = connection.execute(sa.select(device_alerts)).mappings()
     assert (alert["escalation_level"], alert["sla_breached"]) == ("L3", True)

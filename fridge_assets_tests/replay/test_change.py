@@ -18,10 +18,10 @@ PAUSED = RELEASED.after(decide.pause(RELEASED, Request("ann", MIDNIGHT, "noisy")
 
 
 def test_settings_are_changed_by_their_names_and_the_others_stay(settings: Settings) -> None:
-    texts = {"alerts.medium_score": "0.8", "alerts.dedup": "PT6H", "scoring.min_completeness": "0.6"}
+    texts = {"alerts.medium_score": "0.8", "alerts.reopen_within": "PT6H", "scoring.min_completeness": "0.6"}
     changed = changed_settings(settings, Change(settings=texts))
     assert changed.alerts.medium_score == 0.8
-    assert changed.alerts.dedup.total_seconds() == 6 * 3600
+    assert changed.alerts.reopen_within.total_seconds() == 6 * 3600
     assert changed.scoring.min_completeness == 0.6
     assert changed.alerts.high_score == settings.alerts.high_score
     assert changed.data_dir == settings.data_dir

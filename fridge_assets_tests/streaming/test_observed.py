@@ -99,7 +99,7 @@ def test_further_onsets_of_the_rule_are_repeats_and_another_rule_is_told(stream:
     stream.finds(onset(at=AT + 3 * HOUR, rule=PRESSURE_LOSS.name), now=AT + 3 * HOUR)
     assert [alert.suppressed_because for alert in stream.alerts()] == [None, "repeat", None]
     assert len({alert.incident_id for alert in stream.alerts()}) == 1
-    assert stream.titles()[-1] == "CRITICAL, another sensor: d1 in s1: Rapid low-side pressure loss"
+    assert stream.titles()[-1] == "CRITICAL, another sensor: d1 in s1: Acute loss of low-side pressure"
 
 
 def test_an_onset_that_moves_is_the_same_incident_and_not_told_again(stream: Stream) -> None:

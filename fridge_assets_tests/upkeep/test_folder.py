@@ -8,13 +8,16 @@ from typing import NamedTuple
 import pandas as pd
 import pytest
 
-from fridge_assets.contracts import DEVICE_ALERTS, DEVICE_STATUS, MODEL_SCORES
+from fridge_assets.contracts import DEVICE_STATUS, MODEL_SCORES
 from fridge_assets.core.errors import FridgeError
 from fridge_assets.features.compute import compute_features
+from fridge_assets.incidents.observations import Measured, Observed
+from fridge_assets.incidents.store import observe
+from fridge_assets.incidents.together import Fleet
 from fridge_assets.readings.ingest import ingest
 from fridge_assets.settings import Settings
 from fridge_assets.stores.landing import Landing
-from fridge_assets.stores.operations import Operations, device_alerts
+from fridge_assets.stores.operations import Operations
 from fridge_assets.stores.warehouse import Warehouse, store_changed
 from fridge_assets.streaming.status import StreamStatus, beat
 from fridge_assets.upkeep.doctor.check import Finding, examine
@@ -22,6 +25,7 @@ from fridge_assets.upkeep.doctor.checks import checks
 from fridge_assets.upkeep.export import export_dataset
 from fridge_assets.upkeep.overview import Overview, fleet_overview
 from fridge_assets_tests.conftest import landing_of, settings_of
+from fridge_assets_tests.incidents.device import HIGH, run_time, seen
 from fridge_assets_tests.readings.deliveries import moment, reading, write
 from fridge_assets_tests.staleness.given import MINUTE, store_run
 
@@ -91,11 +95,9 @@ def filled(tmp_path_factory: pytest.TempPathFactory) -> Folder:
                     "scored": scored,
                 },
             )
-    alert = DEVICE_ALERTS.sample(1).assign(
-        device_id="d1", severity="HIGH", status="OPEN", suppressed=False, alert_type="ANOMALY_DETECTED"
-    )
+    measured = Measured("Low side low", "It was low.", "isolation_forest_v2", 0.9, ())
     with operations.transaction() as connection:
-        connection.execute(device_alerts.insert(), alert.to_dict(orient="records"))
+        observe(connection, [Observed("d1", seen(1, HIGH), measured)], Fleet({}), run_time(1), settings.alerts)
     return folder
 
 
@@ -103,7 +105,7 @@ def filled(tmp_path_factory: pytest.TempPathFactory) -> Folder:
 
 COUNTS = {
     "clean_sensor_readings": 6, "quarantined_readings": 0, "device_registry": 2, "device_features": 6,
-    "model_scores": 3, "device_alerts": 1, "device_status": 2, "site_status": 0,
+    "model_scores": 3, "device_alerts": 1, "incidents": 1, "incident_events": 1, "device_status": 2, "site_status": 0,
 }  # fmt: skip
 
 
@@ -139,7 +141,7 @@ def test_export_that_cannot_be_is_refused_with_what_can(filled: Folder, empty: F
 @pytest.mark.parametrize("dataset", sorted(set(COUNTS) - {"clean_sensor_readings"}))
 def test_empty_folder_exports_headers(dataset: str, empty: Folder, tmp_path: Path) -> None:
     assert empty.export(dataset, tmp_path / "x.csv") == 0
-    assert "device_id" in (tmp_path / "x.csv").read_text() or dataset == "site_status"
+    assert {"device_id", "site_id", "incident_id"} & set((tmp_path / "x.csv").read_text().strip().split(","))
 
 
 # --- overview

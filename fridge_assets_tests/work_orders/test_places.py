@@ -8,9 +8,9 @@ import pytest
 import sqlalchemy as sa
 
 from fridge_assets.automation.sensors import deliver_work_orders
-from fridge_assets.contracts import DEVICE_ALERTS
+from fridge_assets.contracts import INCIDENTS
 from fridge_assets.settings import Settings, StreamingSettings
-from fridge_assets.stores.operations import Operations, device_alerts, insert_missing, work_orders
+from fridge_assets.stores.operations import Operations, incidents, insert_missing, work_orders
 from fridge_assets.upkeep.doctor.check import Finding, examine
 from fridge_assets.upkeep.doctor.checks import checks
 from fridge_assets_tests.cli.typed import refused, typed
@@ -137,21 +137,21 @@ def test_the_stream_hands_over_and_shows_what_fails_until_it_works(
 # --- retention
 
 
-def test_an_order_goes_with_its_alert(settings: Settings) -> None:
+def test_an_order_goes_with_its_incident(settings: Settings) -> None:
     folder = Folder(settings)
-    alert = DEVICE_ALERTS.to_arrow(DEVICE_ALERTS.sample(1)).to_pylist()[0] | {"status": "RESOLVED"}
-    gone = alert | {"alert_id": "gone", "resolved_at": days(401), "alert_created_at": days(402)}
-    there = alert | {"alert_id": "there", "resolved_at": days(399), "alert_created_at": days(402)}
+    closed = INCIDENTS.to_arrow(INCIDENTS.sample(1)).to_pylist()[0] | {"status": "RESOLVED"}
+    gone = closed | {"incident_id": "gone", "device_id": "gone", "closed_at": days(401)}
+    there = closed | {"incident_id": "there", "device_id": "there", "closed_at": days(399)}
     with folder.operations.transaction() as connection:
-        insert_missing(connection, device_alerts, [gone, there])
+        insert_missing(connection, incidents, [gone, there])
     ended = {"status": "done"}
-    store(folder.operations, order_of("a", alert_id="gone", **ended), order_of("b", alert_id="there", **ended))
-    assert folder.sweep()["device_alerts"].rows == 1
+    store(folder.operations, order_of("a", incident_id="gone", **ended), order_of("b", incident_id="there", **ended))
+    assert folder.sweep()["incidents"].rows == 1
     with folder.operations.read() as connection:
         assert connection.scalars(sa.select(work_orders.c.work_order_id)).all() == ["b"]
 
 
-def test_files_of_orders_go_when_their_alerts_do(settings: Settings) -> None:
+def test_files_of_orders_go_when_their_incidents_do(settings: Settings) -> None:
     folder = Folder(settings)
     kept = settings.retention.alerts / timedelta(days=1)
     old = aged(settings.work_orders_dir / "old.json", days(kept + 1))
