@@ -128,9 +128,10 @@ def test_every_acute_fault_of_the_simulator_reaches_slack_within_two_minutes(qui
     registry["site_id"] = "store of " + registry["device_id"]  # many at one site would be one message
     fleet = Fleet(registry, 9, START, end, faults)
     ever = quick.streaming.model_copy(update={"told_within": timedelta(days=36_500)})
+    singly = quick.alerts.model_copy(update={"single_messages": 100})
     with SlackServer() as slack:
         told = NotificationSettings(token=SecretStr(TOKEN), api_url=slack.url, pause_between=timedelta(0))
-        with streaming(quick.model_copy(update={"notifications": told, "streaming": ever})):
+        with streaming(quick.model_copy(update={"notifications": told, "streaming": ever, "alerts": singly})):
             root = quick.root
             began = time.monotonic()
             write_fleet(fleet, quick.landing_dir, root / "device_registry.csv", root / "truth.parquet")
