@@ -25,7 +25,7 @@ _COLUMNS = {
     "owner": "owner",
     "first_detected_at": "since",
     "deadline": "act by",
-    "late": "",
+    "late": "late",
     "title": "title",
 }
 _SPARE = ("level", "owner", "first_detected_at", "site_id", "status", "deadline", "late")

@@ -19,6 +19,11 @@ ARGUMENTS: dict[tuple[str, ...], list[str]] = {
     ("stream", "backtest"): ["--from", "2026-01-01", "--to", "2026-01-02"],
     ("silences", "add"): ["--device", "device-000001", "--for", "2h", "--reason", "work"],
     ("silences", "end"): ["4f1c9a2e"],
+    ("alerts", "show"): ["4f1c9a2e"],
+    ("incidents", "show"): ["4f1c9a2e"],
+    ("incidents", "confirm"): ["4f1c9a2e"],
+    ("incidents", "undo"): ["4f1c9a2e"],
+    ("incidents", "snooze"): ["4f1c9a2e", "--for", "2h"],
     ("models", "scored"): ["device-000001"],
     ("models", "list"): [],
     ("models", "history"): [],
@@ -41,8 +46,6 @@ def words_of(command: tuple[str, ...], folder: Path) -> list[str]:
     given = ARGUMENTS.get(command)
     if given is None and command[0] == "models":
         given = ["isolation_forest", "1.0.0"]
-    if given is None and command[0] == "alerts" and command[1] not in ("list", "sla", "audit", "quality"):
-        given = ["4f1c9a2e"]
     return [*command, *(word.format(tmp=folder) for word in given or [])]
 
 
@@ -103,9 +106,10 @@ def test_a_command_that_looks_creates_no_store_in_a_folder_with_readings_alone(t
 @pytest.mark.parametrize(
     "words",
     [
-        ["alerts", "list"], ["alerts", "audit"], ["alerts", "sla"], ["alerts", "quality"], ["messages", "list"],
-        ["silences", "list"], ["work-orders", "list"], ["thresholds", "list"], ["models", "canary"], ["status"],
-        ["models", "history"], ["alerts", "list", "--all"],
+        ["alerts", "list"], ["incidents", "list"], ["incidents", "audit"], ["alerts", "sla"], ["alerts", "quality"],
+        ["messages", "list"], ["silences", "list"], ["work-orders", "list"], ["thresholds", "list"],
+        ["models", "canary"], ["status"],
+        ["models", "history"], ["alerts", "list", "--all"], ["incidents", "list", "--all"],
     ],
     ids=" ".join,
 )  # fmt: skip

@@ -22,6 +22,7 @@ COMMANDS = dict(commands(typer.main.get_command(program.app)))
 EXPECTED = {
     "demo", "simulate", "ingest", "train", "run hourly", "run model", "run readings", "replay", "ui",
     "models list", "models show",
+    "incidents list", "incidents show", "incidents ack", "incidents undo",
     "alerts list", "alerts show", "status", "export", "doctor", "pause", "resume", "health", "retention",
     "messages list", "messages show", "messages deliver",
 }  # fmt: skip
@@ -43,7 +44,7 @@ def test_help_shows_an_example_of_the_command_itself(words: tuple[str, ...], tmp
     assert not (tmp_path / "nowhere").exists(), "asking for help leaves nothing behind"
 
 
-@pytest.mark.parametrize("group", ["run", "models", "alerts", "messages"])
+@pytest.mark.parametrize("group", ["run", "models", "incidents", "alerts", "messages"])
 def test_a_group_alone_lists_its_commands(group: str, tmp_path) -> None:
     _, said, error = typed(tmp_path, group)
     for words in COMMANDS:

@@ -16,10 +16,10 @@ from fridge_assets_tests.scenarios.small_fleet import Place
 
 STEERING = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 HOSTILE = "\x1b[31mred\x1b[0m [bold]x[/bold] :fire: \x9b2J"
-MOST_IMPORTANT = {"alerts": ("alert", "severity", "device", "title"), "messages": ("message", "title")}
+MOST_IMPORTANT = {"incidents": ("incident", "severity", "device", "title"), "messages": ("message", "title")}
 TABLES = [
-    ["alerts", "list"], ["messages", "list"], ["models", "list"], ["status"], ["alerts", "quality"],
-    ["models", "history"],
+    ["incidents", "list"], ["messages", "list"], ["alerts", "list"], ["models", "list"], ["status"],
+    ["alerts", "quality"], ["models", "history"],
 ]  # fmt: skip
 
 
@@ -37,25 +37,22 @@ def test_a_table_fits_the_terminal(cycled_template: Place, words: list[str], col
     lines = table_lines(said)
     assert max(map(cell_len, lines)) <= columns
     heads = lines[1]
-    assert all(
-        head in heads
-        for head in {"alerts": ("alert", "severity", "device", "title"), "messages": ("message", "title")}[words[0]]
-    )
-    left_out = {"alerts": columns < 120, "messages": columns < 80}[words[0]]
+    assert all(head in heads for head in MOST_IMPORTANT[words[0]])
+    left_out = {"incidents": columns < 160, "messages": columns < 80}[words[0]]
     assert ("Left out for want of room:" in said) == ("--wide" in said) == left_out
 
 
 def test_wide_and_piped_tables_have_every_column_and_fold_none(cycled_template: Place) -> None:
     wide = table_lines(
-        on_terminal(cycled_template.root, 60, "alerts", "list", "--wide", FRIDGE_DISPLAY__TIMEZONE="UTC")
+        on_terminal(cycled_template.root, 60, "incidents", "list", "--wide", FRIDGE_DISPLAY__TIMEZONE="UTC")
     )
-    _, piped, _ = typed(cycled_template.root, "alerts", "list")
-    heads = ["alert", "severity", "device", "site", "status", "level", "score", "since", "act by", "late", "title"]
+    _, piped, _ = typed(cycled_template.root, "incidents", "list")
+    heads = ["incident", "severity", "device", "site", "status", "level", "owner", "since", "act by", "late", "title"]
     assert re.split(r"\s+", wide[1].strip().replace("act by", "act_by")) == [head.replace(" ", "_") for head in heads]
     assert [line.rstrip() for line in piped.splitlines()[1:]][:3] == [line.rstrip() for line in wide[1:4]]
-    _, alerts, _ = typed(cycled_template.root, "alerts", "list", "--json")
-    assert len(piped.splitlines()) == len(json.loads(alerts)) + 3, (
-        "a line for each alert, title, heads and what is next"
+    _, incidents, _ = typed(cycled_template.root, "incidents", "list", "--json")
+    assert len(piped.splitlines()) == len(json.loads(incidents)) + 3, (
+        "a line for each incident, title, heads and what is next"
     )
 
 
@@ -67,24 +64,27 @@ def test_a_reader_that_has_seen_enough_is_no_error(cycled_template: Place, words
 
 
 def test_what_a_command_has_to_do_is_done_although_nobody_reads(cycled: Place) -> None:
-    _, said, _ = typed(cycled.root, "alerts", "list", "--json")
-    ids = [alert["alert_id"] for alert in json.loads(said)][:2]
-    assert into_closed_pipe(cycled.root, "alerts", "ack", *ids) == (0, "")
-    _, said, _ = typed(cycled.root, "alerts", "list", "--json")
-    assert {alert["status"] for alert in json.loads(said) if alert["alert_id"] in ids} == {"ACKNOWLEDGED"}
+    _, said, _ = typed(cycled.root, "incidents", "list", "--json")
+    ids = [one["incident_id"] for one in json.loads(said)][:2]
+    assert into_closed_pipe(cycled.root, "incidents", "ack", *ids) == (0, "")
+    _, said, _ = typed(cycled.root, "incidents", "list", "--json")
+    assert {one["status"] for one in json.loads(said) if one["incident_id"] in ids} == {"ACKNOWLEDGED"}
 
 
 def test_text_of_others_is_shown_as_it_is_and_steers_nothing(cycled: Place) -> None:
     with cycled.operations.transaction() as connection:
-        connection.exec_driver_sql("UPDATE device_alerts SET title = ?, description = ?, site_id = ?", (HOSTILE,) * 3)
+        connection.exec_driver_sql("UPDATE alert_evidence SET title = ?, description = ?, site_id = ?", (HOSTILE,) * 3)
+        connection.exec_driver_sql("UPDATE incidents SET site_id = ?", (HOSTILE,))
         connection.exec_driver_sql("UPDATE outbox SET title = ?", (HOSTILE,))
-        alert = connection.exec_driver_sql("SELECT alert_id FROM device_alerts").scalar()
+        alert, incident = connection.exec_driver_sql("SELECT alert_id, incident_id FROM device_alerts LIMIT 1").one()
     shown = r"\x1b[31mred\x1b[0m [bold]x[/bold] :fire: \x9b2J"
     for words in (
         ["alerts", "list"],
         ["alerts", "show", str(alert)],
         ["messages", "list"],
-        ["alerts", "ack", str(alert)],
+        ["incidents", "list"],
+        ["incidents", "show", str(incident)],
+        ["incidents", "ack", str(incident)],
     ):
         code, said, error = typed(cycled.root, *words)
         assert code == 0, error

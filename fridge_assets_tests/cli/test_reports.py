@@ -73,10 +73,12 @@ def test_alerts_for_programs_and_the_story_of_one(place: Place) -> None:
     alerts = said_json(place, "alerts", "list")
     assert isinstance(alerts, list)
     assert len(alerts) >= 2
-    story = said_json(place, "alerts", "show", alerts[0]["alert_id"][:8])
+    trace = said_json(place, "alerts", "show", alerts[0]["alert_id"][:8])
+    assert isinstance(trace, dict)
+    assert trace["alert_id"] == alerts[0]["alert_id"]
+    story = said_json(place, "incidents", "show", alerts[0]["incident_id"][:8])
     assert isinstance(story, dict)
-    assert story["alert_id"] == alerts[0]["alert_id"]
-    assert [event["to_status"] for event in story["events"]] == ["OPEN"]
+    assert {event["to_status"] for event in story["events"]} == {"OPEN"}
     one_device = said_json(place, "alerts", "list", "--device", alerts[0]["device_id"])
     assert isinstance(one_device, list)
     assert {alert["device_id"] for alert in one_device} == {alerts[0]["device_id"]}

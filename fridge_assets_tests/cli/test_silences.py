@@ -101,7 +101,7 @@ def test_the_audit_counts_by_reason_and_says_who_held_what_until_when(
     settings: Settings, operations: Operations
 ) -> None:
     typed(settings.root, *ADD, "--device", "d1", "--from", AT.isoformat())
-    window = Span(AT - timedelta(minutes=15), AT)
+    window = Span(AT, AT + timedelta(minutes=15))
     here = seen(0, CRITICAL, window=window, at=AT)
     there = seen(0, CRITICAL, device="d2", site_id="s2", window=window, at=AT)
     see(operations, AT, here, there)
