@@ -12,6 +12,7 @@ import sqlite3
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -36,7 +37,7 @@ def history_kept_open() -> Iterator[None]:
 
 
 @functools.lru_cache(maxsize=32)  # each run has a file of its own, and a daemon sees many
-def _engine(url: str, pool: type[sa.Pool], timeout: float | None) -> sa.Engine:
+def _engine(url: str, pool: Any, timeout: float | None) -> sa.Engine:
     return sa.create_engine(url, poolclass=pool, connect_args={} if timeout is None else {"timeout": timeout})
 
 
