@@ -42,7 +42,7 @@ def rows() -> pd.DataFrame:
 def test_every_usable_window_is_taken_while_they_fit(rows: pd.DataFrame) -> None:
     selected = select_training_rows(table(rows), devices_of(rows), NOW, at_most(2000), "window")
     assert list(selected.columns) == ["device_id", "cohort", "window_end", STATE, *OPERATION, *MODEL_FEATURES]
-    unknown = {STATE: pd.Series(dtype="str")} | {name: np.nan for name in OPERATION}
+    unknown = {STATE: pd.Series(dtype="str")} | dict.fromkeys(OPERATION, np.nan)
     expected = rows.assign(**unknown)[list(selected.columns)].sort_values(
         ["device_id", "window_end"], ignore_index=True
     )
