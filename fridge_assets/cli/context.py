@@ -138,8 +138,10 @@ class Workplace:
             FridgeError: nothing has landed and nothing was ingested.
         """
         settings = self.settings
-        landed = any(not file.name.startswith((".", "_")) for file in settings.landing_dir.glob("*"))
-        if not landed and not any(settings.warehouse_dir.glob("clean_sensor_readings/**/*.parquet")):
+        from fridge_assets.stores.landing import landed_paths  # noqa: PLC0415
+
+        stored = settings.warehouse_dir.glob("clean_sensor_readings/**/*.parquet")
+        if not landed_paths(settings.landing_dir) and not any(stored):
             raise FridgeError(
                 f"there are no readings in {settings.root}",
                 f"Bring some with {self.command('ingest FILE')}, or try {self.command('simulate')}.",

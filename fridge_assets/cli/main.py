@@ -22,6 +22,7 @@ from fridge_assets.cli import (
     run,
     silences,
     simulate,
+    sources,
     stream,
     thresholds,
     ui,
@@ -67,6 +68,7 @@ app.add_typer(alerts.app, name="alerts")
 app.add_typer(causes.app, name="causes")
 app.add_typer(silences.app, name="silences")
 app.add_typer(messages.app, name="messages")
+app.add_typer(sources.app, name="sources")
 app.add_typer(stream.app, name="stream")
 app.add_typer(thresholds.app, name="thresholds")
 app.add_typer(work_orders.app, name="work-orders")

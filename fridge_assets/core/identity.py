@@ -25,7 +25,8 @@ def deterministic_id(*parts: object) -> str:
 def deterministic_ids(firsts: Iterable[str], *rest: object) -> list[str]:
     """:func:`deterministic_id` of each of ``firsts`` followed by ``rest``, four times as fast for many."""
     ending = "".join(f"|{part}" for part in rest)
-    digests = (hashlib.sha1(NAMESPACE.bytes + f"{first}{ending}".encode()).hexdigest() for first in firsts)
+    space = NAMESPACE.bytes
+    digests = (hashlib.sha1(space + f"{first}{ending}".encode()).hexdigest() for first in firsts)
     return [f"{h[:8]}-{h[8:12]}-5{h[13:16]}-{_VARIANTS[int(h[16], 16) % 4]}{h[17:20]}-{h[20:32]}" for h in digests]
 
 

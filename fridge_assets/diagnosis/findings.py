@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cache
 
 from fridge_assets.contracts.device_features import DERIVED_FEATURES, FRACTION_FEATURES, SENSOR_FEATURES
 
@@ -91,6 +92,7 @@ def findings_of(
     return Findings(found, sensors)
 
 
+@cache
 def sensor_of(finding: str) -> str | None:
     """Short name of the sensor that a finding is of, or its own name; None of one that others are made into."""
     if finding in COMPUTED or finding in DERIVED_FEATURES:

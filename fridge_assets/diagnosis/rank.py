@@ -1,6 +1,6 @@
 """Which causes fit what was found, best first, with the signs for and against each, or none clearly (SPEC 6.2)."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from fridge_assets.diagnosis.causes import Cause, Sign
@@ -70,8 +70,9 @@ def diagnose(findings: Findings, causes: Sequence[Cause]) -> Diagnosis:
     It is not clear where nothing of it would be noticed, where no cause fits well enough or its deciding
     signs were not measured, or where two fit alike.
     """
+    off = _off_by_sensor(findings)
     ranked = sorted(
-        (found for cause in causes if (found := _fit(cause, findings)).signs_for),
+        (found for cause in causes if (found := _fit(cause, findings, off)).signs_for),
         key=lambda found: (-found.fit, found.cause.name),
     )
     return Diagnosis(tuple(ranked), _is_clear(ranked, findings), findings)
@@ -87,13 +88,13 @@ def _is_clear(ranked: Sequence[Ranked], findings: Findings) -> bool:
     return noticed and (len(ranked) == 1 or ranked[0].fit - ranked[1].fit >= _LEAST_MARGIN)
 
 
-def _fit(cause: Cause, findings: Findings) -> Ranked:
+def _fit(cause: Cause, findings: Findings, off: Mapping[str, float]) -> Ranked:
     known = [(sign, _match(sign, findings)) for sign in cause.signs if sign.finding in findings.deviations]
     total = sum(sign.weight for sign, _ in known)
     seen = sum(sign.weight * match for sign, match in known) / total if total else 0.0
     return Ranked(
         cause,
-        fit=seen * _explained(cause, findings),
+        fit=seen * _explained(cause, findings, off),
         known=total / sum(sign.weight for sign in cause.signs),
         signs_for=tuple(sign for sign, match in known if match > 0),
         signs_against=tuple(sign for sign, match in known if match <= 0),
@@ -106,14 +107,19 @@ def _match(sign: Sign, findings: Findings) -> float:
     return max(-1.0, min(1.0, off)) if abs(off) >= VISIBLE else 0.0
 
 
-def _explained(cause: Cause, findings: Findings) -> float:
-    """The share of all that is visibly off, sensor by sensor, that the cause has signs of, in their direction."""
-    signs = [sign.finding for sign in cause.signs if _match(sign, findings) > 0]
-    explained = {findings.sensors.get(name) or sensor_of(name) for name in signs}
+def _off_by_sensor(findings: Findings) -> dict[str, float]:
+    """How far each sensor is visibly off, in noticeable amounts."""
     off: dict[str, float] = {}
     for name, deviation in findings.deviations.items():
         sensor = sensor_of(name)
         if sensor is not None and abs(deviation) >= _WORTH:
             off[sensor] = max(off.get(sensor, 0.0), min(abs(deviation), _FULL))
+    return off
+
+
+def _explained(cause: Cause, findings: Findings, off: Mapping[str, float]) -> float:
+    """The share of all that is visibly ``off``, sensor by sensor, that the cause has signs of, in their direction."""
+    signs = [sign.finding for sign in cause.signs if _match(sign, findings) > 0]
+    explained = {findings.sensors.get(name) or sensor_of(name) for name in signs}
     mine = sum(amount for sensor, amount in off.items() if sensor in explained)
     return (mine + _SLACK) / (sum(off.values()) + _SLACK)

@@ -4,6 +4,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import duckdb
@@ -13,17 +14,18 @@ from fridge_assets.core.identity import deterministic_id
 from fridge_assets.readings.clean import clean, count_flags
 from fridge_assets.readings.commit import commit_outcome, gather_outcome, read_known_state
 from fridge_assets.readings.kept_contract import enforce_cleaned
-from fridge_assets.readings.landed import interpretation_of, stage_files
+from fridge_assets.readings.landed import source_of, stage_files
 from fridge_assets.readings.ranges import know_ranges, read_range_tables
-from fridge_assets.readings.source import format_of
 from fridge_assets.readings.staging import know_devices
-from fridge_assets.settings import ReadingSettings, Settings
+from fridge_assets.settings import Settings
+from fridge_assets.sources.names import format_of, not_readings
+from fridge_assets.sources.saved import changed_since
 from fridge_assets.stores.frames import query
 from fridge_assets.stores.landing import (
     Landing,
     LandingFile,
     LedgerEntry,
-    interpretation_text,
+    read_as,
     same_content,
     still_growing,
 )
@@ -75,7 +77,7 @@ def ingest(
     """
     report = IngestReport()
     settle_interrupted(landing, warehouse, now)
-    for batch in _batches(_pending(landing, settings.readings, now, report), settings.readings.batch_bytes):
+    for batch in _batches(_pending(landing, settings, now, report), settings.readings.batch_bytes):
         _ingest_batch(batch, landing, warehouse, registry, now, settings, report)
     return report
 
@@ -103,7 +105,7 @@ def settle_interrupted(landing: Landing, warehouse: Warehouse, now: datetime) ->
     landing.record(entries)
 
 
-def _pending(landing: Landing, settings: ReadingSettings, now: datetime, report: IngestReport) -> list[LandingFile]:
+def _pending(landing: Landing, settings: Settings, now: datetime, report: IngestReport) -> list[LandingFile]:
     ledger = landing.ledger()
     files = landing.files()
     candidates = []
@@ -121,15 +123,16 @@ def _pending(landing: Landing, settings: ReadingSettings, now: datetime, report:
                     "deliver its new rows in a file of another name"
                 )
         elif known is not None and known.status in ("refused", "repeated") and unchanged:
-            continue
-        elif format_of(file.path) is None:
-            reason = f"{file.name} is not a readings file. Name it .parquet, .csv, .jsonl or with .gz behind."
+            if known.status == "refused" and changed_since(settings.sources_dir, file.source, known.recorded_at):
+                candidates.append(file)
+        elif not file.source and not file.sidecar.exists() and format_of(file.path) is None:
+            reason = not_readings(file.name)
             refused.append(_refused(file, reason, now))
             report.refused[file.name] = reason
         else:
             candidates.append(file)
     landing.record(refused)
-    growing = still_growing(candidates, settings.settle.total_seconds())
+    growing = still_growing(candidates, settings.readings.settle.total_seconds())
     for name in sorted(growing):
         report.waiting[name] = f"{name} is still being written; the next run looks again"
     return _without_repeated([f for f in candidates if f.name not in growing], files, ledger, landing, now, report)
@@ -154,7 +157,7 @@ def _without_repeated(
     left, repeated = [], []
     for file in candidates:
         others = taken[file.size_bytes] if file.name not in ledger else []
-        twin = same_content(file.path, interpretation_text(file.path), others) if others else None
+        twin = same_content(file.path, read_as(file), others) if others else None
         if twin is None:
             left.append(file)
             taken[file.size_bytes].append(file)
@@ -197,7 +200,7 @@ def _ingest_batch(
         if registry is not None:
             know_devices(engine, registry)
         know_ranges(engine, registry, read_range_tables(settings.root))
-        refused, warnings = stage_files(engine, batch.files, settings.readings)
+        refused, warnings = stage_files(engine, batch.files, settings.readings, settings.sources_dir)
         report.warnings += warnings
         landing.record(
             _refused(file, refused[file.name], now) if file.name in refused
@@ -210,7 +213,7 @@ def _ingest_batch(
         enforce_cleaned(engine)
         outcome = gather_outcome(engine, warehouse.clean_readings_folder(), batch.batch_id, now, settings)
         _count(engine, outcome.per_file, report)
-        _warn_of_missing_zones(engine, batch, report)
+        _warn_of_missing_zones(engine, batch, settings.sources_dir, report)
     commit_outcome(warehouse, outcome, known)
     counts = _by_file(outcome.per_file)
     landing.record(
@@ -238,12 +241,16 @@ def _count(engine: duckdb.DuckDBPyConnection, per_file: pd.DataFrame, report: In
         report.reasons[reason] += count
 
 
-def _warn_of_missing_zones(engine: duckdb.DuckDBPyConnection, batch: _Batch, report: IngestReport) -> None:
+def _warn_of_missing_zones(
+    engine: duckdb.DuckDBPyConnection, batch: _Batch, sources: Path, report: IngestReport
+) -> None:
     zoneless = dict(
         engine.execute("SELECT source_file, count(*) FROM staged WHERE zoneless GROUP BY source_file").fetchall()
     )
     for file in batch.files:
-        if file.name in zoneless and interpretation_of(file).timezone == "UTC":
+        source = source_of(file, sources) if file.name in zoneless else None
+        # Whoever saved a source has been asked for its zone.
+        if source is not None and source.timezone == "UTC" and source.format is None:
             report.warnings.append(
                 f"{file.name}: {zoneless[file.name]:,} timestamps name no time zone and are read as UTC"
             )

@@ -2,30 +2,39 @@
 
 from collections import defaultdict
 from collections.abc import Sequence
+from pathlib import Path
 
 import duckdb
 
 from fridge_assets.core.errors import FridgeError
-from fridge_assets.readings.interpretation import Interpretation
-from fridge_assets.readings.source import SourceFile, UnreadableFile, probe
 from fridge_assets.readings.staging import create_staged, stage
 from fridge_assets.settings import ReadingSettings
+from fridge_assets.sources.file import SourceFile, UnreadableFile, probe
+from fridge_assets.sources.saved import read_source
+from fridge_assets.sources.source import Source
 from fridge_assets.stores.landing import LandingFile
 
 
-def interpretation_of(file: LandingFile) -> Interpretation:
-    """How ``file`` is to be read: its sidecar, or plainly.
+def source_of(file: LandingFile, sources: Path) -> Source:
+    """How ``file`` is to be read: as the saved source says whose folder it lies in, as is said beside it, or plainly.
+
+    Args:
+        file: a landing file.
+        sources: the folder of the saved sources.
 
     Raises:
-        FridgeError: the sidecar is damaged, or names what does not exist.
+        FridgeError: there is no such source, or what says how to read the file is damaged.
     """
+    if file.source:
+        return read_source(sources, file.source)
     if not file.sidecar.exists():
-        return Interpretation()
+        return Source()
     try:
-        return Interpretation.from_json(file.sidecar.read_text())
-    except (OSError, ValueError, TypeError) as error:
+        return Source.from_json(file.sidecar.read_text())
+    except (OSError, ValueError) as error:
         raise UnreadableFile(
-            f"{file.name} cannot be read: its interpretation {file.sidecar.name} is damaged ({error})",
+            f"{file.name} cannot be read: its interpretation {file.sidecar.name} is damaged "
+            f"({' '.join(str(error).split())})",
             "Deliver it again with `fridge-assets ingest`.",
         ) from error
 
@@ -34,6 +43,7 @@ def stage_files(
     engine: duckdb.DuckDBPyConnection,
     files: Sequence[LandingFile],
     settings: ReadingSettings,
+    sources: Path,
 ) -> tuple[dict[str, str], list[str]]:
     """Put the rows of all readable ``files`` into a new table ``staged``.
 
@@ -41,6 +51,7 @@ def stage_files(
         engine: holds ``known_devices`` where there is a registry.
         files: what to read.
         settings: cleaning rules.
+        sources: the folder of the saved sources.
 
     Returns:
         Why files were refused, by file name; and warnings about the others.
@@ -49,17 +60,20 @@ def stage_files(
     refused: dict[str, str] = {}
     warnings: list[str] = []
     groups: dict[object, list[tuple[SourceFile, LandingFile]]] = defaultdict(list)
-    for file in files:
+    for landed in files:
         try:
-            source = probe(engine, file.path, interpretation_of(file))
+            file = probe(engine, landed.path, source_of(landed, sources), landed.name)
         except FridgeError as error:
-            refused[file.name] = str(error)
+            refused[landed.name] = str(error)
             continue
-        if source.unknown_columns:
-            warnings.append(f"{file.name}: columns {', '.join(source.unknown_columns)} are unknown and ignored")
+        if file.unknown_columns:
+            warnings.append(f"{landed.name}: columns {', '.join(file.unknown_columns)} are unknown and ignored")
         # Files of one shape are read together, except where row numbers come from counting.
-        key = (source.columns, source.interpretation.to_json()) if source.format == "parquet" else file.name
-        groups[key].append((source, file))
+        key = (file.theirs, landed.source, file.source.to_json()) if file.format == "parquet" else landed.name
+        if file.folder is not None:
+            refused |= _stage_group(engine, [(file, landed)], settings)
+        else:
+            groups[key].append((file, landed))
     for members in groups.values():
         refused |= _stage_group(engine, members, settings)
     return refused, warnings
@@ -70,10 +84,9 @@ def _stage_group(
     members: Sequence[tuple[SourceFile, LandingFile]],
     settings: ReadingSettings,
 ) -> dict[str, str]:
-    source = members[0][0]
-    received_at = max(file.modified_at for _, file in members)
+    received_at = max(landed.modified_at for _, landed in members)
     try:
-        stage(engine, source, [file.path for _, file in members], received_at, settings)
+        stage(engine, [file for file, _ in members], received_at, settings)
     except UnreadableFile as error:
         if len(members) == 1:
             return {members[0][1].name: str(error)}

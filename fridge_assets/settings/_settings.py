@@ -119,6 +119,11 @@ class Settings(BaseSettings):
         return self.root / "landing"
 
     @property
+    def sources_dir(self) -> Path:
+        """How the readings of each source are read, a file per source."""
+        return self.root / "sources"
+
+    @property
     def warehouse_file(self) -> Path:
         """The DuckDB file."""
         return self.root / "warehouse.duckdb"

@@ -30,16 +30,24 @@ _MOST_COMPARED = 1000
 
 @dataclass(frozen=True)
 class LandingFile:
-    """A file in the landing folder as it was when looked at."""
+    """A file in the landing folder as it was when looked at.
+
+    Args:
+        path: where it is.
+        size_bytes: its size.
+        modified_at: when it was last written to.
+        source: name of the source whose folder it lies in; empty where it lies in none.
+    """
 
     path: Path
     size_bytes: int
     modified_at: datetime
+    source: str = ""
 
     @property
     def name(self) -> str:
-        """File name, its identity in the ledger."""
-        return self.path.name
+        """Path below the landing folder, its identity in the ledger."""
+        return f"{self.source}/{self.path.name}" if self.source else self.path.name
 
     @property
     def sidecar(self) -> Path:
@@ -76,22 +84,31 @@ def same_content(path: Path, sidecar: str | None, files: Sequence[LandingFile]) 
 
     Args:
         path: a readings file.
-        sidecar: its interpretation as JSON, None when it needs none.
+        sidecar: how it is read, as :func:`read_as` has it.
         files: files of the landing folder of the same size, so that only those are read that may be the same.
     """
     for file in files[:_MOST_COMPARED]:
         with suppress(FileNotFoundError):
-            if interpretation_text(file.path) == sidecar and cmp(path, file.path, shallow=False):
+            if read_as(file) == sidecar and cmp(path, file.path, shallow=False):
                 return file
     return None
 
 
-def interpretation_text(path: Path) -> str | None:
-    """The interpretation beside the landing file ``path`` as it was written; None where there is none."""
+def read_as(file: LandingFile) -> str | None:
+    """What says how ``file`` is read: the name of its source, or what was written beside it; None for neither."""
+    if file.source:
+        return f"source {file.source}"
     try:
-        return sidecar_of(path).read_text(errors="replace")
+        return file.sidecar.read_text(errors="replace")
     except FileNotFoundError:
         return None
+
+
+def landed_paths(folder: Path) -> dict[str, Path]:
+    """Name in the ledger → path of every delivered file; nothing is created."""
+    own = {path.name: path for path in folder.glob("[!._]*") if path.is_file()}
+    of_sources = {f"{path.parent.name}/{path.name}": path for path in folder.glob("[!._]*/[!._]*") if path.is_file()}
+    return own | of_sources
 
 
 class Landing:
@@ -113,7 +130,7 @@ class Landing:
         return None if found is None else found.path
 
     def deliver(self, source: Path, sidecar: str | None) -> Path:
-        """Copy ``source`` into landing under a name that is free; it appears whole or not at all.
+        """Copy the file ``source`` into landing under a name that is free; it appears whole or not at all.
 
         Args:
             source: a readings file.
@@ -135,20 +152,19 @@ class Landing:
 
     def files(self) -> list[LandingFile]:
         """All delivered files, oldest name first; names starting with a dot or underscore are still being written."""
-        folder = writable_folder(self.folder)
-        paths = sorted(p for p in folder.iterdir() if p.is_file() and not p.name.startswith((".", "_")))
-        return [_look_at(path) for path in paths]
+        return self.new_files(())
 
     def new_files(self, known: Container[str]) -> list[LandingFile]:
         """Delivered files whose names are not ``known``; cheap also where many are."""
         folder = writable_folder(self.folder)
-        with os.scandir(folder) as entries:
-            names = [e.name for e in entries if not e.name.startswith((".", "_")) and e.name not in known]
+        names, sources = _listed(folder)
+        there = [("", name) for name in names if name not in known]
+        for source in sources:
+            there += [(source, name) for name in _listed(folder / source)[0] if f"{source}/{name}" not in known]
         files = []
-        for name in sorted(names):
+        for source, name in there:
             with suppress(FileNotFoundError):
-                if (folder / name).is_file():
-                    files.append(_look_at(folder / name))
+                files.append(_look_at(folder / source / name, source))
         return files
 
     def ledger(self) -> dict[str, LedgerEntry]:
@@ -197,9 +213,16 @@ def still_growing(files: Iterable[LandingFile], settle_seconds: float) -> set[st
     if not young:
         return set()
     time.sleep(_SETTLE_PAUSE)
-    return {file.name for file in young if not file.path.exists() or _look_at(file.path) != file}
+    return {file.name for file in young if not file.path.exists() or _look_at(file.path, file.source) != file}
 
 
-def _look_at(path: Path) -> LandingFile:
+def _listed(folder: Path) -> tuple[list[str], list[str]]:
+    """(Names of the files, names of the folders) in ``folder``, without those that begin with a dot or underscore."""
+    with os.scandir(folder) as entries:
+        listed = sorted((e.name, e.is_dir()) for e in entries if not e.name.startswith((".", "_")))
+    return [name for name, is_folder in listed if not is_folder], [name for name, is_folder in listed if is_folder]
+
+
+def _look_at(path: Path, source: str) -> LandingFile:
     status = path.stat()
-    return LandingFile(path, status.st_size, datetime.fromtimestamp(status.st_mtime, UTC))
+    return LandingFile(path, status.st_size, datetime.fromtimestamp(status.st_mtime, UTC), source)

@@ -4,8 +4,9 @@ import multiprocessing
 import os
 import shutil
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable
 from datetime import datetime, timedelta
+from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,6 @@ from fridge_assets_tests.staleness.test_fallback import HOUR, Shop
 
 _FORK = multiprocessing.get_context("fork")
 _OF_THE_RUN = ("created_at",)
-_MOST_STATEMENTS = 200
 
 DEVICES = ("d1", "d2", "d3", "d4", "d5", "d6")
 RUN_AT = NOON + 5 * HOUR + 3 * MINUTE
@@ -71,35 +71,71 @@ def contents(operations: Operations) -> dict[str, list[str]]:
     return found
 
 
-def die_at(step: int) -> None:
-    """Kill this process just before its ``step``-th statement, or commit, on the operations store."""
-    left = iter(range(step))
-
-    def count(*_: Any) -> None:
-        if next(left, None) is None:
-            os.kill(os.getpid(), signal.SIGKILL)
-
+def before_every_step(do: Callable[[], object]) -> None:
+    """Call ``do`` before every statement, and commit, of this process on the operations store."""
     for event in ("before_cursor_execute", "commit"):
-        sa.event.listen(sa.engine.Engine, event, count)
+        sa.event.listen(sa.engine.Engine, event, lambda *_: do())
 
 
 def run_and_die(folder: Path, step: int) -> None:
-    die_at(step)
+    """The run; this process is killed just before its ``step``-th step."""
+    left = iter(range(step))
+
+    def die_at_last() -> None:
+        if next(left, None) is None:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    before_every_step(die_at_last)
     shop_in(folder).alert(RUN_AT, *DEVICES)
 
 
-def killed_runs(folder: Path, tmp_path: Path) -> Iterator[tuple[int, Shop]]:
-    """A copy of the folder for every step at which the run was killed, until a run got through."""
-    for step in range(_MOST_STATEMENTS):
-        shop = copy_of(folder, tmp_path / f"killed-{step}")
-        process = _FORK.Process(target=run_and_die, args=(shop.settings.root, step))
-        process.start()
-        process.join(60)
-        if process.exitcode == 0:
-            return
-        assert process.exitcode == -signal.SIGKILL
-        yield step, shop
-    raise AssertionError(f"the run has more than {_MOST_STATEMENTS} statements")
+def run_and_wait(folder: Path, pipe: Connection) -> None:
+    """The run; before every step it says so and waits for an answer."""
+
+    def wait() -> None:
+        pipe.send("a step")
+        pipe.recv()
+
+    before_every_step(wait)
+    shop_in(folder).alert(RUN_AT, *DEVICES)
+    pipe.send("the end")
+
+
+def files(folder: Path) -> dict[Path, bytes]:
+    """What would be left of ``folder`` by a kill, but for the memory that processes share."""
+    return {path: path.read_bytes() for path in folder.rglob("*") if path.is_file() and not path.name.endswith("-shm")}
+
+
+def steps_with_other_files(folder: Path, to: Path) -> tuple[list[int], int]:
+    """Steps before which the files of a run differ from what any step before found, and the number of all steps."""
+    shop = copy_of(folder, to)
+    pipe, its_end = _FORK.Pipe()
+    process = _FORK.Process(target=run_and_wait, args=(shop.settings.root, its_end))
+    process.start()
+    its_end.close()
+    seen: list[dict[Path, bytes]] = []
+    steps: list[int] = []
+    count = 0
+    while pipe.recv() == "a step":
+        found = files(shop.settings.root)
+        if found not in seen:
+            seen.append(found)
+            steps.append(count)
+        count += 1
+        pipe.send("go on")
+    process.join(60)
+    assert process.exitcode == 0
+    return steps, count
+
+
+def killed_run(folder: Path, to: Path, step: int) -> Shop:
+    """A copy of the folder whose run was killed at ``step``."""
+    shop = copy_of(folder, to)
+    process = _FORK.Process(target=run_and_die, args=(shop.settings.root, step))
+    process.start()
+    process.join(60)
+    assert process.exitcode == -signal.SIGKILL
+    return shop
 
 
 def test_the_run_does_everything_that_a_run_can_do(expected: dict[str, list[str]]) -> None:
@@ -117,14 +153,15 @@ def test_killed_between_any_two_statements_and_run_again_it_leaves_what_an_undis
     with late.operations.transaction() as connection:
         advance_deadlines(connection, RUN_AT, late.settings.alerts, RUN_AT)
     whole = (untouched, contents(late.operations), expected)
-    steps = 0
-    for step, shop in killed_runs(before, tmp_path):
+    # A kill at any other step leaves, to the byte, what a kill at one of these leaves.
+    steps, count = steps_with_other_files(before, tmp_path / "watched")
+    assert (len(steps) >= 2, count >= 20) == (True, True)
+    for step in [*steps, count - 1]:
+        shop = killed_run(before, tmp_path / f"killed-{step}", step)
         assert contents(shop.operations) in whole, step
         shop.alert(RUN_AT, *DEVICES)
         assert contents(shop.operations) == expected, step
         shutil.rmtree(shop.settings.root)
-        steps += 1
-    assert steps >= 8
 
 
 def publish(folder: Path, barrier: Any) -> None:

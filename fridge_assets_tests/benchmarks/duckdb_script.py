@@ -13,6 +13,7 @@ import pandas as pd
 from fridge_assets.contracts.device_features import SENSOR_FEATURES
 from fridge_assets.contracts.sensor_readings import BOOLEAN_SENSORS, NUMERIC_SENSORS, SENSORS
 from fridge_assets.settings import Settings
+from fridge_assets.stores.frames import query
 from fridge_assets_tests.benchmarks.plain_hour import Stopwatch, main
 
 _AGGREGATES = {
@@ -36,7 +37,7 @@ def features_of(
         with watch.stage("readings"):
             connection.execute(f"COPY ({_clean_sql(settings)}) TO '{clean}' (FORMAT parquet)", [list(map(str, files))])
         with watch.stage("features"):
-            computed: pd.DataFrame = connection.execute(_features_sql(settings), [str(clean)]).df()
+            computed: pd.DataFrame = query(connection, _features_sql(settings), {"clean": str(clean)})
             computed.to_parquet(folder / "device_features.parquet", index=False)
     return computed
 
@@ -71,7 +72,7 @@ def _features_sql(settings: Settings) -> str:
         WITH timed AS (
             SELECT *, to_timestamp(epoch_us(timestamp_utc) // {seconds * 1_000_000} * {seconds}) AS window_start,
                 epoch_us(timestamp_utc) % {seconds * 1_000_000} / 6e7 AS minutes
-            FROM read_parquet(?)
+            FROM read_parquet($clean)
         )
         SELECT device_id, window_start, window_start + to_seconds({seconds}) AS window_end,
             count(*) AS reading_count, {", ".join(aggregates)},

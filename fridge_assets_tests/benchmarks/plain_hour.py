@@ -15,6 +15,7 @@ from fridge_assets.deployment.store import Deployments
 from fridge_assets.models.families import HOURLY_FAMILIES
 from fridge_assets.models.lifecycle import ModelLifecycle
 from fridge_assets.models.registry import ModelRegistry
+from fridge_assets.models.selection import STATE
 from fridge_assets.models.version import ModelVersion
 from fridge_assets.registry.devices import active_devices, read_registry, with_cohort
 from fridge_assets.settings import Settings
@@ -42,6 +43,8 @@ FeaturesOf = Callable[[list[Path], pd.DataFrame, Settings, Path, Stopwatch], pd.
 def score(version: ModelVersion, rows: pd.DataFrame, now: datetime, top: int) -> pd.DataFrame:
     """Scores of one model version, as the sketch's scoring transform makes them, with contributors where flagged."""
     complete, _ = version.imputer.apply(rows)
+    # A sketch does not know what the machines were doing, so it holds every window against all of them.
+    complete[STATE] = "unknown"
     scores = pd.DataFrame(
         {
             "device_id": complete["device_id"],

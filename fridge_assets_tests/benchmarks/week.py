@@ -89,7 +89,7 @@ class Clockwork:
         path = landing_file(self.settings.landing_dir, start, start + HOUR)
         write_readings(self._arrivals.between(start, start + HOUR), path)
         (landed,) = [file for file in Landing(self.settings.landing_dir, self.operations).files() if file.path == path]
-        refused, _ = stage_files(self._engine.connection, [landed], self.settings.readings)
+        refused, _ = stage_files(self._engine.connection, [landed], self.settings.readings, self.settings.sources_dir)
         _require_success(dict(refused))
 
     def learn(self, start: datetime) -> None:

@@ -38,7 +38,7 @@ def rows() -> pd.DataFrame:
 
 @EVERY_FAMILY
 def test_one_percent_of_windows_not_trained_on_is_flagged(model_class: type[ScoreModel]) -> None:
-    rows = feature_rows(devices=200, windows=240)
+    rows = feature_rows(devices=100, windows=200)
     trained_on = rows["window_end"] <= rows["window_end"].quantile(0.6)
     version = train(model_class, rows[trained_on], SETTINGS, NOW).version
     flagged = version.score(rows[~trained_on]) > version.metadata.threshold

@@ -17,19 +17,19 @@ import pyarrow.parquet as pq
 from fridge_assets.contracts import CLEAN_SENSOR_READINGS, SENSOR_READINGS
 from fridge_assets.contracts.sensor_readings import SENSORS
 from fridge_assets.readings.clean import clean
-from fridge_assets.readings.interpretation import Interpretation
 from fridge_assets.readings.ranges import BUILT_IN_TABLES, RangeTables, know_ranges
-from fridge_assets.readings.source import probe
 from fridge_assets.readings.staging import create_staged, know_devices, stage
 from fridge_assets.registry.devices import complete_registry
 from fridge_assets.settings import ReadingSettings
+from fridge_assets.sources.file import probe
+from fridge_assets.sources.source import Source
 from fridge_assets.stores.event_identity import event_id_sql
 from fridge_assets.stores.frames import query
 from fridge_assets.stores.reading_files import clean_readings_sql
 from fridge_assets.stores.warehouse import SCHEMA, Warehouse
 
 NOON = datetime(2026, 6, 1, 12, tzinfo=UTC)
-PLAIN = Interpretation()
+PLAIN = Source()
 
 HEALTHY: Mapping[str, float | bool] = {
     "temperature_evaporator": -25.0, "temperature_condenser": 40.0, "temperature_ambient": 22.0,
@@ -126,7 +126,7 @@ class Cleaned:
 
 def cleaned(
     files: Path | Iterable[Path],
-    interpretation: Interpretation = PLAIN,
+    source: Source = PLAIN,
     registry: pd.DataFrame | None = None,
     received_at: datetime = NOON + timedelta(hours=1),
     tables: RangeTables = BUILT_IN_TABLES,
@@ -141,7 +141,7 @@ def cleaned(
         know_ranges(engine, registry, tables)
         create_staged(engine)
         for file in [files] if isinstance(files, Path) else files:
-            stage(engine, probe(engine, file, interpretation), [file], received_at, settings)
+            stage(engine, [probe(engine, file, source)], received_at, settings)
         clean(engine, [], settings)
         columns = ", ".join(CLEAN_SENSOR_READINGS.column_names)
         identified = f"(SELECT * REPLACE ({event_id_sql()} AS event_id) FROM cleaned)"

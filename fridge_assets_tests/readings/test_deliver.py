@@ -8,9 +8,9 @@ import pytest
 from fridge_assets.core.errors import FridgeError
 from fridge_assets.readings.deliver import DeliveryReport, deliver
 from fridge_assets.readings.ingest import ingest
-from fridge_assets.readings.interpretation import Interpretation
 from fridge_assets.readings.ranges import RANGES_FILE, read_range_tables
 from fridge_assets.settings import Settings
+from fridge_assets.sources.source import Source, source_of_options
 from fridge_assets.stores.landing import Landing, sidecar_of
 from fridge_assets.stores.warehouse import Warehouse
 from fridge_assets_tests.readings.deliveries import HEALTHY, NO_SENSOR, at, moment, reading, registry_of, write
@@ -22,14 +22,12 @@ def bring(
     file: Path,
     settings: Settings,
     landing: Landing,
-    interpretation: Interpretation | None = None,
+    source: Source | None = None,
     registry: pd.DataFrame | None = None,
 ) -> DeliveryReport:
     warehouse = Warehouse.from_settings(settings)
     tables = read_range_tables(settings.root)
-    return deliver(
-        file, interpretation or Interpretation(), landing, warehouse, registry, settings.readings, tables=tables
-    )
+    return deliver(file, source or Source(), landing, warehouse, registry, settings.readings, tables=tables)
 
 
 def test_report_says_what_the_file_holds_and_the_file_lies_in_landing(
@@ -49,12 +47,12 @@ def test_report_says_what_the_file_holds_and_the_file_lies_in_landing(
 
 
 def test_interpretation_is_kept_beside_the_file(tmp_path: Path, settings: Settings, landing: Landing) -> None:
-    interpretation = Interpretation({"evap": "temperature_evaporator"}, {"evap": "degF"}, "Europe/Berlin")
+    source = Source(columns={"evap": "temperature_evaporator"}, units={"evap": "degF"}, timezone="Europe/Berlin")
     row = {"device_id": "d1", "timestamp": "2026-06-01 14:00", "evap": -13.0}
-    report = bring(write(tmp_path / "a.csv", [row]), settings, landing, interpretation)
+    report = bring(write(tmp_path / "a.csv", [row]), settings, landing, source)
     assert report.first_timestamp == moment(0)
     assert report.warnings == ("1 timestamps name no time zone and are read as Europe/Berlin; --timezone sets another",)
-    assert Interpretation.from_json(sidecar_of(report.delivered_as).read_text()) == interpretation
+    assert Source.from_json(sidecar_of(report.delivered_as).read_text()) == source
 
 
 def test_warnings_name_unknown_columns_missing_zones_and_values_out_of_range(
@@ -156,7 +154,7 @@ def test_an_interpretation_of_a_column_that_the_file_lacks_is_refused(
 ) -> None:
     row = {"device_id": "d1", "timestamp": at(0), "evap_f": -13.0, "temperature_ambient": 20.0}
     with pytest.raises(FridgeError, match=message):
-        bring(write(tmp_path / "a.csv", [row]), settings, landing, Interpretation(columns, units))
+        bring(write(tmp_path / "a.csv", [row]), settings, landing, source_of_options(columns=columns, units=units))
     assert list(landing.folder.iterdir()) == []
 
 
@@ -165,8 +163,8 @@ def test_a_unit_may_name_the_column_as_the_file_does_or_as_we_do(
 ) -> None:
     row = {"device_id": "d1", "timestamp": at(0), "evap_f": -13.0}
     for number, named in enumerate(("evap_f", "temperature_evaporator")):
-        interpretation = Interpretation({"evap_f": "temperature_evaporator"}, {named: "degF"})
-        assert bring(write(tmp_path / f"{number}.csv", [row]), settings, landing, interpretation).rows == 1
+        source = Source(columns={"evap_f": "temperature_evaporator"}, units={named: "degF"})
+        assert bring(write(tmp_path / f"{number}.csv", [row]), settings, landing, source).rows == 1
 
 
 def test_a_file_that_is_delivered_again_stays_one_file(tmp_path: Path, settings: Settings, landing: Landing) -> None:
@@ -182,6 +180,6 @@ def test_a_file_that_is_delivered_again_stays_one_file(tmp_path: Path, settings:
 
 def test_a_file_read_in_another_way_is_another_delivery(tmp_path: Path, settings: Settings, landing: Landing) -> None:
     file = write(tmp_path / "june.csv", [{**reading(0), "timestamp": "2026-06-01 14:00"}])
-    reports = [bring(file, settings, landing, Interpretation({}, {}, zone)) for zone in ("UTC", "Europe/Berlin")]
+    reports = [bring(file, settings, landing, Source(timezone=zone)) for zone in ("UTC", "Europe/Berlin")]
     assert [report.again for report in reports] == [False, False]
     assert [found.name for found in landing.files()] == ["june-2.csv", "june.csv"]

@@ -7,8 +7,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from fridge_assets.readings.interpretation import Interpretation
-from fridge_assets.readings.source import UnreadableFile, format_of
+from fridge_assets.sources.file import UnreadableFile, format_of
+from fridge_assets.sources.source import Source
 from fridge_assets_tests.readings.deliveries import NO_SENSOR, Row, at, cleaned, moment, reading, typed_table, write
 
 FORMATS = ["readings.parquet", "readings.csv", "readings.csv.gz", "readings.jsonl", "readings.jsonl.gz"]
@@ -128,7 +128,7 @@ def test_timestamps_with_a_zone_mean_it_and_those_without_are_in_the_given_zone(
     text: str, timezone: str, tmp_path: Path
 ) -> None:
     path = write(tmp_path / "a.csv", [reading(timestamp=text)])
-    assert cleaned(path, Interpretation(timezone=timezone)).rows["timestamp_utc"].tolist() == [moment(0)]
+    assert cleaned(path, Source(timezone=timezone)).rows["timestamp_utc"].tolist() == [moment(0)]
 
 
 @pytest.mark.parametrize("unit", ["s", "ms", "us", "ns"])
@@ -143,7 +143,7 @@ def test_parquet_timestamps_of_any_unit_and_zone_are_read(unit: str, zone: str |
 def test_zoneless_parquet_timestamps_are_in_the_given_zone(tmp_path: Path) -> None:
     times = pa.array([moment(120).replace(tzinfo=None)])
     write_with(tmp_path / "a.parquet", "timestamp", times)
-    result = cleaned(tmp_path / "a.parquet", Interpretation(timezone="Europe/Berlin"))
+    result = cleaned(tmp_path / "a.parquet", Source(timezone="Europe/Berlin"))
     assert result.rows["timestamp_utc"].tolist() == [moment(0)]
 
 

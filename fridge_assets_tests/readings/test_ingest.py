@@ -22,8 +22,8 @@ from fridge_assets.contracts import QUARANTINED_READINGS
 from fridge_assets.core.errors import FridgeError
 from fridge_assets.features.compute import compute_features
 from fridge_assets.readings.ingest import IngestReport, ingest
-from fridge_assets.readings.interpretation import Interpretation
 from fridge_assets.settings import ReadingSettings, Settings
+from fridge_assets.sources.source import Source
 from fridge_assets.stores.landing import Landing, LedgerEntry, sidecar_of
 from fridge_assets.stores.operations import Operations
 from fridge_assets.stores.reading_files import clean_readings_sql
@@ -301,12 +301,12 @@ def test_sidecar_says_how_a_file_is_to_be_read(settings: Settings) -> None:
     folder = settings.landing_dir
     rows = [{"id": "d1", "t": "2026-06-01 14:00", "evap": -13.0}]
     path = write(folder / "a.csv", rows)
-    interpretation = Interpretation(
-        {"id": "device_id", "t": "timestamp_device", "evap": "temperature_evaporator"},
-        {"evap": "degF"},
-        "Europe/Berlin",
+    source = Source(
+        columns={"id": "device_id", "t": "timestamp_device", "evap": "temperature_evaporator"},
+        units={"evap": "degF"},
+        timezone="Europe/Berlin",
     )
-    sidecar_of(path).write_text(interpretation.to_json())
+    sidecar_of(path).write_text(source.to_json())
     report = run(settings)
     row = stored_readings(Warehouse.from_settings(settings)).iloc[0]
     assert (row["device_id"], row["timestamp_utc"]) == ("d1", moment(0))

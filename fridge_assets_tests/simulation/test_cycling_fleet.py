@@ -117,15 +117,23 @@ def test_faults_change_a_running_machine_by_their_full_size_and_leave_a_resting_
     assert resting.median() == pytest.approx(1, abs=0.02)
 
 
-@pytest.mark.parametrize("fault", FAULT_KINDS)
-def test_every_fault_shows_on_cycling_machines(fault: str) -> None:
+def two_hours_with(*faults: FaultShare) -> pd.DataFrame:
+    """Readings of cycling machines towards the end of six days."""
     registry = simulate_registry(24, 7, MACHINES["cycling"])
-    span = (START + 140 * HOUR, START + 142 * HOUR)
-    healthy, faulty = (
-        Fleet(registry, 7, START, START + 144 * HOUR, faults, delivery=PERFECT_DELIVERY).readings(*span).to_pandas()
-        for faults in ((), (FaultShare(fault, 1.0),))
-    )
-    by_device = healthy.merge(faulty, on=["device_id", "timestamp_device"], how="outer", suffixes=("", "_faulty"))
+    fleet = Fleet(registry, 7, START, START + 144 * HOUR, faults, delivery=PERFECT_DELIVERY)
+    return fleet.readings(START + 140 * HOUR, START + 142 * HOUR).to_pandas()
+
+
+@pytest.fixture(scope="module")
+def healthy_hours() -> pd.DataFrame:
+    """:func:`two_hours_with` no fault."""
+    return two_hours_with()
+
+
+@pytest.mark.parametrize("fault", FAULT_KINDS)
+def test_every_fault_shows_on_cycling_machines(fault: str, healthy_hours: pd.DataFrame) -> None:
+    faulty = two_hours_with(FaultShare(fault, 1.0))
+    by_device = healthy_hours.merge(faulty, on=["device_id", "timestamp_device"], how="outer", suffixes=("", "_faulty"))
     sensors = [name.removesuffix("_faulty") for name in by_device if name.endswith("_faulty")]
     changed = np.zeros(len(by_device), np.bool_)
     for sensor in set(sensors) - {"sequence_number", "timestamp_ingested"}:

@@ -49,7 +49,7 @@ def stage_messages(
             temporary.write_text("\n".join([*lines, _NO_READING]) + "\n", encoding="utf-8")
         # One file for all of them: what staging costs is mostly per file.
         file = LandingFile(path, path.stat().st_size, datetime.now(UTC))
-        refused, _ = stage_files(engine, [file], settings)
+        refused, _ = stage_files(engine, [file], settings, sources=folder)
     finally:
         path.unlink(missing_ok=True)
     if refused:

@@ -12,8 +12,8 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from fridge_assets.readings.landed import stage_files
-from fridge_assets.readings.source import format_of
 from fridge_assets.settings import Settings
+from fridge_assets.sources.names import format_of, not_readings
 from fridge_assets.stores.landing import Landing, LandingFile
 from fridge_assets.stores.operations import Operations, insert_missing, stream_files
 from fridge_assets.streaming.sources.base import Batch, Positions
@@ -89,7 +89,7 @@ class LandingSource:
         if not self._batch:
             return None
         chosen = [numbered.file for numbered in self._batch if not numbered.reason]
-        refused, _ = stage_files(engine, chosen, self._settings.readings)
+        refused, _ = stage_files(engine, chosen, self._settings.readings, self._settings.sources_dir)
         if not answered:
             self._batch = [n for n in self._batch if not self._may_become_readable(n.file, refused)]
             self._batch = [_Numbered(n.file, n.number, n.reason or refused.get(n.file.name, "")) for n in self._batch]
@@ -176,8 +176,8 @@ class LandingSource:
         return _age(file) >= settle or time.monotonic() - since >= settle.total_seconds()
 
     def _unfit(self, file: LandingFile) -> str:
-        if format_of(file.path) is None:
-            return f"{file.name} is not a readings file. Name it .parquet, .csv, .jsonl or with .gz behind."
+        if not file.source and not file.sidecar.exists() and format_of(file.path) is None:
+            return not_readings(file.name)
         if file.size_bytes > self._settings.streaming.max_file_bytes:
             return f"{file.name} has {file.size_bytes:,} bytes: it is history and left to the batch path."
         return ""

@@ -9,7 +9,7 @@ from fridge_assets.readings.ingest import settle_interrupted
 from fridge_assets.readings.take_again import LostFile, came_with, lost_files, take_again
 from fridge_assets.settings import Settings
 from fridge_assets.stores.disk import size_of
-from fridge_assets.stores.landing import SIDECAR_SUFFIX, Landing, LedgerEntry
+from fridge_assets.stores.landing import SIDECAR_SUFFIX, Landing, LedgerEntry, landed_paths
 from fridge_assets.stores.looking import ReadOnlyOperations, ReadOnlyWarehouse
 from fridge_assets.stores.operations import Operations
 from fridge_assets.stores.warehouse import Warehouse
@@ -94,12 +94,12 @@ def _interpretations(folder: Path) -> State:
 def _ledger(warehouse: ReadOnlyWarehouse, landing: Landing, stores: Stores, is_busy: Callable[[], bool]) -> State:
     """Whether the ledger and the warehouse know the same landing files; one of them may come from a backup."""
     ledger = landing.ledger()
-    there = {path.name for path in landing.folder.glob("[!._]*")}
+    there = landed_paths(landing.folder)
     with warehouse.read() as connection:
         committed = {str(name) for (name,) in connection.execute("SELECT source_file FROM ingest_batches").fetchall()}
     loading = {name for name, entry in ledger.items() if entry.status == "loading"}
     unstored = {n for n, e in ledger.items() if e.status == "ingested" and e.rows and n in there and n not in committed}
-    unknown = (committed & there) - ledger.keys()
+    unknown = (committed & there.keys()) - ledger.keys()
     wrong = [
         f"{len(names):,} {what}: {named(sorted(names))}"
         for names, what in (

@@ -12,7 +12,7 @@ from fridge_assets.core.errors import FridgeError
 from fridge_assets.notifications.message import Message
 from fridge_assets.notifications.outbox import enqueue
 from fridge_assets.readings.ingest import IngestReport, ingest
-from fridge_assets.readings.interpretation import Interpretation
+from fridge_assets.sources.source import Source
 from fridge_assets.stores.landing import Landing, sidecar_of
 from fridge_assets.stores.operations import alert_events, device_alerts, insert_missing, outbox
 from fridge_assets.stores.reading_files import ingested_files
@@ -91,7 +91,7 @@ def test_a_moment_in_the_future_is_refused_unless_one_only_looks(folder: Folder)
 def test_an_ingested_file_goes_with_its_sidecar_and_is_not_ingested_again_when_delivered_again(folder: Folder) -> None:
     file = landed(folder, "old.csv", days(40))
     sidecar = sidecar_of(file)
-    sidecar.write_text(Interpretation().to_json())
+    sidecar.write_text(Source().to_json())
     landed(folder, "young.csv", days(20), "d2")
     ingested(folder, days(20))
     report = folder.sweep()

@@ -1,17 +1,20 @@
 """Text files that are not UTF-8 are refused whole, or read in the encoding that is named; never read in part."""
 
 import gzip
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
 from fridge_assets.core.errors import FridgeError
 from fridge_assets.readings.deliver import deliver
-from fridge_assets.readings.encoding import as_utf8, check_encoding, require_utf8
-from fridge_assets.readings.interpretation import Interpretation
+from fridge_assets.readings.ingest import ingest
 from fridge_assets.settings import Settings
+from fridge_assets.sources.encoding import as_utf8, require_utf8
+from fridge_assets.sources.source import Source, source_of_options
 from fridge_assets.stores.landing import Landing
 from fridge_assets.stores.warehouse import Warehouse
+from fridge_assets_tests.readings.deliveries import stored_readings
 
 HEADER = "device_id;timestamp;temperature_ambient;Außen (°C)\n"
 ROWS = "Kühl-1;2026-01-01T00:00:00Z;21.5;3\nunit-2;2026-01-01T00:01:00Z;21.6;3\n"
@@ -25,9 +28,9 @@ def written(folder: Path, text: str, encoding: str, name: str = "june.csv") -> P
     return file
 
 
-def brought(file: Path, settings: Settings, landing: Landing, encoding: str = "", **columns: str) -> Path:
+def brought(file: Path, settings: Settings, landing: Landing, encoding: str = "utf-8", **columns: str) -> Path:
     warehouse = Warehouse.from_settings(settings)
-    report = deliver(file, Interpretation(columns), landing, warehouse, None, settings.readings, encoding=encoding)
+    report = deliver(file, Source(columns=columns, encoding=encoding), landing, warehouse, None, settings.readings)
     assert (report.rows, report.unusable, report.devices) == (2, 0, 2)
     assert report.file == str(file)
     return report.delivered_as
@@ -49,14 +52,17 @@ def test_a_latin_1_file_is_refused_with_the_line_and_the_way_out(
 
 @pytest.mark.parametrize("name", ["june.csv", "june.csv.gz"])
 @pytest.mark.parametrize("encoding", ["latin-1", "cp1252", "utf-16", "utf-8-sig"])
-def test_with_its_encoding_it_is_delivered_as_utf_8(
+def test_with_its_encoding_it_is_delivered_as_it_is_and_ingested(
     tmp_path: Path, settings: Settings, landing: Landing, encoding: str, name: str
 ) -> None:
     file = written(tmp_path, HEADER + ROWS, encoding, name)
     delivered = brought(file, settings, landing, encoding, **{"Außen (°C)": "temperature_condenser"})
-    content = delivered.read_bytes()
-    assert (gzip.decompress(content) if name.endswith(".gz") else content).decode() == HEADER + ROWS
-    assert delivered.name == name
+    assert (delivered.name, delivered.read_bytes()) == (name, file.read_bytes())
+    report = ingest(landing, Warehouse.from_settings(settings), None, datetime(2026, 2, 1, tzinfo=UTC), settings)
+    assert (report.clean, report.refused, report.warnings) == (2, {}, [])
+    stored = stored_readings(Warehouse.from_settings(settings))
+    assert stored["device_id"].tolist() == ["Kühl-1", "unit-2"]
+    assert stored["temperature_condenser"].tolist() == [3, 3]
 
 
 def test_a_wrong_or_unknown_encoding_is_refused(tmp_path: Path) -> None:
@@ -65,7 +71,7 @@ def test_a_wrong_or_unknown_encoding_is_refused(tmp_path: Path) -> None:
         as_utf8(file, "ascii", tmp_path / "..")
     for unknown in ("utf8x", "base64"):
         with pytest.raises(FridgeError, match=f"--encoding {unknown}: there is no such encoding"):
-            check_encoding(unknown)
+            source_of_options(encoding=unknown)
 
 
 def test_a_character_cut_in_two_by_the_end_of_a_file_is_no_utf_8(tmp_path: Path) -> None:

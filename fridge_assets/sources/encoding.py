@@ -17,18 +17,13 @@ class NotInEncoding(FridgeError):
     """A file is not encoded as it was taken to be."""
 
 
-def check_encoding(name: str) -> str:
-    """``name`` as it is, once it is known to be an encoding of text.
-
-    Raises:
-        FridgeError: there is no such encoding.
-    """
+def is_encoding(name: str) -> bool:
+    """Whether there is an encoding of text of that name."""
     try:
         "".encode(name)
-    except LookupError as error:
-        remedy = "Choose one such as utf-8, latin-1, cp1252 or utf-16."
-        raise FridgeError(f"--encoding {name}: there is no such encoding", remedy) from error
-    return name
+    except LookupError:
+        return False
+    return True
 
 
 def require_utf8(path: Path, *, whole: bool) -> None:

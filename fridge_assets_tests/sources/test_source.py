@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from fridge_assets.core.errors import FridgeError
-from fridge_assets.readings.interpretation import CONVERSIONS, Interpretation
+from fridge_assets.sources.source import Source, source_of_options
+from fridge_assets.sources.units import CONVERSIONS
 from fridge_assets_tests.readings.deliveries import at, cleaned, reading, write
 
 
@@ -31,7 +32,7 @@ from fridge_assets_tests.readings.deliveries import at, cleaned, reading, write
     ],
 )
 def test_every_unit_is_converted_to_ours(sensor: str, unit: str, theirs: float, ours: float) -> None:
-    factor, offset = Interpretation(units={sensor: unit}).conversion(sensor)
+    factor, offset = Source(units={sensor: unit}).conversion(sensor)
     assert theirs * factor + offset == pytest.approx(ours, abs=1e-3)
 
 
@@ -39,7 +40,7 @@ def test_readings_are_converted_to_our_units(tmp_path: Path) -> None:
     theirs = {"temperature_evaporator": -13.0, "superheat": 14.4, "pressure_low_side": 29.00754754}
     path = write(tmp_path / "a.csv", [reading(**theirs)])
     units = {"temperature_evaporator": "degF", "superheat": "degF", "pressure_low_side": "psi"}
-    result = cleaned(path, Interpretation(units=units))
+    result = cleaned(path, Source(units=units))
     ours = result.rows[list(theirs)].iloc[0].tolist()
     assert ours == pytest.approx([-25.0, 8.0, 200.0])
     assert result.flags() == [[]]
@@ -53,7 +54,7 @@ def test_every_unit_of_a_quantity_can_be_chosen() -> None:
 def test_range_is_checked_in_our_unit(tmp_path: Path) -> None:
     path = write(tmp_path / "a.csv", [reading(temperature_evaporator=50.0)])
     assert cleaned(path).flags() == [["RANGE_VIOLATION"]]
-    assert cleaned(path, Interpretation(units={"temperature_evaporator": "degF"})).flags() == [[]]
+    assert cleaned(path, Source(units={"temperature_evaporator": "degF"})).flags() == [[]]
 
 
 @pytest.mark.parametrize("unit_of", ["evap F", "temperature_evaporator"])
@@ -62,31 +63,30 @@ def test_renamed_columns_are_read_and_their_unit_may_be_given_under_either_name(
     name: str, unit_of: str, tmp_path: Path
 ) -> None:
     row = {"unit no": "d1", "when": at(0), "evap F": -13.0}
-    interpretation = Interpretation(
-        {"unit no": "device_id", "when": "timestamp_device", "evap F": "temperature_evaporator"}, {unit_of: "degF"}
-    )
-    result = cleaned(write(tmp_path / name, [row]), interpretation)
+    columns = {"unit no": "device_id", "when": "timestamp_device", "evap F": "temperature_evaporator"}
+    source = Source(columns=columns, units={unit_of: "degF"})
+    result = cleaned(write(tmp_path / name, [row]), source)
     assert result.rows["temperature_evaporator"].tolist() == pytest.approx([-25.0])
     assert result.rows["device_id"].tolist() == ["d1"]
 
 
 def test_mapped_column_wins_over_one_that_has_our_name(tmp_path: Path) -> None:
     path = write(tmp_path / "a.csv", [{"ambient 2": 30.0, **reading(temperature_ambient=20.0)}])
-    mapped = cleaned(path, Interpretation({"ambient 2": "temperature_ambient"}))
+    mapped = cleaned(path, Source(columns={"ambient 2": "temperature_ambient"}))
     assert mapped.rows["temperature_ambient"].tolist() == [30.0]
 
 
 def test_mapped_column_wins_wherever_it_stands_in_the_file(tmp_path: Path) -> None:
     path = write(tmp_path / "a.csv", [{**reading(temperature_ambient=20.0), "ambient 2": 30.0}])
-    mapped = cleaned(path, Interpretation({"ambient 2": "temperature_ambient"}))
+    mapped = cleaned(path, Source(columns={"ambient 2": "temperature_ambient"}))
     assert mapped.rows["temperature_ambient"].tolist() == [30.0]
 
 
-def test_interpretation_survives_its_file() -> None:
-    interpretation = Interpretation({"a": "humidity"}, {"a": "fraction"}, "Europe/Berlin")
-    assert Interpretation.from_json(interpretation.to_json()) == interpretation
-    assert Interpretation().is_plain
-    assert not interpretation.is_plain
+def test_a_source_survives_its_file_beside_a_landing_file() -> None:
+    source = Source(columns={"a": "humidity"}, units={"a": "fraction"}, timezone="Europe/Berlin")
+    assert Source.from_json(source.to_json()) == source
+    assert Source().is_plain
+    assert not source.is_plain
 
 
 @pytest.mark.parametrize(
@@ -103,4 +103,10 @@ def test_interpretation_survives_its_file() -> None:
 )  # fmt: skip
 def test_choice_that_does_not_exist_is_refused_with_the_choices(arguments: dict, message: str) -> None:
     with pytest.raises(FridgeError, match=message):
-        Interpretation(**arguments)
+        source_of_options(**arguments)
+
+
+def test_what_an_earlier_release_wrote_beside_a_landing_file_is_read_the_same() -> None:
+    text = '{"columns": {"evap": "temperature_evaporator"}, "units": {"evap": "degF"}, "timezone": "Europe/Berlin"}'
+    source = Source(columns={"evap": "temperature_evaporator"}, units={"evap": "degF"}, timezone="Europe/Berlin")
+    assert Source.from_json(text) == source

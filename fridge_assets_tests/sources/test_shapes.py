@@ -1,0 +1,154 @@
+"""Files in which a row is not a reading: a column per device and sensor, or a value per row."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from fridge_assets.core.errors import FridgeError
+from fridge_assets.sources.source import Source, source_of_options
+from fridge_assets_tests.readings.deliveries import Cleaned, cleaned
+
+LATER = datetime(2026, 12, 1, tzinfo=UTC)
+NINE, TEN = "2026-03-11T09:00Z", "2026-03-11T10:00Z"
+
+
+def read(folder: Path, text: str, name: str = "site.csv", **fields: object) -> Cleaned:
+    file = folder / name
+    file.write_text(text)
+    return cleaned(file, Source.model_validate(fields), received_at=LATER)
+
+
+def found(result: Cleaned, *sensors: str) -> list[tuple[object, ...]]:
+    """(Device, hour, value of each sensor) of every clean reading."""
+    frame = result.rows.sort_values(["device_id", "timestamp_utc"])
+    values = [
+        [None if pd.isna(value) else value for value in row] for row in frame[list(sensors)].itertuples(index=False)
+    ]
+    keys = zip(frame["device_id"], frame["timestamp_utc"].dt.hour, strict=True)
+    return [(*key, *value) for key, value in zip(keys, values, strict=True)]
+
+
+# --- a column per device and sensor
+
+WIDE = f"Time,C1 Evap,C1 RH,C2 Evap,Room\n{NINE},-20,45,-21,22\n{TEN},,,-21.5,23\n"
+TAGS = {
+    "C1 Evap": {"device": "c1", "sensor": "temperature_evaporator"},
+    "C1 RH": {"device": "c1", "sensor": "humidity"},
+    "C2 Evap": {"device": "c2", "sensor": "temperature_evaporator"},
+}
+
+
+def test_a_wide_row_is_a_reading_of_every_device_that_has_a_value_in_it(tmp_path: Path) -> None:
+    columns = {"Time": "timestamp", "Room": "temperature_ambient"}
+    result = read(tmp_path, WIDE, shape="wide", columns=columns, tags=TAGS)
+    assert found(result, "temperature_evaporator", "humidity", "temperature_ambient") == [
+        ("c1", 9, -20, 45, 22),
+        ("c2", 9, -21, None, 22),
+        ("c2", 10, -21.5, None, 23),
+    ]
+    assert result.delivered == 3
+
+
+def test_a_pattern_says_device_and_tag_of_a_column(tmp_path: Path) -> None:
+    tags = {"Evap": "temperature_evaporator", "RH": "humidity"}
+    pattern = r"(?P<device>C\d+) (?P<tag>.+)"
+    result = read(tmp_path, WIDE, shape="wide", columns={"Time": "timestamp"}, tags=tags, pattern=pattern)
+    assert found(result, "temperature_evaporator", "humidity") == [
+        ("C1", 9, -20, 45), ("C2", 9, -21, None), ("C2", 10, -21.5, None)
+    ]  # fmt: skip
+
+
+def test_a_bad_value_in_a_wide_row_costs_the_reading_of_its_device(tmp_path: Path) -> None:
+    text = f"Time,C1 Evap,C2 Evap\n{NINE},warm,-21\n"
+    tags = {name: tag for name, tag in TAGS.items() if "Evap" in name}
+    result = read(tmp_path, text, shape="wide", columns={"Time": "timestamp"}, tags=tags)
+    assert found(result, "temperature_evaporator") == [("c2", 9, -21)]
+    assert result.refused["detail"].tolist() == ["temperature_evaporator is 'warm', not a number"]
+
+
+def test_ten_thousand_columns_are_read(tmp_path: Path) -> None:
+    names = [f"case{number} evap" for number in range(10_000)]
+    text = (
+        "Time,"
+        + ",".join(names)
+        + "\n"
+        + "\n".join(f"{hour}," + ",".join(["-20.5"] * len(names)) for hour in (NINE, TEN))
+    )
+    pattern = r"(?P<device>case\d+) (?P<tag>.+)"
+    tags = {"evap": "temperature_evaporator"}
+    result = read(tmp_path, text + "\n", shape="wide", columns={"Time": "timestamp"}, tags=tags, pattern=pattern)
+    assert (len(result.rows), result.rows["device_id"].nunique()) == (20_000, 10_000)
+
+
+# --- a value per row
+
+LONG_TAGS = {"evap": "temperature_evaporator", "rh": "humidity", "door": "door_open_close"}
+LONG = {"shape": "long", "tag_column": "tag", "value_column": "value", "tags": LONG_TAGS}
+
+
+def test_values_of_one_device_and_time_are_one_reading(tmp_path: Path) -> None:
+    text = f"device_id,timestamp,tag,value\nd1,{NINE},evap,-20\nd2,{NINE},evap,-21\nd1,{NINE},rh,45\nd1,{TEN},door,on\n"
+    assert found(read(tmp_path, text, **LONG), "temperature_evaporator", "humidity", "door_open_close") == [
+        ("d1", 9, -20, 45, None),
+        ("d1", 10, None, None, True),
+        ("d2", 9, -21, None, None),
+    ]
+
+
+def test_a_bad_value_of_a_long_file_costs_only_itself(tmp_path: Path) -> None:
+    text = f"device_id,timestamp,tag,value\nd1,{NINE},evap,-20\nd1,{NINE},rh,wet\nd1,{NINE},other,1\nd1,{NINE},rh,\n"
+    result = read(tmp_path, text, **LONG)
+    assert found(result, "temperature_evaporator", "humidity") == [("d1", 9, -20, None)]
+    assert result.refused["detail"].tolist() == ["humidity is 'wet', not a number"]
+    assert result.refused["row_number"].tolist() == [2]
+
+
+def test_the_device_may_be_in_the_tag_of_a_long_file(tmp_path: Path) -> None:
+    text = f"timestamp,tag,value\n{NINE},C1/evap,-20\n{NINE},C2/evap,-21\n{NINE},C1/rh,45\n{NINE},spare,1\n"
+    tags = LONG_TAGS | {"spare": {"device": "c9", "sensor": "humidity"}}
+    result = read(tmp_path, text, **{**LONG, "tags": tags}, pattern="(?P<device>[^/]+)/(?P<tag>.+)")
+    assert found(result, "temperature_evaporator", "humidity") == [
+        ("C1", 9, -20, 45), ("C2", 9, -21, None), ("c9", 9, None, 1)
+    ]  # fmt: skip
+
+
+def test_the_history_of_home_assistant_becomes_readings_of_a_minute(tmp_path: Path) -> None:
+    text = (
+        "entity_id,state,last_changed\n"
+        "sensor.freezer_1_evap,-20.1,2026-03-11T09:00:03.120Z\nsensor.freezer_1_rh,45,2026-03-11T09:00:41.5Z\n"
+        "binary_sensor.freezer_1_door,off,2026-03-11T09:00:10Z\nsensor.freezer_1_evap,unavailable,2026-03-11T10:00:10Z\n"
+        "sensor.freezer_1_evap,-20.4,2026-03-11T10:00:12Z\n"
+    )
+    tags = {
+        f"{domain}.freezer_1_{tag}": {"device": "freezer_1", "sensor": LONG_TAGS[tag]}
+        for domain, tag in (("sensor", "evap"), ("sensor", "rh"), ("binary_sensor", "door"))
+    }
+    result = read(
+        tmp_path, text, shape="long", tag_column="entity_id", value_column="state", tags=tags, align_seconds=60,
+        columns={"last_changed": "timestamp"}, nothing=("unavailable", "unknown"),
+    )  # fmt: skip
+    assert found(result, "temperature_evaporator", "humidity", "door_open_close") == [
+        ("freezer_1", 9, -20.1, 45, False),
+        ("freezer_1", 10, -20.4, None, None),
+    ]
+    assert result.rows["timestamp_utc"].dt.second.tolist() == [0, 0]
+    assert result.refused.empty
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        (
+            {"shape": "long", "value_column": "v", "tags": LONG_TAGS},
+            "--tag-column : a long source needs its tag_column",
+        ),
+        ({"shape": "wide"}, "--tag : a wide source says of no tag which sensor it is"),
+        ({"tags": {"a": "temperature"}}, "--tag a=temperature: there is no sensor temperature"),
+        ({"pattern": "(.*)"}, "its groups are not device and tag"),
+    ],
+)
+def test_a_shape_without_what_it_needs_is_refused(fields: dict, message: str) -> None:
+    with pytest.raises(FridgeError, match=message.replace("(", r"\(").replace(" :", " ?:")):
+        source_of_options(**fields)
