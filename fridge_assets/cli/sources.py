@@ -217,7 +217,8 @@ def _say_first_rows(look: "Look") -> None:
     rows = look.first_rows
     # To the digit, which a table otherwise rounds.
     exact = {
-        name: rows[name].map(lambda value: f"{value:.10g}", na_action="ignore") for name in rows.select_dtypes("float")
+        str(name): rows[name].map(lambda value: f"{value:.10g}", na_action="ignore")
+        for name in rows.select_dtypes("float")
     }
     say_table("  first rows as they will be stored", rows.assign(**exact), wide=True)
 

@@ -173,7 +173,7 @@ def _fits(engine: duckdb.DuckDBPyConnection, file: SourceFile) -> list[Fit]:
         f"SELECT {', '.join(counted)}, {', '.join(largest)} FROM taken {bounds.join}"
     ).fetchall()
     rows = zip(keys, found[: len(keys)], found[len(keys) :], strict=True)
-    return [Fit(*key, *counts, most) for key, counts, most in rows if counts[0]]
+    return [Fit(*key, *map(int, counts), float(most)) for key, counts, most in rows if counts[0]]
 
 
 def _unknown_tags(engine: duckdb.DuckDBPyConnection, file: SourceFile) -> tuple[str, ...]:
