@@ -82,7 +82,7 @@ def environment(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(autouse=True, scope="session")
 def migrations_read_once() -> Iterator[None]:
-    """Every opening of a Dagster instance asks three times for the newest of a hundred migrations; they stay the same."""
+    """Every opening of a Dagster instance asks three times for the newest of a hundred migrations, always the same."""
 
     @functools.cache
     def newest(folder: str, name: str) -> str | tuple[str, ...] | None:

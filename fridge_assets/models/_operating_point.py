@@ -1,8 +1,10 @@
 """What a reading would be at the usual operating point: ambient, defrost, door and state taken out of it (SPEC 2.1).
 
 A hot afternoon raises the condenser of every healthy device, a defrost warms every coil, and a compressor that stands
-draws no current. All this is learned from how devices vary over time, frozen into the version, and taken out before
-devices are compared; what remains is the device's own doing.
+draws no current. Where it starts and stops, a window is a mixture of run and rest, whose share decides every mean; and
+the longer it stands, the nearer everything comes to the temperature around it. All this is learned from how devices
+vary over time, frozen into the version, and taken out before devices are compared; what remains is the device's own
+doing.
 """
 
 import json
@@ -18,7 +20,7 @@ from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 from fridge_assets.contracts.device_features import FRACTION_FEATURES
 from fridge_assets.models._robust import MAD_TO_SIGMA, grouped_max, grouped_mean
 from fridge_assets.models.base import feature_matrix, require_columns
-from fridge_assets.models.selection import STATE
+from fridge_assets.models.selection import RESTED, RUN_SHARE, STATE
 
 Array = NDArray[np.float64]
 
@@ -44,6 +46,8 @@ _FEWEST_ROWS = 300
 _FEWEST_UNSTEADY = 30
 _FEWEST_OF_STATE = 5
 """Rows of an operating state from which its effect is learned."""
+_LONGEST_REST = 1440.0
+"""Minutes; of longer ones nobody keeps the beginning."""
 _FEWEST_TO_TELL = 8
 """Rows of a cohort from which a value that is always the same tells that there is no such sensor."""
 _LIMITS_FILE = "operating_limits.json"
@@ -64,6 +68,10 @@ class _Limits:
     centre: tuple[float, ...]
     recovering_below: float
     states: tuple[str, ...] = ()
+    run_share: float | None = None
+    """Usual share of a window in which a compressor runs; None where too few start and stop to learn its effect."""
+    rests: bool = False
+    """Whether enough windows at rest were seen to learn what its length does."""
 
     @classmethod
     def fit(cls, rows: pd.DataFrame, conditions: tuple[str, ...]) -> Self:
@@ -79,6 +87,8 @@ class _Limits:
             tuple(centre.tolist()),
             _steepest_usual(rows, conditions),
             states,
+            _usual_run_share(rows),
+            RESTED in rows.columns and int(_at_rest(rows).sum()) >= _FEWEST_UNSTEADY,
         )
 
     def within(self, rows: pd.DataFrame) -> dict[str, Array]:
@@ -98,7 +108,9 @@ class _Limits:
         return result
 
     def terms(self, rows: pd.DataFrame) -> Array:
-        """Terms of the regression, shape (n, terms): curved in ambient and in the defrost's progress, one a state."""
+        """Terms of the regression, shape (n, terms): one a state, and curved in ambient, in the defrost's progress, in
+        the share of the window in which the compressor ran and in how long it has stood.
+        """
         conditions, unsteady = self.within(rows), self.unsteady(rows)
         columns = []
         if AMBIENT in conditions:
@@ -114,6 +126,14 @@ class _Limits:
                 progress += [slope, slope**2, slope * defrost]
             columns += [unsteady * term for term in progress]
         columns += [_in_state(rows, name).astype(np.float64) for name in told_by_state]
+        if self.run_share is not None:
+            # Where nobody knows it, the state alone tells what the machine did.
+            more = np.nan_to_num(rows[RUN_SHARE].to_numpy(dtype=np.float64) - self.run_share)
+            columns += [more, more**2]
+        if self.rests:
+            minutes = rows[RESTED].to_numpy(dtype=np.float64)  # null after a day
+            rested = np.log1p(np.where(np.isnan(minutes), _LONGEST_REST, minutes)) * _at_rest(rows)
+            columns += [rested, rested**2]
         return np.column_stack(columns) if columns else np.empty((len(unsteady), 0))
 
 
@@ -146,7 +166,7 @@ class OperatingPoint:
         """Robust regression of each feature's variation within a device on the device's conditions.
 
         Args:
-            rows: ``device_id``, ``cohort``, the conditions and, where windows have one, the operating state.
+            rows: ``device_id``, ``cohort``, the conditions and, where windows have them, operating state and OPERATION.
             values: shape (n, features), on the scale that is compared.
             features: their names.
             offered: features there are; conditions that are not among them do not count.
@@ -190,7 +210,12 @@ class OperatingPoint:
 
     def adjust(self, rows: pd.DataFrame, values: Array) -> Array:
         """``values`` of ``rows`` as they would be at the fleet's usual operating point, shape (n, features)."""
-        require_columns(rows, ("cohort", *self.conditions, *((STATE,) if self.limits.states else ())))
+        told = {
+            STATE: bool(self.limits.states) or self.limits.rests,
+            RUN_SHARE: self.limits.run_share is not None,
+            RESTED: self.limits.rests,
+        }
+        require_columns(rows, ("cohort", *self.conditions, *(name for name, needed in told.items() if needed)))
         return self._subtracted(values, self.limits.terms(rows), rows["cohort"])
 
     def scatter(self, rows: pd.DataFrame) -> Array:
@@ -284,6 +309,20 @@ def _looseness(left: Array, unsteady: NDArray[np.bool_]) -> Array:
 
 def _in_state(rows: pd.DataFrame, state: str) -> NDArray[np.bool_]:
     return np.asarray(rows[STATE].eq(state).fillna(False), dtype=np.bool_)
+
+
+def _at_rest(rows: pd.DataFrame) -> NDArray[np.bool_]:
+    if STATE not in rows.columns:
+        return np.zeros(len(rows), dtype=np.bool_)
+    return _in_state(rows, "off") | _in_state(rows, "standstill")
+
+
+def _usual_run_share(rows: pd.DataFrame) -> float | None:
+    if RUN_SHARE not in rows.columns:
+        return None
+    share = rows[RUN_SHARE].to_numpy(dtype=np.float64)
+    parted = share[(share > 0) & (share < 1)]
+    return float(np.median(parted)) if len(parted) >= _FEWEST_UNSTEADY else None
 
 
 def _steepest_usual(rows: pd.DataFrame, conditions: tuple[str, ...]) -> float:

@@ -23,6 +23,12 @@ IDENTITY = ("device_id", COHORT, "window_end")
 STATE = "operating_state"
 """What the machine did in a training row's window: no feature, but what a model knows how to judge."""
 
+RUN_SHARE = "compressor_run_share"
+RESTED = "minutes_since_running"
+OPERATION = (RUN_SHARE, RESTED)
+"""For how much of the window its compressor ran, and how long ago that was at the window's end: no features either, but
+what decides most of them where machines start and stop."""
+
 
 def candidates_sql(settings: Settings) -> str:
     """SELECT of the windows of active devices that nothing excludes, with their state and a column a limit.
@@ -84,9 +90,10 @@ def select_training_rows(
             model flagged or that follow maintenance.
 
     Returns:
-        ``device_id``, ``cohort``, ``window_end``, ``operating_state`` and MODEL_FEATURES, ordered by device and
-        time. A null is already filled with the device's most recent value up to ``scoring.imputation_memory``
-        before, as in scoring. A day carries the means of its windows instead, and no state.
+        ``device_id``, ``cohort``, ``window_end``, ``operating_state``, OPERATION and MODEL_FEATURES, ordered by
+        device and time. A null feature is already filled with the device's most recent value up to
+        ``scoring.imputation_memory`` before, as in scoring. A day carries the means of its windows instead, and neither
+        state nor OPERATION.
     """
     with training_tables(connection, devices, now, settings, excluded):
         chosen = _choose_windows(connection, now, settings, view)
@@ -97,7 +104,7 @@ def select_training_rows(
                 return _rows_of(connection, "training_days", MODEL_FEATURES)
         with registered(connection, training_windows=chosen):
             source = "(FROM training_windows JOIN device_features USING (device_id, window_end))"
-            rows = _rows_of(connection, source, (STATE, *MODEL_FEATURES))
+            rows = _rows_of(connection, source, (STATE, *OPERATION, *MODEL_FEATURES))
     return _fill_from_own_past(connection, rows, settings.scoring)
 
 

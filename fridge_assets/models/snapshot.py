@@ -8,17 +8,17 @@ import pandas as pd
 
 from fridge_assets.contracts.device_features import MODEL_FEATURES
 from fridge_assets.core.errors import FridgeError
-from fridge_assets.models.selection import IDENTITY, STATE
+from fridge_assets.models.selection import IDENTITY, OPERATION, STATE
 from fridge_assets.stores.files import atomic_write
 
 
 def canonical(rows: pd.DataFrame) -> pd.DataFrame:
-    """``rows`` in the one order that training sees: identity, operating state, then features; by device and time.
+    """``rows`` in the one order that training sees: identity, operation, then features; by device and time.
 
-    Rows of days, and those that earlier releases trained on, have no operating state.
+    Rows of days have neither state nor OPERATION; those that earlier releases trained on may lack both or the latter.
     """
     state = [STATE] if STATE in rows.columns else []
-    features = [name for name in MODEL_FEATURES if name in rows.columns]
+    features = [name for name in (*OPERATION, *MODEL_FEATURES) if name in rows.columns]
     ordered = rows.sort_values(["device_id", "window_end"], kind="stable", ignore_index=True)
     types = {"device_id": "str", "cohort": "str", "window_end": "datetime64[us, UTC]"}
     ordered = ordered[[*IDENTITY, *state, *features]].astype({**types, **dict.fromkeys(features, "float64")})

@@ -24,6 +24,8 @@ from fridge_assets.settings import CalibrationSettings, Settings, TrainingSettin
 
 _FAMILY_SETTINGS = ("forest", "baseline", "autoencoder", "dbscan")
 _LEAST_PRESENT = 0.5
+_FEWEST_OF_COHORT = 32
+"""Windows of a cohort from which its sensors count by themselves."""
 
 
 class NotEnoughTrainingRows(FridgeError):
@@ -108,12 +110,17 @@ def _often(values: pd.Series, settings: TrainingSettings) -> tuple[str, ...]:
 
 
 def usable_features(rows: pd.DataFrame) -> tuple[str, ...]:
-    """The MODEL_FEATURES that at least half of ``rows`` have; a fleet may lack sensors.
+    """The MODEL_FEATURES that at least half of the rows of some cohort have; a fleet may lack sensors.
+
+    A sensor that only a few cohorts have is worth as much there: the others are not held against it. Cohorts with too
+    few rows to be trained on alone count together.
 
     Raises:
         NotEnoughTrainingRows: there is none.
     """
-    present = rows.reindex(columns=list(MODEL_FEATURES)).notna().mean()
+    cohort = rows[COHORT].astype(str) if COHORT in rows.columns else pd.Series("", index=rows.index)
+    counted = cohort.where(cohort.map(cohort.value_counts()) >= _FEWEST_OF_COHORT, "")
+    present = rows.reindex(columns=list(MODEL_FEATURES)).notna().groupby(counted.to_numpy()).mean().max()
     usable = tuple(name for name in MODEL_FEATURES if present[name] >= _LEAST_PRESENT)
     if not usable:
         raise NotEnoughTrainingRows(
@@ -160,7 +167,7 @@ def provisional(calibration: Calibration, record: TrainingRecord, settings: Sett
 
 
 def _metrics(calibration: CalibrationByState, unseen: UnseenScores, settings: CalibrationSettings) -> dict[str, float]:
-    scores = calibration.to_score(unseen.raw, unseen.rows.get(STATE))
+    scores = calibration.to_score(unseen.raw, unseen.rows.get(STATE), unseen.rows.get(COHORT))
     return {
         "share_flagged": float((scores > settings.threshold).mean()),
         "score_mean": float(scores.mean()),

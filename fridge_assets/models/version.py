@@ -16,7 +16,7 @@ from fridge_assets.models.calibration_by_state import CalibrationByState
 from fridge_assets.models.families import FAMILIES
 from fridge_assets.models.imputation import Imputer
 from fridge_assets.models.metadata import ModelMetadata
-from fridge_assets.models.selection import STATE
+from fridge_assets.models.selection import COHORT, STATE
 
 MANIFEST = "manifest.json"
 _METADATA = "metadata.json"
@@ -44,9 +44,9 @@ class ModelVersion:
         Raises:
             FridgeError: a feature column, or the operating state, is missing or holds nulls; the columns are named.
         """
-        if self.calibration.states:
-            require_columns(rows, (STATE,))
-        return self.calibration.to_score(self.model.raw_scores(rows), rows.get(STATE))
+        if self.calibration.states or self.calibration.cohorts:
+            require_columns(rows, (STATE, COHORT))
+        return self.calibration.to_score(self.model.raw_scores(rows), rows.get(STATE), rows.get(COHORT))
 
     def explain(self, rows: pd.DataFrame, top: int) -> Explanation:
         """The features behind the scores of ``rows``: up to ``top`` names per row, strengths descending."""

@@ -35,6 +35,9 @@ class CalibrationSettings(Group):
     state_rows: int = Field(
         50, ge=10, description="windows of an operating state from which it may have a calibration of its own"
     )
+    cohort_rows: int = Field(
+        500, ge=100, description="windows of a cohort in an operating state from which it may have one of its own"
+    )
     provisional_score: float = Field(
         0.85, gt=0, le=1, description="a version that has seen too little to say more than this is provisional"
     )

@@ -48,11 +48,21 @@ class StreamingSettings(Group):
     vibration_span: timedelta = Field(
         timedelta(hours=24), description="span of a device's usual vibration, and of its bands of pressure and cooling"
     )
+    running_vibration: float = Field(
+        0.5,
+        ge=0,
+        description="mm/s; a compressor that vibrates less is at rest, and its usual vibration is that of the readings "
+        "in which it runs: over rest and run a machine that runs a third of its time would be at three times its mean "
+        "whenever it runs",
+    )
     vibration_bucket: timedelta = Field(
         timedelta(minutes=15), description="the usual vibration and the bands move on in steps of this length"
     )
     min_vibration_buckets: int = Field(
-        4, ge=1, description="without readings in as many buckets, an hour, a device has no usual vibration and no band"
+        4,
+        ge=1,
+        description="without readings in as many buckets, an hour, a device has no band, and without readings of a "
+        "running compressor in as many no usual vibration",
     )
     pressure_band_margin: float = Field(
         0.25,

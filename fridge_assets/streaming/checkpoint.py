@@ -36,7 +36,9 @@ class Checkpoint:
             settings.vibration_bucket,
             settings.vibration_span,
         )
-        self._made_with = json.dumps([*(str(span) for span in spans), settings.consecutive_readings, STATE])
+        self._made_with = json.dumps(
+            [*(str(span) for span in spans), settings.consecutive_readings, settings.running_vibration, STATE]
+        )
 
     def save(self, engine: Engine, source: str, positions: Positions) -> None:
         """Replace the checkpoint by the state of ``engine``.

@@ -192,17 +192,18 @@ class Engine:
         absent = [name for name in _PUBLISHED_LATER if name not in history.column_names]
         for name in absent:
             history = history.append_column(name, pa.nulls(len(history), pa.float64()))
-        vibration = parts_sql(f"mean * readings / {parts}", FEATURE_PARTS)
+        readings = f"greatest(readings // {parts}, 1)"  # of a bucket
+        vibration = parts_sql(f"mean * {readings}", FEATURE_PARTS)
         with self.atomically(), registered(self.connection, published=history):
             self._number("SELECT device_id, '' AS part FROM published")
             self.connection.execute(
                 "INSERT INTO history "
                 f"SELECT device_no, epoch_us(window_start) // {bucket} * {bucket} + unnest(range({parts})) * {bucket}, "
                 f"coalesce({vibration}, 0), "
-                f"CASE WHEN mean IS NULL THEN 0 ELSE greatest(readings // {parts}, 1) END, "
+                f"CASE WHEN mean IS NULL THEN 0 ELSE {readings} END, "
                 "pressure_floor, evaporator_ceiling, "
-                f"coalesce(interval_seconds * 1000 * greatest(readings // {parts}, 1), 0), "
-                f"CASE WHEN interval_seconds IS NULL THEN 0 ELSE greatest(readings // {parts}, 1) END "
+                f"coalesce(interval_seconds * 1000 * {readings}, 0), "
+                f"CASE WHEN interval_seconds IS NULL THEN 0 ELSE {readings} END "
                 "FROM published JOIN devices USING (device_id) "
                 "WHERE device_no NOT IN (SELECT device_no FROM history)"
             )

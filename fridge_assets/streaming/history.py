@@ -1,7 +1,10 @@
-"""What is usual of a device: its vibration, the bands of its pressure and evaporator, and how often it sends (SPEC 5).
+"""What is usual of a device: its vibration as it runs, its bands of pressure and cooling, how often it sends (SPEC 5).
 
 Kept in buckets of time instead of readings, so that a day of 100,000 devices fits into memory. A bucket is summed up
 once the watermark of its device has passed it, from values whose sum, least or greatest does not depend on any order.
+
+A compressor at rest hardly vibrates: its readings are left out of what is usual, so that a machine is held against
+itself as it runs, however seldom it does.
 
 A *band* is what a sensor has held for some readings in a row: one odd reading neither widens nor narrows it. That of
 the pressure matters downwards, so its floor is kept; that of the evaporator upwards, so its ceiling is, without
@@ -48,6 +51,7 @@ def buckets_sql(settings: StreamingSettings) -> str:
     """
     bucket = microseconds(settings.vibration_bucket)
     recovery = microseconds(settings.defrost_recovery)
+    running = f"vibration_compressor >= {settings.running_vibration!r}"
     return f"""
 WITH undefrosted AS (
   SELECT *, CASE WHEN coalesce(ts - max(CASE WHEN defrost THEN ts END) OVER in_time > {recovery}, true)
@@ -61,7 +65,8 @@ held AS (
   FROM undefrosted WINDOW in_time AS (PARTITION BY device_no ORDER BY ts)
 )
 SELECT device_no, ts // {bucket} * {bucket} AS bucket,
-  coalesce(sum({parts_sql("vibration_compressor", FEATURE_PARTS)}), 0)::BIGINT, count(vibration_compressor)::INTEGER,
+  coalesce(sum({parts_sql("vibration_compressor", FEATURE_PARTS)}) FILTER ({running}), 0)::BIGINT,
+  (count(*) FILTER ({running}))::INTEGER,
   min(pressure_held)::FLOAT, max(evaporator_held)::FLOAT, ((max(ts) - min(ts)) // 1000)::INTEGER,
   greatest(count(pressure_low_side), count(temperature_evaporator), count(current_compressor),
     count(vibration_compressor), 1)::INTEGER - 1

@@ -108,8 +108,8 @@ def description_of(onset: Onset, settings: StreamingSettings) -> str:
     if rule is VIBRATION:
         times = number(onset.value / onset.reference)
         return (
-            f"{label} was {value} at {when}, {times} times the device's usual {reference} of the last "
-            f"{_spoken(settings.vibration_span)}; the limit is {limit} times."
+            f"{label} was {value} at {when}, {times} times the device's usual {reference} while it ran in the "
+            f"last {_spoken(settings.vibration_span)}; the limit is {limit} times."
         )
     if rule is PRESSURE_LOSS:
         fall = number(100 * (1 - onset.value / onset.reference))

@@ -1,5 +1,6 @@
 """Actions of people in a real SQLite store: the alert, its event, its label and its work (SPEC 6)."""
 
+import copy
 import threading
 from collections.abc import Mapping
 from datetime import datetime, timedelta
@@ -14,6 +15,7 @@ from fridge_assets.alerting.act import ActedAlert, Outdated, Schedule, act
 from fridge_assets.alerting.actions import ActionRequest
 from fridge_assets.alerting.events import LIFE, add_up
 from fridge_assets.alerting.frames import conform
+from fridge_assets.alerting.generate import GeneratedAlerts
 from fridge_assets.alerting.labels import labels_of
 from fridge_assets.alerting.lifecycle import IllegalTransition
 from fridge_assets.alerting.store import alert_of, apply, events_of_alerts
@@ -33,18 +35,25 @@ SOON = run_time(0) + timedelta(minutes=10)
 LATER = SOON + timedelta(minutes=10)
 
 
-@pytest.fixture
-def fleet(operations: Operations) -> Fleet:
-    """d1 HIGH and d2 MEDIUM at 0 h, d1 repeated at 1 h."""
+@pytest.fixture(scope="module")
+def generated() -> tuple[Fleet, list[GeneratedAlerts]]:
+    """d1 HIGH and d2 MEDIUM at 0 h, d1 repeated at 1 h; never change the fleet, copy it."""
     fleet = Fleet()
     windows = [
         [score("d1", 0, 0.9), score("d1", 0, 0.8, BASELINE), score("d2", 0, 0.75)],
         [score("d1", 1, 0.9), score("d1", 1, 0.8, BASELINE)],
     ]
-    for rows in windows:
+    return fleet, [fleet.run(*rows) for rows in windows]
+
+
+@pytest.fixture
+def fleet(generated: tuple[Fleet, list[GeneratedAlerts]], operations: Operations) -> Fleet:
+    """The fleet of ``generated``, its alerts in the store."""
+    fleet, windows = generated
+    for alerts in windows:
         with operations.transaction() as connection:
-            apply(connection, fleet.run(*rows))
-    return fleet
+            apply(connection, alerts)
+    return copy.deepcopy(fleet)
 
 
 @pytest.fixture

@@ -53,12 +53,13 @@ class Spans:
 class Bucket:
     """What a quarter of an hour has shown."""
 
-    __slots__ = ("ceiling", "count", "first", "floor", "last", "total")
+    __slots__ = ("ceiling", "count", "first", "floor", "last", "ran", "total")
 
     def __init__(self, at: int) -> None:
         self.first = self.last = at
         self.total = 0.0
         self.count = [0, 0, 0, 0]  # of current, vibration, pressure, temperature
+        self.ran = 0  # readings of a running compressor's vibration
         self.floor: float | None = None
         self.ceiling: float | None = None
 
@@ -140,7 +141,9 @@ class DeviceRules:
         values = (reading.current, reading.vibration, reading.pressure, reading.temperature)
         for place, value in enumerate(values):
             bucket.count[place] += value is not None
-        bucket.total += reading.vibration or 0.0
+        if reading.vibration is not None and reading.vibration >= spans.settings.running_vibration:
+            bucket.total += reading.vibration
+            bucket.ran += 1
         held = self._held(self._last_pressures, at, reading.pressure)
         if held is not None:
             bucket.floor = max(held) if bucket.floor is None else min(bucket.floor, max(held))
@@ -159,9 +162,9 @@ class DeviceRules:
 
     def _know(self, buckets: list[Bucket]) -> None:
         first, enough = self._spans.settings.min_vibration_buckets, self._spans.enough
-        shaken = [it for it in buckets if it.count[1]]
+        shaken = [it for it in buckets if it.ran]
         known = len(shaken) >= first
-        self._usual = sum(it.total for it in shaken) / sum(it.count[1] for it in shaken) if known else None
+        self._usual = sum(it.total for it in shaken) / sum(it.ran for it in shaken) if known else None
         floors = [it.floor for it in buckets if it.floor is not None]
         ceilings = [it.ceiling for it in buckets if it.ceiling is not None]
         self._floor = float(np.float32(min(floors))) if len(floors) >= first else None

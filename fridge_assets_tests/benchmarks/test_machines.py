@@ -88,6 +88,13 @@ def test_recall_of_cycling_machines_counts_and_that_of_the_others_is_for_compari
     assert missed.startswith("70% of the gradual faults")
 
 
+def test_a_fault_counts_on_a_machine_that_has_its_telling_sensor() -> None:
+    registry = pd.DataFrame({"device_id": ["case", "unit"], "model": ["display_case", "co2_condensing_unit"]})
+    sensors = ["vibration_compressor,current_compressor", "current_compressor"]
+    truth = pd.DataFrame({"device_id": ["case", "case", "unit", "unit"], "sensor": sensors * 2})
+    assert machines_faults.can_be_seen(truth, registry).tolist() == [False, True, True, True]
+
+
 def test_no_fault_begins_in_the_days_that_are_learned() -> None:
     fleet = week_fleet(100, 4, 3, faulty=0.26, learned=2)
     assert fleet.ground_truth["onset"].min() >= fleet.start + timedelta(days=2)

@@ -61,6 +61,39 @@ def test_only_states_that_differ_and_have_windows_enough_have_their_own(fitted: 
     assert "pull-down" not in CalibrationByState.fit(UnseenScores(strange, rare, ""), HOUR, SETTINGS).states
 
 
+def of_two_cohorts(seed: int) -> UnseenScores:
+    """Half of the devices are restless machines, whose windows at rest are four times as strange."""
+    given = unseen(seed=seed)
+    cohort = pd.Series(np.where(given.rows["device_id"].str[1:].astype(int) < 25, "restless", "quiet"))
+    rows = given.rows.assign(cohort=cohort)
+    restless = (rows["cohort"].eq("restless") & rows["operating_state"].eq("off")).to_numpy()
+    return UnseenScores(np.where(restless, 4 * given.raw, given.raw), rows, "")
+
+
+def test_one_percent_is_flagged_in_each_cohort_and_a_fault_of_quiet_machines_is_not_hidden_by_restless_ones() -> None:
+    found, later = CalibrationByState.fit(of_two_cohorts(0), HOUR, SETTINGS), of_two_cohorts(1)
+    assert set(found.cohorts) == {("restless", "off"), ("quiet", "off")}
+    state, cohort = later.rows["operating_state"], later.rows["cohort"]
+    resting = (state == "off").to_numpy()
+    own = pd.Series(found.to_score(later.raw, state, cohort) > SETTINGS.threshold)
+    by_state = pd.Series(found.to_score(later.raw, state) > SETTINGS.threshold)
+    assert own[resting].groupby(cohort[resting]).mean().between(0.005, 0.015).all()
+    assert by_state[resting].groupby(cohort[resting]).mean()["quiet"] < 0.001
+    fault = np.array([20.0])
+    told = [found.to_score(fault, pd.Series(["off"]), pd.Series([kind]))[0] for kind in ("quiet", "restless", "new")]
+    assert told[0] > 0.7 > told[1]
+    assert told[2] == found.to_score(fault, pd.Series(["off"]))[0], "another cohort is held against all"
+    assert CalibrationByState.from_dict(json.loads(json.dumps(found.to_dict()))) == found
+
+
+def test_a_cohort_of_a_few_windows_is_held_against_all() -> None:
+    given = of_two_cohorts(0)
+    few = (given.rows["device_id"].isin(["d0", "d1"]) | given.rows["cohort"].eq("quiet")).to_numpy()
+    rows = given.rows[few].reset_index(drop=True)
+    found = CalibrationByState.fit(UnseenScores(given.raw[few], rows, ""), HOUR, SETTINGS)
+    assert "restless" not in {cohort for cohort, _ in found.cohorts}
+
+
 def test_what_has_no_state_or_an_unknown_one_is_held_against_all(fitted: CalibrationByState) -> None:
     raw = np.array([3.0, 9.0, 20.0])
     states = pd.Series(["unknown", None, "standstill"])

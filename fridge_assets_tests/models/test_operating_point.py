@@ -173,3 +173,55 @@ def test_a_fault_in_a_state_is_not_explained_away_by_it(resting: pd.DataFrame) -
     faulty = resting[resting["operating_state"] == "off"].copy()
     faulty["temp_condenser_mean"] += 15.0  # warm at rest as it is when it runs
     assert np.median(model.raw_scores(faulty)) > 1.8 * np.median(model.raw_scores(resting))
+
+
+@pytest.fixture(scope="module")
+def cycling() -> pd.DataFrame:
+    """Machines that start and stop: what a window shows is a mixture of run and rest."""
+    rows = feature_rows(30, 192)
+    rng = np.random.default_rng(7)
+    share = np.where(rng.random(len(rows)) < 0.2, 1.0, rng.uniform(0.1, 0.9, len(rows)))
+    rows["temp_condenser_mean"] -= 15.0 * (1 - share)
+    return rows.assign(operating_state=np.where(share < 1, "cycling", "running"), compressor_run_share=share)
+
+
+def test_how_much_of_a_window_the_compressor_ran_is_taken_out(cycling: pd.DataFrame, tmp_path: Path) -> None:
+    point = OperatingPoint.fit(cycling, feature_matrix(cycling, FEATURES), FEATURES, MODEL_FEATURES)
+    usual = cycling.groupby("device_id")["temp_condenser_mean"].transform("median")
+    left = adjusted(point, cycling)["temp_condenser_mean"] - usual
+    assert np.corrcoef(cycling["temp_condenser_mean"] - usual, cycling["compressor_run_share"])[0, 1] > 0.8
+    assert abs(np.corrcoef(left, cycling["compressor_run_share"])[0, 1]) < 0.1
+    unknown = adjusted(point, cycling.assign(compressor_run_share=np.nan))
+    usually = adjusted(point, cycling.assign(compressor_run_share=point.limits.run_share))
+    pd.testing.assert_frame_equal(unknown, usually)
+    point.save(tmp_path)
+    pd.testing.assert_frame_equal(adjusted(OperatingPoint.load(tmp_path), cycling), adjusted(point, cycling))
+    with pytest.raises(FridgeError, match="compressor_run_share"):
+        adjusted(point, cycling.drop(columns="compressor_run_share"))
+
+
+def test_a_fault_of_a_machine_that_starts_and_stops_is_not_hidden_by_its_cycles(cycling: pd.DataFrame) -> None:
+    faulty = cycling[cycling["operating_state"] == "cycling"].copy()
+    faulty["temp_condenser_mean"] += 7.0
+
+    def contrast(rows: pd.DataFrame) -> float:
+        model = StatisticalBaseline.fit(rows, MODEL_FEATURES, Settings(), 0)
+        return float(np.median(model.raw_scores(faulty)) / np.median(model.raw_scores(cycling)))
+
+    assert contrast(cycling) > 1.1 * contrast(cycling.drop(columns="compressor_run_share"))
+
+
+def test_how_long_a_compressor_has_stood_is_taken_out(resting: pd.DataFrame) -> None:
+    minutes = np.where(resting["operating_state"] == "off", np.arange(len(resting)) % 160 + 1.0, 0.0)
+    rows = resting.assign(minutes_since_running=minutes)
+    rows["temp_condenser_mean"] -= 3.0 * np.log1p(minutes)
+    offered = tuple(name for name in MODEL_FEATURES if name in rows.columns)
+    point = OperatingPoint.fit(rows, feature_matrix(rows, FEATURES), FEATURES, offered)
+    off = (rows["operating_state"] == "off").to_numpy()
+    usual = rows.groupby("device_id")["temp_condenser_mean"].transform("median")
+    left = (adjusted(point, rows)["temp_condenser_mean"] - usual)[off]
+    assert abs(np.corrcoef(left, np.log1p(minutes[off]))[0, 1]) < 0.15
+    a_day = rows[off].assign(minutes_since_running=1440.0)
+    pd.testing.assert_frame_equal(
+        adjusted(point, rows[off].assign(minutes_since_running=np.nan)), adjusted(point, a_day)
+    )

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from fridge_assets.contracts.device_features import DEVICE_FEATURES, MODEL_FEATURES, OPERATING_COLUMNS
-from fridge_assets.models.selection import select_training_rows
+from fridge_assets.models.selection import OPERATION, STATE, select_training_rows
 from fridge_assets.settings import Settings, TrainingSettings
 from fridge_assets_tests.models.synthetic import NOW, START, feature_rows
 
@@ -41,8 +41,9 @@ def rows() -> pd.DataFrame:
 
 def test_every_usable_window_is_taken_while_they_fit(rows: pd.DataFrame) -> None:
     selected = select_training_rows(table(rows), devices_of(rows), NOW, at_most(2000), "window")
-    assert list(selected.columns) == ["device_id", "cohort", "window_end", "operating_state", *MODEL_FEATURES]
-    expected = rows.assign(operating_state=pd.Series(dtype="str"))[list(selected.columns)].sort_values(
+    assert list(selected.columns) == ["device_id", "cohort", "window_end", STATE, *OPERATION, *MODEL_FEATURES]
+    unknown = {STATE: pd.Series(dtype="str")} | dict.fromkeys(OPERATION, np.nan)
+    expected = rows.assign(**unknown)[list(selected.columns)].sort_values(
         ["device_id", "window_end"], ignore_index=True
     )
     pd.testing.assert_frame_equal(selected, expected, check_dtype=False)
@@ -138,7 +139,7 @@ def test_nulls_are_filled_from_the_devices_last_day_as_in_scoring() -> None:
 def test_no_usable_window_gives_no_rows(rows: pd.DataFrame) -> None:
     selected = select_training_rows(table(rows), devices_of(rows), START.to_pydatetime(), Settings(), "window")
     assert selected.empty
-    assert list(selected.columns) == ["device_id", "cohort", "window_end", "operating_state", *MODEL_FEATURES]
+    assert list(selected.columns) == ["device_id", "cohort", "window_end", STATE, *OPERATION, *MODEL_FEATURES]
 
 
 def test_rare_operating_states_are_among_the_rows_however_few_are_taken_and_the_same_every_time() -> None:

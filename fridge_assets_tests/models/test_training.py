@@ -38,7 +38,7 @@ def rows() -> pd.DataFrame:
 
 @EVERY_FAMILY
 def test_one_percent_of_windows_not_trained_on_is_flagged(model_class: type[ScoreModel]) -> None:
-    rows = feature_rows(devices=200, windows=240)
+    rows = feature_rows(devices=100, windows=200)
     trained_on = rows["window_end"] <= rows["window_end"].quantile(0.6)
     version = train(model_class, rows[trained_on], SETTINGS, NOW).version
     flagged = version.score(rows[~trained_on]) > version.metadata.threshold
@@ -172,14 +172,24 @@ def test_days_are_calibrated_on_blocks_that_share_no_window_with_what_was_fitted
 
 def test_features_that_half_of_the_windows_lack_are_not_used(rows: pd.DataFrame) -> None:
     patchy = rows.drop(columns=["humidity_std"])
-    patchy.loc[patchy.index[: len(rows) // 2 + 1], "humidity_mean"] = np.nan
-    patchy.loc[patchy.index[: len(rows) // 2], "superheat_mean"] = np.nan
+    number = np.arange(len(rows))
+    patchy.loc[(number % 2 == 0) | (number % 10 == 1), "humidity_mean"] = np.nan
+    patchy.loc[number % 5 < 2, "superheat_mean"] = np.nan
     usable = usable_features(patchy)
     assert set(MODEL_FEATURES) - set(usable) == {"humidity_mean", "humidity_std"}
     version = train(FleetForest, patchy, SETTINGS, NOW).version
     assert version.metadata.features == version.imputer.features == usable
     with pytest.raises(NotEnoughTrainingRows, match="none of 43 features"):
         usable_features(patchy[["device_id"]])
+
+
+def test_a_sensor_that_one_cohort_has_counts_for_that_cohort(rows: pd.DataFrame) -> None:
+    patchy = rows.copy()
+    cohorts = sorted(rows["cohort"].unique())
+    patchy.loc[rows["cohort"] != cohorts[0], "vibration_compressor_mean"] = np.nan
+    patchy.loc[patchy.index[20:], "humidity_mean"] = np.nan  # no cohort has it but for some windows
+    assert (rows["cohort"] == cohorts[0]).mean() < 0.5
+    assert set(MODEL_FEATURES) - set(usable_features(patchy)) == {"humidity_mean"}
 
 
 @EVERY_FAMILY

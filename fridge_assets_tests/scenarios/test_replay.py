@@ -4,7 +4,6 @@ import json
 import os
 import signal
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -15,7 +14,15 @@ from fridge_assets_tests.cli.typed import refused, typed
 from fridge_assets_tests.scenarios.contents import WALL_TIME, contents
 from fridge_assets_tests.scenarios.fixtures import FIRST_HOUR
 from fridge_assets_tests.scenarios.processes import finish, started
-from fridge_assets_tests.scenarios.small_fleet import FAULTY_DEVICES, Place, cycle_time, graph_of, hour, settings_of
+from fridge_assets_tests.scenarios.small_fleet import (
+    FAULTY_DEVICES,
+    Place,
+    copy_of,
+    cycle_time,
+    graph_of,
+    hour,
+    settings_of,
+)
 
 SPAN = ("--from", hour(FIRST_HOUR).isoformat(), "--to", hour(FIRST_HOUR + 1.5).isoformat())
 _SOON = 60.0
@@ -30,18 +37,31 @@ def everything(root: Path) -> dict[str, object]:
     return {str(path.relative_to(root)): (path.stat().st_size, path.stat().st_mtime_ns) for path in files}
 
 
+@pytest.fixture(scope="module")
+def cycled_twice_template(trained_template: Place, tmp_path_factory: pytest.TempPathFactory) -> Place:
+    """The fleet whose readings of two hours landed before the cycles of both; never change it, copy it."""
+    place = copy_of(trained_template, tmp_path_factory.mktemp("twice") / "data")
+    place.deliver(FIRST_HOUR, FIRST_HOUR + 1)
+    for number in (FIRST_HOUR, FIRST_HOUR + 1):
+        assert place.run_hourly(number).success
+    return place
+
+
+@pytest.fixture
+def cycled_twice(cycled_twice_template: Place, tmp_path: Path) -> Place:
+    """A folder after two hourly cycles."""
+    return copy_of(cycled_twice_template, tmp_path / "twice")
+
+
 def test_hours_replayed_into_the_live_stores_equal_hours_that_were_run_one_by_one(
-    trained: Place, another_copy: Callable[[Place], Place]
+    trained: Place, cycled_twice: Place
 ) -> None:
     trained.deliver(FIRST_HOUR, FIRST_HOUR + 1)
-    one_by_one = another_copy(trained)
-    for number in (FIRST_HOUR, FIRST_HOUR + 1):
-        assert one_by_one.run_hourly(number).success
     with graph_of(trained.settings):
         code, said, error = typed(trained.root, "replay", *SPAN, "--into-live", "--yes", "--json")
     assert (code, error) == (0, "")
     assert '"hours": 2' in said
-    assert contents(trained, WALL_TIME) == contents(one_by_one, WALL_TIME)
+    assert contents(trained, WALL_TIME) == contents(cycled_twice, WALL_TIME)
 
 
 def test_the_live_stores_are_written_only_after_it_was_said_and_agreed_to(cycled: Place) -> None:
@@ -55,18 +75,15 @@ def test_the_live_stores_are_written_only_after_it_was_said_and_agreed_to(cycled
 
 
 def test_a_replay_computes_what_the_live_runs_did_and_changes_nothing_of_the_fleet(
-    trained: Place, tmp_path: Path
+    cycled_twice: Place, tmp_path: Path
 ) -> None:
-    trained.deliver(FIRST_HOUR, FIRST_HOUR + 1)
-    for number in (FIRST_HOUR, FIRST_HOUR + 1):
-        assert trained.run_hourly(number).success
-    before, files = contents(trained), everything(trained.root)
+    before, files = contents(cycled_twice), everything(cycled_twice.root)
 
-    code, said, error = typed(trained.root, "replay", *SPAN, "--keep", str(tmp_path / "kept"), "--json")
+    code, said, error = typed(cycled_twice.root, "replay", *SPAN, "--keep", str(tmp_path / "kept"), "--json")
 
     assert (code, error) == (0, "")
-    assert contents(trained) == before
-    assert everything(trained.root) == files
+    assert contents(cycled_twice) == before
+    assert everything(cycled_twice.root) == files
     kept = Place(settings_of(tmp_path / "kept"))
     of_the_span = (
         "SELECT * FROM device_features WHERE window_end > ? ORDER BY device_id, window_end",
@@ -74,7 +91,7 @@ def test_a_replay_computes_what_the_live_runs_did_and_changes_nothing_of_the_fle
         "SELECT * FROM statistical_baseline_scores WHERE window_end > ? ORDER BY device_id, window_end",
     )
     for sql in of_the_span:
-        assert kept.query(sql, hour(FIRST_HOUR - 1)) == trained.query(sql, hour(FIRST_HOUR - 1)) != []
+        assert kept.query(sql, hour(FIRST_HOUR - 1)) == cycled_twice.query(sql, hour(FIRST_HOUR - 1)) != []
     (outcome,) = json.loads(said)["replays"]
     work = next(row for row in outcome["told_alerts"] if row["severity"] == "MEDIUM or higher")
     assert work["told"] >= FAULTY_DEVICES

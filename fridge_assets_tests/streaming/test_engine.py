@@ -68,6 +68,18 @@ def test_vibration_is_held_against_the_usual_of_the_device() -> None:
     assert found(with_values(strong, 100, "vibration_compressor", [23.9])) == []
 
 
+def test_vibration_of_a_machine_that_starts_and_stops_is_held_against_the_usual_of_its_runs() -> None:
+    rows = cycling(10 * 60)
+    spike = with_values(rows, 9 * 60 + 3, "vibration_compressor", [3.1 * 2.6])
+    assert new_device(rows) == []
+    assert new_device(spike) == [("vibration_spike", 9 * 60 + 3)]
+
+
+def test_the_start_after_days_at_rest_is_no_vibration_spike() -> None:
+    rest = [replace(row, vibration_compressor=0.05) for row in healthy(30 * 60)]
+    assert found([*rest, *healthy(60, START + 30 * 60 * MINUTE)]) == []
+
+
 def test_without_an_hour_of_history_there_is_no_vibration_spike() -> None:
     # Four buckets of a quarter of an hour that the watermark has left behind.
     assert found(with_values(healthy(75), 69, "vibration_compressor", [50.0])) == []
@@ -88,6 +100,13 @@ def test_the_features_know_the_usual_vibration_of_a_new_stream(engine: Engine) -
     )
     changes = take(engine, [Row(START, vibration_compressor=9.5), Row(START, "d2", vibration_compressor=9.5)])
     assert [(o.device_id, o.rule, o.reference) for o in changes.new] == [("d1", "vibration_spike", 3.0)]
+
+
+def test_the_features_know_the_usual_vibration_of_a_device_that_sends_every_hour(engine: Engine) -> None:
+    hours = [START - n * timedelta(hours=1) for n in range(1, 25)]
+    usual = {"device_id": ["d1"] * 24, "window_start": pa.array(hours, pa.timestamp("us", tz="UTC"))}
+    engine.know_usual(pa.table(usual | {"mean": [3.0] * 24, "readings": [1] * 24}))
+    assert take(engine, [Row(START, vibration_compressor=8.9)]).new == []
 
 
 @pytest.mark.parametrize(
@@ -152,6 +171,7 @@ def cycling(count: int) -> list[Row]:
     for number, row in enumerate(rows):
         minute = number % 30
         running = minute < 10
+        vibration = 2.4 + 0.2 * (minute % 3) if running else 0.05
         pressure = 190.0 if running else 190.0 + min(minute - 9, 10) * 11
         temperature = -26.0 + (max(10.0 - 3.0 * minute, 0.0) if running else min(2.5 * (minute - 9), 10.0))
         rows[number] = replace(
@@ -159,6 +179,7 @@ def cycling(count: int) -> list[Row]:
             pressure_low_side=pressure,
             temperature_evaporator=temperature,
             current_compressor=9.0 if running else 0.1,
+            vibration_compressor=vibration,
         )
     return rows
 

@@ -15,7 +15,7 @@ import pandas as pd
 from fridge_assets.contracts.device_features import MODEL_FEATURES
 from fridge_assets.features.compute import compute_features
 from fridge_assets.models.metadata import library_versions
-from fridge_assets.models.selection import STATE, select_training_rows
+from fridge_assets.models.selection import OPERATION, STATE, select_training_rows
 from fridge_assets.readings.ingest import ingest
 from fridge_assets.registry.devices import with_cohort
 from fridge_assets.settings import BatterySettings, ReadingSettings, Settings
@@ -137,7 +137,7 @@ def _fleet(mix: str, limits: BatterySettings) -> Fleet:
     return Fleet(registry, limits.simulated_seed, _START, _START + span, mixed_faults(faulty / devices), timing)
 
 
-_COLUMNS = ", ".join(f"f.{name}" for name in ("window_start", STATE, *MODEL_FEATURES))
+_COLUMNS = ", ".join(f"f.{name}" for name in ("window_start", STATE, *OPERATION, *MODEL_FEATURES))
 
 _TESTED_SQL = f"""
 WITH doing AS (
