@@ -41,7 +41,7 @@ def _engine(url: str, pool: Any, timeout: float | None) -> sa.Engine:
     return sa.create_engine(url, poolclass=pool, connect_args={} if timeout is None else {"timeout": timeout})
 
 
-def _same_engine(url: str, *, poolclass: type[sa.Pool], connect_args: Mapping[str, float] | None = None) -> sa.Engine:
+def _same_engine(url: str, *, poolclass: Any, connect_args: Mapping[str, float] | None = None) -> sa.Engine:
     """The engine of a file of the history; it keeps statements, and with Dagster's pool no connection."""
     return _engine(url, poolclass, (connect_args or {}).get("timeout"))
 
