@@ -23,6 +23,8 @@ demo: .venv/installed ## a fleet from raw readings to alerts, in data/demo
 ui: .venv/installed ## the asset graph of data/demo in the Dagster UI (another fleet: make ui DATA=data)
 	$(BIN)/fridge-assets --data-dir $(DATA) ui
 
+# Hundreds of processes load the code: compiling it again takes each of them a third of a second.
+test: export PYTHONDONTWRITEBYTECODE :=
 test: .venv/installed ## all tests
 	$(BIN)/python -m pytest --numprocesses auto --dist loadfile --no-loadscope-reorder
 

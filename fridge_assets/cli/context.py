@@ -218,8 +218,8 @@ class Workplace:
 
 
 def _holds_fleet(settings: Settings) -> bool:
-    """Whether anything of a fleet is in the folder: a registry, readings or a store."""
-    parts = (settings.landing_dir, settings.operations_file, settings.warehouse_file)
+    """Whether anything of a fleet is in the folder: a registry, readings, a source or a store."""
+    parts = (settings.landing_dir, settings.sources_dir, settings.operations_file, settings.warehouse_file)
     return any(part.exists() for part in parts) or any(settings.root.glob("device_registry.*"))
 
 

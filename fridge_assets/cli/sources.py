@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from fridge_assets.cli.console import say, say_json, styled, working
-from fridge_assets.cli.context import Workplace, reading, starting
+from fridge_assets.cli.context import Workplace, changing, reading, starting
 from fridge_assets.cli.data import look_record, pairs, say_look
 from fridge_assets.cli.tables import say_rows, say_table
 from fridge_assets.core.errors import FridgeError
@@ -109,7 +109,7 @@ def try_(context: typer.Context, name: Name, files: Files, as_json: AsJson = Fal
     """Read files by a source and show what comes of them; nothing is delivered."""
     from fridge_assets.sources.saved import read_source  # noqa: PLC0415
 
-    place = starting(context)
+    place = changing(context)
     source = read_source(place.settings.sources_dir, name)
     with working("reading", as_json):
         looks = [_look(place, file, source) for file in files]
@@ -129,6 +129,7 @@ def list_(context: typer.Context, as_json: AsJson = False) -> None:
     from fridge_assets.sources.saved import read_source, source_names  # noqa: PLC0415
 
     place = reading(context)
+    place.require_folder()
     folder = place.settings.sources_dir
     sources = {name: read_source(folder, name) for name in source_names(folder)}
     if as_json:
@@ -146,6 +147,7 @@ def show(context: typer.Context, name: Name, as_json: AsJson = False) -> None:
     from fridge_assets.sources.saved import read_source, source_path  # noqa: PLC0415
 
     place = reading(context)
+    place.require_folder()
     path = source_path(place.settings.sources_dir, name)
     source = read_source(place.settings.sources_dir, name)
     if as_json:

@@ -18,7 +18,7 @@ DEVICE_REGISTRY = Contract(
         Column(
             "vibration_ratio_threshold",
             "double",
-            "vibration spike, multiple of the 24 h mean",
+            "vibration spike, multiple of the 24 h mean of the running compressor",
             nullable=False,
             minimum=0,
         ),

@@ -77,15 +77,18 @@ def make_later_due(
         f"""
 INSERT INTO due_windows
 WITH changed AS (
-  SELECT device_id, min(window_start) AS since FROM (
+  SELECT device_id, window_start AS since FROM (
     SELECT {row} FROM {computed}
     EXCEPT SELECT {row} FROM {replaced}
-  ) GROUP BY device_id
+  )
+),
+later AS (
+  FROM device_features SEMI JOIN changed USING (device_id) WHERE window_start > $first AND window_start < $until
 )
 SELECT f.window_start, f.device_id, $now
-FROM device_features f JOIN changed USING (device_id)
-WHERE f.window_start > $first AND f.window_start < $until AND f.window_start > since
-  AND f.window_start < date_trunc('day', since) + INTERVAL {MEMORY_DAYS} DAY
+-- The change nearest before a window, as earlier ones may be too long ago to have to do with it.
+FROM later AS f ASOF JOIN changed ON f.device_id = changed.device_id AND f.window_start > since
+WHERE f.window_start < date_trunc('day', since) + INTERVAL {MEMORY_DAYS} DAY
   -- A window without readings cannot be computed any more.
   AND date_trunc('hour', f.window_start) IN (SELECT hour FROM clean_reading_files)
   AND (f.device_id, f.window_start) NOT IN (SELECT device_id, window_start FROM {computed})

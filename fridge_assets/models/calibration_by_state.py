@@ -106,10 +106,11 @@ class CalibrationByState:
         for name, own in self.states.items():
             chosen = np.asarray(state.eq(name).fillna(False), dtype=np.bool_)
             scores[chosen] = own.to_score(raw[chosen])
-        if cohort is not None:
-            for (kind, name), own in self.cohorts.items():
-                chosen = np.asarray((cohort.astype(str).eq(kind) & state.eq(name)).fillna(False), dtype=np.bool_)
-                scores[chosen] = own.to_score(raw[chosen])
+        if cohort is not None and self.cohorts:
+            given = pd.MultiIndex.from_arrays([cohort.astype("str"), state.astype("str")])
+            place = pd.MultiIndex.from_tuples(list(self.cohorts)).get_indexer(given)
+            for number, own in enumerate(self.cohorts.values()):
+                scores[place == number] = own.to_score(raw[place == number])
         return scores
 
     def to_dict(self) -> dict[str, Any]:

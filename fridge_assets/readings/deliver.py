@@ -63,7 +63,7 @@ def deliver(
         options = " ".join(f"--unit {misfit.sensor}={misfit.units[0]}" for misfit in look.misfits)
         raise FridgeError(
             f"{file.name}: {'; '.join(str(misfit) for misfit in look.misfits)}. Nothing was delivered",
-            f"Say the unit, as with {options}, or take the values as they are with --as-is.",
+            f"Say the unit, as with {options} (in a source: under units), or take the values as they are with --as-is.",
         )
     sidecar = None if source.is_plain else source.to_json()
     before = landing.find(file, sidecar)

@@ -173,7 +173,11 @@ def _fits(engine: duckdb.DuckDBPyConnection, file: SourceFile) -> list[Fit]:
         f"SELECT {', '.join(counted)}, {', '.join(largest)} FROM taken {bounds.join}"
     ).fetchall()
     rows = zip(keys, found[: len(keys)], found[len(keys) :], strict=True)
-    return [Fit._make((*key, *counts, most)) for key, counts, most in rows if counts[0]]
+    return [
+        Fit(name, unit, is_given, values, plausible, negative, fractions, float(most))
+        for (name, unit, is_given), (values, plausible, negative, fractions), most in rows
+        if values
+    ]
 
 
 def _unknown_tags(engine: duckdb.DuckDBPyConnection, file: SourceFile) -> tuple[str, ...]:

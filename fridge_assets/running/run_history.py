@@ -2,16 +2,21 @@
 
 Dagster opens a file for every event and closes it again. The last connection that is closed moves the file's
 write-ahead log into the file and deletes it, and every commit waits until the disk has it: several waits an event, of
-some milliseconds each, none of which keeps the history from being damaged.
+some milliseconds each, none of which keeps the history from being damaged. It also makes a new engine for every event,
+which compiles again every statement that it is given.
 """
 
+import functools
 import os
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import sqlalchemy as sa
+
+from fridge_assets.steps.dagster_internals import sqlite_event_log, sqlite_run_storage, sqlite_schedule_storage
 
 _kept: dict[str, sqlite3.Connection] = {}
 """Files that are kept open → what keeps them."""
@@ -29,6 +34,20 @@ def history_kept_open() -> Iterator[None]:
         _blocks.pop()
         while _kept and not _blocks:
             _kept.popitem()[1].close()
+
+
+@functools.lru_cache(maxsize=32)  # each run has a file of its own, and a daemon sees many
+def _engine(url: str, pool: Any, timeout: float | None) -> sa.Engine:
+    return sa.create_engine(url, poolclass=pool, connect_args={} if timeout is None else {"timeout": timeout})
+
+
+def _same_engine(url: str, *, poolclass: Any, connect_args: Mapping[str, float] | None = None) -> sa.Engine:
+    """The engine of a file of the history; it keeps statements, and with Dagster's pool no connection."""
+    return _engine(url, poolclass, (connect_args or {}).get("timeout"))
+
+
+for _module in (sqlite_event_log, sqlite_run_storage, sqlite_schedule_storage):
+    vars(_module)["create_engine"] = _same_engine
 
 
 @sa.event.listens_for(sa.Engine, "connect")

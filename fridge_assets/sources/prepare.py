@@ -1,5 +1,6 @@
 """Files that DuckDB does not read as they are, made into ones that it does: other encodings, zip, Excel."""
 
+import gzip
 import shutil
 import weakref
 import zipfile
@@ -12,6 +13,7 @@ from fridge_assets.sources.encoding import as_utf8
 from fridge_assets.sources.excel import sheet_as_parquet
 from fridge_assets.sources.source import Format, Source
 
+_HEAD = 1 << 20
 _UTF8 = ("utf-8", "utf8")
 
 
@@ -74,3 +76,25 @@ def unzipped(path: Path, folder: Path) -> Path:
             return Path(archive.extract(names[0], folder))
     except (zipfile.BadZipFile, OSError) as error:
         raise FridgeError(f"{path.name} cannot be unpacked: {error}", "Give a whole file.") from error
+
+
+def head_of(path: Path, size: int = _HEAD) -> bytes:
+    """The first ``size`` bytes of a file, unpacked where it is a gzip or zip archive of one file.
+
+    Raises:
+        FridgeError: it cannot be read.
+    """
+    try:
+        name = path.name.lower()
+        if name.endswith(".gz"):
+            with gzip.open(path) as file:
+                return file.read(size)
+        if name.endswith(".zip"):
+            with zipfile.ZipFile(path) as archive:
+                members = [n for n in archive.namelist() if not n.endswith("/") and "__MACOSX" not in n]
+                with archive.open(members[0]) as member:
+                    return member.read(size)
+        with path.open("rb") as file:
+            return file.read(size)
+    except (OSError, EOFError, zipfile.BadZipFile, IndexError) as error:
+        raise FridgeError(f"{path.name} cannot be read: {error}", "Give a whole file.") from error

@@ -11,8 +11,8 @@ import duckdb
 from fridge_assets.contracts.sensor_readings import SENSORS
 from fridge_assets.core.errors import FridgeError
 from fridge_assets.core.names import unknown
-from fridge_assets.sources.prepare import prepared
-from fridge_assets.sources.sample import Sample, delimiter_of, encoding_of, format_by_content, head_of, sample_of
+from fridge_assets.sources.prepare import head_of, prepared
+from fridge_assets.sources.sample import Sample, delimiter_of, encoding_of, format_by_content, sample_of
 from fridge_assets.sources.shapes_guess import Found, sensors_found
 from fridge_assets.sources.source import FILE_NAME, Source, source_of_options
 from fridge_assets.sources.time_guess import Written, times_of

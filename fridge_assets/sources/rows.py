@@ -1,11 +1,13 @@
 """Rows of a file as they stand there, in SQL: what DuckDB reads, one row per line, object or record."""
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
 import duckdb
 
 from fridge_assets.sources.line_protocol import records_sql
+from fridge_assets.sources.prepare import head_of
 from fridge_assets.sources.source import Format, Source
 from fridge_assets.stores.frames import text_literal
 
@@ -18,6 +20,8 @@ _PACKED = 20
 """How many times larger than its gzip file JSON may be."""
 _DEEPEST = 3
 """Levels of objects in objects that are looked into."""
+_NESTED_ROWS = 10_000
+"""Records that are asked whether a key holds an object."""
 
 _PATH = "__path"
 """Name of the column in which DuckDB gives the file; like the others that we add, not one that a device would send."""
@@ -37,7 +41,11 @@ def their_columns(connection: duckdb.DuckDBPyConnection, path: Path, format_: Fo
                 f"DESCRIBE SELECT * FROM {_read_csv(file, source, rejects=False)}"
             ).fetchall()
             return tuple((str(row[0]), "VARCHAR") for row in described if row[0] != _PATH)
-        case "jsonl" | "json" | "line_protocol":
+        case "line_protocol":
+            names = f"SELECT DISTINCT names FROM ({records_sql(_read_lines(file), _PATH)}) WHERE names IS NOT NULL"
+            found = connection.execute(f"SELECT DISTINCT unnest(names) AS name FROM ({names}) ORDER BY name").fetchall()
+            return tuple((str(name), "VARCHAR") for (name,) in found)
+        case "jsonl" | "json":
             lines = f"(SELECT line FROM {_lines_sql([path], format_)} WHERE {_IS_OBJECT})"
             is_nested = format_ == "json" or source.format is not None
             return tuple((name, "VARCHAR") for name in _keys(connection, lines, "", _DEEPEST if is_nested else 0))
@@ -56,7 +64,7 @@ def _keys(connection: duckdb.DuckDBPyConnection, lines: str, prefix: str, depth:
     holds = ", ".join(
         f"bool_or(json_type(line, {text_literal(_json_path(name, is_nested=True))}) = 'OBJECT')" for name in names
     )
-    (nested,) = connection.execute(f"SELECT {holds} FROM {lines}").fetchall()
+    (nested,) = connection.execute(f"SELECT {holds} FROM (FROM {lines} LIMIT {_NESTED_ROWS})").fetchall()
     found = []
     for name, is_object in zip(names, nested, strict=True):
         found += _keys(connection, lines, name, depth - 1) if is_object else [name]
@@ -86,7 +94,16 @@ def their_rows_sql(
                 f"FROM (SELECT * EXCLUDE ({_PATH}), {called} AS __source_file "
                 f"FROM {_read_csv(files, source)})"
             )
-        case "jsonl" | "json" | "line_protocol":
+        case "line_protocol":
+            values = ", ".join(
+                f"entries[list_position(names, {text_literal(key)})] AS {identifier(key)}" for key, _ in columns
+            )
+            return (
+                f"SELECT {values}, {called} AS __source_file, row_number() OVER () AS __row_number, "
+                "CASE WHEN names IS NULL THEN line END AS __malformed_line "
+                f"FROM ({records_sql(_read_lines(files), _PATH)})"
+            )
+        case "jsonl" | "json":
             values = ", ".join(
                 f"CASE WHEN json_valid(line) THEN {_json_value(column)} END AS {identifier(column)}"
                 for column, _ in columns
@@ -126,13 +143,12 @@ def _read_lines(files: str) -> str:
 def _lines_sql(paths: Sequence[Path], format_: Format) -> str:
     """Relation of ``line``, a record as a JSON object, and the file that it is from."""
     files = ", ".join(text_literal(str(path)) for path in paths)
-    match format_:
-        case "json":
-            return f"({_JSON_RECORDS.format(documents=_read_documents(files, paths))})"
-        case "line_protocol":
-            return f"({records_sql(_read_lines(files), _PATH)})"
-        case _:
-            return _read_lines(files)
+    if format_ == "jsonl":
+        return _read_lines(files)
+    documents = _read_documents(files, paths)
+    if all(_LIST_OF_OBJECTS.match(head_of(path, 100)) for path in paths):
+        return f"(SELECT json AS line, {_PATH} FROM {documents})"
+    return f"({_JSON_RECORDS.format(documents=documents)})"
 
 
 def _read_documents(files: str, paths: Sequence[Path]) -> str:
@@ -142,6 +158,7 @@ def _read_documents(files: str, paths: Sequence[Path]) -> str:
     return f"read_json_objects([{files}], format = 'auto', filename = '{_PATH}', maximum_object_size = {largest})"
 
 
+_LIST_OF_OBJECTS = re.compile(rb"\s*\[\s*\{")
 _IS_OBJECT = "json_valid(line) AND json_type(line) = 'OBJECT'"
 
 # Lists in lists are taken apart. Where an object holds lists of objects, as in {"freezer-1": [{"ts": …}, …]}, each of
@@ -150,8 +167,9 @@ _JSON_RECORDS = f"""
 SELECT unnest(CASE WHEN len(lists) > 0
     THEN flatten(list_transform(lists, lambda name: list_transform(
       json_extract(record, '$."' || name || '"')::JSON[],
-      lambda item: json_merge_patch(item, json_object('key', name)))))
-    ELSE [record] END)::VARCHAR AS line, {_PATH}
+      lambda item: '{{{{"key":' || to_json(name) || CASE item::VARCHAR WHEN '{{{{}}}}' THEN '' ELSE ',' END
+        || substr(item::VARCHAR, 2))))
+    ELSE [record::VARCHAR] END) AS line, {_PATH}
 FROM (
   SELECT record, {_PATH}, CASE WHEN json_type(record) = 'OBJECT' THEN list_filter(
     json_keys(record), lambda name: json_type(record, '$."' || name || '"[0]') IS NOT DISTINCT FROM 'OBJECT') END

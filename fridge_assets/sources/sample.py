@@ -1,8 +1,6 @@
 """A first look at a file of which nothing is known: format, encoding, delimiter, and some of its rows."""
 
-import gzip
 import re
-import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,7 +8,6 @@ from typing import Any, cast
 
 import duckdb
 
-from fridge_assets.core.errors import FridgeError
 from fridge_assets.sources.file import SourceFile, damaged, opened
 from fridge_assets.sources.rows import identifier, their_rows_sql
 from fridge_assets.sources.source import Format, Source
@@ -18,7 +15,6 @@ from fridge_assets.stores.frames import text_literal
 
 ROWS = 5000
 """Rows that are looked at of each file."""
-_HEAD = 1 << 20
 _WORD = rb"(?:\\.|[^\s,=\\])+"
 _FIELD = _WORD + rb'=(?:"(?:\\.|[^"\\])*"|[^\s,"]+)'
 _LINE_PROTOCOL = re.compile(
@@ -49,28 +45,6 @@ class Sample:
     def given(self, column: str) -> list[str]:
         """The values of ``column`` that are there."""
         return [value.strip() for value in self.values[column] if value is not None and value.strip()]
-
-
-def head_of(path: Path) -> bytes:
-    """The first bytes of a file, unpacked where it is a gzip or zip archive of one file.
-
-    Raises:
-        FridgeError: it cannot be read.
-    """
-    try:
-        name = path.name.lower()
-        if name.endswith(".gz"):
-            with gzip.open(path) as file:
-                return file.read(_HEAD)
-        if name.endswith(".zip"):
-            with zipfile.ZipFile(path) as archive:
-                members = [n for n in archive.namelist() if not n.endswith("/") and "__MACOSX" not in n]
-                with archive.open(members[0]) as member:
-                    return member.read(_HEAD)
-        with path.open("rb") as file:
-            return file.read(_HEAD)
-    except (OSError, EOFError, zipfile.BadZipFile, IndexError) as error:
-        raise FridgeError(f"{path.name} cannot be read: {error}", "Give a whole file.") from error
 
 
 def format_by_content(path: Path, head: bytes) -> Format:

@@ -8,7 +8,7 @@ from fridge_assets.contracts.sensor_readings import SENSOR_READINGS, SENSORS
 from fridge_assets.sources.rows import Columns, identifier
 from fridge_assets.sources.scalars import boolean_sql, number_sql, present_sql
 from fridge_assets.sources.source import Source
-from fridge_assets.sources.times import moment_sql
+from fridge_assets.sources.times import moment_sql, passes_sql
 from fridge_assets.stores.frames import text_literal
 
 ALIGNED = "__time"
@@ -60,7 +60,8 @@ def unknown_names(theirs: Columns, source: Source) -> tuple[str, ...]:
 def unknown_tags_sql(rows: str, source: Source) -> str:
     """SELECT of the tags of a long file that the source does not know, and how many values each has."""
     tagged = _tagged_sql(rows, source)
-    return f"SELECT tag, count(*) FROM ({tagged}) WHERE sensor IS NULL AND tag IS NOT NULL GROUP BY tag ORDER BY tag"
+    unknown = "__sensor IS NULL AND __tag IS NOT NULL"
+    return f"SELECT __tag, count(*) FROM ({tagged}) WHERE {unknown} GROUP BY __tag ORDER BY __tag"
 
 
 def _cells(theirs: Columns, source: Source) -> dict[str, dict[str, str]]:
@@ -116,10 +117,10 @@ def _long_sql(rows: str, theirs: Columns, source: Source) -> str:
     type_ = dict(theirs)[source.value_column]
     present, number = present_sql(source.value_column, type_, source), number_sql(source.value_column, type_, source)
     flags = [s.name for s in SENSORS if s.is_boolean and s.name in sensors]
-    is_flag = f"sensor IN ({', '.join(map(text_literal, flags))})" if flags else "false"
+    is_flag = f"src.__sensor IN ({', '.join(map(text_literal, flags))})" if flags else "false"
     readable = f"CASE WHEN {is_flag} THEN {boolean_sql(f'{present}::VARCHAR', number)}::DOUBLE ELSE {number} END"
     times, device = _time_columns(theirs, source), _device_sql(theirs, source)
-    text = _time_text(times, source)
+    text, tagged = _time_text(times, source), _tagged_sql(rows, source)
     if source.align_seconds:
         span = source.align_seconds * 1_000_000
         moment, _ = moment_sql(text, source.time, source.timezone)
@@ -127,54 +128,55 @@ def _long_sql(rows: str, theirs: Columns, source: Source) -> str:
         keys = {ALIGNED: bucket, ALIGNED_TEXT: f"CASE WHEN {moment} IS NULL THEN {text} ELSE '' END"}
     else:
         keys = {name: f"src.{identifier(name)}" for name in times}
+        if source.has_summer_time:
+            tagged = passes_sql(tagged, f"{device}, src.__tag", text, source.time, source.timezone)
     key_list = ", ".join(f"{sql} AS {identifier(name)}" for name, sql in keys.items())
     values = ", ".join(
-        f"arg_min({identifier(source.value_column)}::VARCHAR, __row_number) FILTER (sensor = '{name}') AS {name}"
-        for name in sensors
+        f"arg_min(__value::VARCHAR, __row_number) FILTER (__sensor = '{name}') AS {name}" for name in sensors
     )
     names = ", ".join(identifier(name) for name in keys)
+    second = ", src.__second" if source.has_summer_time and not source.align_seconds else ""
     # A value that cannot be read is a reading of its own, so that it costs no other value.
     return f"""
 SELECT {names}, device_id, {values}, any_value(__source_file) AS __source_file, min(__row_number) AS __row_number,
   any_value(__malformed_line) AS __malformed_line
 FROM (
-  SELECT {key_list}, {device} AS device_id, src.sensor AS sensor, src.{identifier(source.value_column)},
+  SELECT {key_list}, {device} AS device_id, src.__sensor, src.{identifier(source.value_column)} AS __value,
     src.__source_file, src.__row_number, src.__malformed_line,
     CASE WHEN src.__malformed_line IS NOT NULL OR ({present} IS NOT NULL AND ({readable}) IS NULL)
-      THEN src.__row_number END AS __apart
-  FROM ({_tagged_sql(rows, source)}) AS src
-  WHERE (src.sensor IS NOT NULL AND {present} IS NOT NULL) OR src.__malformed_line IS NOT NULL
+      THEN src.__row_number END AS __apart{second}
+  FROM ({tagged}) AS src
+  WHERE (src.__sensor IS NOT NULL AND {present} IS NOT NULL) OR src.__malformed_line IS NOT NULL
 )
-GROUP BY {names}, device_id, __apart"""
+GROUP BY {names}, device_id, __apart{", __second" if second else ""}"""
 
 
 def _tagged_sql(rows: str, source: Source) -> str:
-    """The rows with ``tag``, its ``sensor`` (null for an unknown one) and ``device_of_tag``."""
+    """The rows with ``__tag``, its ``__sensor`` (null for an unknown one) and ``__tag_device``."""
     tag = f"trim({identifier(source.tag_column)}::VARCHAR)"
-    known = ", ".join(
-        f"({', '.join(map(text_literal, (name, tag.sensor, tag.device)))})" for name, tag in source.tags.items()
-    )
+    known = ", ".join(f"({', '.join(map(text_literal, (n, t.sensor, t.device)))})" for n, t in source.tags.items())
     table = f"(VALUES {known})"
     if not source.pattern:
         return (
-            f"SELECT whole.*, {tag} AS tag, exact.sensor AS sensor, exact.device AS device_of_tag "
-            f"FROM ({rows}) AS whole LEFT JOIN {table} AS exact(name, sensor, device) ON exact.name = {tag}"
+            "SELECT whole.*, exact.sensor AS __sensor, exact.device AS __tag_device "
+            f"FROM (SELECT *, {tag} AS __tag FROM ({rows})) AS whole "
+            f"LEFT JOIN {table} AS exact(name, sensor, device) ON exact.name = whole.__tag"
         )
     pattern = text_literal(f"^(?:{source.pattern})$")
     groups = ", ".join(map(text_literal, re.compile(source.pattern).groupindex))
     parts = f"regexp_extract({tag}, {pattern}, [{groups}])"
     return (
-        "SELECT whole.*, coalesce(exact.sensor, split.sensor) AS sensor, "
-        "CASE WHEN exact.sensor IS NOT NULL THEN exact.device ELSE part.device END AS device_of_tag "
-        f"FROM (SELECT *, {tag} AS tag, {parts} AS part FROM ({rows})) AS whole "
-        f"LEFT JOIN {table} AS exact(name, sensor, device) ON exact.name = whole.tag "
-        f"LEFT JOIN {table} AS split(name, sensor, device) ON split.name = whole.part.tag"
+        "SELECT whole.*, coalesce(exact.sensor, split.sensor) AS __sensor, "
+        "CASE WHEN exact.sensor IS NOT NULL THEN exact.device ELSE __part.device END AS __tag_device "
+        f"FROM (SELECT *, {tag} AS __tag, {parts} AS __part FROM ({rows})) AS whole "
+        f"LEFT JOIN {table} AS exact(name, sensor, device) ON exact.name = whole.__tag "
+        f"LEFT JOIN {table} AS split(name, sensor, device) ON split.name = whole.__part.tag"
     )
 
 
 def _device_sql(theirs: Columns, source: Source) -> str:
     columns = [name for name, _ in theirs if source.ours(name) == "device_id"]
-    parts = ["nullif(src.device_of_tag, '')", *(f"src.{identifier(name)}::VARCHAR" for name in columns[:1])]
+    parts = ["nullif(src.__tag_device, '')", *(f"src.{identifier(name)}::VARCHAR" for name in columns[:1])]
     return f"coalesce({', '.join(parts)}, {text_literal(str(source.constants.get('device_id', '')))})"
 
 

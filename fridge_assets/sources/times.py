@@ -40,6 +40,37 @@ def _microseconds(number: str, time: TimeFormat) -> str:
     return f"{counted} + {since}" if since else counted
 
 
+def passes_sql(rows: str, keys: str, text: str, time: TimeFormat, zone: str) -> str:
+    """SELECT of ``rows`` with ``__second``: whether a time is of the second pass of the hour that clocks repeat.
+
+    Two values of one sensor at such a time are then two readings. Which pass of the hour a reading is of is settled
+    once readings are put together, by :func:`settle_doubled_hours`.
+
+    Args:
+        rows: SQL with ``__row_number``, called ``src``.
+        keys: SQL of what has times of its own, a sensor of a device.
+        text: SQL of the time.
+        time: how it is written.
+        zone: the zone that times without one are in.
+    """
+    moment, zoneless = moment_sql(text, time, zone)
+    named = text_literal(zone)
+    doubled = f"{zoneless} AND ({moment} - INTERVAL 1 HOUR) AT TIME ZONE {named} = {moment} AT TIME ZONE {named}"
+    order = f"PARTITION BY {keys}, date_trunc('day', src.__moment) ORDER BY src.__row_number"
+    before = f"{order} ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING"
+    # Only the few rows of that hour are put in order.
+    return f"""
+WITH timed AS MATERIALIZED (
+  SELECT src.*, {moment} AS __moment, coalesce({doubled}, false) AS __doubled FROM ({rows}) AS src
+)
+SELECT *, false AS __second FROM timed WHERE NOT __doubled
+UNION ALL
+SELECT * EXCLUDE (__back), bool_or(__back) OVER ({order}) AS __second FROM (
+  SELECT src.*, coalesce(max(src.__moment) OVER ({before}) >= src.__moment, false) AS __back
+  FROM timed AS src WHERE __doubled
+) AS src"""
+
+
 def settle_doubled_hours(connection: duckdb.DuckDBPyConnection, zone: str, first_row: int) -> None:
     """Give the hour that clocks repeat in autumn its two passes, by the order of the rows of a device in its file.
 

@@ -56,6 +56,11 @@ from dagster._core.instance import RUNLESS_RUN_ID
 # `assign_pending_steps`, which calls the next step of a pool's queue, is in this store and not in what all stores have.
 from dagster._core.storage.event_log.sql_event_log import SqlEventLogStorage
 
+# Where the engines of the files of the history are made, one for every event; no setting changes that.
+from dagster._core.storage.event_log.sqlite import sqlite_event_log
+from dagster._core.storage.runs.sqlite import sqlite_run_storage
+from dagster._core.storage.schedules.sqlite import sqlite_schedule_storage
+
 # The tags by which the daemon says why a run failed, and that it will try it again.
 from dagster._core.storage.tags import RUN_FAILURE_REASON_TAG, WILL_RETRY_TAG
 from dagster._core.workspace.load_target import ModuleTarget
@@ -103,6 +108,9 @@ __all__ = [
     "in_process",
     "multiple_process_executor_requirements",
     "multiprocess",
+    "sqlite_event_log",
+    "sqlite_run_storage",
+    "sqlite_schedule_storage",
     "workspace_of",
 ]
 

@@ -9,7 +9,7 @@ from fridge_assets_tests.cli.test_help import COMMANDS
 from fridge_assets_tests.cli.typed import typed
 from fridge_assets_tests.scenarios.small_fleet import Place, copy_of
 
-STARTS = {("demo",), ("simulate",), ("ingest",), ("ui",), ("stream",), ("doctor",)}
+STARTS = {("demo",), ("simulate",), ("ingest",), ("sources", "add"), ("ui",), ("stream",), ("doctor",)}
 """Commands that a fleet may begin with, and the one that reports what is missing; the others need a fleet."""
 
 ARGUMENTS: dict[tuple[str, ...], list[str]] = {
@@ -35,6 +35,8 @@ ARGUMENTS: dict[tuple[str, ...], list[str]] = {
     ("pause",): ["isolation_forest"],
     ("resume",): ["isolation_forest"],
     ("thresholds", "show"): ["device-000001"],
+    ("sources", "show"): ["store-7"],
+    ("sources", "test"): ["store-7", "june.csv"],
     ("causes", "show"): ["refrigerant_undercharge"],
     ("messages", "show"): ["4f1c9a2e"],
     ("work-orders", "show"): ["4f1c9a2e"],

@@ -182,7 +182,7 @@ def test_how_the_history_came_in_pieces_changes_no_bit_of_what_depends_on_the_wi
         pieces = np.arange(len(rows))
         if name == "readings shuffled":
             pieces = rng.permutation(pieces)
-        cuts = [int(cut) for cut in np.linspace(0, len(rows), 5 if name == "days backwards" else 9)]
+        cuts = [int(cut) for cut in np.linspace(0, len(rows), 5)]
         parts = [[int(i) for i in pieces[start:stop]] for start, stop in pairwise(cuts)]
         parts = parts[::-1] if name == "days backwards" else [parts[i] for i in rng.permutation(len(parts))]
         pd.testing.assert_frame_equal(operated(tmp_path / name, rows, parts), undisturbed, check_exact=True)
@@ -194,3 +194,11 @@ def test_a_late_reading_of_a_defrost_reaches_every_window_after_it(tmp_path: Pat
     late = operated(tmp_path, rows, [list(range(600)), [600]])
     assert list(late["minutes_since_defrost"].iloc[1:4]) == [9.0, 24.0, 39.0]
     assert late["minutes_since_defrost"].iloc[-1] == 600 - 21
+
+
+def test_late_readings_that_lie_days_apart_reach_the_windows_after_each_of_them(tmp_path: Path) -> None:
+    third_day = 2 * 1440
+    rows = rows_of(lambda minute: {"defrost_cycle": minute == 3}, [*range(60), *range(third_day, third_day + 90)])
+    rows += [reading(m + 20.5, defrost_cycle=True, timestamp_ingested=at(m + 200)) for m in (0, third_day)]
+    late = operated(tmp_path, rows, [list(range(150)), [150, 151]])
+    assert list(late["minutes_since_defrost"].iloc[-5:]) == [9.0, 24.0, 39.0, 54.0, 69.0]

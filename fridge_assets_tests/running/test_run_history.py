@@ -45,6 +45,21 @@ def test_no_event_of_a_run_moves_the_log_into_its_file_and_its_end_does(instance
     assert list((Path(instance.root_directory) / "history").rglob("*.db-wal")) == []
 
 
+def test_a_run_has_one_engine_for_each_file_of_the_history(instance: dg.DagsterInstance) -> None:
+    engines: dict[str, set[int]] = {}
+
+    def note(connection: sa.Connection) -> None:
+        engines.setdefault(str(connection.engine.url), set()).add(id(connection.engine))
+
+    sa.event.listen(sa.Engine, "engine_connect", note)
+    try:
+        done = dg.execute_job(dg.reconstructable(looking), instance=instance)
+    finally:
+        sa.event.remove(sa.Engine, "engine_connect", note)
+    assert any(done.run_id in url for url in engines)
+    assert {url: len(used) for url, used in engines.items()} == dict.fromkeys(engines, 1)
+
+
 def test_no_commit_to_the_history_waits_for_the_disk(instance: dg.DagsterInstance, settings: Settings) -> None:
     dg.execute_job(dg.reconstructable(looking), instance=instance)
     for file in (settings.dagster_home / "history").rglob("*.db"):

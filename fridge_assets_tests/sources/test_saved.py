@@ -7,8 +7,11 @@ from pathlib import Path
 import pytest
 
 from fridge_assets.core.errors import FridgeError
+from fridge_assets.settings import Settings
 from fridge_assets.sources.saved import changed_since, read_source, save_source, source_names, yaml_of
 from fridge_assets.sources.source import Source
+from fridge_assets.upkeep.doctor.check import examine
+from fridge_assets.upkeep.doctor.folder import folder_checks
 
 SOURCE = Source.model_validate(
     {
@@ -84,3 +87,14 @@ def test_a_source_is_changed_when_it_was_saved_later(tmp_path: Path) -> None:
     assert changed_since(tmp_path, "a", moment - timedelta(minutes=1))
     assert not changed_since(tmp_path, "a", moment + timedelta(minutes=1))
     assert not changed_since(tmp_path, "b", moment)
+
+
+def test_the_doctor_names_a_source_that_cannot_be_read(settings: Settings) -> None:
+    save_source(settings.sources_dir, "store-7", SOURCE)
+    (check,) = (check for check in folder_checks(settings, lambda: False) if check.what == "sources")
+    (finding,) = examine([check])
+    assert (finding.verdict, finding.detail) == ("ok", "store-7")
+    (settings.sources_dir / "store-8.yaml").write_text("decimal: ;\n")
+    (finding,) = examine([check])
+    assert finding.verdict == "broken"
+    assert "store-8.yaml, line 1: decimal is ';'" in finding.detail

@@ -97,6 +97,15 @@ def test_values_of_one_device_and_time_are_one_reading(tmp_path: Path) -> None:
     ]
 
 
+@pytest.mark.parametrize("pattern", ["", "(?P<device>x)_(?P<tag>y)"])
+@pytest.mark.parametrize("name", ["sensor", "tag", "name", "device"])
+def test_the_columns_of_a_long_file_may_have_any_names(tmp_path: Path, name: str, pattern: str) -> None:
+    text = f"unit,timestamp,{name},state\nd1,{NINE},evap,-20\nd1,{NINE},rh,45\n"
+    fields = {**LONG, "tag_column": name, "value_column": "state", "columns": {"unit": "device_id"}}
+    result = read(tmp_path, text, **fields, pattern=pattern)
+    assert found(result, "temperature_evaporator", "humidity") == [("d1", 9, -20, 45)]
+
+
 def test_a_bad_value_of_a_long_file_costs_only_itself(tmp_path: Path) -> None:
     text = f"device_id,timestamp,tag,value\nd1,{NINE},evap,-20\nd1,{NINE},rh,wet\nd1,{NINE},other,1\nd1,{NINE},rh,\n"
     result = read(tmp_path, text, **LONG)
@@ -111,6 +120,18 @@ def test_the_device_may_be_in_the_tag_of_a_long_file(tmp_path: Path) -> None:
     result = read(tmp_path, text, **{**LONG, "tags": tags}, pattern="(?P<device>[^/]+)/(?P<tag>.+)")
     assert found(result, "temperature_evaporator", "humidity") == [
         ("C1", 9, -20, 45), ("C2", 9, -21, None), ("c9", 9, None, 1)
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("by_tag", [False, True])
+def test_a_long_file_keeps_both_passes_of_the_doubled_hour(tmp_path: Path, by_tag: bool) -> None:
+    times = ("01:30", "02:00", "02:30", "02:00", "02:30", "03:00")
+    values = [(tag, n, f"d1,2025-10-26 {time},{tag},{n}") for n, time in enumerate(times) for tag in ("evap", "rh")]
+    lines = [line for *_, line in (sorted(values) if by_tag else values)]
+    text = "\n".join(["device_id,timestamp,tag,value", *lines]) + "\n"
+    result = read(tmp_path, text, **LONG, timezone="Europe/Berlin")
+    assert found(result, "temperature_evaporator", "humidity") == [
+        ("d1", 23, 0, 0), ("d1", 0, 1, 1), ("d1", 0, 2, 2), ("d1", 1, 3, 3), ("d1", 1, 4, 4), ("d1", 2, 5, 5)
     ]  # fmt: skip
 
 

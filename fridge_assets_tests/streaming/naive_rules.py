@@ -95,7 +95,7 @@ class History:
             return until - settings.vibration_span <= at < until
 
         rows = [r for r in self.series if remembered(r.at)]
-        shaken = [r for r in rows if r.vibration_compressor is not None]
+        shaken = [r for r in rows if (r.vibration_compressor or 0) >= settings.running_vibration]
         known = len({self._bucket(r.at) for r in shaken}) >= settings.min_vibration_buckets
         pressures, temperatures = (
             {at: value for at, value in held if remembered(at)} for held in (self._pressures, self._temperatures)

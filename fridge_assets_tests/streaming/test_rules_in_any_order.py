@@ -30,7 +30,7 @@ def series(draw: st.DrawFn, device: str) -> list[Row]:
                 at,
                 device,
                 draw(st.sampled_from((12.0, 12.0, 40.0, 45.0, None))),
-                draw(st.sampled_from((3.0, 3.0, 3.0, 3.0, 12.0, None))),
+                draw(st.sampled_from((3.0, 3.0, 3.0, 0.05, 12.0, None))),
                 draw(st.sampled_from((200.0, 200.0, 160.0, 130.0, None))),
                 draw(st.sampled_from((temperature, temperature, temperature, None))),
                 draw(st.sampled_from((False,) * 30 + (True, None))),

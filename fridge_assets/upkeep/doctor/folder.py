@@ -10,6 +10,7 @@ from fridge_assets.diagnosis.causes import CAUSES_FILE, read_knowledge
 from fridge_assets.readings.ranges import RANGES_FILE, read_range_tables
 from fridge_assets.registry.devices import read_registry
 from fridge_assets.settings import DiskSettings, Settings
+from fridge_assets.sources.saved import read_source, source_names
 from fridge_assets.stores.disk import free_space, size_of
 from fridge_assets.stores.files import writer_of
 from fridge_assets.upkeep.doctor.check import Check, Remedy, State, broken, named, note, ok, removes
@@ -39,6 +40,7 @@ def folder_checks(settings: Settings, is_busy: Callable[[], bool]) -> list[Check
         Check("temporary files", lambda: _temporary_files(settings, is_busy)),
         Check("device registry", registry),
         Check("ranges of sensors", lambda: _ranges(settings.root)),
+        Check("sources", lambda: _sources(settings.sources_dir)),
         Check("causes of faults", lambda: _causes(settings.root)),
     ]
 
@@ -57,6 +59,13 @@ def space_state(free: int, place: Path, settings: DiskSettings) -> State:
 def _ranges(root: Path) -> State:
     read_range_tables(root)
     return ok(f"of {RANGES_FILE}" if (root / RANGES_FILE).exists() else "the built-in ones")
+
+
+def _sources(folder: Path) -> State:
+    names = source_names(folder)
+    for name in names:
+        read_source(folder, name)
+    return ok(", ".join(names) or "none; files are read by their names and options")
 
 
 def _causes(root: Path) -> State:

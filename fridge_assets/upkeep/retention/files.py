@@ -141,7 +141,13 @@ def sweep_folder(sweep: Sweep, swept: Swept) -> None:
 def sweep_temporary_files(sweep: Sweep, swept: Swept) -> None:
     """Remove what was being written under a temporary name when its program was killed."""
     before, chosen = sweep.now - swept.kept_for, sweep.settings
-    for folder in (chosen.landing_dir, chosen.published_dir, chosen.models_dir / "training", chosen.root):
+    for folder in (
+        chosen.landing_dir,
+        chosen.sources_dir,
+        chosen.published_dir,
+        chosen.models_dir / "training",
+        chosen.root,
+    ):
         # The names that stores.files.atomic_write gives: other people's temporary files are theirs.
         names = (
             p for p in untouched_since(folder, before, ".*.tmp") if p.parent == folder and writer_of(p) is not None

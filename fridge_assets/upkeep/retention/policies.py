@@ -89,6 +89,7 @@ OPERATIONS_TABLES: Mapping[str, Policy] = {
 
 FOLDERS: Mapping[str, Policy] = {
     "landing": Policy("landing", "ingested files, to be able to ingest them again; refused ones wait for a person"),
+    "sources": Policy("", "yours"),
     "warehouse/clean_sensor_readings": Policy(
         "clean_readings", "features can be computed again, and cases looked into"
     ),
