@@ -25,7 +25,7 @@ _COLUMNS = {
     "source": "source",
     "anomaly_score": "score",
     "incident_id": "incident",
-    "because": "not told: why",
+    "because": "why not told",
     "title": "title",
 }
 _SPARE = ("anomaly_score", "source", "site_id", "because", "window_end", "incident_id")

@@ -23,7 +23,7 @@ _ALERTS = {
     "severity": "severity",
     "anomaly_score": "score",
     "title": "title",
-    "because": "not told: why",
+    "because": "why not told",
 }
 _PREVIOUS = {
     "incident_id": "incident",

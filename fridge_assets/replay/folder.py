@@ -22,5 +22,5 @@ def refuse_replay(root: Path) -> None:
     if is_replay(root):
         raise FridgeError(
             f"{root} is the folder of a replay: nobody is told of its alerts and nothing goes on with them",
-            "Look at it with the other commands, such as `alerts list --all`.",
+            "Look at it with the other commands, such as `incidents list --all`.",
         )
