@@ -184,7 +184,10 @@ def place(tmp_path: Path) -> Settings:
     return Settings(
         data_dir=tmp_path / "data",
         readings=ReadingSettings(settle=timedelta(0)),
-        streaming=StreamingSettings(port=0, threads=1, poll=timedelta(milliseconds=20)),
+        # What is in the files is told, however long ago it was.
+        streaming=StreamingSettings(
+            port=0, threads=1, poll=timedelta(milliseconds=20), told_within=timedelta(days=36_500)
+        ),
     )
 
 
