@@ -136,15 +136,25 @@ def open_ids(connection: Connection, limit: int) -> list[str]:
 
 
 def open_summary(connection: Connection) -> dict[str, tuple[int, str]]:
-    """Device → number of its open incidents that people were told of, and the worst severity of these."""
+    """Device → number of its open incidents that no silence holds, told or waiting, and the worst severity of these."""
     columns = incidents.c
     query = (
         sa.select(columns.device_id, sa.func.count(), sa.func.max(rank(columns.severity)))
-        .where(is_open, columns.told.is_not(None))
+        .where(is_open, sa.or_(columns.waiting.is_(None), _held_because() != "silenced"))
         .group_by(columns.device_id)
         .order_by(columns.device_id)
     )
     return {device: (count, SEVERITIES[worst]) for device, count, worst in connection.execute(query)}
+
+
+def _held_because() -> sa.ScalarSelect[Any]:
+    """Why nobody is told of the newest evidence of an incident that waits; what is known to be benign says nothing."""
+    columns = alert_evidence.c
+    query = sa.select(columns.suppressed_because).where(
+        columns.incident_id == incidents.c.incident_id, columns.suppressed_because != "known_benign"
+    )
+    newest_first = (columns.alert_created_at.desc(), columns.window_end.desc(), columns.number.desc())
+    return query.order_by(*newest_first).limit(1).scalar_subquery()
 
 
 def waiting_ids(

@@ -48,8 +48,10 @@ from fridge_assets.work_orders.store import follow
 _FIXED: Final = ("incident_id", "device_id", "site_id", "opened_at")
 """Columns that never change; leaving them out spares their indexes."""
 _CHANGING: Final = [name for name in INCIDENTS.column_names if name not in _FIXED]
-_SHOWN: Final = frozenset({"status", "told", "closed_at"})
+_SHOWN: Final = frozenset({"status", "seen", "told", "waiting", "closed_at"})
 """Fields that device and site status show."""
+_SHOWN_HOLDS: Final = frozenset({"unconfirmed", "silenced"})
+"""Status shows an incident that waits for another window, and none that a silence holds."""
 _OF_WORK: Final = frozenset({"status", "told", "closed_at", "deadline", "work_order_id", "evidence_id"})
 """Fields that work orders say."""
 _AT_ONCE: Final = 1000
@@ -185,7 +187,7 @@ def apply(
     due = [
         {"event_id": event_id_of(event.incident_id, event.number), "device_id": devices[event.incident_id]}
         for event in events
-        if not _SHOWN.isdisjoint(event.changes)
+        if event.held in _SHOWN_HOLDS or not _SHOWN.isdisjoint(event.changes)
     ]
     insert_missing(connection, status_due, due)
     _follow(connection, made, schedules)

@@ -36,7 +36,7 @@ class Refreshed:
 
 
 def open_incidents(connection: Connection) -> pd.DataFrame:
-    """``device_id``, ``open_alerts`` and ``worst_severity`` of the devices with open incidents that were told."""
+    """``device_id``, ``open_alerts`` and ``worst_severity`` of devices with open incidents that no silence holds."""
     rows = [(device, count, worst) for device, (count, worst) in open_summary(connection).items()]
     return pd.DataFrame(rows, columns=["device_id", "open_alerts", "worst_severity"])
 

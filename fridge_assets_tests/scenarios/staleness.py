@@ -225,7 +225,7 @@ def observe(
         if asset in (*HOURLY, "device_status"):
             transcript.note(f"{prefix}{asset} shows {state}")
     columns = device_alerts.c
-    query = sa.select(sa.func.count()).where(columns.source == "rules_fallback", columns.suppressed.is_(sa.false()))
+    query = sa.select(sa.func.count()).where(columns.source == "rules_fallback")
     with operations.read() as connection:
         count = connection.scalar(query)
     if count:

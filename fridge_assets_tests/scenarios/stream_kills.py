@@ -17,6 +17,7 @@ import signal
 import sys
 import tempfile
 import threading
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -29,6 +30,8 @@ from unittest import mock
 import sqlalchemy as sa
 from rich.console import Console
 
+from fridge_assets.contracts import DEVICE_ALERTS
+from fridge_assets.contracts.device_alerts import OF_THE_INCIDENT
 from fridge_assets.contracts.expectations import batch_definition
 from fridge_assets.incidents.rows import incident_from
 from fridge_assets.settings import ReadingSettings, Settings, StreamingSettings
@@ -39,7 +42,7 @@ from fridge_assets.simulation.faults import FaultShare
 from fridge_assets.simulation.landing_files import landing_file, write_readings, write_registry
 from fridge_assets.stores import files
 from fridge_assets.stores.landing import Landing
-from fridge_assets.stores.operations import Operations, device_alerts, incidents, outbox, stream_files
+from fridge_assets.stores.operations import Operations, device_alerts, incident_events, incidents, outbox, stream_files
 from fridge_assets.streaming import checkpoint, engine
 from fridge_assets.streaming.service import StreamService
 from fridge_assets.streaming.sources.landing import LandingSource
@@ -54,6 +57,12 @@ FAULTS = [
     FaultShare(fault, 0.1)
     for fault in ("compressor_overload", "vibration_spike", "rapid_pressure_loss", "total_cooling_loss")
 ]
+MEASURED = [
+    name
+    for name in DEVICE_ALERTS.column_names
+    if name not in {*OF_THE_INCIDENT, "incident_id", "alert_type", "suppressed", "suppressed_because"}
+]
+"""Columns of alerts that no decision about an incident changes."""
 _DEADLIEST = 400
 """A process dies at the latest at about this many points after its start."""
 _MOST_PROCESSES = 200
@@ -117,23 +126,32 @@ def stream(settings: Settings) -> None:
 
 
 def outcome(settings: Settings) -> dict[str, Any]:
-    """What the stream has stored, in a form that two runs can be held against each other by."""
+    """What the stream has stored, in a form that two runs can be held against each other by.
+
+    Which batch an onset falls into decides which one of a device comes first, and whether its device was told alone or
+    with its site; that people were told of it, once, does not.
+    """
     with Operations(settings.operations_database).read() as connection:
         known = [incident_from(row) for row in connection.execute(sa.select(incidents)).mappings()]
         standing = sorted(onset for incident in known for onset in incident.onsets)
         columns = device_alerts.c
         alerts = connection.execute(
-            sa.select(device_alerts)
+            sa.select(*(columns[name] for name in MEASURED))
             .where(columns.alert_id.in_([onset.evidence_id for onset in standing]))
             .order_by(columns.alert_id)
         ).mappings()
-        told = connection.scalars(sa.select(outbox.c.key)).all()
+        events = incident_events.c
+        is_told = sa.or_(events.told.is_not(None), events.held == "part_of_site")
+        told = Counter(connection.scalars(sa.select(events.incident_id).where(is_told)))
+        messages = connection.scalars(sa.select(outbox.c.key)).all()
         files = connection.scalars(sa.select(stream_files.c.file_name).order_by(stream_files.c.number)).all()
         return {
             "onsets that stand": standing,
-            "alerts": [{name: value for name, value in row.items() if name != "status"} for row in alerts],
+            "alerts": [dict(row) for row in alerts],
+            "devices that were told of": sorted(one.device_id for one in known if one.onsets and told[one.incident_id]),
+            "sensors that were told twice": [one for one in known if told[one.incident_id] > len(one.named)],
             "files": list(files),
-            "messages that were said twice": len(told) - len(set(told)),
+            "messages that were said twice": len(messages) - len(set(messages)),
         }
 
 

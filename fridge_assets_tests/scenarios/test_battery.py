@@ -13,7 +13,7 @@ from fridge_assets.automation.cycles import run_canary
 from fridge_assets.canary.battery.recipe import simulated_cases
 from fridge_assets.canary.battery.rules import Battery
 from fridge_assets.canary.battery.run import battery_of
-from fridge_assets.contracts import DEVICE_ALERTS, LABEL_EVENTS, MODEL_FEATURES, Contract
+from fridge_assets.contracts import INCIDENTS, LABEL_EVENTS, MODEL_FEATURES, Contract
 from fridge_assets.deployment.decide import Request
 from fridge_assets.features.compute import compute_features
 from fridge_assets.models.exclusions import known_spans
@@ -92,16 +92,16 @@ def outcomes(battery: Battery) -> dict[str, str]:
 
 
 def label(place: Place, device: str, verdict: str, since: datetime, until: datetime) -> None:
-    """An alert of ``device`` that is over, and what a technician said of it."""
+    """An incident of ``device`` that is over, and what a technician said of it."""
 
     def stored(contract: Contract, **values: object) -> None:
         row = contract.to_arrow(contract.sample(1).assign(**{name: [value] for name, value in values.items()}))
         with place.operations.transaction() as connection:
             connection.execute(sa.insert(metadata.tables[contract.name]), row.to_pylist())
 
-    alert = {"alert_id": f"alert-{device}", "device_id": device, "first_detected_at": since}
-    stored(DEVICE_ALERTS, **alert, status="RESOLVED", resolved_at=until)
-    stored(LABEL_EVENTS, **alert, label_id=f"label-{device}", revision=1, label=verdict)
+    incident = {"incident_id": f"incident-{device}", "device_id": device, "first_detected_at": since}
+    stored(INCIDENTS, **incident, status="RESOLVED", closed_at=until)
+    stored(LABEL_EVENTS, **incident, label_id=f"label-{device}", revision=1, label=verdict)
 
 
 @pytest.fixture(scope="session")

@@ -72,7 +72,7 @@ def end_tree(root: psutil.Process) -> None:
 
 def rule_alerts(place: Place) -> set[str]:
     """Devices with an alert of the rules."""
-    alerts = stored_alerts(place.operations, active=True, told=True)
+    alerts = stored_alerts(place.operations, active=True)
     return set(alerts.loc[alerts["source"] == "rules_fallback", "device_id"])
 
 

@@ -53,9 +53,9 @@ def status_of(place: Place) -> pd.DataFrame:
     return devices.set_index("device_id")
 
 
-def alerts_of(place: Place, source: str, active: bool = True) -> pd.DataFrame:
-    """Told alerts of one source."""
-    alerts = stored_alerts(place.operations, active=active, told=True)
+def alerts_of(place: Place, source: str) -> pd.DataFrame:
+    """What one source has seen of the incidents that are open."""
+    alerts = stored_alerts(place.operations, active=True)
     return alerts[alerts["source"] == source]
 
 

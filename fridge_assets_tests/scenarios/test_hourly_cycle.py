@@ -91,7 +91,7 @@ def test_running_the_same_cycle_again_changes_no_row_and_no_published_file(cycle
     before = contents(cycled)
     assert cycled.run_hourly(FIRST_HOUR).success
     assert contents(cycled) == before
-    assert {"model_scores", "operations.device_alerts", "device_status.parquet"} <= before.keys()
+    assert {"model_scores", "operations.alert_evidence", "device_status.parquet"} <= before.keys()
 
 
 def contract_of(instance: dg.DagsterInstance, asset: str) -> dg.AssetCheckEvaluation:

@@ -1,7 +1,7 @@
 """The status follows the incidents between two runs, writes no more than has changed, and is checked against them."""
 
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import dagster as dg
 import pandas as pd
@@ -13,6 +13,7 @@ from fridge_assets.incidents.acting import act
 from fridge_assets.incidents.known import incidents_by_id
 from fridge_assets.incidents.observations import Act, Seen
 from fridge_assets.incidents.queries import histories_of, open_ids
+from fridge_assets.incidents.silences import Silence, add_silence
 from fridge_assets.registry.devices import complete_registry
 from fridge_assets.settings import IncidentSettings, Settings
 from fridge_assets.status.assets import agrees_with_alerts
@@ -23,7 +24,7 @@ from fridge_assets.stores.frames import query
 from fridge_assets.stores.operations import Operations, incidents
 from fridge_assets.stores.published import Published
 from fridge_assets.stores.warehouse import Warehouse
-from fridge_assets_tests.incidents.device import CRITICAL, EPOCH, LOW, MEDIUM, run_time, seen
+from fridge_assets_tests.incidents.device import CRITICAL, EPOCH, LOW, MEDIUM, at, run_time, seen
 from fridge_assets_tests.incidents.given import see
 
 NOW = run_time(0)
@@ -54,8 +55,8 @@ class Place:
         store_status(self.warehouse, self.published, DEVICE_STATUS, devices)
         store_status(self.warehouse, self.published, SITE_STATUS, site_status(devices))
 
-    def trouble(self, *found: Seen) -> None:
-        see(self.operations, NOW, *found)
+    def trouble(self, *found: Seen, now: datetime = NOW) -> None:
+        see(self.operations, now, *found)
 
     def resolve(self, device: str) -> None:
         act(self.operations, device, Act("resolve", "ann"), NOW, IncidentSettings())
@@ -209,13 +210,27 @@ def test_an_incident_that_its_events_do_not_add_up_to_is_found(place: Place) -> 
     assert "incidents and their events: 1 of 2" in (place.check().description or "")
 
 
-def test_what_waits_to_be_told_is_no_open_alert_of_the_device(place: Place) -> None:
-    place.trouble(seen(0, MEDIUM))
+def test_what_waits_to_be_told_is_shown_as_urgent_as_it_was_seen_to_be(place: Place) -> None:
+    place.trouble(seen(0, LOW), seen(0, MEDIUM, device="d3", site_id="s2"))
+    place.refresh()
+    assert place.shown("d3") == [1, "MEDIUM", "warning"]
+    assert place.check().passed
+    act(place.operations, "d3", Act("take", "ann"), NOW, IncidentSettings())
+    place.refresh()
+    assert place.shown("d3") == [1, "MEDIUM", "warning"]
+
+
+def test_what_a_silence_holds_is_no_open_alert_until_it_is_seen_after_the_silence(place: Place) -> None:
+    maintenance = Silence("silence", "d1", None, at(0), at(1), "ann", "painting", at(0))
+    with place.operations.transaction() as connection:
+        add_silence(connection, maintenance, IncidentSettings())
+    place.trouble(seen(0.75, MEDIUM))
     place.refresh()
     assert place.shown("d1") == [0, None, "healthy"]
-    act(place.operations, "d1", Act("take", "ann"), NOW, IncidentSettings())
+    place.trouble(seen(1.75, MEDIUM), now=run_time(1.75))
     place.refresh()
     assert place.shown("d1") == [1, "MEDIUM", "warning"]
+    assert place.check().passed
 
 
 def test_a_snapshot_that_is_missing_differs_in_every_row() -> None:
