@@ -10,6 +10,7 @@ import dagster as dg
 
 from fridge_assets.automation.freshness import WATCHED
 from fridge_assets.automation.jobs import FALLBACK, MONITOR, PUBLISH, SCORE_HOURLY, SCORE_JOBS
+from fridge_assets.automation.peoples_actions import actions_report
 from fridge_assets.automation.publication import monitoring_after, publication_after
 from fridge_assets.automation.status import refresh_status_job, refresh_wanted
 from fridge_assets.automation.switch import runs_for_age, speaking_to_tell
@@ -124,6 +125,19 @@ def watch_deadlines(settings: dg.ResourceParam[Settings], operations: dg.Resourc
 
 
 @dg.sensor(
+    name="report_actions",
+    minimum_interval_seconds=30,
+    default_status=_RUNNING,
+    description="Reports what people do with incidents as observations of the alerts.",
+)
+def report_actions(
+    context: dg.SensorEvaluationContext, settings: dg.ResourceParam[Settings], operations: dg.ResourceParam[Operations]
+) -> dg.SensorResult | dg.SkipReason:
+    """Report what was done since the last report."""
+    return actions_report(operations, context.cursor, Clock.wall_time(), settings.operations.lock_wait)
+
+
+@dg.sensor(
     name="tell_of_runs",
     minimum_interval_seconds=10,
     default_status=_RUNNING,
@@ -221,6 +235,7 @@ SENSORS = (
     report_stream,
     refresh_status_after_changes,
     watch_deadlines,
+    report_actions,
     tell_of_runs,
     tell_of_freshness,
     deliver_messages,

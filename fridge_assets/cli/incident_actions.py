@@ -154,7 +154,7 @@ def _act(place: Workplace, chosen: _Chosen, request: _Request, as_json: bool) ->
     from fridge_assets.incidents.observations import Act  # noqa: PLC0415
 
     now = datetime.now(UTC)
-    names = _names(place, chosen, now)
+    names = _names(place, chosen, request.action, now)
     if request.if_revision is not None and len(names) > 1:
         raise FridgeError(f"--if-revision {request.if_revision} with {len(names)} incidents", "Act on one at a time.")
     actor = user_name() if request.by is None else request.by
@@ -183,13 +183,14 @@ def _act(place: Workplace, chosen: _Chosen, request: _Request, as_json: bool) ->
         raise typer.Exit(1)
 
 
-def _names(place: Workplace, chosen: _Chosen, now: datetime) -> list[str]:
-    """What is acted on, in the order in which it was named, or of urgency.
+def _names(place: Workplace, chosen: _Chosen, action: "PersonsAction", now: datetime) -> list[str]:
+    """What is acted on, in the order in which it was named, or of urgency; by conditions what admits the action.
 
     Raises:
         FridgeError: neither or both of names and conditions are given, or nothing that is open passes.
     """
     from fridge_assets.contracts.device_alerts import SEVERITIES  # noqa: PLC0415
+    from fridge_assets.incidents.people import WAYS  # noqa: PLC0415
     from fridge_assets.incidents.queries import IncidentFilter, incident_ids  # noqa: PLC0415
 
     if bool(chosen.names) == chosen.by_filter:
@@ -199,12 +200,18 @@ def _names(place: Workplace, chosen: _Chosen, now: datetime) -> list[str]:
         return list(dict.fromkeys(chosen.names))
     if chosen.severity is not None and chosen.severity not in SEVERITIES:
         raise unknown("severity", chosen.severity, SEVERITIES)
-    wanted = IncidentFilter(severity=chosen.severity, site_id=chosen.site, cause=chosen.cause)
+    wanted = IncidentFilter(
+        severity=chosen.severity, site_id=chosen.site, cause=chosen.cause, statuses=tuple(WAYS[action])
+    )
     with place.operations.read() as connection:
         ids = incident_ids(connection, wanted, now)
     if not ids:
         refuse_unknown_names(place, None, chosen.site)
-        raise FridgeError("no open incident is meant by that", f"See {place.command('incidents list')}.")
+        said = action.replace("_", " ")
+        raise FridgeError(
+            f"no open incident that can take the action '{said}' is meant by that",
+            f"See {place.command('incidents list')}.",
+        )
     return ids
 
 

@@ -53,7 +53,7 @@ def list_(
     for name in (min_severity, severity):
         if name is not None and name not in SEVERITIES:
             raise unknown("severity", name, SEVERITIES)
-    wanted = IncidentFilter(not all_, min_severity, severity, device, site, cause, limit)
+    wanted = IncidentFilter(not all_, min_severity, severity, device, site, cause, limit=limit)
     with place.operations.read() as connection:
         found = urgent_incidents(connection, wanted, datetime.now(UTC), place.settings.alerts)
     if not found:

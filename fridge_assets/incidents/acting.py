@@ -85,8 +85,7 @@ def act(
         after, event = decision.incident, decision.events[-1]
         assert after is not None  # a person acts on what there is
         step = Step(Observed(before.device_id, observation), before, decision)
-        schedules = {} if schedule is None or after.work_order_id is None else {after.work_order_id: schedule}
-        apply(connection, [step], now, schedules)
+        apply(connection, [step], now, _dates(before, after, event, schedule))
         if schedule is not None:
             _silence(connection, after, event, schedule, settings)
         _follow(connection, before, after, event)
@@ -128,6 +127,16 @@ def _why(refusal: FridgeError, incident: Incident, done: Act, history: Sequence[
 def _said(event: IncidentEvent) -> str:
     note = f" ({event.note})" if event.note else ""
     return f"'{event.action.replace('_', ' ')}' by {event.actor} at {event.occurred_at:%Y-%m-%d %H:%M} UTC{note}"
+
+
+def _dates(
+    before: Incident, after: Incident, event: IncidentEvent, schedule: Schedule | None
+) -> dict[str, Schedule | None]:
+    """The order that gets a date, or loses it because that was taken back."""
+    taken_back = event.action == "undo" and before.undoable is not None and before.undoable.action == "maintain"
+    if after.work_order_id is None or (schedule is None and not taken_back):
+        return {}
+    return {after.work_order_id: schedule}
 
 
 def _silence(

@@ -7,17 +7,18 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, get_args
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from fridge_assets.contracts.device_alerts import SEVERITIES
-from fridge_assets.incidents.deadlines import overdue
+from fridge_assets.incidents.deadlines import WATCH, overdue
 from fridge_assets.incidents.known import pieces, silences_around
 from fridge_assets.incidents.observations import Surroundings
 from fridge_assets.incidents.rows import event_from, incident_from
 from fridge_assets.incidents.state import Incident, IncidentEvent
+from fridge_assets.incidents.terms import PersonsAction, Status
 from fridge_assets.settings import IncidentSettings
 from fridge_assets.stores.operations import (
     alert_evidence,
@@ -40,6 +41,7 @@ class IncidentFilter:
         device_id: of this device only.
         site_id: of this site only.
         cause: only those whose title has this in it, such as ``refrigerant leak``; None for all.
+        statuses: only with one of these; None for all.
         limit: at most this many; None for all.
     """
 
@@ -49,6 +51,7 @@ class IncidentFilter:
     device_id: str | None = None
     site_id: str | None = None
     cause: str | None = None
+    statuses: tuple[Status, ...] | None = None
     limit: int | None = None
 
 
@@ -126,6 +129,48 @@ def histories_of(connection: Connection, ids: Iterable[str]) -> dict[str, list[I
         for row in connection.execute(query.order_by(columns.incident_id, columns.revision)).mappings():
             found[row["incident_id"]].append(event_from(row))
     return dict(found)
+
+
+@dataclass(frozen=True)
+class PeoplesAction:
+    """What a person has done with an incident.
+
+    Args:
+        event: the action.
+        event_id: its id.
+        device_id: device of the incident.
+        site_id: site of the incident.
+    """
+
+    event: IncidentEvent
+    event_id: str
+    device_id: str
+    site_id: str
+
+
+def peoples_actions(
+    connection: Connection, after: tuple[datetime, str], until: datetime, limit: int
+) -> list[PeoplesAction]:
+    """What people have done, in its order.
+
+    Args:
+        connection: an open connection.
+        after: moment and event id that come before the first action.
+        until: what happened later is left out.
+        limit: at most this many.
+    """
+    columns, of = incident_events.c, incidents.c
+    query = (
+        sa.select(incident_events, of.device_id, of.site_id)
+        .join_from(incident_events, incidents)
+        .where(columns.occurred_at >= after[0], columns.occurred_at <= until)
+        .where(sa.or_(columns.occurred_at > after[0], columns.event_id > after[1]))
+        .where(columns.action.in_(get_args(PersonsAction)), columns.actor != WATCH)
+        .order_by(columns.occurred_at, columns.event_id)
+        .limit(limit)
+    )
+    rows = connection.execute(query).mappings()
+    return [PeoplesAction(event_from(row), row["event_id"], row["device_id"], row["site_id"]) for row in rows]
 
 
 def open_ids(connection: Connection, limit: int) -> list[str]:
@@ -221,6 +266,8 @@ def _passing(query: sa.Select[Any], wanted: IncidentFilter) -> sa.Select[Any]:
     ):
         if value is not None:
             query = query.where(column == value)
+    if wanted.statuses is not None:
+        query = query.where(columns.status.in_(wanted.statuses))
     if wanted.cause is not None:
         evidence = alert_evidence.c
         says = sa.exists().where(

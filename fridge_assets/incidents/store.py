@@ -157,7 +157,7 @@ def watch(operations: Operations, now: datetime, settings: IncidentSettings, wal
 
 
 def apply(
-    connection: Connection, steps: Sequence[Step], now: datetime, schedules: Mapping[str, Schedule] | None = None
+    connection: Connection, steps: Sequence[Step], now: datetime, schedules: Mapping[str, Schedule | None] | None = None
 ) -> None:
     """Store decisions with their evidence and work orders, in the transaction of ``connection``.
 
@@ -165,7 +165,7 @@ def apply(
         connection: of that transaction.
         steps: what was decided, in its order.
         now: the moment of the decision.
-        schedules: order → when its work begins and ends, of those that get a date.
+        schedules: order → when its work begins and ends, of those that get a date; None of those that lose theirs.
     """
     made = [step for step in steps if step.decision.events]
     after = {step.decision.incident.incident_id: step.decision.incident for step in made if step.decision.incident}
@@ -295,7 +295,7 @@ def words_of(connection: Connection, evidence: Collection[str]) -> dict[str, tup
     return found
 
 
-def _follow(connection: Connection, made: Sequence[Step], schedules: Mapping[str, Schedule] | None) -> None:
+def _follow(connection: Connection, made: Sequence[Step], schedules: Mapping[str, Schedule | None] | None) -> None:
     """Let work orders follow their incidents."""
     dated = (schedules or {}).keys()
     asking = [

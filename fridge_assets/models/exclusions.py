@@ -120,12 +120,19 @@ def _maintenance(connection: Connection, devices: pd.DataFrame, settings: Traini
 
 
 def _work(connection: Connection, now: datetime, settings: TrainingSettings) -> Iterator[_Span]:
-    """Work on incidents, from when somebody started it."""
-    events, of = incident_events.c, incidents.c
+    """Work on incidents, from when somebody started it; not where that was taken back."""
+    events, of, later = incident_events.c, incidents.c, incident_events.alias("later")
+    taken_back = sa.exists().where(
+        later.c.incident_id == events.incident_id,
+        later.c.revision > events.revision,
+        later.c.action == "undo",
+        later.c.from_status == "IN_PROGRESS",
+        later.c.to_status.in_(("OPEN", "ACKNOWLEDGED")),
+    )
     began = (
         sa.select(of.device_id, sa.func.min(events.occurred_at).label("began"), of.closed_at)
         .join_from(incident_events, incidents)
-        .where(events.to_status == "IN_PROGRESS")
+        .where(events.to_status == "IN_PROGRESS", ~taken_back)
         .group_by(of.incident_id, of.device_id, of.closed_at)
     )
     for row in connection.execute(began):

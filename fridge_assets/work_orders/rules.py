@@ -93,8 +93,10 @@ def followed(order: Row | None, change: Change) -> dict[str, Any] | None:
     return dict(order) | _ended(order, change)
 
 
-def dated(order: Row, actor: str, schedule: Schedule) -> dict[str, Any]:
-    """The order with a date."""
+def dated(order: Row, actor: str, schedule: Schedule | None) -> dict[str, Any]:
+    """The order with a date; without one for None."""
+    if schedule is None:
+        return dict(order) | {"scheduled_from": None, "scheduled_to": None, "reason": f"{actor} took its date back"}
     begins, ends = schedule
     reason = f"{actor} scheduled it for {begins:%Y-%m-%d %H:%M} to {ends:%Y-%m-%d %H:%M} UTC"
     return dict(order) | {"scheduled_from": begins, "scheduled_to": ends, "reason": reason}

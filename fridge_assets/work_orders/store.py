@@ -27,14 +27,14 @@ _IDS = Ids(work_orders.c.work_order_id, "order", "work-orders list")
 
 
 def follow(
-    connection: Connection, changes: Mapping[str, Change], schedules: Mapping[str, Schedule] | None = None
+    connection: Connection, changes: Mapping[str, Change], schedules: Mapping[str, Schedule | None] | None = None
 ) -> None:
     """Open, change and close orders, in the transaction that changes their incidents; again changes nothing.
 
     Args:
         connection: of that transaction.
         changes: order → what happened to its incident.
-        schedules: order → when its work begins and ends, of those that get a date.
+        schedules: order → when its work begins and ends, of those that get a date; None of those that lose theirs.
     """
     known = _locked(connection, changes)
     written: list[tuple[Row | None, Row, datetime]] = []

@@ -41,7 +41,7 @@ PUBLISHING = {f"publish_after_{outcome}" for outcome in ENDINGS}
 SENSORS = PUBLISHING | {
     "switch_to_fallback", "monitor_after_publication", "report_stream", "tell_of_runs", "tell_of_freshness",
     "deliver_messages", "deliver_work_orders", "free_held_pools", "pulse", "watch_deadlines",
-    "refresh_status_after_changes",
+    "refresh_status_after_changes", "report_actions",
 }  # fmt: skip
 
 

@@ -135,6 +135,8 @@ def test_all_open_incidents_of_a_site_a_severity_or_a_cause_are_done_at_once(
 ) -> None:
     done = said_json(folder, "ack", *conditions)["done"]
     assert sorted(one["device_id"] for one in done) == sorted(devices)
+    code, _, error = typed(folder, "incidents", "ack", *conditions)
+    assert (code, "no open incident that can take the action 'acknowledge'" in error) == (1, True)
     others = {one["device_id"] for one in json.loads(typed(folder, "incidents", "list", "--json")[1])} - set(devices)
     assert len(others) == 3 - len(devices)
 
@@ -146,7 +148,10 @@ def test_all_open_incidents_of_a_site_a_severity_or_a_cause_are_done_at_once(
         (["d1", "--site", "s1"], "both incidents and conditions named"),
         (["--severity", "URGENT"], "severity 'URGENT'"),
         (["--site", "s9"], "'s9'"),
-        (["--site", "s1", "--cause", "refrigerant leak"], "no open incident is meant by that"),
+        (
+            ["--site", "s1", "--cause", "refrigerant leak"],
+            "no open incident that can take the action 'resolve' is meant by that",
+        ),
     ],
 )
 def test_what_means_no_incident_is_refused(folder: Path, incidents: list[str], words: list[str], said: str) -> None:

@@ -283,6 +283,16 @@ def test_a_maintenance_window_and_its_order_end_with_the_work(
     assert [row["status"] for row in rows_of(operations, work_orders) if row["work_order_id"] == order] == [status]
 
 
+def test_a_date_that_is_taken_back_leaves_an_order_that_there_was_before_without_one(
+    operations: Operations, incident: str
+) -> None:
+    do(operations, incident, "maintain", schedule=(SOON, LATER))
+    do(operations, incident, "undo", by="bob", at=LATER)
+    (order,) = rows_of(operations, work_orders)
+    assert (order["status"], order["scheduled_from"], order["scheduled_to"]) == ("open", None, None)
+    assert order["reason"] == "bob took its date back"
+
+
 def test_maintenance_that_is_over_already_is_refused(operations: Operations, incident: str) -> None:
     with pytest.raises(FridgeError, match=r"cannot be scheduled any more\. Name a later beginning"):
         do(operations, incident, "maintain", at=LATER, schedule=(SOON - timedelta(hours=2), SOON))

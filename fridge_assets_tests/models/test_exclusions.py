@@ -101,7 +101,7 @@ def incident(operations: Operations, status: str, closed: datetime | None, *labe
         stored(operations, LABEL_EVENTS, first_detected_at=NOW - 10 * HOUR, **said)
     if not labels:
         work = {"incident_id": "i", "to_status": "IN_PROGRESS", "action": "start", "occurred_at": NOW - 8 * HOUR}
-        stored(operations, INCIDENT_EVENTS, **work)
+        stored(operations, INCIDENT_EVENTS, revision=2, **work)
 
 
 def features(warehouse: Warehouse, *ages: float) -> None:
@@ -178,6 +178,14 @@ def test_work_on_an_incident_counts_until_48_hours_after_it_was_closed(
     incident(operations, "RESOLVED", NOW - 6 * HOUR)
     soon = settings.training.model_copy(update={"after_maintenance": 2 * HOUR})
     assert worked_on(warehouse, settings.model_copy(update={"training": soon})) == {"d1": [7]}
+
+
+def test_work_that_was_taken_back_is_none(warehouse: Warehouse, operations: Operations, settings: Settings) -> None:
+    features(warehouse, 8, 1)
+    incident(operations, "OPEN", None)
+    back = {"incident_id": "i", "event_id": "undo", "revision": 3, "action": "undo", "occurred_at": NOW - 7 * HOUR}
+    stored(operations, INCIDENT_EVENTS, from_status="IN_PROGRESS", to_status="OPEN", **back)
+    assert worked_on(warehouse, settings) == {}
 
 
 def test_a_confirmed_failure_is_left_out_from_its_detection_until_the_incident_was_closed(
