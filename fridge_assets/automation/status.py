@@ -1,4 +1,4 @@
-"""Status between two hourly runs: it follows when people, the stream or deadlines change an alert (SPEC 1.8)."""
+"""Status between two hourly runs: it follows when people, the stream or deadlines change an incident (SPEC 1.8)."""
 
 import dagster as dg
 
@@ -26,7 +26,7 @@ _UNDER_WAY = [
     name="refresh_changed_status",
     pool="fleet_status",
     tags={OWNER_TAG: "team:operations"},
-    description="Brings the status of devices whose alerts changed, and of their sites, up to date.",
+    description="Brings the status of devices whose incidents changed, and of their sites, up to date.",
 )
 def refresh(
     context: dg.OpExecutionContext,
@@ -40,13 +40,13 @@ def refresh(
     with refusals():
         done = refresh_status(warehouse, operations, published, clock.now(), settings.staleness)
     for name, changed in done.changed.items():
-        metadata = {"changed": changed, "devices whose alerts changed": done.devices}
+        metadata = {"changed": changed, "devices whose incidents changed": done.devices}
         context.log_event(dg.AssetObservation(name, metadata=metadata))
 
 
 @dg.job(
     name="refresh_status",
-    description="Open alerts and health of devices whose alerts changed between two runs, and of their sites.",
+    description="Open alerts and health of devices whose incidents changed between two runs, and of their sites.",
     executor_def=one_process,
     tags=PIPELINE,
 )
@@ -58,18 +58,18 @@ def refresh_status_job() -> None:
 RECONCILE = dg.define_asset_job(
     "reconcile_status",
     selection=dg.AssetSelection.checks(AGREES_WITH_ALERTS),
-    description="Whether device and site status, what is published of them, and the events agree with the alerts.",
+    description="Whether device and site status, what is published of them, and the events agree with the incidents.",
     executor_def=one_process,
     tags=PIPELINE,
 )
 
 
 def refresh_wanted(context: dg.SensorEvaluationContext, operations: Operations) -> dg.RunRequest | dg.SkipReason:
-    """A run of :func:`refresh_status_job` if alerts have changed since the status was made, or why there is none."""
+    """A run of :func:`refresh_status_job` if incidents have changed since the status was made, or why there is none."""
     with operations.read() as connection:
         due = is_due(connection)
     if not due:
-        return dg.SkipReason("no alert has changed since the status was made")
+        return dg.SkipReason("no incident has changed since the status was made")
     for job in (PUBLISH.name, FALLBACK.name, refresh_status_job.name):
         if context.instance.get_run_records(dg.RunsFilter(job_name=job, statuses=_UNDER_WAY), limit=1):
             return dg.SkipReason(f"a run of {job} is under way")
