@@ -43,7 +43,7 @@ DEVICE_STATUS = Contract(
         Column("score_status", "text", "how old the scores are", nullable=False, allowed=SCORE_STATUSES),
         Column("score_source", "text", "who judges the device; blank when nobody does"),
         Column("scored_at", "timestamp", "when the device was last scored"),
-        Column("open_alerts", "integer", "alerts not yet resolved", nullable=False, minimum=0),
+        Column("open_alerts", "integer", "open incidents that no silence holds", nullable=False, minimum=0),
         Column("worst_severity", "text", "of the open alerts", allowed=SEVERITIES),
         _mean_of_a_day("temp_evaporator_mean_24h", "temperature_evaporator"),
         _mean_of_a_day("current_compressor_mean_24h", "current_compressor"),
