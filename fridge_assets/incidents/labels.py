@@ -67,12 +67,11 @@ def take_back_label(connection: Connection, incident_id: str, undo: Undo) -> Non
     connection.execute(sa.delete(label_events).where(own))
 
 
-def labels_of(connection: Connection, since: datetime | None = None, until: datetime | None = None) -> "pd.DataFrame":
+def labels_of(connection: Connection, until: datetime | None = None) -> "pd.DataFrame":
     """What counts of what people said: the newest label of each incident.
 
     Args:
         connection: an open connection.
-        since: leave out incidents whose newest label is older than this; None for all.
         until: what was said later does not count; None for all.
 
     Returns:
@@ -80,22 +79,13 @@ def labels_of(connection: Connection, since: datetime | None = None, until: date
     """
     import pandas as pd  # noqa: PLC0415
 
-    rows = connection.execute(counting_labels(since, until)).all()
-    frame = pd.DataFrame(rows, columns=list(LABEL_EVENTS.column_names))
-    labels: pd.DataFrame = LABEL_EVENTS.to_arrow(frame).to_pandas()
-    return labels
-
-
-def counting_labels(since: datetime | None = None, until: datetime | None = None) -> sa.Select[tuple[object, ...]]:
-    """The query behind :func:`labels_of`."""
     columns = label_events.c
     newest = sa.select(columns.incident_id, sa.func.max(columns.revision).label("revision"))
     if until is not None:
         newest = newest.where(columns.labelled_at <= until)
     last = newest.group_by(columns.incident_id).subquery()
-    query = (
-        sa.select(label_events)
-        .join(last, sa.and_(columns.incident_id == last.c.incident_id, columns.revision == last.c.revision))
-        .order_by(columns.incident_id)
-    )
-    return query if since is None else query.where(columns.labelled_at >= since)
+    is_last = sa.and_(columns.incident_id == last.c.incident_id, columns.revision == last.c.revision)
+    rows = connection.execute(sa.select(label_events).join(last, is_last).order_by(columns.incident_id)).all()
+    frame = pd.DataFrame(rows, columns=list(LABEL_EVENTS.column_names))
+    labels: pd.DataFrame = LABEL_EVENTS.to_arrow(frame).to_pandas()
+    return labels
