@@ -13,12 +13,12 @@ from fridge_assets.contracts import DEVICE_ALERTS
 from fridge_assets.incidents.queries import PeoplesAction, peoples_actions
 from fridge_assets.stores.operations import Operations
 
-_MOST: Final = 200
+MOST: Final = 200
 """Actions of one report; more wait for the next one."""
 
 
 def actions_report(
-    operations: Operations, reported_until: str | None, now: datetime, lock_wait: timedelta
+    operations: Operations, reported_until: str | None, now: datetime, lock_wait: timedelta, most: int = MOST
 ) -> dg.SensorResult | dg.SkipReason:
     """Observations of ``device_alerts``, one for each action since the report before; from now on for the first one.
 
@@ -27,12 +27,13 @@ def actions_report(
         reported_until: cursor of the report before; None for none.
         now: the moment of the look.
         lock_wait: how long an action may have waited to be stored: what is younger is left to the next report.
+        most: actions of one report; more wait for the next one.
     """
     if reported_until is None:
         return dg.SensorResult(skip_reason=dg.SkipReason("what people do from now on"), cursor=_cursor(now, ""))
     since, last = json.loads(reported_until)
     with operations.read() as connection:
-        done = peoples_actions(connection, (datetime.fromisoformat(since), last), now - lock_wait, _MOST)
+        done = peoples_actions(connection, (datetime.fromisoformat(since), last), now - lock_wait, most)
     if not done:
         return dg.SkipReason("nobody has acted since the last report")
     newest = done[-1].event

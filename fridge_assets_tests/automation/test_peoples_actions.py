@@ -4,7 +4,7 @@ from datetime import datetime, timedelta
 
 import dagster as dg
 
-from fridge_assets.automation.peoples_actions import actions_report
+from fridge_assets.automation.peoples_actions import MOST, actions_report
 from fridge_assets.incidents.acting import act
 from fridge_assets.incidents.observations import Act
 from fridge_assets.incidents.store import watch
@@ -17,9 +17,9 @@ WAIT = timedelta(seconds=20)
 MINUTE = timedelta(minutes=1)
 
 
-def report(operations: Operations, cursor: str | None, now: datetime) -> tuple[list[str], str]:
+def report(operations: Operations, cursor: str | None, now: datetime, most: int = MOST) -> tuple[list[str], str]:
     """What is reported, and the cursor after it."""
-    found = actions_report(operations, cursor, now, WAIT)
+    found = actions_report(operations, cursor, now, WAIT, most)
     if isinstance(found, dg.SkipReason):
         assert cursor is not None
         return [], cursor
@@ -51,8 +51,10 @@ def test_of_two_at_the_same_moment_none_is_lost(operations: Operations) -> None:
     _, cursor = report(operations, None, now)
     for device in ("d1", "d2"):
         act(operations, device, Act("take", "ann"), now + MINUTE, SETTINGS)
-    reported, _ = report(operations, cursor, now + 2 * MINUTE)
-    assert sorted(reported) == ["take by ann: d1 is ACKNOWLEDGED", "take by ann: d2 is ACKNOWLEDGED"]
+    first, cursor = report(operations, cursor, now + 2 * MINUTE, most=1)
+    second, cursor = report(operations, cursor, now + 2 * MINUTE, most=1)
+    assert report(operations, cursor, now + 2 * MINUTE) == ([], cursor)
+    assert sorted(first + second) == ["take by ann: d1 is ACKNOWLEDGED", "take by ann: d2 is ACKNOWLEDGED"]
 
 
 def test_what_the_watch_over_deadlines_does_is_no_action_of_a_person(operations: Operations) -> None:
