@@ -5,12 +5,12 @@ class FridgeError(Exception):
     """What went wrong and what to do about it, as one sentence each.
 
     Args:
-        problem: names the thing and the offending value, without a trailing full stop.
+        problem: names the thing and the offending value, without a trailing full stop; it may end with a question.
         remedy: what the user should do next, as an imperative sentence.
     """
 
     def __init__(self, problem: str, remedy: str) -> None:
-        super().__init__(f"{problem}. {remedy}")
+        super().__init__(f"{problem}{'' if problem.endswith('?') else '.'} {remedy}")
         self.problem = problem
         self.remedy = remedy
 

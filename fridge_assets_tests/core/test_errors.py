@@ -18,3 +18,9 @@ def test_an_error_crosses_processes_with_its_sentence() -> None:
         arrived = pickle.loads(pickle.dumps(error))
         assert isinstance(arrived, FridgeError)
         assert (str(arrived), arrived.remedy) == (str(error), error.remedy)
+
+
+def test_a_question_ends_with_its_own_mark() -> None:
+    assert str(FridgeError("in which zone are they?", "Give --timezone.")) == (
+        "in which zone are they? Give --timezone."
+    )
