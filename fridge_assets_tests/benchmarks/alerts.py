@@ -109,6 +109,7 @@ def scores_of(devices: pd.Series, flagged: int) -> pd.DataFrame:
                 score_id=[f"{family}-{number}" for number in range(len(devices))],
                 device_id=devices.to_numpy(),
                 model_id=f"{family}_v1",
+                model_version="1.0.0",
                 window_start=pd.Timestamp(WINDOW_END - timedelta(minutes=15)),
                 window_end=pd.Timestamp(WINDOW_END),
                 anomaly_score=values,
