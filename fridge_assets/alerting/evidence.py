@@ -11,9 +11,6 @@ from fridge_assets.settings import IncidentSettings
 MODELS: Final = "models"
 """Source of what the models see."""
 
-STREAMING: Final = "streaming"
-"""Source of what the stream sees."""
-
 FALLBACK: Final = "rules_fallback"
 """Source of what the rules see while the models are silent."""
 

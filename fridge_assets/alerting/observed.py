@@ -93,7 +93,7 @@ def _located(drafts: pd.DataFrame, registry: pd.DataFrame) -> pd.DataFrame:
 def _release(scores: pd.DataFrame) -> str:
     """Which released models have spoken; the rules have one version."""
     names = [name for name in ("model_id", "model_version") if name in scores]
-    return ", ".join(sorted({"@".join(map(str, row)) for row in scores[names].itertuples(index=False)}))
+    return ", ".join(sorted("@".join(map(str, row)) for row in scores[names].drop_duplicates().itertuples(index=False)))
 
 
 def _entries(registry: pd.DataFrame, devices: pd.Series) -> dict[str, str]:
@@ -143,13 +143,10 @@ def _quiet(
     Only a device with a score of the latest window itself is judged: daily models alone say nothing new of it. Earlier
     windows count as they were scored, whether or not a run has looked at them.
     """
-    own = inputs.scores[inputs.scores["carried_from"].isna()]
-    judged = own.groupby("device_id")["window_end"].max()
-    before = inputs.previous_scores[~inputs.previous_scores["flagged"].astype(bool)]
-    earlier = before.groupby("device_id")["window_end"].agg(list)
+    quiet = {device for device, incident in known.items() if incident.is_open} - flagged
+    scores, before = (frame[frame["device_id"].isin(quiet)] for frame in (inputs.scores, inputs.previous_scores))
+    judged = scores[scores["carried_from"].isna()].groupby("device_id")["window_end"].max()
+    earlier = before[~before["flagged"].astype(bool)].groupby("device_id")["window_end"].agg(list)
     for device, window_end in judged.items():
-        incident = known.get(str(device))
-        if incident is None or not incident.is_open or device in flagged:
-            continue
         for end in sorted([*earlier.get(device, []), window_end]):
             yield Observed(str(device), Quiet(source, end.to_pydatetime()))

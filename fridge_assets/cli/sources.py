@@ -66,6 +66,7 @@ def add(
     On a terminal what is unclear is asked; otherwise the command stops and names the option that says it. Nothing is
     guessed silently.
     """
+    from fridge_assets.sources.judgement import options_of  # noqa: PLC0415
     from fridge_assets.sources.saved import save_source, source_names, yaml_of  # noqa: PLC0415
 
     place = starting(context)
@@ -89,12 +90,11 @@ def add(
     for look in looks:
         say_look(place, look, "can be read")
     _say_first_rows(looks[0])
-    wrong = [misfit for look in looks for misfit in look.misfits]
+    wrong = list(dict.fromkeys(misfit for look in looks for misfit in look.misfits))
     if wrong and not as_is:
-        options = " ".join(f"--unit {misfit.sensor}={misfit.units[0]}" for misfit in dict.fromkeys(wrong))
         raise FridgeError(
-            f"{'; '.join(map(str, dict.fromkeys(wrong)))}. The source was not saved",
-            f"Say the unit, as with {options}, or take the values as they are with --as-is.",
+            f"{'; '.join(map(str, wrong))}. The source was not saved",
+            f"Say the unit, as with {options_of(wrong)}, or take the values as they are with --as-is.",
         )
     if not yes and _is_asked() and not typer.confirm("Save it?", default=True):
         say("Nothing was saved.")

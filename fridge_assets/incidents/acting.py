@@ -15,7 +15,7 @@ from fridge_assets.core.errors import FridgeError
 from fridge_assets.core.identity import SHORT_ID
 from fridge_assets.incidents.channels import channel_of
 from fridge_assets.incidents.decide import advance
-from fridge_assets.incidents.known import incidents_by_id, lock, newest_incidents, silences_around
+from fridge_assets.incidents.known import incidents_by_id, lock, newest_incidents, silences_around, words_of
 from fridge_assets.incidents.labels import store_label, take_back_label
 from fridge_assets.incidents.messages import Telling, messages_of, single_message
 from fridge_assets.incidents.observations import Act, Observed, Surroundings
@@ -23,7 +23,7 @@ from fridge_assets.incidents.people import NotAllowed, Outdated
 from fridge_assets.incidents.queries import events_of
 from fridge_assets.incidents.silences import Silence, add_silence, end_silences_of
 from fridge_assets.incidents.state import Incident, IncidentEvent, Undo
-from fridge_assets.incidents.store import apply, tellings_of, words_of
+from fridge_assets.incidents.store import apply, tellings_of
 from fridge_assets.incidents.together import Step
 from fridge_assets.notifications.outbox import enqueue
 from fridge_assets.settings import IncidentSettings
@@ -109,8 +109,7 @@ def find_incident(connection: Connection, identity: str) -> str:
 
 
 def _around(connection: Connection, incident: Incident, now: datetime) -> Surroundings:
-    by_device, by_site = silences_around(connection, [incident], (), now)
-    silences = (*by_device.get(incident.device_id, ()), *by_site.get(incident.site_id, ()))
+    silences = silences_around(connection, [incident], (), now).around(incident.device_id, incident.site_id)
     newest = newest_incidents(connection, [incident.device_id])[1][incident.device_id]
     return Surroundings(silences, followed=newest != incident.incident_id)
 

@@ -9,7 +9,7 @@ from sqlalchemy.engine import Connection
 
 from fridge_assets.contracts.device_alerts import SEVERITIES
 from fridge_assets.incidents.known import pieces
-from fridge_assets.incidents.queries import rank
+from fridge_assets.incidents.queries import at_least, given, rank
 from fridge_assets.stores.beginnings import Ids, id_beginning_with
 from fridge_assets.stores.operations import alert_evidence, device_alerts, incident_events
 
@@ -49,11 +49,8 @@ def list_alerts(connection: Connection, wanted: AlertFilter) -> list[dict[str, A
         query = query.where(columns.resolved_at.is_(None))
     if wanted.told_only:
         query = query.where(columns.suppressed.is_(sa.false()))
-    if wanted.min_severity != SEVERITIES[0]:
-        query = query.where(columns.severity.in_(SEVERITIES[SEVERITIES.index(wanted.min_severity) :]))
-    for name in ("device_id", "site_id", "incident_id"):
-        if getattr(wanted, name) is not None:
-            query = query.where(columns[name] == getattr(wanted, name))
+    exact = given(*((columns[name], getattr(wanted, name)) for name in ("device_id", "site_id", "incident_id")))
+    query = query.where(*at_least(columns.severity, wanted.min_severity), *exact)
     ids = list(connection.scalars(query.order_by(*order).limit(wanted.limit)))
     rows: dict[str, dict[str, Any]] = {}
     for piece in pieces(ids):
@@ -131,11 +128,8 @@ def _held(wanted: HeldFilter) -> list[sa.ColumnElement[bool]]:
     conditions: list[sa.ColumnElement[bool]] = [columns.suppressed.is_(sa.true())]
     if wanted.since is not None:
         conditions.append(columns.window_end >= wanted.since)
-    for column, value in (
+    return conditions + given(
         (columns.device_id, wanted.device_id),
         (columns.site_id, wanted.site_id),
         (columns.suppressed_because, wanted.because),
-    ):
-        if value is not None:
-            conditions.append(column == value)
-    return conditions
+    )

@@ -72,15 +72,14 @@ def known_of(
         for one in observed
         if isinstance(one.observation, Seen) and one.observation.carried_from is not None
     ]
-    by_device, by_site = silences_around(connection, stored.values(), moments, now)
+    silences = silences_around(connection, stored.values(), moments, now)
     groups = running_groups(connection, now)
     since = min([now, *(group.started_at for group in groups.values())]) - longest_span
     return Known(
         incidents=stored,
         newest=newest,
         opened_by=opened_by,
-        silences_of_devices=by_device,
-        silences_of_sites=by_site,
+        silences=silences,
         benign=false_positives(connection, now, settings),
         openings=recent_openings(connection, since, now),
         groups=groups,
@@ -133,10 +132,21 @@ def incidents_of_evidence(connection: Connection, evidence: Collection[str]) -> 
     return found
 
 
+def words_of(connection: Connection, evidence: Collection[str]) -> dict[str, tuple[str, str]]:
+    """Evidence → its title and description."""
+    columns = alert_evidence.c
+    found: dict[str, tuple[str, str]] = {}
+    for piece in pieces(evidence):
+        query = sa.select(columns.alert_id, columns.title, columns.description).where(columns.alert_id.in_(piece))
+        for alert, title, description in connection.execute(query.order_by(columns.number)):
+            found[alert] = (title, description)
+    return found
+
+
 def silences_around(
     connection: Connection, known: Iterable[Incident], moments: Iterable[datetime], now: datetime
-) -> tuple[Silences, Silences]:
-    """Device → its silences, and site → its silences, that hold any of the moments that count.
+) -> Silences:
+    """Silences of devices and sites that hold any of the moments that count.
 
     Args:
         connection: to read with.
@@ -150,7 +160,7 @@ def silences_around(
     spans = [(one, Span(one.starts_at, one.ends_at, one.said)) for one in held]
     by_device = ((one.device_id, span) for one, span in spans if one.device_id is not None)
     by_site = ((one.site_id, span) for one, span in spans if one.site_id is not None)
-    return spans_by(by_device), spans_by(by_site)
+    return Silences(spans_by(by_device), spans_by(by_site))
 
 
 def false_positives(connection: Connection, now: datetime, settings: IncidentSettings) -> Mapping[str, list[Benign]]:

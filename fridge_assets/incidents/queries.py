@@ -14,20 +14,19 @@ from sqlalchemy.engine import Connection
 
 from fridge_assets.contracts.device_alerts import SEVERITIES
 from fridge_assets.incidents.deadlines import WATCH, overdue
-from fridge_assets.incidents.known import pieces, silences_around
+from fridge_assets.incidents.known import pieces, silences_around, words_of
 from fridge_assets.incidents.observations import Surroundings
 from fridge_assets.incidents.rows import event_from, incident_from
 from fridge_assets.incidents.state import Incident, IncidentEvent
 from fridge_assets.incidents.terms import PersonsAction, Status
 from fridge_assets.settings import IncidentSettings
 from fridge_assets.stores.operations import (
+    DUE,
     alert_evidence,
     incident_events,
     incidents,
     is_open,
 )
-
-_WORDS = ("title", "description")
 
 
 @dataclass(frozen=True)
@@ -70,6 +69,17 @@ class Listed:
     opened_at: datetime
     title: str
     description: str
+
+
+def given(*values: tuple[sa.ColumnElement[Any], Any]) -> list[sa.ColumnElement[bool]]:
+    """Conditions that columns have the values that are given with them; none for one that is None."""
+    return [column == value for column, value in values if value is not None]
+
+
+def at_least(column: sa.ColumnElement[Any], severity: str) -> list[sa.ColumnElement[bool]]:
+    """Conditions that a severity is this one or a higher one; none for the lowest."""
+    lowest = SEVERITIES.index(severity)
+    return [column.in_(SEVERITIES[lowest:])] if lowest else []
 
 
 def rank(column: sa.ColumnElement[Any]) -> sa.ColumnElement[int]:
@@ -207,23 +217,17 @@ def waiting_ids(
 ) -> list[str]:
     """Open incidents that nobody was told of yet, the newest first."""
     columns = incidents.c
-    query = sa.select(columns.incident_id).where(is_open, columns.told.is_(None))
-    for column, value in ((columns.device_id, device_id), (columns.site_id, site_id)):
-        if value is not None:
-            query = query.where(column == value)
+    wanted = given((columns.device_id, device_id), (columns.site_id, site_id))
+    query = sa.select(columns.incident_id).where(is_open, columns.told.is_(None), *wanted)
     return list(connection.scalars(query.order_by(columns.opened_at.desc(), columns.incident_id).limit(limit)))
 
 
 def listed(connection: Connection, ids: Sequence[str], now: datetime, settings: IncidentSettings) -> list[Listed]:
     """The incidents with these ids, which must be there, in this order, as they stand at ``now``."""
     rows: list[Mapping[Any, Any]] = []
-    words: dict[str, tuple[str, str]] = {}
     for piece in pieces(ids):
         rows += connection.execute(sa.select(incidents).where(incidents.c.incident_id.in_(piece))).mappings()
-    for piece in pieces(row["evidence_id"] for row in rows):
-        columns = alert_evidence.c
-        said = sa.select(columns.alert_id, *(columns[name] for name in _WORDS)).where(columns.alert_id.in_(piece))
-        words |= {alert: (title, text) for alert, title, text in connection.execute(said.order_by(columns.number))}
+    words = words_of(connection, [row["evidence_id"] for row in rows])
     stored = {row["incident_id"]: incident_from(row) for row in rows}
     current = _as_of(connection, stored, now, settings)
     found = {
@@ -241,31 +245,26 @@ def _as_of(
     due = [one for one in stored.values() if _is_due(one, now)]
     if not due:
         return current
-    by_device, by_site = silences_around(connection, due, (), now)
+    silences = silences_around(connection, due, (), now)
     for one in due:
-        around = Surroundings((*by_device.get(one.device_id, ()), *by_site.get(one.site_id, ())))
+        around = Surroundings(silences.around(one.device_id, one.site_id))
         for event in overdue(one, now, around, settings):
             current[one.incident_id] = current[one.incident_id].after(event)
     return current
 
 
 def _is_due(incident: Incident, now: datetime) -> bool:
-    moments = (incident.next_escalation_at, incident.remind_at, incident.snoozed_until)
+    moments = (getattr(incident, name) for name in DUE)
     return any(moment is not None and moment < now for moment in moments)
 
 
 def _passing(query: sa.Select[Any], wanted: IncidentFilter) -> sa.Select[Any]:
     """``query`` of incidents with the conditions of the filter, but for whether they are open."""
     columns = incidents.c
-    if wanted.min_severity != SEVERITIES[0]:
-        query = query.where(columns.severity.in_(SEVERITIES[SEVERITIES.index(wanted.min_severity) :]))
-    for column, value in (
-        (columns.severity, wanted.severity),
-        (columns.device_id, wanted.device_id),
-        (columns.site_id, wanted.site_id),
-    ):
-        if value is not None:
-            query = query.where(column == value)
+    exact = given(
+        (columns.severity, wanted.severity), (columns.device_id, wanted.device_id), (columns.site_id, wanted.site_id)
+    )
+    query = query.where(*at_least(columns.severity, wanted.min_severity), *exact)
     if wanted.statuses is not None:
         query = query.where(columns.status.in_(wanted.statuses))
     if wanted.cause is not None:

@@ -23,6 +23,7 @@ from fridge_assets.incidents.known import (
     pieces,
     running_groups,
     silences_around,
+    words_of,
 )
 from fridge_assets.incidents.messages import Member, Telling, group_message, messages_of
 from fridge_assets.incidents.observations import Clock, Measured, Observed, Seen, Span
@@ -115,8 +116,7 @@ def observe(
     longest = max(settings.site_span, fleet.storm.span if fleet.storm else timedelta(0))
     known = known_of(connection, observed, now, longest, settings)
     if untold:
-        silenced = {device: (*known.silences_of_devices.get(device, ()), *spans) for device, spans in untold.items()}
-        known = replace(known, silences_of_devices={**known.silences_of_devices, **silenced})
+        known = replace(known, silences=known.silences.and_of_devices(untold))
     decided = decide_together(observed, known, fleet, now, settings)
     apply(connection, decided.steps, now)
     messages = _of_groups(connection, decided, known, fleet, now, run_id)
@@ -144,10 +144,10 @@ def watch(operations: Operations, now: datetime, settings: IncidentSettings, wal
         with operations.transaction() as connection:
             lock(connection)
             due = incidents_by_id(connection, piece)
-            by_device, by_site = silences_around(connection, due.values(), (), now)
+            silences = silences_around(connection, due.values(), (), now)
             newest = {one.device_id: identity for identity, one in due.items()}
             groups = running_groups(connection, now)
-            known = Known(due, newest, silences_of_devices=by_device, silences_of_sites=by_site, groups=groups)
+            known = Known(due, newest, silences=silences, groups=groups)
             clocks = [Observed(one.device_id, Clock()) for one in due.values()]
             steps = decide_together(clocks, known, Fleet({}), now, settings).steps
             apply(connection, steps, now)
@@ -282,17 +282,6 @@ def tellings_of(connection: Connection, steps: Iterable[Step]) -> list[Telling]:
                 found.append((incident, event))
     words = words_of(connection, {incident.evidence_id for incident, _ in found})
     return [Telling(incident, event, *words[incident.evidence_id]) for incident, event in found]
-
-
-def words_of(connection: Connection, evidence: Collection[str]) -> dict[str, tuple[str, str]]:
-    """Evidence → its title and description."""
-    columns = alert_evidence.c
-    found: dict[str, tuple[str, str]] = {}
-    for piece in pieces(evidence):
-        query = sa.select(columns.alert_id, columns.title, columns.description).where(columns.alert_id.in_(piece))
-        for alert, title, description in connection.execute(query.order_by(columns.number)):
-            found[alert] = (title, description)
-    return found
 
 
 def _follow(connection: Connection, made: Sequence[Step], schedules: Mapping[str, Schedule | None] | None) -> None:

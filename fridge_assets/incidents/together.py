@@ -13,8 +13,27 @@ from fridge_assets.settings import IncidentSettings
 
 _OPENS = ("opened", "reopened")
 
-Silences = Mapping[str, Sequence[Span]]
-"""Device or site → the spans in which nobody is to hear of it."""
+
+@dataclass(frozen=True)
+class Silences:
+    """The spans in which nobody is to hear of a device or site.
+
+    Args:
+        of_devices: device → its spans.
+        of_sites: site → its spans.
+    """
+
+    of_devices: Mapping[str, Sequence[Span]] = field(default_factory=dict)
+    of_sites: Mapping[str, Sequence[Span]] = field(default_factory=dict)
+
+    def around(self, device_id: str, site_id: str) -> tuple[Span, ...]:
+        """The spans that hold a device: its own, and those of its site."""
+        return (*self.of_devices.get(device_id, ()), *self.of_sites.get(site_id, ()))
+
+    def and_of_devices(self, spans: Mapping[str, Sequence[Span]]) -> "Silences":
+        """These, and further ``spans`` of devices."""
+        more = {device: (*self.of_devices.get(device, ()), *own) for device, own in spans.items()}
+        return replace(self, of_devices={**self.of_devices, **more})
 
 
 @dataclass(frozen=True)
@@ -25,8 +44,7 @@ class Known:
         incidents: by id.
         newest: device → its newest incident.
         opened_by: evidence → the incident that it belongs to.
-        silences_of_devices: device → its silences.
-        silences_of_sites: site → its silences.
+        silences: of the devices and their sites.
         benign: device → what people have called false positives of it.
         openings: incidents that were opened lately, of whatever device.
         groups: scope → what is told of as one until now.
@@ -35,8 +53,7 @@ class Known:
     incidents: Mapping[str, Incident] = field(default_factory=dict)
     newest: Mapping[str, str] = field(default_factory=dict)
     opened_by: Mapping[str, str] = field(default_factory=dict)
-    silences_of_devices: Silences = field(default_factory=dict)
-    silences_of_sites: Silences = field(default_factory=dict)
+    silences: Silences = field(default_factory=Silences)
     benign: Mapping[str, Sequence[Benign]] = field(default_factory=dict)
     openings: Sequence[Opening] = ()
     groups: Mapping[str, Group] = field(default_factory=dict)
@@ -161,12 +178,11 @@ def _meant(one: Observed, known: Known) -> str | None:
 def _around(one: Observed, incident: Incident | None, known: Known, groups: Mapping[str, Group]) -> Surroundings:
     seen = one.observation if isinstance(one.observation, Seen) else None
     site = seen.site_id if seen is not None else "" if incident is None else incident.site_id
-    silences = (*known.silences_of_devices.get(one.device_id, ()), *known.silences_of_sites.get(site, ()))
     group = groups.get(site) if site else None
     if group is None and seen is not None and seen.source == "streaming":
         group = groups.get(FLEET)
     span = None if group is None else group.span
-    return Surroundings(silences, span, tuple(known.benign.get(one.device_id, ())))
+    return Surroundings(known.silences.around(one.device_id, site), span, tuple(known.benign.get(one.device_id, ())))
 
 
 def _openings(steps: Iterable[Step], now: datetime, *, only_acute: bool = False) -> list[Opening]:

@@ -9,6 +9,7 @@ from fridge_assets.core.errors import FridgeError
 from fridge_assets.readings.look import Look, look_at
 from fridge_assets.readings.ranges import BUILT_IN_TABLES, RangeTables
 from fridge_assets.settings import ReadingSettings
+from fridge_assets.sources.judgement import options_of
 from fridge_assets.sources.source import Source
 from fridge_assets.stores.disk import require_space
 from fridge_assets.stores.landing import Landing
@@ -60,10 +61,10 @@ def deliver(
     """
     look = look_at(file, source, warehouse, registry, settings, tables=tables)
     if look.misfits and not as_is:
-        options = " ".join(f"--unit {misfit.sensor}={misfit.units[0]}" for misfit in look.misfits)
         raise FridgeError(
             f"{file.name}: {'; '.join(str(misfit) for misfit in look.misfits)}. Nothing was delivered",
-            f"Say the unit, as with {options} (in a source: under units), or take the values as they are with --as-is.",
+            f"Say the unit, as with {options_of(look.misfits)} (in a source: under units), "
+            "or take the values as they are with --as-is.",
         )
     sidecar = None if source.is_plain else source.to_json()
     before = landing.find(file, sidecar)

@@ -73,6 +73,11 @@ class Misfit(NamedTuple):
         return f"{self.sensor} is not in {self.given} ({self.why}); {' or '.join(self.units)} would fit"
 
 
+def options_of(found: Iterable[Misfit]) -> str:
+    """The options of a command that say the units which fit."""
+    return " ".join(f"--unit {misfit.sensor}={misfit.units[0]}" for misfit in found)
+
+
 def given_unit(source: Source, sensor: str) -> str:
     """The unit that the source says ``sensor`` is in; ours where it says none."""
     for column, unit in source.units.items():

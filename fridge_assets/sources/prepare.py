@@ -50,12 +50,12 @@ def prepared(path: Path, format_: Format, source: Source) -> Prepared:
         folder = Folder()
         return Prepared(sheet_as_parquet(path, source, folder.path), "parquet", folder)
     is_zip = path.name.lower().endswith(".zip")
-    is_text = format_ != "parquet"
-    if not is_zip and not (is_text and source.encoding.lower() not in _UTF8):
+    is_foreign = format_ != "parquet" and source.encoding.lower() not in _UTF8
+    if not is_zip and not is_foreign:
         return Prepared(path, format_)
     folder = Folder()
     made = unzipped(path, folder.path) if is_zip else path
-    if is_text and source.encoding.lower() not in _UTF8:
+    if is_foreign:
         below = folder.path / "utf-8"
         below.mkdir()
         made = as_utf8(made, source.encoding, below)
@@ -70,7 +70,7 @@ def unzipped(path: Path, folder: Path) -> Path:
     """
     try:
         with zipfile.ZipFile(path) as archive:
-            names = [name for name in archive.namelist() if not name.endswith("/") and "__MACOSX" not in name]
+            names = _members(archive)
             if len(names) != 1:
                 raise FridgeError(f"{path.name} holds {len(names)} files", "Put one readings file into each archive.")
             return Path(archive.extract(names[0], folder))
@@ -90,11 +90,14 @@ def head_of(path: Path, size: int = _HEAD) -> bytes:
             with gzip.open(path) as file:
                 return file.read(size)
         if name.endswith(".zip"):
-            with zipfile.ZipFile(path) as archive:
-                members = [n for n in archive.namelist() if not n.endswith("/") and "__MACOSX" not in n]
-                with archive.open(members[0]) as member:
-                    return member.read(size)
+            with zipfile.ZipFile(path) as archive, archive.open(_members(archive)[0]) as member:
+                return member.read(size)
         with path.open("rb") as file:
             return file.read(size)
     except (OSError, EOFError, zipfile.BadZipFile, IndexError) as error:
         raise FridgeError(f"{path.name} cannot be read: {error}", "Give a whole file.") from error
+
+
+def _members(archive: zipfile.ZipFile) -> list[str]:
+    """Names of the files in an archive, without what a Mac adds."""
+    return [name for name in archive.namelist() if not name.endswith("/") and "__MACOSX" not in name]

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal, get_args
+from typing import Any, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
@@ -243,9 +243,6 @@ class Source(_Part):
     def from_json(cls, text: str) -> "Source":
         """The source that :meth:`to_json` wrote."""
         return cls.model_validate_json(text)
-
-
-FORMATS: tuple[Format, ...] = get_args(Format)
 
 
 def source_of_options(**fields: Any) -> Source:
