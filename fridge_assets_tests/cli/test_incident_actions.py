@@ -11,19 +11,8 @@ import pytest
 from fridge_assets.incidents.observations import Span
 from fridge_assets.stores.operations import Operations, silences
 from fridge_assets_tests.cli.typed import refused, typed
-from fridge_assets_tests.conftest import settings_of
 from fridge_assets_tests.incidents.device import HIGH, MEDIUM, SUPERHEAT, seen
 from fridge_assets_tests.incidents.given import incident_id, see
-
-
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    return tmp_path / "data"
-
-
-@pytest.fixture
-def operations(folder: Path) -> Operations:
-    return Operations(settings_of(folder).operations_database)
 
 
 @pytest.fixture

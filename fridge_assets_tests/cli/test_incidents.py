@@ -11,19 +11,8 @@ from fridge_assets.incidents.observations import Span
 from fridge_assets.incidents.terms import Severity
 from fridge_assets.stores.operations import Operations
 from fridge_assets_tests.cli.typed import refused, typed
-from fridge_assets_tests.conftest import settings_of
 from fridge_assets_tests.incidents.device import CRITICAL, HIGH, LOW, MEDIUM, seen
 from fridge_assets_tests.incidents.given import see
-
-
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    return tmp_path / "data"
-
-
-@pytest.fixture
-def operations(folder: Path) -> Operations:
-    return Operations(settings_of(folder).operations_database)
 
 
 def found(operations: Operations, device: str, severity: Severity, ago: timedelta, **more: Any) -> None:
