@@ -35,7 +35,7 @@ class Batch:
 
 
 def due_batches(connection: duckdb.DuckDBPyConnection, now: datetime, settings: FeatureSettings) -> list[Batch]:
-    """What is due at ``now``: whole windows before those of single devices, each from the oldest on.
+    """What is due at ``now``, from the oldest on, as windows depend on those before them.
 
     Args:
         connection: an open warehouse connection.
@@ -54,19 +54,28 @@ def due_batches(connection: duckdb.DuckDBPyConnection, now: datetime, settings: 
     # A window computed whole already includes its late readings.
     whole = {start: readings[start] for start, is_whole, _ in due if is_whole}
     late = {start: readings[start] * few // max(1, devices) for start, is_whole, few in due if not is_whole}
-    return [
-        *(Batch(windows, whole=True) for windows in _cut(whole, settings.readings_per_batch)),
+    batches = [
         *(Batch(windows, whole=False) for windows in _cut(late, settings.readings_per_batch)),
+        *(Batch(windows, whole=True) for windows in _cut(whole, settings.readings_per_batch)),
     ]
+    return sorted(batches, key=lambda batch: batch.first)
 
 
 def due_devices(connection: duckdb.DuckDBPyConnection, batch: Batch, now: datetime) -> pa.Table:
-    """``window_start`` and ``device_id`` of which something arrived late for a window of ``batch``."""
+    """``window_start`` and ``device_id`` of what is computed of ``batch``, which is not whole.
+
+    Beside the windows for which something arrived late these are the device's later windows of the batch: most of them
+    would become due by it, and their readings would be read once more.
+    """
     return query_arrow(
         connection,
-        "SELECT DISTINCT window_start, device_id FROM due_windows "
-        "WHERE due_at <= $now AND device_id IS NOT NULL AND list_contains($windows, window_start)",
-        {"now": now, "windows": list(batch.windows)},
+        "WITH late AS (SELECT window_start, device_id FROM due_windows "
+        "WHERE due_at <= $now AND device_id IS NOT NULL AND list_contains($windows, window_start)), "
+        "oldest AS (SELECT device_id, min(window_start) AS since FROM late GROUP BY device_id) "
+        "FROM late UNION SELECT window_start, device_id FROM device_features JOIN oldest USING (device_id) "
+        "WHERE window_start > since AND window_start BETWEEN $first AND $last "
+        "AND list_contains($windows, window_start)",
+        {"now": now, "windows": list(batch.windows), "first": batch.first, "last": batch.last},
     )
 
 

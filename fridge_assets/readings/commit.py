@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import duckdb
@@ -24,6 +24,8 @@ from fridge_assets.stores.reading_files import (
     write_clean_files,
 )
 from fridge_assets.stores.warehouse import FIRST_SEEN, Warehouse, is_held
+
+_HOUR = timedelta(hours=1)
 
 
 @dataclass(frozen=True)
@@ -65,7 +67,7 @@ class BatchOutcome:
 
 
 def read_known_state(engine: duckdb.DuckDBPyConnection, warehouse: Warehouse, file_names: Sequence[str]) -> KnownState:
-    """Copy ``device_last_seen`` into the engine and look up what is stored.
+    """Copy ``device_last_seen`` and ``computed_windows`` into the engine and look up what is stored.
 
     Args:
         engine: holds ``staged``.
@@ -84,9 +86,15 @@ def read_known_state(engine: duckdb.DuckDBPyConnection, warehouse: Warehouse, fi
         if connection.execute(taken, {"names": list(file_names)}).fetchall():
             raise _beside_another_ingestion()
         seen = query_arrow(connection, "SELECT * FROM device_last_seen")
+        computed = query_arrow(
+            connection,
+            "SELECT DISTINCT window_start FROM device_features WHERE window_start >= $since AND window_start < $until",
+            {"since": min(hours, default=None), "until": max(hours) + _HOUR if hours else None},
+        )
         stored = [path for paths in clean_files_of(connection, folder, hours).values() for path in paths]
-    with registered(engine, seen=seen):
+    with registered(engine, seen=seen, computed=computed):
         engine.execute("CREATE OR REPLACE TABLE device_last_seen AS SELECT * FROM seen")
+        engine.execute("CREATE OR REPLACE TABLE computed_windows AS SELECT * FROM computed")
     return KnownState(stored, ingested)
 
 
@@ -235,15 +243,16 @@ FROM delivered LEFT JOIN removed USING (source_file) ORDER BY source_file
 """
 
 
-def due_windows_sql(arrivals: str) -> str:
+def due_windows_sql(arrivals: str, computed: str = "SELECT NULL::TIMESTAMPTZ") -> str:
     """SELECT of the windows that readings make due: ``window_start``, ``device_id`` (null: all) and ``due_at``.
 
-    A window is due for every device once it has closed; readings that arrive later make it due again for their own
-    device only. Whole minutes keep the number of recomputations small.
+    A window is due for every device once it has closed; readings that arrive later, or that are delivered when it has
+    been computed, make it due again for their own device only. Whole minutes keep the number of recomputations small.
 
     Args:
         arrivals: SELECT of ``device_id``, ``timestamp_utc`` and ``timestamp_ingested``. The parameters are ``window``
             and ``lateness``, in seconds.
+        computed: SELECT of the starts of windows that have been computed; none of them by default.
     """
     return f"""
 WITH arrivals AS ({arrivals}),
@@ -257,15 +266,19 @@ timed AS (
     ) AS arrived_at
   FROM arrivals
 )
-SELECT DISTINCT window_start, CASE WHEN arrived_at > closes_at THEN device_id END AS device_id,
+SELECT DISTINCT window_start,
+  CASE WHEN arrived_at > closes_at OR window_start IN ({computed}) THEN device_id END AS device_id,
   CASE WHEN arrived_at > closes_at THEN arrived_at ELSE closes_at END AS due_at
 FROM timed
 """
 
 
-_DUE_SQL = due_windows_sql("""
+_DUE_SQL = due_windows_sql(
+    """
   SELECT device_id, timestamp_utc, timestamp_ingested FROM cleaned
   UNION ALL
   SELECT repeated_now.device_id, repeated_now.timestamp_utc, usable.timestamp_ingested
   FROM repeated_now JOIN repeats USING (event_id) JOIN usable USING (row_id)
-""")
+""",
+    computed="SELECT window_start FROM computed_windows",
+)

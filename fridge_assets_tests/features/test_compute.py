@@ -8,6 +8,7 @@ import pytest
 from fridge_assets.contracts import DEVICE_FEATURES
 from fridge_assets.contracts.validation import ContractViolation
 from fridge_assets.features.compute import FeatureReport, compute_features, newest_window_end
+from fridge_assets.features.due import due_batches, due_devices
 from fridge_assets.readings.ingest import ingest
 from fridge_assets.settings import FeatureSettings, Settings
 from fridge_assets.stores.warehouse import Warehouse
@@ -67,6 +68,32 @@ def test_window_is_computed_once_it_has_closed_and_late_readings_change_only_the
     assert table_hash(warehouse, other_device) == before
     assert newest(warehouse, moment(14)) is None
     assert newest(warehouse, moment(15)) == moment(15)
+
+
+def test_readings_that_are_delivered_after_their_window_was_computed_change_only_their_device(
+    settings: Settings, warehouse: Warehouse
+) -> None:
+    deliver(settings, "a.csv", [reading(1, device, timestamp_ingested=at(1)) for device in ("d1", "d2")])
+    assert compute(settings, 17) == FeatureReport(1, 2, 0, moment(15))
+    deliver(settings, "b.csv", [reading(5, "d1", timestamp_ingested=at(6))])
+    assert compute(settings, 18) == FeatureReport(0, 0, 1, None)
+    assert counts(warehouse) == [("d1", 0, 2), ("d2", 0, 1)]
+
+
+def test_a_device_that_is_late_is_computed_together_with_its_later_windows_of_the_batch(
+    settings: Settings, warehouse: Warehouse
+) -> None:
+    minutes = (1, 16, 31)
+    deliver(settings, "a.csv", [reading(m, d, timestamp_ingested=at(m)) for m in minutes for d in ("d1", "d2", "d3")])
+    compute(settings, 47)
+    deliver(settings, "b.csv", [reading(m, d, timestamp_ingested=at(50)) for m, d in ((2, "d1"), (17, "d2"))])
+    with warehouse.read() as connection:
+        (batch,) = due_batches(connection, moment(51), settings.features)
+        devices = due_devices(connection, batch, moment(51)).to_pylist()
+    assert batch.windows == (moment(0), moment(15))
+    assert sorted((row["device_id"], row["window_start"]) for row in devices) == [
+        ("d1", moment(0)), ("d1", moment(15)), ("d2", moment(15)),
+    ]  # fmt: skip
 
 
 def test_outage_of_many_hours_is_caught_up_in_one_run_whatever_the_batch_size(settings: Settings) -> None:
