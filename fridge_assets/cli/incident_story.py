@@ -48,11 +48,11 @@ def show(
     as_json: Annotated[bool, typer.Option("--json", help="Print as JSON.")] = False,
 ) -> None:
     """One incident: what was seen, what each model said, what people were told and what they did."""
-    from fridge_assets.alerting.trace import trace  # noqa: PLC0415
     from fridge_assets.incidents.acting import find_incident  # noqa: PLC0415
     from fridge_assets.incidents.evidence_lists import find_alert  # noqa: PLC0415
     from fridge_assets.incidents.queries import listed  # noqa: PLC0415
     from fridge_assets.incidents.story import story_of  # noqa: PLC0415
+    from fridge_assets.incidents.trace import trace  # noqa: PLC0415
 
     place, now = reading(context), datetime.now(UTC)
     with place.operations.read() as connection:

@@ -27,10 +27,10 @@ import pandas as pd
 import sqlalchemy as sa
 from rich.table import Table
 
-from fridge_assets.alerting.run import raise_alerts
 from fridge_assets.contracts import INCIDENTS, MODEL_SCORES
 from fridge_assets.contracts.device_alerts import SEVERITIES
 from fridge_assets.incidents.known import due_ids, newest_incidents
+from fridge_assets.incidents.observing.run import raise_alerts
 from fridge_assets.incidents.queries import open_summary
 from fridge_assets.registry.devices import with_cohort
 from fridge_assets.settings import Settings

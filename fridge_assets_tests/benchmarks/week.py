@@ -28,7 +28,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import track
 
-from fridge_assets.alerting.sla_report import work_since
+from fridge_assets.alert_quality.deadlines import work_since
 from fridge_assets.automation.cycles import daily_cycle, hourly_cycle, train_models
 from fridge_assets.incidents.store import observe
 from fridge_assets.incidents.together import Fleet as Sites
@@ -49,9 +49,9 @@ from fridge_assets.streaming.engine import Engine
 from fridge_assets.streaming.fleet import FleetKnowledge
 from fridge_assets.streaming.observed import observed_in, storm_rule
 from fridge_assets.streaming.rules import RULES
-from fridge_assets_tests.alerting.stored import stored_alerts
 from fridge_assets_tests.benchmarks.week_crew import Crew
 from fridge_assets_tests.benchmarks.week_report import Week, print_week, targets_met
+from fridge_assets_tests.incidents.observing.stored import stored_alerts
 
 DEVICES, DAYS, LEARNED = 2000, 7, 3
 FAULTY = 0.065

@@ -10,7 +10,7 @@ import pandas as pd
 from rich.console import Console
 from rich.table import Table
 
-from fridge_assets.alerting.sla_report import Work, sla_table
+from fridge_assets.alert_quality.deadlines import Work, sla_table
 from fridge_assets.contracts.device_alerts import SEVERITIES
 from fridge_assets.settings import IncidentSettings
 

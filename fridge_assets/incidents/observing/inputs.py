@@ -8,9 +8,9 @@ from datetime import datetime, timedelta
 import duckdb
 import pandas as pd
 
-from fridge_assets.alerting.judged import LIMIT
 from fridge_assets.core.identity import deterministic_ids
 from fridge_assets.features.usual_values import usual_values
+from fridge_assets.incidents.observing.judged import LIMIT
 from fridge_assets.models.families import SPEAKING_SQL
 from fridge_assets.scoring.comparisons import comparisons_of, no_comparisons
 from fridge_assets.scoring.current import current_scores
@@ -27,7 +27,7 @@ FALLBACK_MODEL = "rules_based_fallback_v1"
 
 @dataclass(frozen=True)
 class AlertInputs:
-    """Frames of one window for :func:`fridge_assets.alerting.observed.observed_in`."""
+    """Frames of one window for :func:`fridge_assets.incidents.observing.observed.observed_in`."""
 
     scores: pd.DataFrame
     previous_scores: pd.DataFrame

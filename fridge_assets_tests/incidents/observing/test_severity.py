@@ -3,7 +3,7 @@
 import pandas as pd
 import pytest
 
-from fridge_assets.alerting.severity import (
+from fridge_assets.incidents.observing.severity import (
     BELOW_ALL,
     CRITICAL,
     HIGH,

@@ -6,11 +6,11 @@ import dagster as dg
 import pandas as pd
 import pytest
 
-from fridge_assets.alerting.assets import alert_quality as alert_quality_asset
-from fridge_assets.alerting.quality import alert_quality, wilson
-from fridge_assets.alerting.quality_advice import RULE_THRESHOLDS
-from fridge_assets.alerting.quality_plots import precision_picture
-from fridge_assets.alerting.quality_store import assess_alerts
+from fridge_assets.alert_quality.advice import RULE_THRESHOLDS
+from fridge_assets.alert_quality.assets import alert_quality as alert_quality_asset
+from fridge_assets.alert_quality.plots import precision_picture
+from fridge_assets.alert_quality.precision import alert_quality, wilson
+from fridge_assets.alert_quality.store import assess_alerts
 from fridge_assets.contracts import ALERT_QUALITY, LABEL_EVENTS, MODEL_SCORES
 from fridge_assets.contracts.validation import validate
 from fridge_assets.settings import Settings
@@ -19,8 +19,8 @@ from fridge_assets.stores.frames import query, registered
 from fridge_assets.stores.operations import Operations, label_events
 from fridge_assets.stores.warehouse import Warehouse
 from fridge_assets.streaming.rules import RULES
-from fridge_assets_tests.alerting.fleet import BASELINE, FOREST, frame, score
-from fridge_assets_tests.alerting.labelled import HOUR, NOW, alert, judged, label, labels, store, told
+from fridge_assets_tests.alert_quality.labelled import HOUR, NOW, alert, judged, label, labels, store, told
+from fridge_assets_tests.incidents.observing.fleet import BASELINE, FOREST, frame, score
 
 SETTINGS = Settings()
 SWEPT = MODEL_SCORES.empty()

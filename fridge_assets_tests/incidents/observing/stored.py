@@ -3,9 +3,9 @@
 import pandas as pd
 import sqlalchemy as sa
 
-from fridge_assets.alerting.frames import conform
 from fridge_assets.contracts import DEVICE_ALERTS
 from fridge_assets.contracts.device_alerts import ACTIVE_STATUSES
+from fridge_assets.incidents.observing.frames import conform
 from fridge_assets.stores.operations import Operations, device_alerts
 
 

@@ -5,13 +5,13 @@ from datetime import datetime, timedelta
 import dagster as dg
 import pytest
 
-from fridge_assets.alerting.assets import device_alerts as device_alerts_asset
-from fridge_assets.alerting.budget import AlertLoad, alert_load, expected_load
+from fridge_assets.incidents.assets import device_alerts as device_alerts_asset
+from fridge_assets.incidents.budget import AlertLoad, alert_load, expected_load
 from fridge_assets.settings import IncidentSettings, Settings
 from fridge_assets.steps.clock import Clock
 from fridge_assets.stores.operations import Operations
 from fridge_assets.stores.warehouse import Warehouse
-from fridge_assets_tests.alerting.labelled import NOW, alert, store
+from fridge_assets_tests.alert_quality.labelled import NOW, alert, store
 
 DAY = timedelta(days=1)
 

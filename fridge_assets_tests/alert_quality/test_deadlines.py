@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from fridge_assets.alerting.sla_report import sla_table, work_since
+from fridge_assets.alert_quality.deadlines import sla_table, work_since
 from fridge_assets.incidents.acting import act
 from fridge_assets.incidents.channels import channel_of
 from fridge_assets.incidents.observations import Act

@@ -7,12 +7,12 @@ from typing import Any
 import duckdb
 import pandas as pd
 
-from fridge_assets.alerting.evidence import FALLBACK
 from fridge_assets.contracts import MODEL_FEATURES, MODEL_SCORES
 from fridge_assets.contracts.device_features import sensors_of
 from fridge_assets.core.errors import FridgeError
 from fridge_assets.core.moments import spoken
 from fridge_assets.features.usual_values import usual_values
+from fridge_assets.incidents.observing.flagged import FALLBACK
 from fridge_assets.models.families import FAMILY_SQL, HOURLY_SQL
 from fridge_assets.registry.devices import effective_registry, with_cohort
 from fridge_assets.scoring.comparisons import comparisons_of, no_comparisons

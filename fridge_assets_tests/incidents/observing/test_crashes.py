@@ -17,7 +17,7 @@ from fridge_assets.incidents.store import watch
 from fridge_assets.settings import Settings
 from fridge_assets.stores.operations import Operations, metadata
 from fridge_assets.stores.warehouse import Warehouse
-from fridge_assets_tests.alerting.stored import stored_alerts
+from fridge_assets_tests.incidents.observing.stored import stored_alerts
 from fridge_assets_tests.incidents.test_store import check_sums
 from fridge_assets_tests.staleness.given import MINUTE, NOON
 from fridge_assets_tests.staleness.test_fallback import HOUR, Shop

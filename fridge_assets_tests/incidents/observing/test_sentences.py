@@ -5,11 +5,11 @@ import itertools
 import pandas as pd
 import pytest
 
-from fridge_assets.alerting.judged import USUAL, Judged
-from fridge_assets.alerting.sentences import Anomaly, describe, description_of, title_of
-from fridge_assets.alerting.wording import number, words_for
 from fridge_assets.contracts import MODEL_FEATURES
 from fridge_assets.diagnosis.causes import built_in
+from fridge_assets.incidents.observing.judged import USUAL, Judged
+from fridge_assets.incidents.observing.sentences import Anomaly, describe, description_of, title_of
+from fridge_assets.incidents.observing.wording import number, words_for
 from fridge_assets.scoring.comparisons import no_comparisons
 
 END = pd.Timestamp("2026-06-14T10:00:00Z")

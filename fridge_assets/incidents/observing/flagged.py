@@ -4,8 +4,13 @@ from typing import Final
 
 import pandas as pd
 
-from fridge_assets.alerting.severity import BELOW_ALL, fallback_severity_rank, severity_rank, with_provisional
 from fridge_assets.core.identity import deterministic_id
+from fridge_assets.incidents.observing.severity import (
+    BELOW_ALL,
+    fallback_severity_rank,
+    severity_rank,
+    with_provisional,
+)
 from fridge_assets.settings import IncidentSettings
 
 MODELS: Final = "models"

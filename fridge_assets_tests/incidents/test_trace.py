@@ -8,9 +8,9 @@ import pandas as pd
 import pytest
 import sqlalchemy as sa
 
-from fridge_assets.alerting.trace import Trace, trace
 from fridge_assets.contracts import CLEAN_SENSOR_READINGS, MODEL_SCORES
 from fridge_assets.incidents.evidence_lists import find_alert
+from fridge_assets.incidents.trace import Trace, trace
 from fridge_assets.settings import Settings
 from fridge_assets.stores.frames import registered
 from fridge_assets.stores.operations import Operations, device_alerts

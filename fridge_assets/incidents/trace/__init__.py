@@ -9,7 +9,7 @@ from typing import Any
 
 import pandas as pd
 
-from fridge_assets.alerting.trace.measured import Measured
+from fridge_assets.incidents.trace.measured import Measured
 from fridge_assets.settings import Settings
 from fridge_assets.stores.warehouse import Warehouse
 

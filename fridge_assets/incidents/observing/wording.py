@@ -3,9 +3,9 @@
 import math
 from dataclasses import dataclass
 
-from fridge_assets.alerting.judged import LIMIT, USUAL, Judged
 from fridge_assets.contracts import DEVICE_FEATURES
 from fridge_assets.contracts.device_features import SENSOR_FEATURES
+from fridge_assets.incidents.observing.judged import LIMIT, USUAL, Judged
 
 _INTERVAL_UNITS = ("°C", "K", "%RH")
 """Units in which "28 % below" means nothing; there the difference is said."""

@@ -5,7 +5,7 @@ from datetime import datetime
 import duckdb
 import pandas as pd
 
-from fridge_assets.alerting.quality import alert_quality
+from fridge_assets.alert_quality.precision import alert_quality
 from fridge_assets.contracts import ALERT_QUALITY
 from fridge_assets.contracts.validation import enforce
 from fridge_assets.incidents.labels import labels_of

@@ -7,7 +7,7 @@ from statistics import NormalDist
 
 import pandas as pd
 
-from fridge_assets.alerting.quality_advice import Advice, model_advice, rule_advice, severity_advice
+from fridge_assets.alert_quality.advice import Advice, model_advice, rule_advice, severity_advice
 from fridge_assets.contracts import ALERT_QUALITY
 from fridge_assets.contracts.alert_quality import QUALITY_GROUPINGS
 from fridge_assets.contracts.device_alerts import ALERT_SOURCES, SEVERITIES

@@ -6,20 +6,20 @@ from datetime import datetime, timedelta
 import pandas as pd
 import sqlalchemy as sa
 
-from fridge_assets.alerting.inputs import AlertInputs
-from fridge_assets.alerting.observed import RunSource, observed_in
 from fridge_assets.contracts import MODEL_SCORES
 from fridge_assets.core.identity import deterministic_id
 from fridge_assets.diagnosis.causes import built_in
 from fridge_assets.incidents.known import newest_incidents
 from fridge_assets.incidents.observations import Observed
+from fridge_assets.incidents.observing.inputs import AlertInputs
+from fridge_assets.incidents.observing.observed import RunSource, observed_in
 from fridge_assets.incidents.state import Incident
 from fridge_assets.incidents.store import Outcome, observe, watch
 from fridge_assets.incidents.together import Fleet as Sites
 from fridge_assets.scoring.comparisons import no_comparisons
 from fridge_assets.settings import IncidentSettings
 from fridge_assets.stores.operations import Operations, incident_events, incidents
-from fridge_assets_tests.alerting.stored import stored_alerts
+from fridge_assets_tests.incidents.observing.stored import stored_alerts
 
 EPOCH = pd.Timestamp("2026-06-01T00:00:00Z")
 SETTINGS = IncidentSettings()

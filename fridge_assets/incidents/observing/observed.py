@@ -5,15 +5,15 @@ from typing import Any, Literal
 
 import pandas as pd
 
-from fridge_assets.alerting.evidence import gather_evidence
-from fridge_assets.alerting.frames import TIMESTAMP, look_up
-from fridge_assets.alerting.inputs import AlertInputs
-from fridge_assets.alerting.sentences import describe
 from fridge_assets.contracts import DEVICE_REGISTRY
 from fridge_assets.contracts.device_registry import NO_SITE
 from fridge_assets.core.identity import deterministic_id
 from fridge_assets.diagnosis.causes import Knowledge
 from fridge_assets.incidents.observations import Measured, Observed, Quiet, Seen, Span
+from fridge_assets.incidents.observing.flagged import gather_evidence
+from fridge_assets.incidents.observing.frames import TIMESTAMP, look_up
+from fridge_assets.incidents.observing.inputs import AlertInputs
+from fridge_assets.incidents.observing.sentences import describe
 from fridge_assets.incidents.state import Incident
 from fridge_assets.incidents.terms import Severity
 from fridge_assets.incidents.windows import is_judged

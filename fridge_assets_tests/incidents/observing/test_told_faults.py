@@ -5,11 +5,11 @@ from datetime import UTC, datetime
 import pandas as pd
 import pytest
 
-from fridge_assets.alerting.inputs import read_alert_inputs
-from fridge_assets.alerting.judged import UNUSUAL, Judged, judged_by_score
-from fridge_assets.alerting.observed import observed_in
-from fridge_assets.alerting.wording import alike, words_for
 from fridge_assets.diagnosis.causes import built_in
+from fridge_assets.incidents.observing.inputs import read_alert_inputs
+from fridge_assets.incidents.observing.judged import UNUSUAL, Judged, judged_by_score
+from fridge_assets.incidents.observing.observed import observed_in
+from fridge_assets.incidents.observing.wording import alike, words_for
 from fridge_assets.incidents.store import observe
 from fridge_assets.incidents.together import Fleet as Sites
 from fridge_assets.registry.devices import with_cohort
@@ -18,7 +18,6 @@ from fridge_assets.simulation import FaultShare, FaultTiming, Fleet, simulate_re
 from fridge_assets.simulation.faults import FAULT_KINDS
 from fridge_assets.stores.operations import Operations
 from fridge_assets.stores.warehouse import Warehouse
-from fridge_assets_tests.alerting.stored import stored_alerts
 from fridge_assets_tests.benchmarks.diagnosis import CAUSE_OF
 from fridge_assets_tests.benchmarks.shortcuts import (
     DELIVERY,
@@ -28,6 +27,7 @@ from fridge_assets_tests.benchmarks.shortcuts import (
     simulated_features,
     train_families,
 )
+from fridge_assets_tests.incidents.observing.stored import stored_alerts
 
 START = datetime(2026, 3, 2, tzinfo=UTC)
 TRAINED_ON, HOURS = 49, 59

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from fridge_assets.alerting import run
-from fridge_assets.alerting.run import raise_alerts
+from fridge_assets.incidents.observing import run
+from fridge_assets.incidents.observing.run import raise_alerts
 from fridge_assets.incidents.store import observe
 from fridge_assets.incidents.together import Fleet
 from fridge_assets.settings import Settings

@@ -1,4 +1,4 @@
-"""Assets of the alerts: the alerts themselves, and how many of them were real failures."""
+"""Assets of the alerts, and of what people say of them."""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -7,15 +7,13 @@ from datetime import datetime
 import dagster as dg
 import pandas as pd
 
-from fridge_assets.alerting.alert_plots import highest_alerts
-from fridge_assets.alerting.budget import alert_load
-from fridge_assets.alerting.evidence import FALLBACK
-from fridge_assets.alerting.quality_plots import precision_picture
-from fridge_assets.alerting.quality_store import assess_alerts, commit_quality
-from fridge_assets.alerting.run import AlertReport, open_alerts, raise_alerts
-from fridge_assets.contracts import ALERT_QUALITY, DEVICE_ALERTS, LABEL_EVENTS, MODEL_SCORES, RULES_BASED_FALLBACK
+from fridge_assets.contracts import DEVICE_ALERTS, LABEL_EVENTS, MODEL_SCORES, RULES_BASED_FALLBACK
 from fridge_assets.core.errors import FridgeError
 from fridge_assets.deployment.store import Deployments
+from fridge_assets.incidents.budget import alert_load
+from fridge_assets.incidents.observing.flagged import FALLBACK
+from fridge_assets.incidents.observing.run import AlertReport, open_alerts, raise_alerts
+from fridge_assets.incidents.plots import highest_alerts
 from fridge_assets.registry.devices import active_devices, effective_registry, with_cohort
 from fridge_assets.settings import Settings
 from fridge_assets.steps.clock import Clock
@@ -37,7 +35,6 @@ from fridge_assets.stores.operations import Operations
 from fridge_assets.stores.warehouse import Warehouse
 
 BUDGET_CHECK = "within_alert_budget"
-THRESHOLDS_CHECK = "thresholds_hold"
 
 _TOP_ALERTS = 20
 _MOST_OPEN_ALERTS = 1000
@@ -60,7 +57,7 @@ label_events = dg.AssetSpec(
     owners=["team:operations"],
     description=with_pictures(DEVICE_ALERTS.description, DEVICE_ALERTS.name, "open alerts"),
     metadata=dataset_metadata(DEVICE_ALERTS),
-    code_version=code_version("alerting"),
+    code_version=code_version("diagnosis", "incidents"),
     check_specs=[
         contract_check_spec(DEVICE_ALERTS),
         dg.AssetCheckSpec(
@@ -99,63 +96,6 @@ def device_alerts(
     result = _result(report, within_budget, _open_alerts(operations, clock.now()))
     current = report.tier == "fresh" or report.source == FALLBACK
     yield result if report.news and current else observed(context, result)
-
-
-@dg.asset(
-    name=ALERT_QUALITY.name,
-    deps=[DEVICE_ALERTS.name, LABEL_EVENTS.name, MODEL_SCORES.name],
-    group_name="monitoring",
-    kinds={"duckdb", "python"},
-    owners=["team:ml"],
-    description=with_pictures(ALERT_QUALITY.description, ALERT_QUALITY.name, "precision"),
-    metadata=dataset_metadata(ALERT_QUALITY),
-    code_version=code_version("alerting"),
-    check_specs=[
-        contract_check_spec(ALERT_QUALITY),
-        dg.AssetCheckSpec(
-            THRESHOLDS_CHECK,
-            asset=ALERT_QUALITY.name,
-            description="No threshold lets through more false positives than its limit, as far as the labels say.",
-        ),
-    ],
-    pool="monitoring",
-)
-@guarded({ALERT_QUALITY.name: ALERT_QUALITY.name})
-def alert_quality(
-    _context: dg.AssetExecutionContext,
-    settings: dg.ResourceParam[Settings],
-    warehouse: dg.ResourceParam[Warehouse],
-    operations: dg.ResourceParam[Operations],
-    clock: Clock,
-) -> Iterator[AssetEvent]:
-    """Say how many alerts were real failures, by what raised them, and which threshold to change."""
-    rows = assess_alerts(warehouse, operations, clock.now(), settings)
-    commit_quality(warehouse, rows)
-    yield _assessed(rows, settings)
-
-
-def _assessed(rows: pd.DataFrame, settings: Settings) -> dg.MaterializeResult[None]:
-    advice = rows.loc[rows["advice"] != "", "advice"].tolist()
-    return dg.MaterializeResult(
-        metadata={
-            "dagster/row_count": len(rows),
-            "alerts": table(rows.drop(columns=["computed_at", "window_from", "window_to"])),
-            "advice": dg.MetadataValue.md("\n".join(f"- {said}" for said in advice) or "none"),
-            "precision": picture(precision_picture(rows, settings.quality.max_false_positives), "precision"),
-        },
-        check_results=[
-            contract_kept(len(rows), ALERT_QUALITY.name),
-            dg.AssetCheckResult(
-                passed=not advice,
-                asset_key=ALERT_QUALITY.name,
-                check_name=THRESHOLDS_CHECK,
-                severity=dg.AssetCheckSeverity.WARN,
-                description="; ".join(advice) or None,
-            )
-            if rows["labelled"].sum()
-            else not_made(ALERT_QUALITY.name, THRESHOLDS_CHECK, "nobody has said of an alert whether it was right"),
-        ],
-    )
 
 
 def _within_budget(operations: Operations, devices: int, now: datetime, settings: Settings) -> dg.AssetCheckResult:

@@ -9,15 +9,15 @@ import pandas as pd
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from fridge_assets.alerting.evidence import FALLBACK, MODELS
-from fridge_assets.alerting.frames import conform
-from fridge_assets.alerting.inputs import AlertInputs, read_alert_inputs, read_fallback_inputs
-from fridge_assets.alerting.observed import RunSource, observed_in
 from fridge_assets.contracts import DEVICE_ALERTS
 from fridge_assets.contracts.validation import enforce
 from fridge_assets.diagnosis.causes import knowledge_or_built_in
 from fridge_assets.incidents.known import newest_incidents, pieces
 from fridge_assets.incidents.observations import Observed, Seen
+from fridge_assets.incidents.observing.flagged import FALLBACK, MODELS
+from fridge_assets.incidents.observing.frames import conform
+from fridge_assets.incidents.observing.inputs import AlertInputs, read_alert_inputs, read_fallback_inputs
+from fridge_assets.incidents.observing.observed import RunSource, observed_in
 from fridge_assets.incidents.state import Incident
 from fridge_assets.incidents.store import Outcome, observe, watch
 from fridge_assets.incidents.together import Fleet

@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 import pandas as pd
 
-from fridge_assets.alerting.alert_plots import highest_alerts
+from fridge_assets.incidents.plots import highest_alerts
 
 NOW = datetime(2026, 6, 1, 12, tzinfo=UTC)
 

@@ -6,15 +6,15 @@ from typing import NamedTuple
 
 import pandas as pd
 
-from fridge_assets.alerting.evidence import FALLBACK
-from fridge_assets.alerting.judged import LIMIT, Judged, judged_contributors, values_by_device
-from fridge_assets.alerting.wording import BESIDE_WHAT, alike, words_for
 from fridge_assets.contracts.device_features import sensors_of
 from fridge_assets.diagnosis.causes import Knowledge
 from fridge_assets.diagnosis.findings import findings_of
 from fridge_assets.diagnosis.rank import Diagnosis, diagnose
 from fridge_assets.diagnosis.wording import sentence_of
 from fridge_assets.diagnosis.wording import title_of as title_of_cause
+from fridge_assets.incidents.observing.flagged import FALLBACK
+from fridge_assets.incidents.observing.judged import LIMIT, Judged, judged_contributors, values_by_device
+from fridge_assets.incidents.observing.wording import BESIDE_WHAT, alike, words_for
 from fridge_assets.incidents.terms import Sign
 
 _ALSO = 2

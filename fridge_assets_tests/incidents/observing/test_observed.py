@@ -12,7 +12,7 @@ from fridge_assets.incidents.terms import Severity, Sign
 from fridge_assets.settings import IncidentSettings
 from fridge_assets.stores.operations import Operations
 from fridge_assets.work_orders.rules import order_id_of
-from fridge_assets_tests.alerting.fleet import (
+from fridge_assets_tests.incidents.observing.fleet import (
     BASELINE,
     FOREST,
     LOW_SIDE,
