@@ -1,5 +1,7 @@
 """What the models say about each device: one row per flagged device, ready to become an alert (SPEC 6)."""
 
+from itertools import groupby
+from operator import itemgetter
 from typing import Final
 
 import pandas as pd
@@ -42,7 +44,8 @@ def gather_evidence(scores: pd.DataFrame, source: str, settings: IncidentSetting
     evidence = flagged.drop_duplicates("device_id").set_index("device_id")[
         ["window_start", "window_end", "model_id", "anomaly_score", "top_contributors", "provisional"]
     ]
-    evidence["score_ids"] = by_device["score_id"].agg(list)
+    ids = zip(flagged["device_id"], flagged["score_id"], strict=True)
+    evidence["score_ids"] = [[score for _, score in own] for _, own in groupby(ids, key=itemgetter(0))]
     evidence["carried_from"] = by_device["carried_from"].max()
     evidence["of_window"] = flagged["carried_from"].isna().groupby(flagged["device_id"]).any()
     evidence["models_flagging"] = _families(flagged)
