@@ -219,6 +219,7 @@ def test_the_asset_stores_the_rows_shows_them_and_warns_of_advice(
         kept = query(connection, "SELECT grouping, name FROM alert_quality ORDER BY ALL")
     assert len(kept) == 4
     checks = {each.check_name: each for each in done.get_asset_check_evaluations()}
+    assert checks["alarm_health_within_limits"].passed
     advised = checks["thresholds_hold"]
     assert (advised.passed, advised.severity) == (False, dg.AssetCheckSeverity.WARN)
     assert advised.description is not None
@@ -235,6 +236,7 @@ def test_the_asset_says_nothing_before_the_first_alert(
     assert {each.check_name: each.description for each in done.get_asset_check_evaluations()} == {
         "contract": None,
         "thresholds_hold": "not made: nobody has said of an alert whether it was right",
+        "alarm_health_within_limits": None,
     }
 
 
