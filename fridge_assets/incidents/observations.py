@@ -84,7 +84,7 @@ class Seen:
         sign: what stands out most.
         families: how many families of models flag the device.
         score: their highest score.
-        carried: no score is of this window itself; a daily model has said so of an earlier one.
+        agreeing: how many of them by a score of this window itself; the others have said so of an earlier one.
         carried_from: that window; None where it is this one, or nobody knows.
         release: identity of the released models.
         registry_entry: identity of the device's entry in the registry.
@@ -101,7 +101,7 @@ class Seen:
     sign: Sign
     families: int = 1
     score: float = 0.0
-    carried: bool = False
+    agreeing: int = 1
     carried_from: Span | None = None
     release: str = ""
     registry_entry: str = ""

@@ -53,6 +53,7 @@ def seen(
         severity=severity,
         sign=sign,
         families=families,
+        agreeing=changes.get("families", max(1, families)),
         score=score,
         release="r1",
         registry_entry="e1",

@@ -35,8 +35,8 @@ def gather_evidence(scores: pd.DataFrame, source: str, settings: IncidentSetting
         ``device_id``, ``window_start``, ``window_end``; of the flagging model with the highest score
         ``model_id``, ``anomaly_score``, ``top_contributors`` and ``provisional``; ``score_ids`` of all flagged rows,
         strongest first; ``models_flagging`` and ``models_scored`` in distinct families; ``carried_from``: window
-        of the latest daily model among the flagging ones, null when all are of this window; ``of_window``: whether any
-        of them is; ``severity_rank``; ``alert_id``; ``source``.
+        of the latest daily model among the flagging ones, null when all are of this window; ``agreeing``: families that
+        flag this window itself; ``severity_rank``; ``alert_id``; ``source``.
     """
     flagged = scores[scores["anomaly_flag"].astype(bool)]
     flagged = flagged.sort_values(["device_id", "anomaly_score", "model_id"], ascending=[True, False, True])
@@ -47,8 +47,9 @@ def gather_evidence(scores: pd.DataFrame, source: str, settings: IncidentSetting
     ids = zip(flagged["device_id"], flagged["score_id"], strict=True)
     evidence["score_ids"] = [[score for _, score in own] for _, own in groupby(ids, key=itemgetter(0))]
     evidence["carried_from"] = by_device["carried_from"].max()
-    evidence["of_window"] = flagged["carried_from"].isna().groupby(flagged["device_id"]).any()
     evidence["models_flagging"] = _families(flagged)
+    of_window = _families(flagged[flagged["carried_from"].isna()])
+    evidence["agreeing"] = of_window.reindex(evidence.index, fill_value=0)
     evidence["models_scored"] = _families(scores[scores["device_id"].isin(evidence.index)])
     evidence["severity_rank"] = (
         fallback_severity_rank(evidence["top_contributors"], settings)

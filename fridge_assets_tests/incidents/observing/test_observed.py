@@ -175,9 +175,9 @@ def test_what_a_daily_model_has_said_of_an_earlier_window_is_carried(fleet: Flee
     (seen,) = seen_of(fleet.observed(carried))
     length = timedelta(minutes=15)
     end = window(0.5).to_pydatetime()
-    assert (seen.carried, seen.carried_from) == (True, Span(end - length, end))
+    assert (seen.families, seen.agreeing, seen.carried_from) == (1, 0, Span(end - length, end))
     (own,) = seen_of(fleet.observed(carried | {"model_id": BASELINE}, score("d1", 1, 0.65)))
-    assert (own.carried, own.carried_from) == (False, None)
+    assert (own.families, own.agreeing, own.carried_from) == (2, 1, None)
 
 
 def test_another_released_version_is_another_release(fleet: Fleet) -> None:
