@@ -1,5 +1,6 @@
 """What people were told, which incidents opened, and which stand open, as the store has it."""
 
+from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -8,7 +9,10 @@ from sqlalchemy.engine import Connection
 
 from fridge_assets.alert_quality.health import AlarmHealth, Notification, Standing, alarm_health
 from fridge_assets.incidents.budget import WEIGHTY
+from fridge_assets.incidents.channels import channel_of
 from fridge_assets.incidents.grouping import FLEET
+from fridge_assets.incidents.queries import histories_of
+from fridge_assets.incidents.state import Incident, IncidentEvent, incident_of
 from fridge_assets.settings import Settings
 from fridge_assets.stores.operations import incident_events, incident_groups, incidents, is_open
 
@@ -59,12 +63,31 @@ def _of_site(column: sa.ColumnElement[Any], site_id: str | None) -> sa.ColumnEle
 def _of_incidents(connection: Connection, since: datetime, now: datetime, site_id: str | None) -> list[Notification]:
     events, of = incident_events.c, incidents.c
     query = (
-        sa.select(events.occurred_at, of.device_id, of.site_id, events.told)
+        sa.select(of.incident_id)
         .join_from(incident_events, incidents)
-        .where(_between(events.occurred_at, since, now), events.told.is_not(None), of.severity.in_(WEIGHTY))
-        .where(_of_site(of.site_id, site_id))
+        .where(_between(events.occurred_at, since, now), events.told.is_not(None), _of_site(of.site_id, site_id))
+        .distinct()
     )
-    return [Notification(*row) for row in connection.execute(query)]
+    histories = histories_of(connection, connection.scalars(query))
+    return [
+        Notification(event.occurred_at, incident.device_id, incident.site_id, event.told)
+        for history in histories.values()
+        for incident, event in told_of(history)
+        if event.told is not None and since <= event.occurred_at <= now
+    ]
+
+
+def told_of(history: Sequence[IncidentEvent]) -> Iterator[tuple[Incident, IncidentEvent]]:
+    """What people got a message of, each with the incident as it was after it; LOW stays on the dashboard.
+
+    Args:
+        history: all that has happened to an incident, oldest first.
+    """
+    incident = incident_of(history[:1])
+    for event in history:
+        incident = incident if event.number == 1 else incident.after(event)
+        if event.told is not None and channel_of(incident.severity, incident.level) is not None:
+            yield incident, event
 
 
 def _of_groups(connection: Connection, since: datetime, now: datetime, site_id: str | None) -> list[Notification]:

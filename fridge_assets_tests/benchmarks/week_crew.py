@@ -2,7 +2,8 @@
 
 The operator looks at what is told, the most urgent first, and needs ten minutes for each incident, as the alert budget
 says. A technician looks at the device four hours later. Where the device has no fault the incident is marked as a false
-positive; where it has, work is started, and resolved at the time of the device's failure. Nobody looks at LOW.
+positive; where it has, work is started. At its failure the device is taken out of service, which resolves the work:
+nothing is repaired before, and it sends nothing after. Nobody looks at LOW.
 """
 
 from collections.abc import Mapping, Sequence
@@ -41,6 +42,8 @@ class Crew:
         self._rng = np.random.default_rng(seed)
         self._free_at: datetime | None = None
         self._visits: dict[str, datetime] = {}
+        self.out_of_service: dict[str, datetime] = {}
+        """Device → since when it sends nothing."""
 
     def work_until(self, end: datetime) -> None:
         """Everything that is done before ``end`` about the incidents that are open now."""
@@ -65,7 +68,8 @@ class Crew:
             if device not in self._truth.index or self._truth.loc[device, "onset"] > at:
                 self._do(identity, "false_positive", at, "technician")
             elif (failed_at := self._truth.loc[device, "failure_at"].to_pydatetime()) <= end:
-                self._do(identity, "resolve", max(at, failed_at), "technician")
+                self.out_of_service[device] = max(at, failed_at)
+                self._do(identity, "resolve", self.out_of_service[device], "technician")
             elif one["status"] == "ACKNOWLEDGED":
                 self._do(identity, "start", at, "technician")
 
