@@ -150,6 +150,7 @@ def _recorded(incident: Incident, seen: Seen, settings: IncidentSettings) -> dic
         "verdict": _verdict(incident, seen, settings),
         "last_window": max(incident.last_window, window.end),
         "quiet_since": None,
+        "probable_cause": seen.cause or incident.probable_cause,
         "release": seen.release,
         "registry_entry": seen.registry_entry,
     }

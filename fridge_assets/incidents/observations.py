@@ -84,6 +84,7 @@ class Seen:
         sign: what stands out most.
         families: how many families of models flag the device.
         score: their highest score.
+        cause: the probable cause, in a technician's words; empty where it is not clear.
         agreeing: how many of them by a score of this window itself; the others have said so of an earlier one.
         carried_from: that window; None where it is this one, or nobody knows.
         release: identity of the released models.
@@ -101,6 +102,7 @@ class Seen:
     sign: Sign
     families: int = 1
     score: float = 0.0
+    cause: str = ""
     agreeing: int = 1
     carried_from: Span | None = None
     release: str = ""
@@ -187,6 +189,8 @@ class Measured:
         top_contributors: features behind it, strongest first.
         score_ids: score rows behind it.
         note: anything else a reader should know.
+        signs_for: what speaks for the probable cause, in words; empty where that is not clear.
+        signs_against: what speaks against it.
     """
 
     title: str
@@ -196,6 +200,8 @@ class Measured:
     top_contributors: tuple[str, ...]
     score_ids: tuple[str, ...] = ()
     note: str = ""
+    signs_for: tuple[str, ...] = ()
+    signs_against: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

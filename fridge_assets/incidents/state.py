@@ -113,6 +113,7 @@ class Incident:
         closed_at: when it was closed; None while it is open.
         closed_because: why.
         labelled_at: when a person said whether it was real; None before they did.
+        probable_cause: the newest that its evidence has made clear, in a technician's words; empty where none was.
         release: the released models at its newest evidence.
         registry_entry: the device's entry in the registry at its newest evidence.
         undoable: the last action of a person, while it can be taken back.
@@ -148,6 +149,7 @@ class Incident:
     closed_at: datetime | None = None
     closed_because: ClosedBecause | None = None
     labelled_at: datetime | None = None
+    probable_cause: str = ""
     undoable: Undo | None = None
     revision: int = 0
 

@@ -230,6 +230,7 @@ def _keep_evidence(connection: Connection, steps: Iterable[Step], after: Mapping
                 "source": evidence.source,
                 "models_flagging": evidence.families,
                 "window_end": evidence.window.ends_at,
+                "probable_cause": evidence.cause,
                 **_read(measured),
             }
         )
@@ -246,6 +247,8 @@ def _read(measured: Measured) -> dict[str, Any]:
         "top_contributors": list(measured.top_contributors),
         "score_ids": list(measured.score_ids),
         "note": measured.note,
+        "signs_for": list(measured.signs_for),
+        "signs_against": list(measured.signs_against),
     }
 
 

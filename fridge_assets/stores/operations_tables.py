@@ -86,6 +86,7 @@ incidents = sa.Table(
     sa.Index(None, "site_id", "opened_at"),
     sa.Index(None, "closed_at"),
     sa.Index(None, "labelled_at"),
+    sa.Index(None, "probable_cause", "closed_at"),
 )
 """One device's trouble each, as its events add up to; :mod:`fridge_assets.incidents.store` alone writes them."""
 
@@ -135,6 +136,9 @@ alert_evidence = sa.Table(
         if column.name not in OF_THE_INCIDENT
     ),
     sa.Column("number", sa.BigInteger(), primary_key=True, autoincrement=False),
+    sa.Column("probable_cause", sa.Text(), nullable=False),
+    sa.Column("signs_for", sa.JSON(), nullable=False),
+    sa.Column("signs_against", sa.JSON(), nullable=False),
     sa.Index(None, "incident_id", "window_end"),
     sa.Index(None, "device_id", "window_end"),
     sa.Index(None, "window_end"),

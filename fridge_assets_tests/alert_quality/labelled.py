@@ -93,7 +93,8 @@ def judged(scores: Sequence[float], real: Sequence[float], **same: Any) -> tuple
 
 def store(operations: Operations, rows: Sequence[dict[str, Any]]) -> None:
     """Store alerts as evidence of incidents of their own."""
-    evidence = [{"number": 1, **{name: row[name] for name in row if name not in OF_THE_INCIDENT}} for row in rows]
+    unclear: dict[str, Any] = {"number": 1, "probable_cause": "", "signs_for": [], "signs_against": []}
+    evidence = [{**unclear, **{name: row[name] for name in row if name not in OF_THE_INCIDENT}} for row in rows]
     with operations.transaction() as connection:
         for row in rows:
             (incident,) = INCIDENTS.to_arrow(INCIDENTS.sample(1)).to_pylist()

@@ -55,6 +55,8 @@ _SHARES = (0.5, 0.3, 0.15, 0.05)
 """Of the severities, from LOW to CRITICAL."""
 _CLOSED = 0.95
 _STATUSES = (("RESOLVED", "FALSE_POSITIVE"), ("OPEN", "ACKNOWLEDGED", "IN_PROGRESS"))
+CAUSES = ("", "refrigerant leak", "condenser dirty or its fan weak")
+"""Probable causes of stored incidents; empty where none is clear."""
 _SQLITE_TIME = "%Y-%m-%d %H:%M:%S.%f"
 
 Outcome = tuple[dict[str, Any], list[str]]
@@ -178,6 +180,7 @@ def stored_incidents(stored: int, seed: int) -> Iterator[dict[str, Any]]:
             "closed_at": None if is_open else deadline,
             "closed_because": None if is_open else "recovered",
             "labelled_at": None,
+            "probable_cause": CAUSES[picks[number] % len(CAUSES)],
             "undoable": None,
             "revision": 1,
         }
@@ -209,6 +212,8 @@ def evidence_of(incident: dict[str, Any]) -> Iterator[dict[str, Any]]:
             "models_flagging": 2,
             "window_end": end,
             "note": "",
+            "probable_cause": incident["probable_cause"],
+            **dict.fromkeys(("signs_for", "signs_against"), "[]"),
         }
 
 

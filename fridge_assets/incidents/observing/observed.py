@@ -118,6 +118,7 @@ def _seen(row: Any, source: RunSource, release: str, entries: Mapping[str, str],
         sign=row.sign,
         families=int(row.models_flagging),
         score=float(row.anomaly_score),
+        cause=row.cause,
         agreeing=int(row.agreeing),
         carried_from=None if carried is None or row.agreeing else Span(carried - length, carried),
         release=release,
@@ -131,6 +132,8 @@ def _seen(row: Any, source: RunSource, release: str, entries: Mapping[str, str],
         top_contributors=tuple(row.top_contributors),
         score_ids=tuple(row.score_ids),
         note=note,
+        signs_for=row.signs_for,
+        signs_against=row.signs_against,
     )
     return Observed(row.device_id, seen, measured)
 

@@ -10,7 +10,7 @@ from fridge_assets.contracts.device_features import sensors_of
 from fridge_assets.diagnosis.causes import Knowledge
 from fridge_assets.diagnosis.findings import findings_of
 from fridge_assets.diagnosis.rank import Diagnosis, diagnose
-from fridge_assets.diagnosis.wording import sentence_of
+from fridge_assets.diagnosis.wording import cause_in_words, sentence_of, signs_in_words
 from fridge_assets.diagnosis.wording import title_of as title_of_cause
 from fridge_assets.incidents.observing.flagged import FALLBACK
 from fridge_assets.incidents.observing.judged import LIMIT, Judged, judged_contributors, values_by_device
@@ -77,6 +77,8 @@ def describe(
 ) -> pd.DataFrame:
     """Add ``title`` and ``description`` to ``drafts``, both with the probable cause where it is clear, and ``sign``.
 
+    Beside them ``cause``, empty where it is not clear, and the ``signs_for`` and ``signs_against`` it.
+
     Args:
         drafts: one row per device with ``score_ids``, ``refrigerant`` and the columns of :class:`Anomaly` that are no
             features.
@@ -119,6 +121,9 @@ def describe(
             f"{description_of(anomaly)} {sentence_of(diagnosis, refrigerant)}".rstrip()
             for anomaly, diagnosis, refrigerant in told
         ],
+        cause=[cause_in_words(diagnosis) for _, diagnosis, _ in told],
+        signs_for=[signs_in_words(diagnosis)[0] for _, diagnosis, _ in told],
+        signs_against=[signs_in_words(diagnosis)[1] for _, diagnosis, _ in told],
         sign=pd.Series([sign_of(anomaly) for anomaly in anomalies], index=drafts.index, dtype="object"),
     )
 
