@@ -204,7 +204,7 @@ def _hold(
         return "being_worked_on" if incident.is_taken else "repeat"
     if not _is_sure(incident, seen, settings):
         return "unconfirmed"
-    return "part_of_site" if seen.around.site is not None and seen.around.site.covers(now) else None
+    return "part_of_site" if any(site.covers(now) for site in seen.around.sites) else None
 
 
 def _is_sure(incident: Incident, seen: Seen, settings: IncidentSettings) -> bool:

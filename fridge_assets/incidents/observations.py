@@ -55,13 +55,14 @@ class Surroundings:
 
     Args:
         silences: spans in which nobody is to hear of the device or its site.
-        site: the span in which its site, or the whole fleet, is told of as one; None where it is not.
+        sites: spans in which its site, or the whole fleet, is told of as one: the one that runs, and those that have
+            ended since something was due.
         benign: what people have called false positives of it.
         followed: whether the device has an incident that is newer than the one at hand.
     """
 
     silences: tuple[Span, ...] = ()
-    site: Span | None = None
+    sites: tuple[Span, ...] = ()
     benign: tuple[Benign, ...] = ()
     followed: bool = False
 

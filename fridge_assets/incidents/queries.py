@@ -14,7 +14,14 @@ from sqlalchemy.engine import Connection
 
 from fridge_assets.contracts.device_alerts import SEVERITIES
 from fridge_assets.incidents.deadlines import WATCH, overdue
-from fridge_assets.incidents.known import pieces, silences_around, words_of
+from fridge_assets.incidents.known import (
+    ended_groups,
+    pieces,
+    running_groups,
+    silences_around,
+    spans_of_site,
+    words_of,
+)
 from fridge_assets.incidents.observations import Surroundings
 from fridge_assets.incidents.rows import event_from, incident_from
 from fridge_assets.incidents.state import Incident, IncidentEvent
@@ -250,9 +257,11 @@ def _as_of(
     due = [one for one in stored.values() if _is_due(one, now)]
     if not due:
         return current
-    silences = silences_around(connection, due, (), now)
+    silences, ended = silences_around(connection, due, (), now), ended_groups(connection, due, now)
+    running = running_groups(connection, now)
     for one in due:
-        around = Surroundings(silences.around(one.device_id, one.site_id))
+        sites = spans_of_site(one.site_id, ended, running)
+        around = Surroundings(silences.around(one.device_id, one.site_id), sites)
         for event in overdue(one, now, around, settings):
             current[one.incident_id] = current[one.incident_id].after(event)
     return current

@@ -16,6 +16,7 @@ from fridge_assets.contracts import INCIDENTS
 from fridge_assets.incidents.grouping import FLEET, Group
 from fridge_assets.incidents.known import (
     due_ids,
+    ended_groups,
     incidents_by_id,
     known_of,
     lock,
@@ -147,7 +148,8 @@ def watch(operations: Operations, now: datetime, settings: IncidentSettings, wal
             silences = silences_around(connection, due.values(), (), now)
             newest = {one.device_id: identity for identity, one in due.items()}
             groups = running_groups(connection, now)
-            known = Known(due, newest, silences=silences, groups=groups)
+            ended = ended_groups(connection, due.values(), now)
+            known = Known(due, newest, silences=silences, groups=groups, ended=ended)
             clocks = [Observed(one.device_id, Clock()) for one in due.values()]
             steps = decide_together(clocks, known, Fleet({}), now, settings).steps
             apply(connection, steps, now)

@@ -168,7 +168,7 @@ def test_the_crew_takes_the_most_urgent_first_and_calls_healthy_devices_false_po
 def test_a_device_out_of_service_sends_nothing_more() -> None:
     times = [START + minute * timedelta(minutes=1) for minute in (0, 1)] * 2
     moments = pa.array(times, pa.timestamp("us", tz="UTC"))
-    readings = pa.table({"device_id": ["d1", "d1", "d2", "d2"], "timestamp_utc": moments})
+    readings = pa.table({"device_id": ["d1", "d1", "d2", "d2"], "timestamp_ingested": moments})
     kept = of_those_in_service(readings, {"d1": START + timedelta(minutes=1)})
     assert kept["device_id"].to_pylist() == ["d1", "d2", "d2"]
 

@@ -123,7 +123,7 @@ def of_those_in_service(readings: pa.Table, out_of_service: Mapping[str, datetim
     """The readings but for those of a device from the moment on since which it is ``out_of_service``."""
     for device, since in out_of_service.items():
         own = pc.equal(readings["device_id"], device)
-        after = pc.greater_equal(readings["timestamp_utc"], pa.scalar(since, pa.timestamp("us", tz="UTC")))
+        after = pc.greater_equal(readings["timestamp_ingested"], pa.scalar(since, pa.timestamp("us", tz="UTC")))
         readings = readings.filter(pc.invert(pc.and_(own, after)))
     return readings
 

@@ -181,11 +181,11 @@ def test_a_rise_within_a_silence_is_told_after_it() -> None:
 
 def test_a_member_of_a_site_that_is_told_of_as_one_counts_as_told() -> None:
     device = Device()
-    device.site = span(1, 1.5)
+    device.sites = (span(1, 1.5),)
     device.observe(seen(1, HIGH), run_time(1))
     assert (device.told, held(device)) == ([], ["part_of_site"])
     assert device.incident.deadline == run_time(1) + SETTINGS.sla_high
-    device.site = None
+    device.sites = ()
     device.observe(seen(2, HIGH), run_time(2))
     assert held(device) == ["part_of_site", "repeat"]
 
