@@ -143,9 +143,21 @@ alert_evidence = sa.Table(
     sa.Index(None, "device_id", "window_end"),
     sa.Index(None, "window_end"),
     sa.Index(None, "alert_created_at"),
+    sa.Index(None, "severity", "window_end"),
 )
 """What was measured, appended to and never changed; ``number`` is 1, and more where further models have made the same
 window more severe."""
+
+is_held = alert_evidence.c.suppressed_because.is_not(None)
+"""Whether nobody was told of evidence, where its reason is looked at; the indexes by reason hold no other."""
+
+for _names in (("suppressed_because", "window_end"), ("suppressed_because", "device_id", "window_end", "site_id")):
+    sa.Index(
+        f"ix_alert_evidence_held_by_{_names[1]}",
+        *(alert_evidence.c[_name] for _name in _names),
+        sqlite_where=is_held,
+        postgresql_where=is_held,
+    )
 
 views = sa.MetaData()
 """What is read like a table and stored in others."""

@@ -103,11 +103,12 @@ class Clockwork:
         self._knowledge.follow(self._engine, start)
         self._engine.take(_arrived(start, start + HOUR))
 
-    def stream(self, start: datetime) -> None:
-        """Let the stream take the staged hour as it arrived, and speak."""
+    def stream(self, start: datetime, crew: Crew) -> None:
+        """Let the stream take the staged hour as it arrived, and speak; the crew acts on it as time passes."""
         self._knowledge.follow(self._engine, start)
         for number in range(HOUR // SLICE):
             since, until = (start + n * SLICE for n in (number, number + 1))
+            crew.work_until(until)
             changes = self._engine.take(_arrived(since, until))
             sites = Sites(self._knowledge.site_sizes, storm_rule(self.settings.streaming))
             observed = observed_in(changes, self._knowledge.sites, self.settings)
@@ -175,11 +176,11 @@ def live_through(folder: Path, fleet: Fleet, learned: int = LEARNED) -> Week:
         days = (fleet.end - begins) // DAY
         for hour in track(list(_hours(begins, fleet.end)), f"{days} days, hour by hour", console=CONSOLE):
             clockwork.land(hour, crew.out_of_service)
-            clockwork.stream(hour)
+            clockwork.stream(hour, crew)
             moment = hour + HOUR + timedelta(minutes=3)
+            crew.work_until(moment)
             cycle = (daily_cycle if moment.hour == 3 else hourly_cycle)(instance, moment, in_process=True)
             _require_success(cycle.score.failures | cycle.publish.failures)
-            crew.work_until(hour + 2 * HOUR)
     clockwork.close()
     return _what_happened(settings, operations, fleet, begins, fleet.end)
 

@@ -15,6 +15,7 @@ import pandas as pd
 import sqlalchemy as sa
 
 from fridge_assets.incidents.acting import act
+from fridge_assets.incidents.deadlines import time_for
 from fridge_assets.incidents.observations import Act
 from fridge_assets.incidents.terms import TAKEN, PersonsAction, Severity
 from fridge_assets.settings import Settings
@@ -42,6 +43,7 @@ class Crew:
         self._rng = np.random.default_rng(seed)
         self._free_at: datetime | None = None
         self._visits: dict[str, datetime] = {}
+        self._reactions: dict[tuple[str, datetime], timedelta] = {}
         self.out_of_service: dict[str, datetime] = {}
         """Device → since when it sends nothing."""
 
@@ -51,13 +53,17 @@ class Crew:
         self._visit(found, end)
         waiting = [one for one in found if one["status"] == "OPEN" and one["severity"] != "LOW" and one["told"]]
         for one in sorted(waiting, key=lambda row: (-Severity[row["severity"]], row["opened_at"], row["incident_id"])):
-            reaction = MEDIAN_REACTION * float(self._rng.lognormal(0.0, 0.7))
-            at = max(self._free_at or one["opened_at"], one["opened_at"] + reaction)
+            since = one["deadline"] - time_for(Severity[one["severity"]], self._settings.alerts)
+            at = max(self._free_at or since, since + self._reaction(one["incident_id"], since))
             if at >= end:
                 continue
             self._do(one["incident_id"], "acknowledge", at, "operator")
             self._free_at = at + LOOK
             self._visits[one["incident_id"]] = at + VISIT_AFTER
+
+    def _reaction(self, identity: str, since: datetime) -> timedelta:
+        """How long it takes until somebody looks, the same however often it is asked."""
+        return self._reactions.setdefault((identity, since), MEDIAN_REACTION * float(self._rng.lognormal(0.0, 0.7)))
 
     def _visit(self, found: Sequence[Mapping[str, Any]], end: datetime) -> None:
         for one in found:

@@ -2,10 +2,10 @@
 
 import math
 from collections.abc import Iterator
-from typing import NamedTuple
 
 from fridge_assets.alert_quality.deadlines import sla_table
 from fridge_assets.contracts.device_alerts import SEVERITIES
+from fridge_assets_tests.benchmarks.targets import Target
 from fridge_assets_tests.benchmarks.week_report import (
     DAY,
     LEAST_ACUTE,
@@ -20,32 +20,6 @@ _OPENS = ("opened", "reopened")
 _URGENT = SEVERITIES[2:]
 
 
-class Target(NamedTuple):
-    """One figure beside its target.
-
-    Args:
-        name: what it is.
-        value: what was measured; NaN where there is nothing to measure.
-        limit: what it is to be.
-        is_least: whether it is to be at least that, or at most.
-    """
-
-    name: str
-    value: float
-    limit: float
-    is_least: bool
-
-    @property
-    def met(self) -> bool:
-        """Whether it is; nothing misses no target."""
-        return math.isnan(self.value) or (self.value >= self.limit if self.is_least else self.value <= self.limit)
-
-    @property
-    def said(self) -> str:
-        """The target, as people read it."""
-        return f"{'at least' if self.is_least else 'at most'} {self.limit:g}"
-
-
 def targets_of(week: Week) -> list[Target]:
     """Every figure that has a target."""
     return list(_targets(week))
@@ -58,7 +32,7 @@ def _targets(week: Week) -> Iterator[Target]:
         found = float(own["found"].sum() / own["devices"].sum()) if len(own) else math.nan
         yield Target(f"{name} faults alerted before failure", found, limit, is_least=True)
     later = (before.set_index("fault")["lead"] - now.set_index("fault")["lead"]).max()
-    yield Target("hours of lead lost, of the fault that lost most", float(later), 1.0, is_least=False)
+    yield Target("hours of lead lost, of the fault that lost most", float(later), 1.0)
     onset = week.truth.set_index("device_id")["onset"]
     real = [one for one in week.incidents if one.device_id in onset.index and one.at[-1] > onset[one.device_id]]
     for name, severities, limit in (("MEDIUM or higher", SEVERITIES[1:], 0.80), ("HIGH and CRITICAL", _URGENT, 0.95)):
@@ -67,12 +41,12 @@ def _targets(week: Week) -> Iterator[Target]:
         yield Target(f"precision of told incidents, {name}", share, limit, is_least=True)
     faulty = max(1, int((week.truth["onset"] < week.ends).sum()))
     first = sum(reason in _OPENS for one in real for reason in one.reasons)
-    yield Target("first tellings a faulty device", first / faulty, 1.5, is_least=False)
-    yield Target("messages a faulty device", sum(len(one.at) for one in real) / faulty, 5.0, is_least=False)
+    yield Target("first tellings a faulty device", first / faulty, 1.5)
+    yield Target("messages a faulty device", sum(len(one.at) for one in real) / faulty, 5.0)
     taken = sum(one.taken / DAY for one in real)
     at_work = sum(one.while_taken for one in real) / taken if taken else math.nan
-    yield Target("messages a day about a device somebody works on", at_work, 1.0, is_least=False)
-    yield Target("healthy devices bothered a day, in percent", _bothered(week), 0.2, is_least=False)
+    yield Target("messages a day about a device somebody works on", at_work, 1.0)
+    yield Target("healthy devices bothered a day, in percent", _bothered(week), 0.2)
     critical = sla_table(week.work, week.ends).set_index("severity").loc["CRITICAL"]
     due = int(critical[["in_time", "late", "breached_open"]].sum())
     in_time = float(critical["in_time"] / due) if due else math.nan
@@ -80,12 +54,12 @@ def _targets(week: Week) -> Iterator[Target]:
 
 
 def _bothered(week: Week) -> float:
-    """Devices without a fault that people got a message about, in percent of the devices without one, by day."""
-    healthy = set(week.truth["device_id"])
+    """Devices without a fault of which people were told MEDIUM or more, in percent of those without one, by day."""
+    faulty = set(week.truth["device_id"])
     days = {
         (one.device_id, (at - week.begins) // DAY)
         for one in week.incidents
-        if one.device_id not in healthy
+        if one.device_id not in faulty and one.severity != SEVERITIES[0]
         for at in one.at
     }
-    return 100 * len(days) / ((week.devices - len(healthy)) * ((week.ends - week.begins) / DAY))
+    return 100 * len(days) / ((week.devices - len(faulty)) * ((week.ends - week.begins) / DAY))

@@ -65,6 +65,16 @@ def test_the_title_is_that_of_what_says_best_what_was_told(operations: Operation
     assert (one.title, one.incident.severity) == ("superheat too high", CRITICAL)
 
 
+def test_alerts_of_several_severities_are_listed_by_their_windows(operations: Operations) -> None:
+    for hour, severity, device in ((0, CRITICAL, "d1"), (1, HIGH, "d2"), (2, LOW, "d3"), (3, CRITICAL, "d4")):
+        see(operations, run_time(hour), seen(hour, severity, device=device))
+    see(operations, run_time(3), seen(3, HIGH, device="d5"))
+    for open_only in (True, False):
+        with operations.read() as connection:
+            found = list_alerts(connection, AlertFilter(open_only, min_severity="HIGH", limit=3))
+        assert [row["device_id"] for row in found] == ["d4", "d5", "d2"]
+
+
 def test_incidents_are_found_by_a_part_of_their_probable_cause(operations: Operations) -> None:
     causes = {"d1": "refrigerant leak", "d2": "refrigerant overcharge", "d3": ""}
     see(operations, NOW, *(seen(0, HIGH, device=device, cause=cause) for device, cause in causes.items()))

@@ -1,6 +1,7 @@
 """What one run of the models, or of the rules, has observed of the devices (SPEC 6, 6.1)."""
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Any, Literal
 
 import pandas as pd
@@ -50,6 +51,7 @@ def observed_in(
     windows = inputs.scores["window_end"].unique()
     if len(windows) > 1:
         raise ValueError(f"scores are of {len(windows)} windows; alerts are made of one window")
+    inputs = replace(inputs, scores=_still_said(inputs.scores, known))
     evidence = gather_evidence(inputs.scores, source, settings)
     quiet = _quiet(inputs, set(evidence["device_id"]), source, known)
     news = evidence[[not _is_known(row, source, known) for row in evidence.itertuples()]].reset_index(drop=True)
@@ -64,6 +66,16 @@ def observed_in(
     release, entries = _release(inputs.scores), _entries(registry, news["device_id"])
     seen = [_seen(row, source, release, entries, note) for row in told.itertuples()]
     return [*seen, *quiet]
+
+
+def _still_said(scores: pd.DataFrame, known: Mapping[str, Incident]) -> pd.DataFrame:
+    """``scores`` without what a daily model has said of a window before the device's incident was closed.
+
+    It is carried along for a day, and says nothing of a device that was repaired, replaced or judged since.
+    """
+    closed = {device: pd.Timestamp(one.closed_at) for device, one in known.items() if one.closed_at is not None}
+    over = scores["device_id"].map(closed).astype(TIMESTAMP) >= scores["carried_from"]
+    return scores[~over]
 
 
 def _is_known(row: Any, source: RunSource, known: Mapping[str, Incident]) -> bool:

@@ -7,7 +7,8 @@ import pytest
 
 from fridge_assets.contracts import DEVICE_ALERTS
 from fridge_assets.core.identity import deterministic_id
-from fridge_assets.incidents.observations import Observed, Quiet, Seen, Span
+from fridge_assets.incidents.acting import act
+from fridge_assets.incidents.observations import Act, Observed, Quiet, Seen, Span
 from fridge_assets.incidents.terms import Severity, Sign
 from fridge_assets.settings import IncidentSettings
 from fridge_assets.stores.operations import Operations
@@ -178,6 +179,17 @@ def test_what_a_daily_model_has_said_of_an_earlier_window_is_carried(fleet: Flee
     assert (seen.families, seen.agreeing, seen.carried_from) == (1, 0, Span(end - length, end))
     (own,) = seen_of(fleet.observed(carried | {"model_id": BASELINE}, score("d1", 1, 0.65)))
     assert (own.families, own.agreeing, own.carried_from) == (2, 1, None)
+
+
+def test_what_a_daily_model_has_said_before_the_incident_was_closed_opens_nothing_after_it(fleet: Fleet) -> None:
+    fleet.run(score("d1", 0, 0.97))
+    act(fleet.operations, "d1", Act("resolve", "ann"), run_time(1), fleet.settings)
+    before, after = (score("d1", 5, 0.97) | {"carried_from": window(hour)} for hour in (0, 2))
+    assert fleet.observed(before) == []
+    (own,) = seen_of(fleet.observed(before, score("d1", 5, 0.65, BASELINE)))
+    assert (own.severity.name, own.families) == ("LOW", 1)
+    (seen,) = seen_of(fleet.observed(after))
+    assert seen.severity.name == "CRITICAL"
 
 
 def test_another_released_version_is_another_release(fleet: Fleet) -> None:
