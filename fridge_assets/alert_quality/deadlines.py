@@ -11,7 +11,7 @@ from sqlalchemy.engine import Connection
 
 from fridge_assets.contracts.device_alerts import SEVERITIES
 from fridge_assets.incidents.queries import histories_of
-from fridge_assets.incidents.state import Incident, IncidentEvent, incident_of
+from fridge_assets.incidents.state import IncidentEvent, states_of
 from fridge_assets.incidents.terms import Action
 from fridge_assets.stores.operations import incident_events
 
@@ -54,9 +54,7 @@ def work_of(history: Sequence[IncidentEvent]) -> Work | None:
         history: all that has happened to it, oldest first.
     """
     work: Work | None = None
-    incident: Incident = incident_of(history[:1])
-    for event in history:
-        incident = incident if event.number == 1 else incident.after(event)
+    for incident, event in states_of(history):
         deadline = event.changes.get("deadline")
         if deadline is not None and incident.status == "OPEN":
             work = Work(incident.severity.name, event.occurred_at, deadline, None)

@@ -2,12 +2,13 @@
 
 import io
 from collections import Counter
-from datetime import UTC, timedelta
+from datetime import UTC, datetime
 from typing import Any, Final
 
 from matplotlib.axes import Axes
 from matplotlib.dates import AutoDateLocator, ConciseDateFormatter, date2num
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from fridge_assets.alert_quality.health import AlarmHealth
 from fridge_assets.settings import AlarmHealthSettings
@@ -15,7 +16,8 @@ from fridge_assets.settings import AlarmHealthSettings
 _BAR, _LINE, _LIMIT = "#4c78a8", "#333333", "#e45756"
 _NAME: Final[dict[str, Any]] = {"color": _LINE, "parse_math": False}
 """Names come from files: a dollar sign in one begins no formula."""
-_HOUR = timedelta(hours=1)
+_HOUR = 1 / 24
+"""In days, which is what the axis counts."""
 
 
 def alarm_health_picture(health: AlarmHealth, settings: AlarmHealthSettings) -> bytes:
@@ -35,9 +37,7 @@ def _by_hour(axes: Axes, health: AlarmHealth, settings: AlarmHealthSettings) -> 
     counts = Counter(one.at.replace(minute=0, second=0, microsecond=0) for one in health.notifications)
     moments = sorted(counts)
     heights = [counts[moment] / health.operators for moment in moments]
-    axes.bar(
-        [date2num(moment) for moment in moments], heights, width=_HOUR / timedelta(days=1), align="edge", color=_BAR
-    )
+    axes.bar([_place(moment) for moment in moments], heights, width=_HOUR, align="edge", color=_BAR)
     axes.axhline(settings.per_hour, color=_LIMIT, linestyle="--", linewidth=1)
     axes.annotate(
         f"limit {settings.per_hour:g}",
@@ -50,15 +50,19 @@ def _by_hour(axes: Axes, health: AlarmHealth, settings: AlarmHealthSettings) -> 
         bbox={"facecolor": "white", "edgecolor": "none", "alpha": 0.8, "pad": 1},
     )
     for number, flood in enumerate(health.floods):
-        begin, end = date2num(flood.starts_at), date2num(flood.ends_at)
-        axes.axvspan(begin, end, color=_LIMIT, alpha=0.25, label="flood" if number == 0 else None)
+        span = (_place(flood.starts_at), _place(flood.ends_at))
+        axes.axvspan(*span, color=_LIMIT, alpha=0.25, label="flood" if number == 0 else None)
     if health.floods:
         axes.legend(frameon=False, fontsize=8, loc="upper left")
-    axes.set_xlim(date2num(health.since), date2num(health.until))
+    axes.set_xlim(_place(health.since), _place(health.until))
     axes.set_ylim(0, max([1.2 * settings.per_hour, *(1.1 * height for height in heights)]))
-    locator = AutoDateLocator(tz=UTC)
+    locator = AutoDateLocator(tz=UTC)  # type: ignore[no-untyped-call]
     axes.xaxis.set_major_locator(locator)
-    axes.xaxis.set_major_formatter(ConciseDateFormatter(locator, tz=UTC))
+    axes.xaxis.set_major_formatter(ConciseDateFormatter(locator, tz=UTC))  # type: ignore[no-untyped-call]
+
+
+def _place(moment: datetime) -> float:
+    return float(date2num(moment))  # type: ignore[no-untyped-call]
 
 
 def _worst(axes: Axes, health: AlarmHealth) -> None:
@@ -74,4 +78,4 @@ def _worst(axes: Axes, health: AlarmHealth) -> None:
     axes.barh(places, [count for _, count in health.worst], 0.7, color=colours, alpha=0.75)
     axes.set_yticks(places, [device for device, _ in health.worst], fontsize=8, **_NAME)
     axes.set_xlabel("notifications" + (", red where it chatters" if chattering else ""), fontsize=8)
-    axes.xaxis.get_major_locator().set_params(integer=True)
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))

@@ -1,6 +1,6 @@
 """What people were told, which incidents opened, and which stand open, as the store has it."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -12,7 +12,7 @@ from fridge_assets.incidents.budget import WEIGHTY
 from fridge_assets.incidents.channels import channel_of
 from fridge_assets.incidents.grouping import FLEET
 from fridge_assets.incidents.queries import histories_of
-from fridge_assets.incidents.state import Incident, IncidentEvent, incident_of
+from fridge_assets.incidents.state import Incident, IncidentEvent, states_of
 from fridge_assets.settings import Settings
 from fridge_assets.stores.operations import incident_events, incident_groups, incidents, is_open
 
@@ -77,15 +77,13 @@ def _of_incidents(connection: Connection, since: datetime, now: datetime, site_i
     ]
 
 
-def told_of(history: Sequence[IncidentEvent]) -> Iterator[tuple[Incident, IncidentEvent]]:
+def told_of(history: Iterable[IncidentEvent]) -> Iterator[tuple[Incident, IncidentEvent]]:
     """What people got a message of, each with the incident as it was after it; LOW stays on the dashboard.
 
     Args:
         history: all that has happened to an incident, oldest first.
     """
-    incident = incident_of(history[:1])
-    for event in history:
-        incident = incident if event.number == 1 else incident.after(event)
+    for incident, event in states_of(history):
         if event.told is not None and channel_of(incident.severity, incident.level) is not None:
             yield incident, event
 

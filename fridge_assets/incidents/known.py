@@ -210,9 +210,8 @@ def spans_of_site(site_id: str, ended: Mapping[str, Sequence[Span]], running: Ma
 
 def _due_since(known: Iterable[Incident], now: datetime) -> datetime:
     """When something of ``known`` was first due; ``now`` where nothing is."""
-    return min(
-        [now, *(moment for one in known if one.is_open for name in DUE if (moment := getattr(one, name)) is not None)]
-    )
+    due: list[datetime | None] = [getattr(one, name) for one in known if one.is_open for name in DUE]
+    return min([now, *(moment for moment in due if moment is not None)])
 
 
 def recent_openings(connection: Connection, since: datetime, until: datetime) -> list[Opening]:

@@ -1,6 +1,6 @@
 """The state of one device's trouble, as the sum of the events in its history (SPEC 1.7, 6.1)."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, Final, Literal, NamedTuple
@@ -269,6 +269,14 @@ def opening(
         evidence_id=evidence,
         changes={name: value for name, value in vars(incident).items() if name != "revision"},
     )
+
+
+def states_of(history: Iterable[IncidentEvent]) -> Iterator[tuple[Incident, IncidentEvent]]:
+    """Each event of a ``history``, oldest first and all of them, with the incident as it was after it."""
+    incident: Incident | None = None
+    for event in history:
+        incident = incident_of([event]) if incident is None else incident.after(event)
+        yield incident, event
 
 
 def incident_of(history: Iterable[IncidentEvent], at: datetime | None = None) -> Incident:

@@ -386,7 +386,7 @@ def _store_groups(connection: Connection, groups: Sequence[Group]) -> None:
     insert_missing(connection, incident_groups, rows)
     columns = incident_groups.c
     own = sa.and_(columns.scope == sa.bindparam("of"), columns.started_at == sa.bindparam("since"))
-    newest = {name: sa.bindparam(f"new_{name}") for name in ("severity", "devices")}
+    newest: dict[str, Any] = {name: sa.bindparam(f"new_{name}") for name in ("severity", "devices")}
     values = [
         {"of": row["scope"], "since": row["started_at"], **{f"new_{name}": row[name] for name in newest}}
         for row in rows

@@ -1,6 +1,6 @@
 """Titles and descriptions a technician understands: what was judged, which way it is off, how far, since when."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import timedelta
 from typing import NamedTuple
 
@@ -122,10 +122,14 @@ def describe(
             for anomaly, diagnosis, refrigerant in told
         ],
         cause=[cause_in_words(diagnosis) for _, diagnosis, _ in told],
-        signs_for=[signs_in_words(diagnosis)[0] for _, diagnosis, _ in told],
-        signs_against=[signs_in_words(diagnosis)[1] for _, diagnosis, _ in told],
-        sign=pd.Series([sign_of(anomaly) for anomaly in anomalies], index=drafts.index, dtype="object"),
+        signs_for=_objects((signs_in_words(diagnosis)[0] for diagnosis in diagnoses), drafts.index),
+        signs_against=_objects((signs_in_words(diagnosis)[1] for diagnosis in diagnoses), drafts.index),
+        sign=_objects((sign_of(anomaly) for anomaly in anomalies), drafts.index),
     )
+
+
+def _objects(values: Iterable[object], index: pd.Index) -> pd.Series:
+    return pd.Series(list(values), index=index, dtype="object")
 
 
 def sign_of(anomaly: Anomaly) -> Sign:
