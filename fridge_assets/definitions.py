@@ -2,7 +2,7 @@
 
 import dagster as dg
 
-from fridge_assets.alerting.assets import alert_quality, device_alerts, label_events
+from fridge_assets.alert_quality.assets import alert_quality
 from fridge_assets.automation.decisions import DECISION_JOBS
 from fridge_assets.automation.freshness import with_freshness
 from fridge_assets.automation.jobs import JOBS
@@ -15,6 +15,7 @@ from fridge_assets.canary.assets import canary_comparison
 from fridge_assets.core.collector import keep_what_was_imported
 from fridge_assets.deployment.store import Deployments
 from fridge_assets.features.assets import device_features
+from fridge_assets.incidents.assets import device_alerts, label_events
 from fridge_assets.models.assets import MODEL_ASSETS
 from fridge_assets.models.lifecycle import ModelLifecycle
 from fridge_assets.models.registry import ModelRegistry

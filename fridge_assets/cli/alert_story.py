@@ -18,7 +18,7 @@ from fridge_assets.core.identity import SHORT_ID
 if TYPE_CHECKING:  # pandas takes half of the time of a command that only lists
     import pandas as pd
 
-    from fridge_assets.alerting.trace import Trace
+    from fridge_assets.incidents.trace import Trace
 
 _WIDTH = 60
 _NARROWEST = 30
@@ -48,8 +48,8 @@ def show(
     as_json: Annotated[bool, typer.Option("--json", help="Print as JSON.")] = False,
 ) -> None:
     """One alert: what was measured, and what each model said. What people did is in `incidents show`."""
-    from fridge_assets.alerting.trace import trace  # noqa: PLC0415
     from fridge_assets.incidents.evidence_lists import find_alert  # noqa: PLC0415
+    from fridge_assets.incidents.trace import trace  # noqa: PLC0415
 
     place = reading(context)
     with place.operations.read() as connection:
@@ -114,8 +114,8 @@ def _families(count: int) -> str:
 
 
 def _say_charts(told: "Trace") -> None:
-    from fridge_assets.alerting.trace.measured import READINGS_SPAN, WINDOWS_SPAN  # noqa: PLC0415
     from fridge_assets.contracts.sensor_readings import SENSORS  # noqa: PLC0415
+    from fridge_assets.incidents.trace.measured import READINGS_SPAN, WINDOWS_SPAN  # noqa: PLC0415
 
     end = told.alert["window_end"]
     sensors = {s.name: s for s in SENSORS}
@@ -130,7 +130,7 @@ def _say_charts(told: "Trace") -> None:
 
 
 def _say_axes(shown: Cells, span: tuple[datetime, datetime]) -> None:
-    from fridge_assets.alerting.wording import number  # noqa: PLC0415
+    from fridge_assets.incidents.observing.wording import number  # noqa: PLC0415
 
     known = [value for value in shown if value is not None]
     labels = [number(max(known)), *[""] * (_HEIGHT - 2), number(min(known))]
@@ -142,7 +142,7 @@ def _say_axes(shown: Cells, span: tuple[datetime, datetime]) -> None:
 
 
 def _say_contributors(told: "Trace", begin: datetime, end: datetime) -> None:
-    from fridge_assets.alerting.wording import number, words_for  # noqa: PLC0415
+    from fridge_assets.incidents.observing.wording import number, words_for  # noqa: PLC0415
 
     rows = []
     for name in told.windows.columns.drop("window_end"):
@@ -188,8 +188,8 @@ def _say_verdicts(told: "Trace", threshold: "pd.DataFrame", wide: bool) -> None:
 
 
 def _say_scores(told: "Trace", wide: bool) -> None:
-    from fridge_assets.alerting.judged import judged_by_score  # noqa: PLC0415
-    from fridge_assets.alerting.wording import number, words_for  # noqa: PLC0415
+    from fridge_assets.incidents.observing.judged import judged_by_score  # noqa: PLC0415
+    from fridge_assets.incidents.observing.wording import number, words_for  # noqa: PLC0415
 
     scores = frame_records(told.scores)
     rows = [

@@ -94,7 +94,7 @@ def sla(
     as_json: Json = False,
 ) -> None:
     """How many incidents were taken by their deadline, and how long it took."""
-    from fridge_assets.alerting.sla_report import sla_table, work_since  # noqa: PLC0415
+    from fridge_assets.alert_quality.deadlines import sla_table, work_since  # noqa: PLC0415
 
     place = reading(context)
     now = datetime.now(UTC)
@@ -115,7 +115,7 @@ def quality(
     as_json: Json = False,
 ) -> None:
     """How many alerts were real failures, by what raised them, and which threshold to change."""
-    from fridge_assets.alerting.quality_store import assess_alerts  # noqa: PLC0415
+    from fridge_assets.alert_quality.store import assess_alerts  # noqa: PLC0415
 
     place = reading(context)
     now = parse_moment(as_of, "--as-of") if as_of else datetime.now(UTC)

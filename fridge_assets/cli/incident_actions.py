@@ -24,7 +24,7 @@ _WHICH = "Incident id, its beginning, or a device; several for several."
 Incidents = Annotated[list[str], typer.Argument(help=_WHICH)]
 IncidentsOrNone = Annotated[list[str] | None, typer.Argument(help=_WHICH)]
 Site = Annotated[str | None, typer.Option(help="All open incidents of this site.")]
-Cause = Annotated[str | None, typer.Option(help="All open incidents whose title has this in it.")]
+Cause = Annotated[str | None, typer.Option(help="All open incidents with this probable cause, or part of it.")]
 Severity = Annotated[str | None, typer.Option(help="All open incidents of this severity.")]
 Note = Annotated[str, typer.Option(help="Why; the incident's history keeps it.")]
 Revision = Annotated[

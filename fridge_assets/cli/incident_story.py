@@ -48,11 +48,11 @@ def show(
     as_json: Annotated[bool, typer.Option("--json", help="Print as JSON.")] = False,
 ) -> None:
     """One incident: what was seen, what each model said, what people were told and what they did."""
-    from fridge_assets.alerting.trace import trace  # noqa: PLC0415
     from fridge_assets.incidents.acting import find_incident  # noqa: PLC0415
     from fridge_assets.incidents.evidence_lists import find_alert  # noqa: PLC0415
     from fridge_assets.incidents.queries import listed  # noqa: PLC0415
     from fridge_assets.incidents.story import story_of  # noqa: PLC0415
+    from fridge_assets.incidents.trace import trace  # noqa: PLC0415
 
     place, now = reading(context), datetime.now(UTC)
     with place.operations.read() as connection:
@@ -90,6 +90,7 @@ def _say_header(found: "Listed", story: "Story") -> None:
     quiet = "" if incident.quiet_since is None else f", quiet since {moment(incident.quiet_since)}"
     first, last = moment(incident.first_detected_at), moment(incident.last_window)
     say(f"first seen {first}, last in the window ending {last}{quiet}")
+    _say_cause(incident.probable_cause, story)
     if len(incident.named) > 1:
         say("sensors named so far: " + ", ".join(sign.sensor for sign in incident.named))
     if incident.closed_at is not None:
@@ -109,6 +110,15 @@ def _say_header(found: "Listed", story: "Story") -> None:
     for order in story.work_orders:
         reference = f", {order['external_reference']}" if order["external_reference"] else ""
         say(f"work order {order['work_order_id']}: {order['status']}, {order['priority']}{reference}")
+
+
+def _say_cause(cause: str, story: "Story") -> None:
+    from fridge_assets.incidents.queries import NOT_CLEAR  # noqa: PLC0415
+
+    say(f"probable cause: {cause or NOT_CLEAR}")
+    for what, signs in (("for it", story.signs_for), ("against it", story.signs_against)):
+        if signs:
+            say(f"  {what}: {', '.join(signs)}")
 
 
 def _told(found: "Listed", story: "Story") -> str:

@@ -38,7 +38,7 @@ def list_(
     severity: Annotated[str | None, typer.Option(help="Only of this severity.")] = None,
     device: Annotated[str | None, typer.Option(help="Only this device.")] = None,
     site: Annotated[str | None, typer.Option(help="Only this site.")] = None,
-    cause: Annotated[str | None, typer.Option(help="Only those whose title has this in it.")] = None,
+    cause: Annotated[str | None, typer.Option(help="Only with this probable cause, or part of it.")] = None,
     all_: Annotated[bool, typer.Option("--all", help="Closed ones too.")] = False,
     limit: Annotated[int, typer.Option(min=1, help="At most this many.")] = 50,
     wide: Wide = False,

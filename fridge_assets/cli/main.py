@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from fridge_assets.cli import (
+    alert_health,
     alert_story,
     alerts,
     causes,
@@ -65,6 +66,7 @@ for module in (simulate, data, run, replay, ui, inspect, health, retention):
 deploy.register_pause(app)
 app.add_typer(models.app, name="models")
 alert_story.register(alerts.app)
+alert_health.register(alerts.app)
 app.add_typer(incidents.app, name="incidents")
 app.add_typer(alerts.app, name="alerts")
 app.add_typer(causes.app, name="causes")

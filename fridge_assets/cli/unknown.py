@@ -19,9 +19,18 @@ def refuse_unknown_names(place: Workplace, device: str | None = None, site: str 
         return
     import sqlalchemy as sa  # noqa: PLC0415
 
+    from fridge_assets.stores.operations import incidents  # noqa: PLC0415
+
+    def has_incident(what: str, name: str) -> bool:
+        with place.operations.read() as connection:
+            return bool(connection.scalar(sa.select(sa.exists().where(incidents.c[f"{what}_id"] == name))))
+
+    asked = {what: name for what, name in asked.items() if not has_incident(what, name)}
+    if not asked:
+        return
+    # Only now: the registry takes longer to read than a list.
     from fridge_assets.core.names import unknown  # noqa: PLC0415
     from fridge_assets.registry.devices import effective_registry, read_registry  # noqa: PLC0415
-    from fridge_assets.stores.operations import incidents  # noqa: PLC0415
 
     registry = read_registry(place.settings.root)
     if registry is None and place.settings.warehouse_file.exists():
@@ -32,7 +41,5 @@ def refuse_unknown_names(place: Workplace, device: str | None = None, site: str 
         if name in known:
             continue
         with place.operations.read() as connection:
-            if connection.scalar(sa.select(sa.exists().where(incidents.c[column] == name))):
-                continue
             known |= set(connection.scalars(sa.select(incidents.c[column]).distinct()))
         raise unknown(what, name, sorted(known))

@@ -44,6 +44,7 @@ INCIDENTS = Contract(
         Column("told", "text", "highest severity that people were told of; null before", allowed=SEVERITIES),
         Column("waiting", "text", "reason with which it will be told; null where nothing waits", allowed=TELL_REASONS),
         Column("evidence_id", "text", "alert that says best what people were told", nullable=False),
+        Column("probable_cause", "text", "newest that was clear, in words; empty where none was", nullable=False),
         Column("named", "text", "sensors that people were told of and their directions, as JSON", nullable=False),
         Column("windows", "text", "what was said of its last windows, as JSON", nullable=False),
         Column("sources", "text", "who has seen something, as JSON", nullable=False),

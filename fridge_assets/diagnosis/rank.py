@@ -72,7 +72,7 @@ def diagnose(findings: Findings, causes: Sequence[Cause]) -> Diagnosis:
     """
     off = _off_by_sensor(findings)
     ranked = sorted(
-        (found for cause in causes if (found := _fit(cause, findings, off)).signs_for),
+        (found for cause in causes if (found := _fit(cause, findings, off)) is not None),
         key=lambda found: (-found.fit, found.cause.name),
     )
     return Diagnosis(tuple(ranked), _is_clear(ranked, findings), findings)
@@ -88,10 +88,13 @@ def _is_clear(ranked: Sequence[Ranked], findings: Findings) -> bool:
     return noticed and (len(ranked) == 1 or ranked[0].fit - ranked[1].fit >= _LEAST_MARGIN)
 
 
-def _fit(cause: Cause, findings: Findings, off: Mapping[str, float]) -> Ranked:
+def _fit(cause: Cause, findings: Findings, off: Mapping[str, float]) -> Ranked | None:
+    """How well ``cause`` fits; None where none of its signs is seen."""
     known = [(sign, _match(sign, findings)) for sign in cause.signs if sign.finding in findings.deviations]
+    if not any(match > 0 for _, match in known):
+        return None
     total = sum(sign.weight for sign, _ in known)
-    seen = sum(sign.weight * match for sign, match in known) / total if total else 0.0
+    seen = sum(sign.weight * match for sign, match in known) / total
     return Ranked(
         cause,
         fit=seen * _explained(cause, findings, off),

@@ -34,12 +34,26 @@ def sentence_of(diagnosis: Diagnosis, refrigerant: str) -> str:
     found = diagnosis.cause
     if found is None:
         return ""
-    seen = ", ".join(sign_in_words(sign, diagnosis.findings) for sign in _by_weight(found.signs_for))
-    missing = ", ".join(sign_in_words(sign, diagnosis.findings) for sign in _by_weight(found.signs_against))
-    against = f"; not seen: {missing}" if missing else ""
+    seen, missing = signs_in_words(diagnosis)
+    against = f"; not seen: {', '.join(missing)}" if missing else ""
     brought = to_bring(found, diagnosis.findings, refrigerant)
     bring = f" Bring: {', '.join(brought)}." if brought else ""
-    return f"Probable cause: {found.cause.title} ({seen}{against}).{bring}"
+    return f"Probable cause: {found.cause.title} ({', '.join(seen)}{against}).{bring}"
+
+
+def cause_in_words(diagnosis: Diagnosis) -> str:
+    """The probable cause, such as ``refrigerant leak``; empty where it is not clear."""
+    return "" if diagnosis.cause is None else diagnosis.cause.cause.title
+
+
+def signs_in_words(diagnosis: Diagnosis) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The signs for the probable cause and those against it, the weightiest first; none where it is not clear."""
+    found = diagnosis.cause
+    if found is None:
+        return (), ()
+    signs = (_by_weight(found.signs_for), _by_weight(found.signs_against))
+    seen, missing = (tuple(sign_in_words(sign, diagnosis.findings) for sign in own) for own in signs)
+    return seen, missing
 
 
 def to_bring(found: Ranked, findings: Findings, refrigerant: str) -> list[str]:

@@ -15,7 +15,16 @@ from fridge_assets.core.errors import FridgeError
 from fridge_assets.core.identity import SHORT_ID
 from fridge_assets.incidents.channels import channel_of
 from fridge_assets.incidents.decide import advance
-from fridge_assets.incidents.known import incidents_by_id, lock, newest_incidents, silences_around, words_of
+from fridge_assets.incidents.known import (
+    ended_groups,
+    incidents_by_id,
+    lock,
+    newest_incidents,
+    running_groups,
+    silences_around,
+    spans_of_site,
+    words_of,
+)
 from fridge_assets.incidents.labels import store_label, take_back_label
 from fridge_assets.incidents.messages import Telling, messages_of, single_message
 from fridge_assets.incidents.observations import Act, Observed, Surroundings
@@ -111,7 +120,9 @@ def find_incident(connection: Connection, identity: str) -> str:
 def _around(connection: Connection, incident: Incident, now: datetime) -> Surroundings:
     silences = silences_around(connection, [incident], (), now).around(incident.device_id, incident.site_id)
     newest = newest_incidents(connection, [incident.device_id])[1][incident.device_id]
-    return Surroundings(silences, followed=newest != incident.incident_id)
+    ended, running = ended_groups(connection, [incident], now), running_groups(connection, now)
+    sites = spans_of_site(incident.site_id, ended, running)
+    return Surroundings(silences, sites, followed=newest != incident.incident_id)
 
 
 def _why(refusal: FridgeError, incident: Incident, done: Act, history: Sequence[IncidentEvent]) -> str:

@@ -42,7 +42,7 @@ def overdue(
     Args:
         incident: as it is stored.
         now: the moment of the look.
-        around: silences and the site's span, which hold what would be told.
+        around: silences and the spans of the site, which hold what would be told.
         settings: spans of the severities, and between reminders.
     """
     while (event := _next_step(incident, now, around, settings)) is not None:
@@ -89,7 +89,7 @@ def _reminder(incident: Incident, around: Surroundings) -> datetime | None:
     """When the reminder is due: not while a silence holds the device, or its site is told of as one."""
     if incident.remind_at is None:
         return None
-    return after_all(incident.remind_at, (*around.silences, *([around.site] if around.site else [])))
+    return after_all(incident.remind_at, (*around.silences, *around.sites))
 
 
 def _reminded(incident: Incident, at: datetime, now: datetime, settings: IncidentSettings) -> IncidentEvent:
@@ -126,4 +126,4 @@ def held_at(moment: datetime, around: Surroundings) -> HoldReason | None:
     """Why nobody is told at ``moment`` what would be told; None where they are."""
     if any(silence.covers(moment) for silence in around.silences):
         return "silenced"
-    return "part_of_site" if around.site is not None and around.site.covers(moment) else None
+    return "part_of_site" if any(site.covers(moment) for site in around.sites) else None

@@ -9,9 +9,9 @@ from sqlalchemy.engine import Connection
 
 from fridge_assets.contracts.device_alerts import SEVERITIES
 from fridge_assets.incidents.known import pieces
-from fridge_assets.incidents.queries import at_least, given, rank
+from fridge_assets.incidents.queries import given, rank
 from fridge_assets.stores.beginnings import Ids, id_beginning_with
-from fridge_assets.stores.operations import alert_evidence, device_alerts, incident_events
+from fridge_assets.stores.operations import alert_evidence, device_alerts, incident_events, is_held
 
 _IDS: Final = Ids(alert_evidence.c.alert_id, "alert", "alerts list --all")
 _HELD: Final = ("alert_id", "incident_id", "device_id", "site_id", "severity", "source", "title", "window_end")
@@ -43,20 +43,34 @@ class AlertFilter:
 def list_alerts(connection: Connection, wanted: AlertFilter) -> list[dict[str, Any]]:
     """DEVICE_ALERTS rows that pass the filter, newest window first, within a window the most severe first."""
     columns = device_alerts.c
-    order = (columns.window_end.desc(), rank(columns.severity).desc(), columns.anomaly_score.desc(), columns.alert_id)
-    query = sa.select(columns.alert_id)
-    if wanted.open_only:
-        query = query.where(columns.resolved_at.is_(None))
-    if wanted.told_only:
-        query = query.where(columns.suppressed.is_(sa.false()))
-    exact = given(*((columns[name], getattr(wanted, name)) for name in ("device_id", "site_id", "incident_id")))
-    query = query.where(*at_least(columns.severity, wanted.min_severity), *exact)
-    ids = list(connection.scalars(query.order_by(*order).limit(wanted.limit)))
+    ids = _newest_ids(connection, wanted)
     rows: dict[str, dict[str, Any]] = {}
     for piece in pieces(ids):
         whole = sa.select(device_alerts).where(columns.alert_id.in_(piece))
         rows |= {row["alert_id"]: dict(row) for row in connection.execute(whole).mappings()}
     return [rows[identity] for identity in ids]
+
+
+def _newest_ids(connection: Connection, wanted: AlertFilter) -> list[str]:
+    columns = device_alerts.c
+    order = (columns.window_end.desc(), rank(columns.severity).desc(), columns.anomaly_score.desc(), columns.alert_id)
+    query = sa.select(columns.alert_id, columns.window_end, rank(columns.severity), columns.anomaly_score)
+    if wanted.told_only:
+        query = query.where(columns.suppressed.is_(sa.false()))
+    query = query.where(
+        *given(*((columns[name], getattr(wanted, name)) for name in ("device_id", "site_id", "incident_id")))
+    )
+    lowest = SEVERITIES.index(wanted.min_severity)
+    if wanted.open_only:
+        # Few are of open incidents: by these they are found, not by their severity.
+        queries = [query.where(columns.resolved_at.is_(None), rank(columns.severity) >= lowest)]
+    else:
+        # Each severity has its newest in an index; of several together none has.
+        queries = [query.where(columns.severity == name) for name in SEVERITIES[lowest:]] if lowest else [query]
+    found = [row for one in queries for row in connection.execute(one.order_by(*order).limit(wanted.limit))]
+    found.sort(key=lambda row: row[0])
+    found.sort(key=lambda row: row[1:], reverse=True)
+    return [row[0] for row in found[: wanted.limit]]
 
 
 def find_alert(connection: Connection, beginning: str) -> dict[str, Any]:
@@ -92,12 +106,18 @@ class HeldFilter:
 def held_counts(connection: Connection, wanted: HeldFilter) -> list[dict[str, Any]]:
     """``suppressed_because``, ``alerts`` and ``devices`` of what was held, the most frequent reason first."""
     columns = alert_evidence.c
-    count = sa.func.count().label("alerts")
+    # By device first: in that order an index has them, so that nothing is sorted.
+    by_device = (
+        sa.select(columns.suppressed_because, columns.device_id, sa.func.count().label("alerts"))
+        .where(is_held, *_wanted(wanted))
+        .group_by(columns.suppressed_because, columns.device_id)
+        .subquery()
+    )
+    count = sa.func.sum(by_device.c.alerts).label("alerts")
     query = (
-        sa.select(columns.suppressed_because, count, sa.func.count(columns.device_id.distinct()).label("devices"))
-        .where(*_held(wanted))
-        .group_by(columns.suppressed_because)
-        .order_by(count.desc(), columns.suppressed_because)
+        sa.select(by_device.c.suppressed_because, count, sa.func.count().label("devices"))
+        .group_by(by_device.c.suppressed_because)
+        .order_by(count.desc(), by_device.c.suppressed_because)
     )
     return [dict(row) for row in connection.execute(query).mappings()]
 
@@ -116,19 +136,17 @@ def held_alerts(connection: Connection, wanted: HeldFilter) -> list[dict[str, An
         sa.select(
             *(columns[name] for name in _HELD), columns.suppressed_because, sa.func.coalesce(said, "").label("why")
         )
-        .where(*_held(wanted))
+        .where(columns.suppressed.is_(sa.true()), *_wanted(wanted))
         .order_by(columns.window_end.desc(), columns.alert_id, columns.number.desc())
         .limit(wanted.limit)
     )
     return [dict(row) for row in connection.execute(query).mappings()]
 
 
-def _held(wanted: HeldFilter) -> list[sa.ColumnElement[bool]]:
+def _wanted(wanted: HeldFilter) -> list[sa.ColumnElement[bool]]:
     columns = alert_evidence.c
-    conditions: list[sa.ColumnElement[bool]] = [columns.suppressed.is_(sa.true())]
-    if wanted.since is not None:
-        conditions.append(columns.window_end >= wanted.since)
-    return conditions + given(
+    since = [] if wanted.since is None else [columns.window_end >= wanted.since]
+    return since + given(
         (columns.device_id, wanted.device_id),
         (columns.site_id, wanted.site_id),
         (columns.suppressed_because, wanted.because),

@@ -4,6 +4,7 @@ A site in trouble and a storm of acute alerts are the same rule with other numbe
 its beginning; where it goes on after that, another one begins and people are told again.
 """
 
+from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -109,9 +110,13 @@ def groups_of(
         now: when.
         rule: how many are a group.
     """
-    listed = list(openings)
-    scopes = sorted(({one.scope for one in listed} | running.keys()) & sizes.keys())
-    found = {scope: group_of(scope, listed, sizes[scope], running.get(scope), now, rule) for scope in scopes}
+    by_scope: dict[str, list[Opening]] = defaultdict(list)
+    for one in openings:
+        by_scope[one.scope].append(one)
+    scopes = sorted((by_scope.keys() | running.keys()) & sizes.keys())
+    found = {
+        scope: group_of(scope, by_scope.get(scope, ()), sizes[scope], running.get(scope), now, rule) for scope in scopes
+    }
     return {scope: group for scope, group in found.items() if group is not None}
 
 

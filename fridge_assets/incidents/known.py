@@ -83,6 +83,7 @@ def known_of(
         benign=false_positives(connection, now, settings),
         openings=recent_openings(connection, since, now),
         groups=groups,
+        ended=ended_groups(connection, stored.values(), now),
     )
 
 
@@ -154,8 +155,7 @@ def silences_around(
         moments: of what was seen.
         now: the moment of the decision.
     """
-    due = [moment for one in known if one.is_open for name in DUE if (moment := getattr(one, name)) is not None]
-    earliest, latest = min([now, *moments, *due]), max([now, *moments])
+    earliest, latest = min([_due_since(known, now), *moments]), max([now, *moments])
     held = silences_between(connection, earliest, latest + _MOMENT)
     spans = [(one, Span(one.starts_at, one.ends_at, one.said)) for one in held]
     by_device = ((one.device_id, span) for one, span in spans if one.device_id is not None)
@@ -191,6 +191,27 @@ def running_groups(connection: Connection, now: datetime) -> dict[str, Group]:
         )
         for row in connection.execute(query.order_by(columns.started_at))
     }
+
+
+def ended_groups(connection: Connection, known: Iterable[Incident], now: datetime) -> dict[str, list[Span]]:
+    """Site → the spans in which it was told of as one and that have ended since something of ``known`` was due."""
+    columns = incident_groups.c
+    query = sa.select(columns.scope, columns.started_at, columns.ends_at).where(
+        columns.ends_at > _due_since(known, now), columns.ends_at <= now, columns.scope != FLEET
+    )
+    rows = connection.execute(query.order_by(columns.scope, columns.started_at))
+    return spans_by((scope, Span(started, ends)) for scope, started, ends in rows)
+
+
+def spans_of_site(site_id: str, ended: Mapping[str, Sequence[Span]], running: Mapping[str, Group]) -> tuple[Span, ...]:
+    """The spans of a site, of :func:`ended_groups` and :func:`running_groups`."""
+    return (*ended.get(site_id, ()), *([running[site_id].span] if site_id in running else ()))
+
+
+def _due_since(known: Iterable[Incident], now: datetime) -> datetime:
+    """When something of ``known`` was first due; ``now`` where nothing is."""
+    due: list[datetime | None] = [getattr(one, name) for one in known if one.is_open for name in DUE]
+    return min([now, *(moment for moment in due if moment is not None)])
 
 
 def recent_openings(connection: Connection, since: datetime, until: datetime) -> list[Opening]:

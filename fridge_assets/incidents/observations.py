@@ -55,13 +55,14 @@ class Surroundings:
 
     Args:
         silences: spans in which nobody is to hear of the device or its site.
-        site: the span in which its site, or the whole fleet, is told of as one; None where it is not.
+        sites: spans in which its site, or the whole fleet, is told of as one: the one that runs, and those that have
+            ended since something was due.
         benign: what people have called false positives of it.
         followed: whether the device has an incident that is newer than the one at hand.
     """
 
     silences: tuple[Span, ...] = ()
-    site: Span | None = None
+    sites: tuple[Span, ...] = ()
     benign: tuple[Benign, ...] = ()
     followed: bool = False
 
@@ -84,7 +85,8 @@ class Seen:
         sign: what stands out most.
         families: how many families of models flag the device.
         score: their highest score.
-        carried: no score is of this window itself; a daily model has said so of an earlier one.
+        cause: the probable cause, in a technician's words; empty where it is not clear.
+        agreeing: how many of them by a score of this window itself; the others have said so of an earlier one.
         carried_from: that window; None where it is this one, or nobody knows.
         release: identity of the released models.
         registry_entry: identity of the device's entry in the registry.
@@ -101,7 +103,8 @@ class Seen:
     sign: Sign
     families: int = 1
     score: float = 0.0
-    carried: bool = False
+    cause: str = ""
+    agreeing: int = 1
     carried_from: Span | None = None
     release: str = ""
     registry_entry: str = ""
@@ -187,6 +190,8 @@ class Measured:
         top_contributors: features behind it, strongest first.
         score_ids: score rows behind it.
         note: anything else a reader should know.
+        signs_for: what speaks for the probable cause, in words; empty where that is not clear.
+        signs_against: what speaks against it.
     """
 
     title: str
@@ -196,6 +201,8 @@ class Measured:
     top_contributors: tuple[str, ...]
     score_ids: tuple[str, ...] = ()
     note: str = ""
+    signs_for: tuple[str, ...] = ()
+    signs_against: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -7,14 +7,21 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, get_args
+from typing import Any, Final, get_args
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from fridge_assets.contracts.device_alerts import SEVERITIES
 from fridge_assets.incidents.deadlines import WATCH, overdue
-from fridge_assets.incidents.known import pieces, silences_around, words_of
+from fridge_assets.incidents.known import (
+    ended_groups,
+    pieces,
+    running_groups,
+    silences_around,
+    spans_of_site,
+    words_of,
+)
 from fridge_assets.incidents.observations import Surroundings
 from fridge_assets.incidents.rows import event_from, incident_from
 from fridge_assets.incidents.state import Incident, IncidentEvent
@@ -28,6 +35,9 @@ from fridge_assets.stores.operations import (
     is_open,
 )
 
+NOT_CLEAR: Final = "not clear"
+"""What people say of a probable cause that is none."""
+
 
 @dataclass(frozen=True)
 class IncidentFilter:
@@ -39,7 +49,8 @@ class IncidentFilter:
         severity: only those of this severity; None for all.
         device_id: of this device only.
         site_id: of this site only.
-        cause: only those whose title has this in it, such as ``refrigerant leak``; None for all.
+        cause: only those whose probable cause has this in it, such as ``refrigerant leak``, or :data:`NOT_CLEAR`; None
+            for all.
         statuses: only with one of these; None for all.
         limit: at most this many; None for all.
     """
@@ -115,12 +126,13 @@ def incident_ids(connection: Connection, wanted: IncidentFilter, now: datetime) 
         columns.deadline,
         columns.incident_id,
     )
-    query = _passing(sa.select(columns.incident_id), wanted).where(is_open).order_by(*order)
+    causes = _causes_like(connection, wanted.cause)
+    query = _passing(sa.select(columns.incident_id), wanted, causes).where(is_open).order_by(*order)
     ids = list(connection.scalars(query.limit(wanted.limit)))
     if wanted.open_only or len(ids) == wanted.limit:
         return ids
     left = None if wanted.limit is None else wanted.limit - len(ids)
-    closed = _passing(sa.select(columns.incident_id), wanted).where(columns.closed_at.is_not(None))
+    closed = _passing(sa.select(columns.incident_id), wanted, causes).where(columns.closed_at.is_not(None))
     newest_first = closed.order_by(columns.closed_at.desc(), columns.incident_id)
     return ids + list(connection.scalars(newest_first.limit(left)))
 
@@ -245,9 +257,11 @@ def _as_of(
     due = [one for one in stored.values() if _is_due(one, now)]
     if not due:
         return current
-    silences = silences_around(connection, due, (), now)
+    silences, ended = silences_around(connection, due, (), now), ended_groups(connection, due, now)
+    running = running_groups(connection, now)
     for one in due:
-        around = Surroundings(silences.around(one.device_id, one.site_id))
+        sites = spans_of_site(one.site_id, ended, running)
+        around = Surroundings(silences.around(one.device_id, one.site_id), sites)
         for event in overdue(one, now, around, settings):
             current[one.incident_id] = current[one.incident_id].after(event)
     return current
@@ -258,7 +272,21 @@ def _is_due(incident: Incident, now: datetime) -> bool:
     return any(moment is not None and moment < now for moment in moments)
 
 
-def _passing(query: sa.Select[Any], wanted: IncidentFilter) -> sa.Select[Any]:
+def _causes_like(connection: Connection, wanted: str | None) -> list[str] | None:
+    """The causes that incidents have and that ``wanted`` is a part of, found in an index; None for all."""
+    if wanted is None:
+        return None
+    if wanted == NOT_CLEAR:
+        return [""]
+    found, last = [], connection.scalar(sa.select(sa.func.min(incidents.c.probable_cause)))
+    while last is not None:
+        found.append(str(last))
+        later = sa.select(sa.func.min(incidents.c.probable_cause)).where(incidents.c.probable_cause > last)
+        last = connection.scalar(later)
+    return [cause for cause in found if cause and wanted.casefold() in cause.casefold()]
+
+
+def _passing(query: sa.Select[Any], wanted: IncidentFilter, causes: Sequence[str] | None) -> sa.Select[Any]:
     """``query`` of incidents with the conditions of the filter, but for whether they are open."""
     columns = incidents.c
     exact = given(
@@ -267,10 +295,6 @@ def _passing(query: sa.Select[Any], wanted: IncidentFilter) -> sa.Select[Any]:
     query = query.where(*at_least(columns.severity, wanted.min_severity), *exact)
     if wanted.statuses is not None:
         query = query.where(columns.status.in_(wanted.statuses))
-    if wanted.cause is not None:
-        evidence = alert_evidence.c
-        says = sa.exists().where(
-            evidence.alert_id == columns.evidence_id, evidence.title.icontains(wanted.cause, autoescape=True)
-        )
-        query = query.where(says)
+    if causes is not None:
+        query = query.where(columns.probable_cause.in_(causes))
     return query

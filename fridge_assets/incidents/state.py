@@ -1,6 +1,6 @@
 """The state of one device's trouble, as the sum of the events in its history (SPEC 1.7, 6.1)."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, Final, Literal, NamedTuple
@@ -113,6 +113,7 @@ class Incident:
         closed_at: when it was closed; None while it is open.
         closed_because: why.
         labelled_at: when a person said whether it was real; None before they did.
+        probable_cause: the newest that its evidence has made clear, in a technician's words; empty where none was.
         release: the released models at its newest evidence.
         registry_entry: the device's entry in the registry at its newest evidence.
         undoable: the last action of a person, while it can be taken back.
@@ -148,6 +149,7 @@ class Incident:
     closed_at: datetime | None = None
     closed_because: ClosedBecause | None = None
     labelled_at: datetime | None = None
+    probable_cause: str = ""
     undoable: Undo | None = None
     revision: int = 0
 
@@ -267,6 +269,14 @@ def opening(
         evidence_id=evidence,
         changes={name: value for name, value in vars(incident).items() if name != "revision"},
     )
+
+
+def states_of(history: Iterable[IncidentEvent]) -> Iterator[tuple[Incident, IncidentEvent]]:
+    """Each event of a ``history``, oldest first and all of them, with the incident as it was after it."""
+    incident: Incident | None = None
+    for event in history:
+        incident = incident_of([event]) if incident is None else incident.after(event)
+        yield incident, event
 
 
 def incident_of(history: Iterable[IncidentEvent], at: datetime | None = None) -> Incident:

@@ -16,6 +16,7 @@ from fridge_assets.contracts import INCIDENTS
 from fridge_assets.incidents.grouping import FLEET, Group
 from fridge_assets.incidents.known import (
     due_ids,
+    ended_groups,
     incidents_by_id,
     known_of,
     lock,
@@ -147,7 +148,8 @@ def watch(operations: Operations, now: datetime, settings: IncidentSettings, wal
             silences = silences_around(connection, due.values(), (), now)
             newest = {one.device_id: identity for identity, one in due.items()}
             groups = running_groups(connection, now)
-            known = Known(due, newest, silences=silences, groups=groups)
+            ended = ended_groups(connection, due.values(), now)
+            known = Known(due, newest, silences=silences, groups=groups, ended=ended)
             clocks = [Observed(one.device_id, Clock()) for one in due.values()]
             steps = decide_together(clocks, known, Fleet({}), now, settings).steps
             apply(connection, steps, now)
@@ -230,6 +232,7 @@ def _keep_evidence(connection: Connection, steps: Iterable[Step], after: Mapping
                 "source": evidence.source,
                 "models_flagging": evidence.families,
                 "window_end": evidence.window.ends_at,
+                "probable_cause": evidence.cause,
                 **_read(measured),
             }
         )
@@ -246,6 +249,8 @@ def _read(measured: Measured) -> dict[str, Any]:
         "top_contributors": list(measured.top_contributors),
         "score_ids": list(measured.score_ids),
         "note": measured.note,
+        "signs_for": list(measured.signs_for),
+        "signs_against": list(measured.signs_against),
     }
 
 
@@ -344,45 +349,70 @@ def _of_groups(
         if step.decision.held == "part_of_site" and incident is not None:
             scope = incident.site_id if incident.site_id in decided.groups else FLEET
             held.setdefault(scope, []).append(incident)
+    touched = [
+        group for scope, group in sorted(decided.groups.items()) if scope in held or group != known.groups.get(scope)
+    ]
+    _store_groups(connection, touched)
+    began = [group for group in touched if group in decided.news and _begins(group, known.groups.get(group.scope))]
+    members = _members(connection, held, began, now)
     messages = []
-    for scope, group in sorted(decided.groups.items()):
-        before = known.groups.get(scope)
-        if group == before and scope not in held:
-            continue
-        _store_group(connection, group)
-        joined = held.get(scope, [])
+    for group in touched:
         if group in decided.news:
-            began = before is None or before.started_at != group.started_at
-            members = _members(connection, group, now) if began else _as_members(connection, joined)
-            size = fleet.sizes.get(scope, len(group.devices))
-            messages.append(group_message(group, members, size, began, now, run_id))
-        elif joined:
+            size = fleet.sizes.get(group.scope, len(group.devices))
+            messages.append(group_message(group, members.get(group.scope, ()), size, group in began, now, run_id))
+        elif group.scope in held:
             last = group_message(group, (), 0, False, now, run_id)
-            also_about(connection, last.message_id, sorted({one.incident_id for one in joined}))
+            also_about(connection, last.message_id, sorted({one.incident_id for one in held[group.scope]}))
     return messages
 
 
-def _store_group(connection: Connection, group: Group) -> None:
-    key = {"scope": group.scope, "started_at": group.started_at}
-    newest = {"severity": group.severity.name, "devices": sorted(group.devices)}
-    insert_missing(connection, incident_groups, [{**key, "ends_at": group.span.ends_at, **newest}])
+def _begins(group: Group, before: Group | None) -> bool:
+    return before is None or before.started_at != group.started_at
+
+
+def _store_groups(connection: Connection, groups: Sequence[Group]) -> None:
+    if not groups:
+        return
+    rows = [
+        {
+            "scope": group.scope,
+            "started_at": group.started_at,
+            "ends_at": group.span.ends_at,
+            "severity": group.severity.name,
+            "devices": sorted(group.devices),
+        }
+        for group in groups
+    ]
+    insert_missing(connection, incident_groups, rows)
     columns = incident_groups.c
-    own = sa.and_(columns.scope == group.scope, columns.started_at == group.started_at)
-    connection.execute(sa.update(incident_groups).where(own).values(newest))
+    own = sa.and_(columns.scope == sa.bindparam("of"), columns.started_at == sa.bindparam("since"))
+    newest: dict[str, Any] = {name: sa.bindparam(f"new_{name}") for name in ("severity", "devices")}
+    values = [
+        {"of": row["scope"], "since": row["started_at"], **{f"new_{name}": row[name] for name in newest}}
+        for row in rows
+    ]
+    connection.execute(sa.update(incident_groups).where(own).values(newest), values)
 
 
-def _members(connection: Connection, group: Group, now: datetime) -> list[Member]:
-    """What belongs to a group that begins: what was told one by one within its span, too."""
-    since = group.started_at - (group.span.ends_at - group.span.starts_at)
-    query = openings_between(since, now)
-    query = query.where(
-        incident_events.c.actor == "streaming" if group.scope == FLEET else incidents.c.site_id == group.scope
-    )
-    ids = {row.incident_id for row in connection.execute(query)}
-    return _as_members(connection, incidents_by_id(connection, ids).values())
-
-
-def _as_members(connection: Connection, of: Iterable[Incident]) -> list[Member]:
-    listed = sorted(of, key=lambda one: one.incident_id)
-    words = words_of(connection, {one.evidence_id for one in listed})
-    return [Member(one.incident_id, words[one.evidence_id][0], one.first_detected_at) for one in listed]
+def _members(
+    connection: Connection, held: Mapping[str, Iterable[Incident]], began: Sequence[Group], now: datetime
+) -> dict[str, list[Member]]:
+    """Scope → what its message stands for; of a group that begins, what was told one by one within its span, too."""
+    belongs = {scope: {one.incident_id: one for one in own} for scope, own in held.items()}
+    since = {group.scope: group.started_at - (group.span.ends_at - group.span.starts_at) for group in began}
+    if since:
+        told = [
+            (scope, row.incident_id)
+            for row in connection.execute(openings_between(min(since.values()), now))
+            for scope in (row.site_id, *([FLEET] if row.actor == "streaming" else []))
+            if scope in since and row.occurred_at > since[scope]
+        ]
+        known = incidents_by_id(connection, {identity for _, identity in told})
+        belongs |= {scope: {} for scope in since}
+        for scope, identity in told:
+            belongs[scope][identity] = known[identity]
+    words = words_of(connection, {one.evidence_id for own in belongs.values() for one in own.values()})
+    return {
+        scope: [Member(name, words[one.evidence_id][0], one.first_detected_at) for name, one in sorted(own.items())]
+        for scope, own in belongs.items()
+    }

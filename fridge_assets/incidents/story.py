@@ -15,7 +15,7 @@ from fridge_assets.incidents.silences import silences_between
 from fridge_assets.incidents.state import Incident, IncidentEvent
 from fridge_assets.notifications.outbox import Delivery, StoredMessage, messages_about
 from fridge_assets.settings import IncidentSettings
-from fridge_assets.stores.operations import incidents, label_events, work_orders
+from fridge_assets.stores.operations import alert_evidence, incidents, label_events, work_orders
 
 _PREVIOUS_SPAN: Final = timedelta(days=30)
 _PREVIOUS: Final = 20
@@ -28,6 +28,8 @@ class Story:
     """What is known of one incident.
 
     Args:
+        signs_for: what speaks for its probable cause, in words; empty where that is not clear.
+        signs_against: what speaks against it.
         alerts: DEVICE_ALERTS rows of its newest evidence, newest first.
         events: all that has happened to it, oldest first.
         labels: LABEL_EVENTS rows in their order.
@@ -39,6 +41,8 @@ class Story:
         benign_until: until when what it named is not told again; None where that is told.
     """
 
+    signs_for: list[str]
+    signs_against: list[str]
     alerts: list[dict[str, Any]]
     events: list[IncidentEvent]
     labels: list[dict[str, Any]]
@@ -63,7 +67,10 @@ def story_of(connection: Connection, incident: Incident, now: datetime, settings
     orders = sa.select(work_orders).where(work_orders.c.incident_id == identity)
     benign = benign_of(incident, settings)
     wanted = AlertFilter(open_only=False, told_only=False, incident_id=identity, limit=_ALERTS)
+    signs_for, signs_against = _signs(connection, incident)
     return Story(
+        signs_for=signs_for,
+        signs_against=signs_against,
         alerts=list_alerts(connection, wanted),
         events=events_of(connection, identity),
         labels=[dict(row) for row in connection.execute(labels).mappings()],
@@ -73,6 +80,18 @@ def story_of(connection: Connection, incident: Incident, now: datetime, settings
         previous=_previous(connection, incident, now, settings),
         benign_until=benign.until if benign is not None and benign.until > now else None,
     )
+
+
+def _signs(connection: Connection, incident: Incident) -> tuple[list[str], list[str]]:
+    """For and against the probable cause, of the newest evidence that names it."""
+    columns = alert_evidence.c
+    own = columns.incident_id == incident.incident_id
+    query = sa.select(columns.signs_for, columns.signs_against).where(
+        own, columns.probable_cause == incident.probable_cause, columns.probable_cause != ""
+    )
+    newest_first = query.order_by(columns.window_end.desc(), columns.number.desc(), columns.alert_id)
+    row = connection.execute(newest_first.limit(1)).first()
+    return ([], []) if row is None else (row.signs_for, row.signs_against)
 
 
 def _silences(connection: Connection, incident: Incident, now: datetime) -> list[dict[str, Any]]:

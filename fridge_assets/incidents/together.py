@@ -48,6 +48,7 @@ class Known:
         benign: device → what people have called false positives of it.
         openings: incidents that were opened lately, of whatever device.
         groups: scope → what is told of as one until now.
+        ended: scope → the spans in which it was told of as one and that have ended since something was due.
     """
 
     incidents: Mapping[str, Incident] = field(default_factory=dict)
@@ -57,6 +58,7 @@ class Known:
     benign: Mapping[str, Sequence[Benign]] = field(default_factory=dict)
     openings: Sequence[Opening] = ()
     groups: Mapping[str, Group] = field(default_factory=dict)
+    ended: Mapping[str, Sequence[Span]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -181,8 +183,8 @@ def _around(one: Observed, incident: Incident | None, known: Known, groups: Mapp
     group = groups.get(site) if site else None
     if group is None and seen is not None and seen.source == "streaming":
         group = groups.get(FLEET)
-    span = None if group is None else group.span
-    return Surroundings(known.silences.around(one.device_id, site), span, tuple(known.benign.get(one.device_id, ())))
+    spans = (*known.ended.get(site, ()), *(() if group is None else (group.span,)))
+    return Surroundings(known.silences.around(one.device_id, site), spans, tuple(known.benign.get(one.device_id, ())))
 
 
 def _openings(steps: Iterable[Step], now: datetime, *, only_acute: bool = False) -> list[Opening]:

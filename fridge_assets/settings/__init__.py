@@ -2,7 +2,7 @@
 
 from fridge_assets.settings._group import Group
 from fridge_assets.settings._settings import Settings, read_settings
-from fridge_assets.settings.alerting import QualitySettings
+from fridge_assets.settings.alert_quality import AlarmHealthSettings, QualitySettings
 from fridge_assets.settings.canary import BatterySettings, CanarySettings
 from fridge_assets.settings.display import DisplaySettings
 from fridge_assets.settings.features import FeatureSettings, OperatingSettings
@@ -37,6 +37,7 @@ from fridge_assets.settings.upkeep import HealthSettings, RetentionSettings
 from fridge_assets.settings.work_orders import WorkOrderSettings
 
 __all__ = [
+    "AlarmHealthSettings",
     "AnyDestination",
     "AutoencoderSettings",
     "BaselineSettings",

@@ -13,7 +13,7 @@ from pydantic import Field, ValidationError, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
 
 from fridge_assets.core.errors import FridgeError
-from fridge_assets.settings.alerting import QualitySettings
+from fridge_assets.settings.alert_quality import AlarmHealthSettings, QualitySettings
 from fridge_assets.settings.canary import CanarySettings
 from fridge_assets.settings.display import DisplaySettings
 from fridge_assets.settings.features import FeatureSettings
@@ -72,6 +72,7 @@ class Settings(BaseSettings):
     alerts: IncidentSettings = IncidentSettings()
     work_orders: WorkOrderSettings = WorkOrderSettings()
     quality: QualitySettings = QualitySettings()
+    alarm_health: AlarmHealthSettings = AlarmHealthSettings()
     canary: CanarySettings = CanarySettings()
     monitoring: MonitoringSettings = MonitoringSettings()
     staleness: StalenessSettings = StalenessSettings()

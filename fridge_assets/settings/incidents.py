@@ -39,7 +39,9 @@ class IncidentSettings(Group):
     sla_low: timedelta = Field(timedelta(hours=24), description="a LOW alert is taken within this")
 
     confirm_windows: int = Field(
-        3, ge=1, description="a MEDIUM that one family says waits until MEDIUM was seen in some of so many last windows"
+        3,
+        ge=1,
+        description="MEDIUM that families do not agree on waits until it was seen in some of these last windows",
     )
     confirm_seen: int = Field(2, ge=1, description="so many of them")
     sure_score: float = Field(0.85, gt=0, lt=1, description="a score above this does not wait, whoever else agrees")

@@ -86,6 +86,7 @@ incidents = sa.Table(
     sa.Index(None, "site_id", "opened_at"),
     sa.Index(None, "closed_at"),
     sa.Index(None, "labelled_at"),
+    sa.Index(None, "probable_cause", "closed_at"),
 )
 """One device's trouble each, as its events add up to; :mod:`fridge_assets.incidents.store` alone writes them."""
 
@@ -135,13 +136,28 @@ alert_evidence = sa.Table(
         if column.name not in OF_THE_INCIDENT
     ),
     sa.Column("number", sa.BigInteger(), primary_key=True, autoincrement=False),
+    sa.Column("probable_cause", sa.Text(), nullable=False),
+    sa.Column("signs_for", sa.JSON(), nullable=False),
+    sa.Column("signs_against", sa.JSON(), nullable=False),
     sa.Index(None, "incident_id", "window_end"),
     sa.Index(None, "device_id", "window_end"),
     sa.Index(None, "window_end"),
     sa.Index(None, "alert_created_at"),
+    sa.Index(None, "severity", "window_end"),
 )
 """What was measured, appended to and never changed; ``number`` is 1, and more where further models have made the same
 window more severe."""
+
+is_held = alert_evidence.c.suppressed_because.is_not(None)
+"""Whether nobody was told of evidence, where its reason is looked at; the indexes by reason hold no other."""
+
+for _names in (("suppressed_because", "window_end"), ("suppressed_because", "device_id", "window_end", "site_id")):
+    sa.Index(
+        f"ix_alert_evidence_held_by_{_names[1]}",
+        *(alert_evidence.c[_name] for _name in _names),
+        sqlite_where=is_held,
+        postgresql_where=is_held,
+    )
 
 views = sa.MetaData()
 """What is read like a table and stored in others."""

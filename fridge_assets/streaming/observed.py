@@ -4,12 +4,12 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from typing import Final
 
-from fridge_assets.alerting.wording import number
 from fridge_assets.contracts.device_registry import NO_SITE
 from fridge_assets.contracts.sensor_readings import SENSORS
 from fridge_assets.core.identity import deterministic_id
 from fridge_assets.incidents.grouping import GroupRule
 from fridge_assets.incidents.observations import Measured, Observed, Seen, Span, Withdrawn
+from fridge_assets.incidents.observing.wording import number
 from fridge_assets.incidents.terms import Severity, Sign
 from fridge_assets.incidents.together import spans_by
 from fridge_assets.settings import Settings, StreamingSettings

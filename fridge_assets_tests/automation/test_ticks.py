@@ -17,9 +17,9 @@ from fridge_assets.deployment.decide import Proof, Request
 from fridge_assets.readings.ingest import ingest
 from fridge_assets.running.instance import open_instance
 from fridge_assets.stores.operations import device_alerts
-from fridge_assets_tests.alerting.fleet import Fleet as AlertFleet
-from fridge_assets_tests.alerting.fleet import score
 from fridge_assets_tests.environment import put_back
+from fridge_assets_tests.incidents.observing.fleet import Fleet as AlertFleet
+from fridge_assets_tests.incidents.observing.fleet import score
 from fridge_assets_tests.scenarios.small_fleet import Place, cycle_time, graph_of, settings_of
 
 AS_OF = cycle_time(7)

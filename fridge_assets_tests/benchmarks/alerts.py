@@ -5,9 +5,9 @@ code 1 when a target is missed; the targets hold for the default sizes:
 
 - open: ``raise_alerts`` opens 10,000 incidents of 100,000 scored devices, messages included, in under 8 seconds, and a
   run in which they are open and nothing is new takes under 3 seconds;
-- list: ``fridge-assets incidents list`` and ``alerts list``, in processes of their own and however they are filtered,
-  answer in under 0.7 seconds from 200,000 incidents and 1,000,000 alerts, Python's start included (median of 5). What
-  runs ask the same store is printed beside.
+- list: ``fridge-assets incidents list``, ``incidents audit`` and ``alerts list``, in processes of their own and however
+  they are filtered, answer in under 0.7 seconds from 200,000 incidents and 1,000,000 alerts, Python's start included
+  (median of 5). What runs ask the same store is printed beside.
 """
 
 import argparse
@@ -27,10 +27,10 @@ import pandas as pd
 import sqlalchemy as sa
 from rich.table import Table
 
-from fridge_assets.alerting.run import raise_alerts
 from fridge_assets.contracts import INCIDENTS, MODEL_SCORES
 from fridge_assets.contracts.device_alerts import SEVERITIES
 from fridge_assets.incidents.known import due_ids, newest_incidents
+from fridge_assets.incidents.observing.run import raise_alerts
 from fridge_assets.incidents.queries import open_summary
 from fridge_assets.registry.devices import with_cohort
 from fridge_assets.settings import Settings
@@ -38,6 +38,7 @@ from fridge_assets.simulation import simulate_registry
 from fridge_assets.stores.operations import Operations, alert_evidence, incidents, is_open
 from fridge_assets.stores.warehouse import Warehouse, store_changed
 from fridge_assets_tests.benchmarks.hourly import CONSOLE, fridge_assets, succeed
+from fridge_assets_tests.benchmarks.targets import Target, print_targets
 
 SEED = 7
 DEVICES, FLAGGED, STORED, EACH = 100_000, 10_000, 200_000, 5
@@ -49,16 +50,38 @@ LATEST = datetime.now(UTC).replace(minute=0, second=0, microsecond=0)
 FAMILIES = ("isolation_forest", "statistical_baseline")
 OPENED_SECONDS, SAME_SECONDS, LISTED_SECONDS = 8.0, 3.0, 0.7
 REPEATS = 5
+_FILTERED = (
+    "",
+    " --min-severity HIGH",
+    " --site site-0003",
+    " --device device-000042",
+    " --all",
+    " --all --min-severity CRITICAL",
+    " --all --site site-0003",
+    " --all --device device-000042",
+)
+COMMANDS = (
+    *(f"{what} list{given}" for what in ("incidents", "alerts") for given in _FILTERED),
+    "incidents list --cause leak",
+    "incidents list --cause leak --all",
+    "alerts list --all --min-severity CRITICAL --site site-0003",
+    "incidents audit",
+    "incidents audit --site site-0003",
+    "incidents audit --because silenced",
+)
+"""What people ask."""
 RESULTS = Path("bench-results")
 _MONTHS = timedelta(days=14 * 30)
 _SHARES = (0.5, 0.3, 0.15, 0.05)
 """Of the severities, from LOW to CRITICAL."""
 _CLOSED = 0.95
 _STATUSES = (("RESOLVED", "FALSE_POSITIVE"), ("OPEN", "ACKNOWLEDGED", "IN_PROGRESS"))
+CAUSES = ("", "refrigerant leak", "condenser dirty or its fan weak")
+"""Probable causes of stored incidents; empty where none is clear."""
 _SQLITE_TIME = "%Y-%m-%d %H:%M:%S.%f"
 
-Outcome = tuple[dict[str, Any], list[str]]
-"""Results, and the targets that were missed, in words."""
+Outcome = tuple[dict[str, Any], list[Target]]
+"""Results, and those that have targets."""
 
 
 def open_many(folder: Path, devices: int, flagged: int) -> Outcome:
@@ -85,15 +108,14 @@ def open_many(folder: Path, devices: int, flagged: int) -> Outcome:
         f"Open: {opened:,} incidents of {devices:,} scored devices in {seconds:.1f} s, nothing new in "
         f"{same_seconds:.1f} s."
     )
-    missed = [] if opened == flagged else [f"{opened:,} incidents were opened of {flagged:,} flagged devices"]
-    if again.outcome.steps:
-        missed.append("the same window again was news")
-    if seconds >= OPENED_SECONDS:
-        missed.append(f"{opened:,} incidents took {seconds:.1f} s, the target is under {OPENED_SECONDS:g} s")
-    if same_seconds >= SAME_SECONDS:
-        missed.append(f"nothing new took {same_seconds:.1f} s, the target is under {SAME_SECONDS:g} s")
+    targets = [
+        Target("incidents opened, of those flagged", opened / flagged, 1.0, is_least=True),
+        Target("news in the same window again", len(again.outcome.steps), 0.0),
+        Target(f"seconds to open {opened:,} incidents", seconds, OPENED_SECONDS),
+        Target("seconds of a run in which they are open and nothing is new", same_seconds, SAME_SECONDS),
+    ]
     took = {"seconds": round(seconds, 2), "nothing_new_seconds": round(same_seconds, 2)}
-    return {"devices": devices, "incidents": opened, **took}, missed
+    return {"devices": devices, "incidents": opened, **took}, targets
 
 
 def scores_of(devices: pd.Series, flagged: int) -> pd.DataFrame:
@@ -178,6 +200,7 @@ def stored_incidents(stored: int, seed: int) -> Iterator[dict[str, Any]]:
             "closed_at": None if is_open else deadline,
             "closed_because": None if is_open else "recovered",
             "labelled_at": None,
+            "probable_cause": CAUSES[picks[number] % len(CAUSES)],
             "undoable": None,
             "revision": 1,
         }
@@ -209,6 +232,8 @@ def evidence_of(incident: dict[str, Any]) -> Iterator[dict[str, Any]]:
             "models_flagging": 2,
             "window_end": end,
             "note": "",
+            "probable_cause": incident["probable_cause"],
+            **dict.fromkeys(("signs_for", "signs_against"), "[]"),
         }
 
 
@@ -219,21 +244,9 @@ def ask(folder: Path, stored: int) -> Outcome:
     began = time.perf_counter()
     fill(operations, settings.root / "operations.db", stored)
     CONSOLE.print(f"Stored {stored:,} incidents in {time.perf_counter() - began:.0f} s.")
-    filters: dict[str, tuple[str, ...]] = {
-        "": (),
-        " --min-severity": ("--min-severity", "HIGH"),
-        " --site": ("--site", "site-0003"),
-        " --device": ("--device", "device-000042"),
-        " --all": ("--all",),
-    }
-    commands = {
-        f"{what} list{name}": (what, "list", *given)
-        for what in ("incidents", "alerts")
-        for name, given in filters.items()
-    }
     listed = {
-        name: median(lambda given=given: succeed(fridge_assets(settings, *given)).seconds)  # type: ignore[misc]
-        for name, given in commands.items()
+        command: median(lambda typed=command: succeed(fridge_assets(settings, *typed.split())).seconds)  # type: ignore[misc]
+        for command in COMMANDS
     }
     asked = questions(operations)
     table = Table(title=f"Seconds to an answer from {stored:,} incidents, median of {REPEATS}")
@@ -242,12 +255,8 @@ def ask(folder: Path, stored: int) -> Outcome:
     for name, seconds in (listed | asked).items():
         table.add_row(name, f"{seconds:.2f}")
     CONSOLE.print(table)
-    missed = [
-        f"{' '.join(commands[name])} took {seconds:.2f} s, the target is under {LISTED_SECONDS:g} s"
-        for name, seconds in listed.items()
-        if seconds >= LISTED_SECONDS
-    ]
-    return {"incidents": stored, "alerts": stored * EACH, "list": listed, "questions": asked}, missed
+    targets = [Target(f"seconds of `{name}`", seconds, LISTED_SECONDS) for name, seconds in listed.items()]
+    return {"incidents": stored, "alerts": stored * EACH, "list": listed, "questions": asked}, targets
 
 
 def questions(operations: Operations) -> dict[str, float]:
@@ -291,18 +300,17 @@ def main(arguments: list[str] | None = None) -> int:
         "open": lambda folder: open_many(folder, DEVICES, FLAGGED),
         "list": lambda folder: ask(folder, STORED),
     }
-    missed = []
+    targets: list[Target] = []
     for name in [given.part] if given.part else parts:
         with tempfile.TemporaryDirectory(prefix=f"fridge-alerts-{name}-") as folder:
-            results, failures = parts[name](Path(folder))
+            results, own = parts[name](Path(folder))
         file = RESULTS / f"alerts-{name}.json"
         file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_text(json.dumps({"seed": SEED, **results, "missed": failures}, indent=1) + "\n")
+        results |= {"seed": SEED, "targets": [one._asdict() for one in own]}
+        file.write_text(json.dumps(results, indent=1) + "\n")
         CONSOLE.print(f"Results: {file}.")
-        missed += failures
-    for line in missed:
-        CONSOLE.print(f"[red]Missed:[/red] {line}")
-    return 1 if missed else 0
+        targets += own
+    return 1 if print_targets(targets, CONSOLE) else 0
 
 
 if __name__ == "__main__":

@@ -15,7 +15,7 @@ from rich.table import Table
 from fridge_assets.simulation import MACHINES
 from fridge_assets.simulation.machines import EQUIPMENT_MODELS
 from fridge_assets_tests.benchmarks.week import live_through, week_fleet
-from fridge_assets_tests.benchmarks.week_report import LEAST_ACUTE, LEAST_GRADUAL, by_fault
+from fridge_assets_tests.benchmarks.week_report import LEAST_ACUTE, LEAST_GRADUAL, by_fault, told_now
 
 FAULTY = 0.26
 """Two percent of each fleet for each of the thirteen kinds."""
@@ -34,7 +34,8 @@ def observe(folder: Path, devices: int, days: int, learned: int, seed: int) -> p
         fleet = week_fleet(devices, days, seed, faulty=FAULTY, learned=learned, models=MACHINES[mix])
         week = live_through(folder / mix, fleet, learned)
         shown = can_be_seen(week.truth, fleet.registry)
-        found = by_fault(replace(week, truth=week.truth[shown]))
+        seen = replace(week, truth=week.truth[shown])
+        found = by_fault(seen, told_now(seen))
         frames.append(found.assign(machines=mix, hidden=int((~shown).sum())))
     return pd.concat(frames, ignore_index=True)
 

@@ -15,7 +15,7 @@ from fridge_assets.simulation import MACHINES
 from fridge_assets.stores.frames import query
 from fridge_assets.stores.warehouse import Warehouse
 from fridge_assets_tests.benchmarks.week import DAY, live_through, week_fleet
-from fridge_assets_tests.benchmarks.week_report import Week
+from fridge_assets_tests.benchmarks.week_report import Week, told_now
 
 FLAGGED, TOLERANCE = 0.010, 0.005
 MOST_BOTHERED = 0.005
@@ -64,7 +64,7 @@ def observe(folder: Path, devices: int, days: int, learned: int, seed: int) -> Q
 
 def bothered(week: Week) -> "pd.Series[float]":
     """Share of the devices that people were told of, by day from 1."""
-    told = week.told
+    told = told_now(week)
     day = (told["alert_created_at"] - pd.Timestamp(week.begins)) // DAY + 1
     days = range(1, (week.ends - week.begins) // DAY + 1)
     return told["device_id"].groupby(day).nunique().reindex(days, fill_value=0) / week.devices

@@ -16,9 +16,9 @@ import pandas as pd
 from rich.progress import track
 from rich.table import Table
 
-from fridge_assets.alerting.evidence import gather_evidence
-from fridge_assets.alerting.severity import MEDIUM
 from fridge_assets.contracts.device_features import sensors_of
+from fridge_assets.incidents.observing.flagged import gather_evidence
+from fridge_assets.incidents.observing.severity import MEDIUM
 from fridge_assets.models.families import FAMILIES
 from fridge_assets.registry.devices import active_devices, with_cohort
 from fridge_assets.scoring.current import FAMILY_SQL, current_scores

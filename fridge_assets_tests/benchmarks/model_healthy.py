@@ -22,7 +22,7 @@ import pandas as pd
 from rich.progress import track
 from rich.table import Table
 
-from fridge_assets.alerting.run import raise_alerts
+from fridge_assets.incidents.observing.run import raise_alerts
 from fridge_assets.models.families import FAMILIES, HOURLY_FAMILIES
 from fridge_assets.registry.devices import active_devices, with_cohort
 from fridge_assets.scoring.current import FAMILY_SQL
@@ -31,7 +31,6 @@ from fridge_assets.simulation import Fleet, simulate_registry
 from fridge_assets.stores.frames import query
 from fridge_assets.stores.operations import Operations
 from fridge_assets.stores.warehouse import Warehouse
-from fridge_assets_tests.alerting.stored import stored_alerts
 from fridge_assets_tests.benchmarks.hourly import CONSOLE, gib
 from fridge_assets_tests.benchmarks.shortcuts import (
     CYCLE_MINUTE,
@@ -43,6 +42,7 @@ from fridge_assets_tests.benchmarks.shortcuts import (
     score_families,
     train_families,
 )
+from fridge_assets_tests.incidents.observing.stored import stored_alerts
 
 DEVICES = 20_000
 TRAINED_ON, RUNS = 49, 24

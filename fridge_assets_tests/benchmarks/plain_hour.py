@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pandas as pd
 
-from fridge_assets.alerting.severity import severity_rank
 from fridge_assets.contracts.device_alerts import SEVERITIES
 from fridge_assets.deployment.store import Deployments
+from fridge_assets.incidents.observing.severity import severity_rank
 from fridge_assets.models.families import HOURLY_FAMILIES
 from fridge_assets.models.lifecycle import ModelLifecycle
 from fridge_assets.models.registry import ModelRegistry

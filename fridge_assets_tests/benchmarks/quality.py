@@ -33,7 +33,7 @@ from fridge_assets.running.instance import open_instance
 from fridge_assets.settings import Settings
 from fridge_assets.simulation import Fleet, mixed_faults, simulate_registry, write_fleet
 from fridge_assets.stores.operations import Operations
-from fridge_assets_tests.alerting.stored import stored_alerts
+from fridge_assets_tests.incidents.observing.stored import stored_alerts
 
 DEVICES = 1000
 FAULTY = 0.05

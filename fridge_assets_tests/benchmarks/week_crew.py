@@ -2,7 +2,8 @@
 
 The operator looks at what is told, the most urgent first, and needs ten minutes for each incident, as the alert budget
 says. A technician looks at the device four hours later. Where the device has no fault the incident is marked as a false
-positive; where it has, work is started, and resolved at the time of the device's failure. Nobody looks at LOW.
+positive; where it has, work is started. At its failure the device is taken out of service, which resolves the work:
+nothing is repaired before, and it sends nothing after. Nobody looks at LOW.
 """
 
 from collections.abc import Mapping, Sequence
@@ -14,6 +15,7 @@ import pandas as pd
 import sqlalchemy as sa
 
 from fridge_assets.incidents.acting import act
+from fridge_assets.incidents.deadlines import time_for
 from fridge_assets.incidents.observations import Act
 from fridge_assets.incidents.terms import TAKEN, PersonsAction, Severity
 from fridge_assets.settings import Settings
@@ -41,6 +43,9 @@ class Crew:
         self._rng = np.random.default_rng(seed)
         self._free_at: datetime | None = None
         self._visits: dict[str, datetime] = {}
+        self._reactions: dict[tuple[str, datetime], timedelta] = {}
+        self.out_of_service: dict[str, datetime] = {}
+        """Device → since when it sends nothing."""
 
     def work_until(self, end: datetime) -> None:
         """Everything that is done before ``end`` about the incidents that are open now."""
@@ -48,13 +53,17 @@ class Crew:
         self._visit(found, end)
         waiting = [one for one in found if one["status"] == "OPEN" and one["severity"] != "LOW" and one["told"]]
         for one in sorted(waiting, key=lambda row: (-Severity[row["severity"]], row["opened_at"], row["incident_id"])):
-            reaction = MEDIAN_REACTION * float(self._rng.lognormal(0.0, 0.7))
-            at = max(self._free_at or one["opened_at"], one["opened_at"] + reaction)
+            since = one["deadline"] - time_for(Severity[one["severity"]], self._settings.alerts)
+            at = max(self._free_at or since, since + self._reaction(one["incident_id"], since))
             if at >= end:
                 continue
             self._do(one["incident_id"], "acknowledge", at, "operator")
             self._free_at = at + LOOK
             self._visits[one["incident_id"]] = at + VISIT_AFTER
+
+    def _reaction(self, identity: str, since: datetime) -> timedelta:
+        """How long it takes until somebody looks, the same however often it is asked."""
+        return self._reactions.setdefault((identity, since), MEDIAN_REACTION * float(self._rng.lognormal(0.0, 0.7)))
 
     def _visit(self, found: Sequence[Mapping[str, Any]], end: datetime) -> None:
         for one in found:
@@ -65,7 +74,8 @@ class Crew:
             if device not in self._truth.index or self._truth.loc[device, "onset"] > at:
                 self._do(identity, "false_positive", at, "technician")
             elif (failed_at := self._truth.loc[device, "failure_at"].to_pydatetime()) <= end:
-                self._do(identity, "resolve", max(at, failed_at), "technician")
+                self.out_of_service[device] = max(at, failed_at)
+                self._do(identity, "resolve", self.out_of_service[device], "technician")
             elif one["status"] == "ACKNOWLEDGED":
                 self._do(identity, "start", at, "technician")
 

@@ -109,8 +109,8 @@ def test_a_command_that_looks_creates_no_store_in_a_folder_with_readings_alone(t
     "words",
     [
         ["alerts", "list"], ["incidents", "list"], ["incidents", "audit"], ["alerts", "sla"], ["alerts", "quality"],
-        ["messages", "list"], ["silences", "list"], ["work-orders", "list"], ["thresholds", "list"],
-        ["models", "canary"], ["status"],
+        ["alerts", "health"], ["messages", "list"], ["silences", "list"], ["work-orders", "list"],
+        ["thresholds", "list"], ["models", "canary"], ["status"],
         ["models", "history"], ["alerts", "list", "--all"], ["incidents", "list", "--all"],
     ],
     ids=" ".join,

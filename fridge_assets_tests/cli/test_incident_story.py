@@ -2,6 +2,7 @@
 
 import json
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
@@ -89,10 +90,22 @@ def test_the_story_of_an_incident(shop: Shop) -> None:
     shop.by_models(NOON, {"d1": 0.97})
     said = shown(shop.settings, "incidents", "show", "d1")
     assert said.startswith("CRITICAL: Low-side pressure")
+    assert "probable cause: not clear" in said
     assert "Strongest contributors" in said
     assert "Told as CRITICAL" in said
     assert "on_call" in said
     assert f"work order {shop.incident().work_order_id}: open, urgent" in said
+
+
+def test_the_story_names_the_signs_for_and_against_the_probable_cause(folder: Path, operations: Operations) -> None:
+    see(operations, datetime.now(UTC), seen(0, cause="refrigerant leak"))
+    said = shown(Settings(data_dir=folder), "incidents", "show", "d1")
+    lines = [
+        "probable cause: refrigerant leak",
+        "  for it: refrigerant leak seen",
+        "  against it: refrigerant leak missed",
+    ]
+    assert "\n".join(lines) in said
 
 
 def test_the_story_says_what_each_model_expected(shop: Shop) -> None:

@@ -27,7 +27,7 @@ def found(operations: Operations, device: str, severity: Severity, ago: timedelt
 @pytest.fixture
 def fleet(operations: Operations) -> None:
     """HIGH d1 past its deadline, CRITICAL d2 in time, LOW d3, MEDIUM d4 that waits, d5 resolved; d2 repeated."""
-    found(operations, "d1", HIGH, timedelta(hours=3))
+    found(operations, "d1", HIGH, timedelta(hours=3), cause="refrigerant leak")
     found(operations, "d2", CRITICAL, timedelta(minutes=10))
     found(operations, "d2", CRITICAL, timedelta(minutes=5))
     found(operations, "d3", LOW, timedelta(minutes=30))
@@ -55,7 +55,9 @@ def test_the_most_urgent_come_first_and_what_is_not_told_last(folder: Path) -> N
     assert [row["device_id"] for row in listed(folder, "--min-severity", "HIGH", "--all")] == ["d1", "d2", "d5"]
     assert [row["device_id"] for row in listed(folder, "--severity", "LOW")] == ["d3"]
     assert [row["device_id"] for row in listed(folder, "--device", "d4")] == ["d4"]
-    assert [row["device_id"] for row in listed(folder, "--cause", "LOW_side", "--limit", "1")] == ["d1"]
+    assert [row["device_id"] for row in listed(folder, "--cause", "Refrigerant")] == ["d1"]
+    assert [row["device_id"] for row in listed(folder, "--cause", "not clear", "--all")] == ["d2", "d3", "d4", "d5"]
+    assert [row["probable_cause"] for row in listed(folder, "--limit", "2")] == ["refrigerant leak", ""]
 
 
 @pytest.mark.usefixtures("fleet")

@@ -53,6 +53,7 @@ def seen(
         severity=severity,
         sign=sign,
         families=families,
+        agreeing=changes.get("families", max(1, families)),
         score=score,
         release="r1",
         registry_entry="e1",
@@ -89,7 +90,7 @@ class Device:
         self.incidents: dict[str, Incident] = {}
         self.events: list[IncidentEvent] = []
         self.silences: tuple[Span, ...] = ()
-        self.site: Span | None = None
+        self.sites: tuple[Span, ...] = ()
 
     @property
     def newest(self) -> Incident | None:
@@ -111,7 +112,7 @@ class Device:
     def around(self) -> Surroundings:
         """What else holds for it."""
         benign = [benign_of(incident, self.settings) for incident in self.incidents.values()]
-        return Surroundings(self.silences, self.site, tuple(one for one in benign if one is not None))
+        return Surroundings(self.silences, self.sites, tuple(one for one in benign if one is not None))
 
     def decide(self, observation: Observation, now: datetime, incident: Incident | None = None) -> Decision:
         """What the observation would lead to: of the newest incident, or of ``incident``."""

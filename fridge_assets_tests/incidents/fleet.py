@@ -30,7 +30,7 @@ class Fleet:
     def run(self, observations: Mapping[str, Observation], now: datetime) -> None:
         """Decide what one run has seen: first for each device alone, then with those sites that are told of as one."""
         for name in observations:
-            self.devices[name].site = None
+            self.devices[name].sites = ()
         for name, observation in observations.items():
             last = self.devices[name].decide(observation, now).events[-1:]
             if last and last[0].told in _OPENS and isinstance(observation, Seen):
@@ -41,5 +41,5 @@ class Fleet:
         self.groups = groups
         for name, observation in observations.items():
             device, site = self.devices[name], site_of(name)
-            device.site = groups[site].span if site in groups else None
+            device.sites = (groups[site].span,) if site in groups else ()
             device.observe(observation, now)

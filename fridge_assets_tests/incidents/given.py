@@ -34,6 +34,8 @@ def measured(seen: Seen) -> Measured:
         model_id="isolation_forest_v2",
         anomaly_score=seen.score,
         top_contributors=(f"{seen.sign.sensor}_mean",),
+        signs_for=(f"{seen.cause} seen",) if seen.cause else (),
+        signs_against=(f"{seen.cause} missed",) if seen.cause else (),
         score_ids=(f"score of {seen.evidence_id}",) if seen.source == "models" else (),
     )
 

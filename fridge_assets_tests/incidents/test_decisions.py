@@ -101,7 +101,7 @@ def outcome(state: str, observation: str) -> str:
     if observation == "HIGH silenced":
         device.silences = (Span(now - timedelta(hours=1), now + timedelta(hours=1)),)
     if observation == "HIGH in a site":
-        device.site = Span(now, now + timedelta(minutes=30))
+        device.sites = (Span(now, now + timedelta(minutes=30)),)
     try:
         decision = device.decide(observed, now)
     except NotAllowed:

@@ -11,6 +11,7 @@ from fridge_assets.incidents.evidence_lists import AlertFilter, HeldFilter, find
 from fridge_assets.incidents.queries import IncidentFilter, incident_ids, listed, open_summary, urgent_incidents
 from fridge_assets.incidents.silences import Silence, add_silence
 from fridge_assets.incidents.store import watch
+from fridge_assets.incidents.story import story_of
 from fridge_assets.stores.operations import Operations
 from fridge_assets_tests.incidents.device import CRITICAL, HIGH, LOW, MEDIUM, SETTINGS, SUPERHEAT, run_time, seen
 from fridge_assets_tests.incidents.given import incident_id, see
@@ -60,8 +61,44 @@ def test_the_title_is_that_of_what_says_best_what_was_told(operations: Operation
     see(operations, NOW, seen(0, HIGH))
     see(operations, run_time(1), seen(1, CRITICAL, SUPERHEAT))
     with operations.read() as connection:
-        (one,) = urgent_incidents(connection, IncidentFilter(cause="Superheat"), NOW, SETTINGS)
+        (one,) = urgent_incidents(connection, IncidentFilter(), NOW, SETTINGS)
     assert (one.title, one.incident.severity) == ("superheat too high", CRITICAL)
+
+
+def test_alerts_of_several_severities_are_listed_by_their_windows(operations: Operations) -> None:
+    for hour, severity, device in ((0, CRITICAL, "d1"), (1, HIGH, "d2"), (2, LOW, "d3"), (3, CRITICAL, "d4")):
+        see(operations, run_time(hour), seen(hour, severity, device=device))
+    see(operations, run_time(3), seen(3, HIGH, device="d5"))
+    for open_only in (True, False):
+        with operations.read() as connection:
+            found = list_alerts(connection, AlertFilter(open_only, min_severity="HIGH", limit=3))
+        assert [row["device_id"] for row in found] == ["d4", "d5", "d2"]
+
+
+def test_incidents_are_found_by_a_part_of_their_probable_cause(operations: Operations) -> None:
+    causes = {"d1": "refrigerant leak", "d2": "refrigerant overcharge", "d3": ""}
+    see(operations, NOW, *(seen(0, HIGH, device=device, cause=cause) for device, cause in causes.items()))
+
+    def found(cause: str) -> list[str]:
+        with operations.read() as connection:
+            listed = urgent_incidents(connection, IncidentFilter(cause=cause), NOW, SETTINGS)
+        return [one.incident.device_id for one in listed]
+
+    assert sorted(found("Refrigerant")) == ["d1", "d2"]
+    assert found("leak") == ["d1"]
+    assert found("not clear") == ["d3"]
+    assert found("door") == []
+
+
+def test_the_signs_are_those_of_the_newest_evidence_that_names_the_probable_cause(operations: Operations) -> None:
+    see(operations, NOW, seen(0, HIGH, cause="refrigerant leak"))
+    see(operations, run_time(1), seen(1, HIGH, cause="door open"))
+    see(operations, run_time(2), seen(2, CRITICAL))
+    with operations.read() as connection:
+        (one,) = urgent_incidents(connection, IncidentFilter(), NOW, SETTINGS)
+        story = story_of(connection, one.incident, NOW, SETTINGS)
+    assert one.incident.probable_cause == "door open"
+    assert (story.signs_for, story.signs_against) == (["door open seen"], ["door open missed"])
 
 
 def test_evidence_that_further_models_made_more_severe_is_one_alert(operations: Operations) -> None:

@@ -6,14 +6,14 @@ from typing import Any
 
 import pytest
 
-from fridge_assets.alerting import run
 from fridge_assets.core.errors import FridgeError
 from fridge_assets.incidents.evidence_lists import HeldFilter, held_alerts, held_counts
+from fridge_assets.incidents.observing import run
 from fridge_assets.incidents.silences import Silence, add_silence, end_silence, list_silences, silences_between
 from fridge_assets.settings import IncidentSettings, Settings
 from fridge_assets.stores.operations import Operations
 from fridge_assets.stores.warehouse import Warehouse
-from fridge_assets_tests.alerting.fleet import BASELINE, EPOCH, Fleet, run_time, score, window
+from fridge_assets_tests.incidents.observing.fleet import BASELINE, EPOCH, Fleet, run_time, score, window
 from fridge_assets_tests.notifications.given import stored
 from fridge_assets_tests.staleness.given import MINUTE, NOON
 from fridge_assets_tests.staleness.test_fallback import HOUR, Shop

@@ -14,9 +14,10 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
+from fridge_assets.incidents.acting import act
 from fridge_assets.incidents.grouping import GroupRule
 from fridge_assets.incidents.known import newest_incidents
-from fridge_assets.incidents.observations import Measured, Observed, Quiet, Seen, Span, Withdrawn
+from fridge_assets.incidents.observations import Act, Measured, Observed, Quiet, Seen, Span, Withdrawn
 from fridge_assets.incidents.rows import event_from, incident_from
 from fridge_assets.incidents.silences import Silence, add_silence
 from fridge_assets.incidents.state import Incident, incident_of
@@ -214,6 +215,27 @@ def test_a_site_in_trouble_is_told_as_one_and_what_joins_is_what_the_message_sta
     store(operations, observed(seen(1.5, CRITICAL, device="d8")), run_time(1.52), SITE)
     assert titles(operations)[2:] == ["CRITICAL: 8 of 10 devices in s1 have trouble: it has become more severe"]
     check_sums(operations)
+
+
+@pytest.mark.parametrize("who", ["the watch", "a run", "a person"])
+def test_what_falls_due_while_a_site_is_told_of_as_one_is_held_however_late_anybody_looks(
+    operations: Operations, who: str
+) -> None:
+    store(operations, observed(seen(1, HIGH)), run_time(1), SITE)
+    more = [seen(2.75, HIGH, device=f"d{number}") for number in range(2, 8)]
+    store(operations, observed(*more), run_time(2.75), SITE)
+    late = run_time(3.5)  # the site was told of as one from 2.75 to 3.25, and the deadline of d1 was at 3
+    match who:
+        case "the watch":
+            watch(operations, late, SETTINGS)
+        case "a run":
+            store(operations, observed(seen(3.5, HIGH)), late, SITE)
+        case _:
+            act(operations, "d1", Act("acknowledge", "ann"), late, SETTINGS)
+    own = newest(operations).incident_id
+    (breach,) = [row for row in rows(operations, incident_events) if row["action"] == "breach"]
+    assert (breach["incident_id"], breach["told"], breach["held"]) == (own, None, "part_of_site")
+    assert breach["occurred_at"] == run_time(3)
 
 
 def test_acute_trouble_of_many_devices_is_one_message_wherever_they_stand(operations: Operations) -> None:

@@ -1,10 +1,11 @@
 """What people are told of an incident, and what is kept from them and why (SPEC 6.1)."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
-from fridge_assets.incidents.observations import Clock
+from fridge_assets.incidents.observations import Clock, Seen
 from fridge_assets.incidents.terms import Sign
 from fridge_assets_tests.incidents.device import (
     CRITICAL,
@@ -54,7 +55,7 @@ def test_a_daily_score_that_is_carried_along_does_not_confirm_itself() -> None:
     device = Device()
     device.observe(seen(1, MEDIUM), run_time(1))
     for hour in (2, 3):
-        device.observe(seen(hour, MEDIUM, carried=True), run_time(hour))
+        device.observe(seen(hour, MEDIUM, agreeing=0), run_time(hour))
     assert (device.told, held(device)) == ([], ["unconfirmed"] * 3)
 
 
@@ -66,6 +67,19 @@ def test_a_daily_score_that_is_carried_along_does_not_confirm_itself() -> None:
 def test_other_evidence_does_not_wait(evidence: object) -> None:
     device = Device()
     device.observe(evidence, run_time(1))
+    assert device.told == ["opened"]
+
+
+@pytest.mark.parametrize(
+    "evidence",
+    [seen(1, MEDIUM, families=2, agreeing=1), seen(1, MEDIUM, families=2, score=0.65)],
+    ids=["one of two families speaks of an earlier window", "two faint flags"],
+)
+def test_families_that_agree_by_chance_wait_for_another_window(evidence: Seen) -> None:
+    device = Device()
+    device.observe(evidence, run_time(1))
+    assert (device.told, held(device)) == ([], ["unconfirmed"])
+    device.observe(replace(evidence, evidence_id="next", window=span(1, 1.25)), run_time(1.25))
     assert device.told == ["opened"]
 
 
@@ -167,11 +181,11 @@ def test_a_rise_within_a_silence_is_told_after_it() -> None:
 
 def test_a_member_of_a_site_that_is_told_of_as_one_counts_as_told() -> None:
     device = Device()
-    device.site = span(1, 1.5)
+    device.sites = (span(1, 1.5),)
     device.observe(seen(1, HIGH), run_time(1))
     assert (device.told, held(device)) == ([], ["part_of_site"])
     assert device.incident.deadline == run_time(1) + SETTINGS.sla_high
-    device.site = None
+    device.sites = ()
     device.observe(seen(2, HIGH), run_time(2))
     assert held(device) == ["part_of_site", "repeat"]
 

@@ -4,8 +4,8 @@ from datetime import UTC, datetime, timedelta
 
 import pandas as pd
 
-from fridge_assets.alerting.frames import conform
 from fridge_assets.contracts import DEVICE_ALERTS, LABEL_EVENTS
+from fridge_assets.incidents.observing.frames import conform
 from fridge_assets.models.metadata import ModelMetadata, TrainingRecord
 
 MIDNIGHT = datetime(2026, 3, 2, tzinfo=UTC)

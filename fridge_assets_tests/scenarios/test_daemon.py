@@ -24,7 +24,7 @@ from fridge_assets.automation.launch import clock_config
 from fridge_assets.running.environment import process_environment
 from fridge_assets.running.instance import prepare_dagster_home
 from fridge_assets.running.pools import slots
-from fridge_assets_tests.alerting.stored import stored_alerts
+from fridge_assets_tests.incidents.observing.stored import stored_alerts
 from fridge_assets_tests.notifications.slack_server import TOKEN, SlackServer
 from fridge_assets_tests.scenarios.fixtures import FIRST_HOUR
 from fridge_assets_tests.scenarios.small_fleet import Place, cycle_time, graph_of

@@ -5,8 +5,8 @@ from pathlib import Path
 from fridge_assets.automation.cycles import daily_cycle, train_models
 from fridge_assets.models.families import FAMILIES, HOURLY_FAMILIES
 from fridge_assets.scoring.current import current_scores
-from fridge_assets_tests.alerting.stored import stored_alerts
 from fridge_assets_tests.cli.typed import typed
+from fridge_assets_tests.incidents.observing.stored import stored_alerts
 from fridge_assets_tests.scenarios.fixtures import FIRST_HOUR
 from fridge_assets_tests.scenarios.small_fleet import (
     DEVICES,

@@ -9,7 +9,7 @@ import pandas as pd
 from fridge_assets.contracts import DEVICE_STATUS
 from fridge_assets.deployment.decide import Request
 from fridge_assets.running.instance import open_instance
-from fridge_assets_tests.alerting.stored import stored_alerts
+from fridge_assets_tests.incidents.observing.stored import stored_alerts
 from fridge_assets_tests.scenarios.broken import (
     BASELINE,
     FOREST,

@@ -7,9 +7,9 @@ import pandas as pd
 import pytest
 import sqlalchemy as sa
 
-from fridge_assets.alerting.run import AlertReport, raise_alerts
 from fridge_assets.contracts import MODEL_SCORES
 from fridge_assets.incidents.known import newest_incidents
+from fridge_assets.incidents.observing.run import AlertReport, raise_alerts
 from fridge_assets.incidents.state import Incident
 from fridge_assets.settings import FallbackSettings, IncidentSettings, Settings
 from fridge_assets.staleness.fallback import (
@@ -22,7 +22,7 @@ from fridge_assets.staleness.fallback import (
 from fridge_assets.stores.frames import registered
 from fridge_assets.stores.operations import Operations, incident_events
 from fridge_assets.stores.warehouse import Warehouse
-from fridge_assets_tests.alerting.stored import stored_alerts
+from fridge_assets_tests.incidents.observing.stored import stored_alerts
 from fridge_assets_tests.notifications.given import stored
 from fridge_assets_tests.staleness.given import (
     MINUTE,

@@ -16,6 +16,7 @@ from fridge_assets.settings import Settings
 from fridge_assets.stores.migrations import FOLDER
 from fridge_assets.stores.operations import (
     Operations,
+    alert_evidence,
     device_alerts,
     incident_events,
     incidents,
@@ -71,11 +72,16 @@ OF_THE_LABEL = (
     "alert_id", "device_id", "site_id", "severity", "source", "model_id", "anomaly_score", "first_detected_at",
     "window_end",
 )  # fmt: skip
+LEAK = {
+    "title": "Probable refrigerant leak: superheat up, subcooling down",
+    "description": "It was low. Probable cause: refrigerant leak (superheat up, subcooling down; "
+    "not seen: low side down). Bring: R404A.",
+}
 TAKEN = {"status": "IN_PROGRESS", "next_escalation_at": None}
 REPEAT = {"suppressed": True, "suppressed_because": "repeat"}
 ALERTS = (
     # d1: two problems at once and a repeat, of which somebody works on the more urgent one.
-    old_alert("a1", "d1", 0, severity="CRITICAL", ontology_action_id="w1", **TAKEN),
+    old_alert("a1", "d1", 0, severity="CRITICAL", ontology_action_id="w1", **TAKEN, **LEAK),
     old_alert("a2", "d1", 1, top_contributors=["superheat_mean"]),
     old_alert("a3", "d1", 1.5, **closed(1.5, **REPEAT)),
     # d2: one that went on as another, then both over; a false positive a day later.
@@ -214,3 +220,14 @@ def test_the_view_is_the_one_that_the_tables_describe(operations: Operations) ->
     with operations.read() as connection:
         stored = connection.scalar(sa.text("SELECT sql FROM sqlite_master WHERE name = 'device_alerts'"))
     assert stored == VIEW
+
+
+def test_the_probable_cause_of_the_words_becomes_a_column(operations: Operations) -> None:
+    causes = {row["device_id"]: row["probable_cause"] for row in rows(operations, incidents)}
+    assert causes == {"d1": "refrigerant leak", "d2": "", "d3": "", "d4": ""}
+    signs = {
+        row["alert_id"]: (row["probable_cause"], row["signs_for"], row["signs_against"])
+        for row in rows(operations, alert_evidence)
+    }
+    assert signs["a1"] == ("refrigerant leak", ["superheat up", "subcooling down"], ["low side down"])
+    assert signs["a2"] == ("", [], [])

@@ -4,5 +4,5 @@ from pathlib import Path
 
 FOLDER = Path(__file__).parent
 
-HEAD = "0009"
+HEAD = "0011"
 """The newest revision; kept here so that an up-to-date store is recognised without loading alembic."""

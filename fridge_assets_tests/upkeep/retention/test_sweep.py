@@ -242,7 +242,12 @@ def test_closed_incidents_go_with_all_that_is_theirs_and_open_ones_never(
     ]
     event = INCIDENT_EVENTS.to_arrow(INCIDENT_EVENTS.sample(1)).to_pylist()[0]
     alert = DEVICE_ALERTS.to_arrow(DEVICE_ALERTS.sample(1)).to_pylist()[0]
-    evidence = {name: value for name, value in alert.items() if name not in OF_THE_INCIDENT} | {"number": 1}
+    evidence = {name: value for name, value in alert.items() if name not in OF_THE_INCIDENT} | {
+        "number": 1,
+        "probable_cause": "",
+        "signs_for": "[]",
+        "signs_against": "[]",
+    }
     with folder.operations.transaction() as connection:
         insert_missing(connection, incidents, [*gone, *stay])
         for row in (*gone, *stay):
