@@ -8,9 +8,7 @@ import pandas as pd
 
 from fridge_assets.alert_quality.health import AlarmHealth
 from fridge_assets.alert_quality.health_advice import measures_of
-from fridge_assets.alert_quality.health_plots import alarm_health_picture
 from fridge_assets.alert_quality.notified import read_alarm_health
-from fridge_assets.alert_quality.plots import precision_picture
 from fridge_assets.alert_quality.store import assess_alerts, commit_quality
 from fridge_assets.contracts import ALERT_QUALITY, DEVICE_ALERTS, LABEL_EVENTS, MODEL_SCORES
 from fridge_assets.settings import Settings
@@ -76,6 +74,9 @@ def alert_quality(
 
 
 def _assessed(rows: pd.DataFrame, health: AlarmHealth, settings: Settings) -> dg.MaterializeResult[None]:
+    from fridge_assets.alert_quality.health_plots import alarm_health_picture  # noqa: PLC0415 (matplotlib)
+    from fridge_assets.alert_quality.plots import precision_picture  # noqa: PLC0415 (matplotlib)
+
     measures = measures_of(health, settings)
     passed = [f"{one.name} {one.value}, limit {one.limit}: {one.advice}" for one in measures if not one.within]
     advice = rows.loc[rows["advice"] != "", "advice"].tolist()

@@ -6,7 +6,6 @@ from typing import Any
 import dagster as dg
 import pandas as pd
 
-from fridge_assets.canary.plots import canary_picture
 from fridge_assets.canary.run import Comparison, compare_pairs, due_pairs
 from fridge_assets.canary.store import commit_comparisons
 from fridge_assets.contracts import CANARY_REPORTS, CANARY_SCORES, DEVICE_FEATURES, LABEL_EVENTS
@@ -115,6 +114,8 @@ def _named(comparison: Comparison) -> str:
 
 
 def _shown(compared: Sequence[Comparison]) -> dict[str, dg.MetadataValue[Any]]:
+    from fridge_assets.canary.plots import canary_picture  # noqa: PLC0415 (matplotlib)
+
     shown: dict[str, dg.MetadataValue[Any]] = {}
     for found in compared:
         name = _named(found)

@@ -13,7 +13,6 @@ from fridge_assets.deployment.store import Deployments
 from fridge_assets.incidents.budget import alert_load
 from fridge_assets.incidents.observing.flagged import FALLBACK
 from fridge_assets.incidents.observing.run import AlertReport, open_alerts, raise_alerts
-from fridge_assets.incidents.plots import highest_alerts
 from fridge_assets.registry.devices import active_devices, effective_registry, with_cohort
 from fridge_assets.settings import Settings
 from fridge_assets.steps.clock import Clock
@@ -122,6 +121,8 @@ def _open_alerts(operations: Operations, now: datetime) -> dict[str, dg.Markdown
             alerts = open_alerts(connection, _MOST_OPEN_ALERTS)
     except FridgeError:
         return {}
+    from fridge_assets.incidents.plots import highest_alerts  # noqa: PLC0415 (matplotlib)
+
     return {"open alerts": picture(highest_alerts(alerts, now), "open alerts")}
 
 

@@ -6,7 +6,6 @@ import dagster as dg
 
 from fridge_assets.contracts import DEVICE_FEATURES, MODEL_MONITORING, MODEL_SCORES
 from fridge_assets.models.lifecycle import ModelLifecycle
-from fridge_assets.monitoring.plots import agreement_matrix, feature_drift, flagged_shares, score_quantiles
 from fridge_assets.monitoring.watch import MonitoringReport, watch_models
 from fridge_assets.monitoring.wording import WATCHES, judgement, summary
 from fridge_assets.settings import CalibrationSettings, Settings
@@ -59,15 +58,17 @@ def model_monitoring(
 
 
 def _result(report: MonitoringReport, settings: CalibrationSettings) -> dg.MaterializeResult[None]:
+    from fridge_assets.monitoring import plots  # noqa: PLC0415 (matplotlib)
+
     return dg.MaterializeResult(
         metadata={
             "dagster/row_count": len(report.rows),
             "warnings": int((report.rows["verdict"] == "warn").sum()),
             "metrics": table(summary(report)),
-            "score quantiles": picture(score_quantiles(report.history, settings.threshold), "score quantiles"),
-            "flagged share": picture(flagged_shares(report.history), "flagged share"),
-            "feature drift": picture(feature_drift(report.rows), "feature drift"),
-            "agreement": picture(agreement_matrix(report.rows), "agreement"),
+            "score quantiles": picture(plots.score_quantiles(report.history, settings.threshold), "score quantiles"),
+            "flagged share": picture(plots.flagged_shares(report.history), "flagged share"),
+            "feature drift": picture(plots.feature_drift(report.rows), "feature drift"),
+            "agreement": picture(plots.agreement_matrix(report.rows), "agreement"),
         },
         check_results=[contract_kept(len(report.rows), MODEL_MONITORING.name), *_checks(report)],
     )

@@ -16,7 +16,6 @@ from fridge_assets.models.families import FAMILIES
 from fridge_assets.models.lifecycle import ModelLifecycle
 from fridge_assets.registry.devices import effective_registry, with_cohort
 from fridge_assets.scoring.distribution import DistributionVerdict
-from fridge_assets.scoring.plots import score_histogram
 from fridge_assets.scoring.publish import publish_scores
 from fridge_assets.scoring.score import commit_scores, scores_table
 from fridge_assets.scoring.serve import ScoreTarget, ServedScores, judge_scores, score_target
@@ -253,6 +252,8 @@ def _silent(name: str, why: str, *, expected: bool = False) -> dg.MaterializeRes
 
 
 def _histogram(name: str, served: ServedScores, settings: CalibrationSettings) -> bytes:
+    from fridge_assets.scoring.plots import score_histogram  # noqa: PLC0415 (matplotlib)
+
     threshold = settings.threshold
     return score_histogram(served.scores["anomaly_score"], threshold, f"{name} {served.versions}")
 
