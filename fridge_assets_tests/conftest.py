@@ -1,7 +1,6 @@
 """A data folder of its own for every test that asks for one, whose empty stores are copied instead of made."""
 
 import atexit
-import functools
 import gc
 import os
 import shutil
@@ -16,8 +15,8 @@ from tempfile import TemporaryDirectory
 
 import pytest
 import sqlalchemy as sa
-from alembic.script import ScriptDirectory
 
+from fridge_assets.core.collector import keep_what_was_imported
 from fridge_assets.running.stopping import SIGNALS, _received
 from fridge_assets.settings import ReadingSettings, Settings, WarehouseSettings
 from fridge_assets.stores.files import writable_folder
@@ -56,7 +55,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def pytest_collection_finish() -> None:
     """Modules and tests stay until the end: looking through them again finds no garbage."""
     gc.collect()
-    gc.freeze()
+    keep_what_was_imported()
 
 
 @pytest.hookimpl(trylast=True)
@@ -78,20 +77,6 @@ def _leave_quietly() -> None:
 def environment(monkeypatch: pytest.MonkeyPatch) -> None:
     """No test leaves the data folder that it opened to the next one."""
     put_back(monkeypatch)
-
-
-@pytest.fixture(autouse=True, scope="session")
-def migrations_read_once() -> Iterator[None]:
-    """Every opening of a Dagster instance asks three times for the newest of a hundred migrations, always the same."""
-
-    @functools.cache
-    def newest(folder: str, name: str) -> str | tuple[str, ...] | None:
-        return asked(ScriptDirectory(folder), name)
-
-    asked = ScriptDirectory.as_revision_number
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(ScriptDirectory, "as_revision_number", lambda scripts, name: newest(scripts.dir, name))
-        yield
 
 
 @pytest.fixture

@@ -3,7 +3,6 @@
 import os
 import sys
 
-from fridge_assets.core.collector import collect_rarely
 from fridge_assets.running.stopping import Stopped, stop_on_signals
 
 _END_WITHIN = 8.0
@@ -16,7 +15,6 @@ def main() -> None:
     Exit code 1 for an error; for SIGINT, SIGTERM and SIGHUP what shells expect: 130, 143 and 129.
     """
     stop_on_signals(_END_WITHIN)
-    collect_rarely()
     try:
         from fridge_assets.cli.main import run_typed  # noqa: PLC0415 (takes a while)
 

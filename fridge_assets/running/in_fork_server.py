@@ -13,7 +13,6 @@ import atexit
 import os
 import signal
 
-from fridge_assets.core.collector import collect_rarely
 from fridge_assets.running.complaints import silence_complaints
 from fridge_assets.running.processes import end_with_parent
 from fridge_assets.running.stopping import SIGNALS
@@ -34,6 +33,5 @@ for _number in SIGNALS:
     signal.signal(_number, signal.SIG_IGN)
 os.register_at_fork(after_in_child=_in_a_step)
 silence_complaints()
-collect_rarely()
 atexit.register(os._exit, 0)
 end_with_parent(os.getppid())

@@ -6,6 +6,7 @@ from pathlib import Path
 import dagster as dg
 import pytest
 import sqlalchemy as sa
+from alembic.script import ScriptDirectory
 
 from fridge_assets.running.executors import one_process
 from fridge_assets.running.instance import open_instance
@@ -58,6 +59,18 @@ def test_a_run_has_one_engine_for_each_file_of_the_history(instance: dg.DagsterI
         sa.event.remove(sa.Engine, "engine_connect", note)
     assert any(done.run_id in url for url in engines)
     assert {url: len(used) for url, used in engines.items()} == dict.fromkeys(engines, 1)
+
+
+def test_opening_instances_and_running_jobs_reads_dagsters_migrations_once(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read = []
+    load = ScriptDirectory._load_revisions
+    monkeypatch.setattr(ScriptDirectory, "_load_revisions", lambda scripts: read.append(scripts.dir) or load(scripts))
+    for _ in range(2):
+        with open_instance(settings) as opened:
+            assert dg.execute_job(dg.reconstructable(looking), instance=opened).success
+    assert len(read) <= 1, "not at all where another test has opened an instance in this process"
 
 
 def test_no_commit_to_the_history_waits_for_the_disk(instance: dg.DagsterInstance, settings: Settings) -> None:

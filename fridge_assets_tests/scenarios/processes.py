@@ -12,6 +12,14 @@ import dagster as dg
 
 from fridge_assets_tests.scenarios.small_fleet import Place, hour
 
+NOTHING_DUE = {
+    "FRIDGE_STALENESS__STALE": "P9997D",
+    "FRIDGE_STALENESS__VERY_STALE": "P9998D",
+    "FRIDGE_STALENESS__EXPIRED": "P9999D",
+    "FRIDGE_STALENESS__FIRST_SCORING": "P9999D",
+}
+"""Variables of a daemon that starts no run by itself: scores do not grow old, and the rules wait for the first ones."""
+
 _PROGRAM = [sys.executable, "-c", "from fridge_assets.cli import main; main()"]
 
 _PATIENCE = 240.0

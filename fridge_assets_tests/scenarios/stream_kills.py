@@ -232,8 +232,9 @@ def rounds(first_seed: int, kills: int) -> Iterator[Round]:
         batch_definition()  # imported once, before the processes fork
         fill(filled)
         shutil.copytree(filled, calm)
-        assert in_a_process(lambda: stream(settings_of(calm, 1))) == 0
-        expected = outcome(settings_of(calm, 1))
+        undisturbed = settings_of(calm, 20_000)
+        assert in_a_process(lambda: stream(undisturbed)) == 0
+        expected = outcome(undisturbed)
         seed, done = first_seed, 0
         while done < kills:
             played = play(filled, Path(place) / f"round-{seed}", seed, expected)

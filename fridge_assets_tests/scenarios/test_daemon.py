@@ -27,6 +27,7 @@ from fridge_assets.running.pools import slots
 from fridge_assets_tests.incidents.observing.stored import stored_alerts
 from fridge_assets_tests.notifications.slack_server import TOKEN, SlackServer
 from fridge_assets_tests.scenarios.fixtures import FIRST_HOUR
+from fridge_assets_tests.scenarios.processes import NOTHING_DUE
 from fridge_assets_tests.scenarios.small_fleet import Place, cycle_time, graph_of
 from fridge_assets_tests.scenarios.test_hourly_cycle import faulty_devices
 
@@ -118,8 +119,10 @@ def wait_for_features(instance: dg.DagsterInstance, run_id: str, process: subpro
 
 @pytest.mark.timeout(400)
 def test_a_daemon_that_is_stopped_in_a_step_leaves_nothing_that_the_next_one_waits_for(
-    trained: Place, tmp_path: Path
+    trained: Place, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    for name, value in NOTHING_DUE.items():
+        monkeypatch.setenv(name, value)
     trained.deliver(FIRST_HOUR)
     log = tmp_path / "daemon.log"
     with graph_of(trained.settings) as instance:

@@ -24,6 +24,7 @@ from websockets.typing import Origin, Subprotocol
 from fridge_assets.running.instance import open_instance
 from fridge_assets.settings import Settings
 from fridge_assets_tests.cli.typed import refused
+from fridge_assets_tests.scenarios.processes import NOTHING_DUE
 from fridge_assets_tests.scenarios.small_fleet import Place
 
 PROGRAM = [sys.executable, "-c", "from fridge_assets.cli import main; main()"]
@@ -229,7 +230,7 @@ def test_everything_ends_with_it_and_the_run_under_way_too(
     cycled: Place, tmp_path: Path, number: signal.Signals
 ) -> None:
     with (
-        ui_of(cycled.root, tmp_path / "printed", FRIDGE_FOREST__TREES="500000") as ui,
+        ui_of(cycled.root, tmp_path / "printed", FRIDGE_FOREST__TREES="500000", **NOTHING_DUE) as ui,
         open_instance(cycled.settings) as instance,
     ):
         run_id = ui.launch("train", {})
