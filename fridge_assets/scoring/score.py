@@ -87,9 +87,9 @@ def score_window(version: ModelVersion, given: ModelInput, now: datetime, settin
         {
             "score_id": deterministic_ids(rows["device_id"], window, metadata.model_id),
             "device_id": rows["device_id"].to_numpy(),
-            # Arrays of their own type: numpy knows no timezones and would make objects of them, a second for a fleet.
-            "window_start": rows["window_start"].array,
-            "window_end": rows["window_end"].array,
+            # Of the run, also where a row of an earlier window speaks for a device that sends seldom.
+            "window_start": pd.Timestamp(given.window_end - settings.features.window),
+            "window_end": pd.Timestamp(given.window_end),
             "model_id": metadata.model_id,
             "model_version": metadata.version,
             "granularity": metadata.granularity,
