@@ -121,14 +121,20 @@ def score_window(version: ModelVersion, given: ModelInput, now: datetime, settin
 def held_scores(version: ModelVersion, rows: pd.DataFrame, settings: ScoringSettings) -> tuple[np.ndarray, np.ndarray]:
     """Scores of complete ``rows``, and what of each the version does not know: its cohort, operating state, or "".
 
-    It cannot tell what is usual there, so that such a score is at most ``scoring.unknown_state_score``. Nobody can say
+    A cohort's state is unknown where the cohort has hardly shown it, whatever others have. The version cannot tell what
+    is usual there, so that such a score is at most ``scoring.unknown_state_score``. Nobody can say
     it of the state of a row whose own is not known, nor of that of a day, nor for a version of an earlier release.
     """
     scores, unknown = version.score(rows), np.full(len(rows), "", dtype=object)
     states, cohorts = version.metadata.operating_states, version.metadata.cohorts
     if states is not None:
+        known = rows[STATE].isin(states).to_numpy(dtype=np.bool_)
+        if version.metadata.states_of_cohorts is not None:
+            shown = [(name, state) for name, own in version.metadata.states_of_cohorts.items() for state in own]
+            pairs = pd.MultiIndex.from_arrays([rows[COHORT].astype("str"), rows[STATE].astype("str")])
+            known = known & pairs.isin(shown)
         told = rows[STATE].notna() & (rows[STATE] != "unknown")
-        unknown[(told & ~rows[STATE].isin(states)).to_numpy(dtype=np.bool_)] = STATE
+        unknown[told.to_numpy(dtype=np.bool_) & ~known] = STATE
     if cohorts is not None:
         unknown[~rows[COHORT].isin(cohorts).to_numpy(dtype=np.bool_)] = COHORT
     return np.where(unknown != "", np.minimum(scores, settings.unknown_state_score), scores), unknown
