@@ -21,6 +21,9 @@ START = datetime(2026, 3, 5, tzinfo=UTC)
 HOUR = timedelta(hours=1)
 
 
+FLEET = pd.Series("continuous", index=["found", "missed", *"abcdefgh"], name="kind")
+
+
 def told(device: str, hour: float, severity: str = "MEDIUM", *, suppressed: bool = False) -> dict[str, object]:
     at = START + hour * HOUR
     return {
@@ -61,7 +64,7 @@ def week() -> Week:
             told("healthy", 30),
         ]
     )
-    return Week(truth(found=5, missed=10), alerts, (), 10, START, START + 48 * HOUR, 48, IncidentSettings())
+    return Week(truth(found=5, missed=10), alerts, (), FLEET, START, START + 48 * HOUR, 48, IncidentSettings())
 
 
 def test_a_fault_is_found_by_an_alert_between_its_onset_and_its_failure(week: Week) -> None:

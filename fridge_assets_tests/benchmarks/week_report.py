@@ -2,9 +2,9 @@
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Self
 
 import pandas as pd
 from rich.console import Console
@@ -13,6 +13,7 @@ from rich.table import Table
 from fridge_assets.alerting.sla_report import Work, sla_table
 from fridge_assets.contracts.device_alerts import SEVERITIES
 from fridge_assets.settings import IncidentSettings
+from fridge_assets_tests.benchmarks.kinds import apart
 
 LEAST_GRADUAL, LEAST_ACUTE, LEAST_PRECISE = 0.80, 0.90, 0.90
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
@@ -26,7 +27,7 @@ class Week:
         truth: the simulator's ground truth.
         alerts: all DEVICE_ALERTS rows.
         work: incidents that people were told of.
-        devices: in the fleet.
+        kinds: device → its kind, of the whole fleet.
         begins: when the product began to speak.
         ends: end of the last hour.
         windows: scored windows.
@@ -36,11 +37,24 @@ class Week:
     truth: pd.DataFrame
     alerts: pd.DataFrame
     work: Sequence[Work]
-    devices: int
+    kinds: "pd.Series[str]"
     begins: datetime
     ends: datetime
     windows: int
     settings: IncidentSettings
+
+    @property
+    def devices(self) -> int:
+        """How many there are."""
+        return len(self.kinds)
+
+    def apart(self) -> dict[str, Self]:
+        """Kind of machine → its own week; what was done is of the whole crew."""
+        alerts = dict(apart(self.alerts, self.kinds))
+        return {
+            kind: replace(self, truth=truth, alerts=alerts[kind], kinds=self.kinds[self.kinds == kind])
+            for kind, truth in apart(self.truth, self.kinds)
+        }
 
     @property
     def told(self) -> pd.DataFrame:
@@ -85,7 +99,8 @@ def by_fault(week: Week) -> pd.DataFrame:
                 "precision": own["real"].mean() if len(own) else None,
             }
         )
-    return pd.DataFrame(rows).sort_values(["acute", "fault"], ignore_index=True)
+    columns = ["fault", "acute", "devices", "found", "recall", "lead", "lead_to_full", "told", "precision"]
+    return pd.DataFrame(rows, columns=columns).sort_values(["acute", "fault"], ignore_index=True)
 
 
 def by_severity(week: Week) -> pd.DataFrame:
