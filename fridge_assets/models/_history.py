@@ -122,7 +122,8 @@ def fit_expectations(
         ("cohort", cohorts, groups.location, np.maximum(np.hypot(groups.within, groups.between), own_floor)),
         ("fleet", [""], fleet.location, np.maximum(np.hypot(fleet.within, fleet.between), floor)),
     )
-    return pd.concat([_table(*level, features) for level in everyone], ignore_index=True)
+    tables = [_table(level, names, loc, wide, features) for level, names, loc, wide in everyone]
+    return pd.concat(tables, ignore_index=True)
 
 
 def _own_history(
