@@ -9,7 +9,12 @@ MODEL_SCORES = Contract(
         Column("score_id", "text", "UUIDv5 of device, window and model", nullable=False),
         Column("device_id", "text", "device", nullable=False),
         Column("window_start", "timestamp", "start of the scored window", nullable=False),
-        Column("window_end", "timestamp", "end of the scored window", nullable=False),
+        Column(
+            "window_end",
+            "timestamp",
+            "end of the scored window; a device that sends more seldom is scored by its last",
+            nullable=False,
+        ),
         Column("model_id", "text", "family and major version", nullable=False),
         Column("model_version", "text", "semantic version that made the score", nullable=False),
         Column(

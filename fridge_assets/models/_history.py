@@ -1,5 +1,6 @@
 """What to expect of a device, from its own history and its cohort's: the baseline's statistics (SPEC 2.1)."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -45,7 +46,12 @@ class _OwnHistory:
 
 
 def fit_expectations(
-    rows: pd.DataFrame, values: Array, features: tuple[str, ...], grain: Array, settings: Settings
+    rows: pd.DataFrame,
+    values: Array,
+    features: tuple[str, ...],
+    grain: Array,
+    grains: Mapping[str, Array],
+    settings: Settings,
 ) -> pd.DataFrame:
     """Expected location and scale of every device, cohort and the fleet.
 
@@ -61,6 +67,7 @@ def fit_expectations(
         values: shape (n, features), the features on the scale that z-scores are made on.
         features: their names.
         grain: smallest deviation of each feature that can mean anything, shape (features,).
+        grains: the same by cohort.
         settings: group ``baseline``, and the length of a window.
 
     Returns:
@@ -109,15 +116,14 @@ def fit_expectations(
     spread = scale_weight * own_scale**2 + (1 - scale_weight) * prior.within**2
     scale = np.sqrt(spread + (1 - location_weight) * prior.between**2)
 
+    own_floor = np.maximum(floor, np.stack([grains[name] for name in cohorts]))
     everyone = (
-        ("device", devices, location, scale),
-        ("cohort", cohorts, groups.location, np.hypot(groups.within, groups.between)),
-        ("fleet", [""], fleet.location, np.hypot(fleet.within, fleet.between)),
+        ("device", devices, location, np.maximum(scale, own_floor[cohort])),
+        ("cohort", cohorts, groups.location, np.maximum(np.hypot(groups.within, groups.between), own_floor)),
+        ("fleet", [""], fleet.location, np.maximum(np.hypot(fleet.within, fleet.between), floor)),
     )
-    return pd.concat(
-        [_table(level, names, loc, np.maximum(s, floor), features) for level, names, loc, s in everyone],
-        ignore_index=True,
-    )
+    tables = [_table(level, names, loc, wide, features) for level, names, loc, wide in everyone]
+    return pd.concat(tables, ignore_index=True)
 
 
 def _own_history(

@@ -17,6 +17,9 @@ _STD_FEATURES = frozenset(f.name for f in SENSOR_FEATURES if f.aggregation == "s
 _SHARE_FEATURES = frozenset((*FRACTION_FEATURES, "sensor_completeness"))
 _FLOOR = 0.05
 _SHARE_GRAIN = 0.03
+_FEW_READINGS = 0.25
+"""Share that one of four readings makes."""
+_LEAST_SHARES = 0.05
 _FILE = "measure.json"
 
 
@@ -92,6 +95,21 @@ class Measure:
         never missed one must not be infinitely strange at the first.
         """
         return np.array([_SHARE_GRAIN if name in _SHARE_FEATURES else 0.0 for name in self.features])
+
+    def grain_of(self, values: Array) -> Array:
+        """The same for devices that send alike, from ``values`` of some of them, shape (features,).
+
+        Of a few readings, a share of them says little: a door that is open at the only reading of a window was
+        perhaps opened for a minute. The smallest share above none tells how many readings there are, and the standard
+        deviation of the arcsine's root of a share of n readings is 1 / (2 √n).
+        """
+        grain = self.grain
+        for position, name in enumerate(self.features):
+            some = values[:, position][values[:, position] > 0]
+            if name in FRACTION_FEATURES and len(some):
+                least = float(np.quantile(some, _LEAST_SHARES, method="lower"))
+                grain[position] = np.sqrt(least) / 2 if least >= _FEW_READINGS else grain[position]
+        return grain
 
     def save(self, folder: Path) -> None:
         """Write the measure into ``folder``."""

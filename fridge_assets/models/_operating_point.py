@@ -8,7 +8,7 @@ doing.
 """
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Self
 
@@ -33,6 +33,8 @@ CONDITIONS = (AMBIENT, DEFROST, DOOR, COIL_SLOPE)
 _DEFROST_STATE = "defrost"
 _STATES = ("cycling", _DEFROST_STATE, "off", "pull-down", "standstill")
 """Operating states that have an effect of their own beside a machine that runs."""
+_UNSTEADY = "unsteady"
+"""Kind of the windows with a defrost in them or the coil's recovery from one, whatever state they are of."""
 
 _EXTREMES = (0.0005, 0.9995)
 _ROUNDS = 6
@@ -41,7 +43,8 @@ _CLIP = 3.0
 _RECOVERING = 2.0
 _RIDGE = 1e-6
 _LOOSE_QUANTILE = 0.80
-_MAX_LOOSENESS = 3.0
+_LOOSENESS = (0.5, 5.0)
+_LOOSENESS_UNSTEADY = (1.0, 3.0)
 _FEWEST_ROWS = 300
 _FEWEST_UNSTEADY = 30
 _FEWEST_OF_STATE = 5
@@ -146,14 +149,15 @@ class OperatingPoint:
         limits: conditions that count, and how far.
         cohorts: cohorts with effects of their own; every other has the fleet's, which are the last.
         effects: shape (cohorts + 1, terms, features).
-        looseness: how many times more than usual each feature scatters in unsteady windows once adjusted, ≥ 1,
-            shape (features,).
+        kinds: kinds of window that scatter differently once adjusted: unsteady ones, and operating states.
+        looseness: how many times more than usual each feature scatters in them, shape (cohorts + 1, kinds, features).
     """
 
     features: tuple[str, ...]
     limits: _Limits
     cohorts: tuple[str, ...]
     effects: Array
+    kinds: tuple[str, ...]
     looseness: Array
 
     @property
@@ -162,7 +166,15 @@ class OperatingPoint:
         return self.limits.conditions
 
     @classmethod
-    def fit(cls, rows: pd.DataFrame, values: Array, features: tuple[str, ...], offered: tuple[str, ...]) -> Self:
+    def fit(
+        cls,
+        rows: pd.DataFrame,
+        values: Array,
+        features: tuple[str, ...],
+        offered: tuple[str, ...],
+        *,
+        by_state: bool = False,
+    ) -> Self:
         """Robust regression of each feature's variation within a device on the device's conditions.
 
         Args:
@@ -170,6 +182,8 @@ class OperatingPoint:
             values: shape (n, features), on the scale that is compared.
             features: their names.
             offered: features there are; conditions that are not among them do not count.
+            by_state: whether how far features scatter is told by operating state and cohort too, and not only of
+                unsteady windows.
         """
         limits = _Limits.fit(rows, tuple(name for name in CONDITIONS if name in offered))
         unsteady = limits.unsteady(rows)
@@ -181,32 +195,41 @@ class OperatingPoint:
         adjusted = np.array([name not in CONDITIONS for name in features])
         cohort_of_row = rows["cohort"]
         lacking = stand_ins(rows["cohort"], values, features)
+        shown = terms != 0
+        kinds = (_UNSTEADY, "running", *_STATES) if by_state and STATE in rows.columns else (_UNSTEADY,)
+        kind = _kind_of(rows, unsteady, kinds)
         if len(rows) > _MOST_ROWS:  # more would only cost time: a cohort has ten effects or so
             some = np.sort(np.random.default_rng(0).permutation(len(rows))[:_MOST_ROWS])
             own_terms, own_values, unsteady = own_terms[some], own_values[some], unsteady[some]
             cohort_of_row, lacking = cohort_of_row.iloc[some], lacking[some]
+            shown, kind = shown[some], kind[some]
 
-        def effects(chosen: NDArray[np.bool_]) -> Array:
-            fitted: Array = _huber(own_terms[chosen], own_values[chosen], unsteady[chosen], lacking[chosen])
+        def effects(chosen: NDArray[np.bool_], known: Array | None = None) -> Array:
+            """Of all terms; where ``known`` are those of the fleet, what the cohort has shown differs from them."""
+            told = shown[chosen].sum(axis=0) >= _FEWEST_UNSTEADY if known is not None else np.ones(terms.shape[1], bool)
+            fitted = np.zeros((terms.shape[1], len(features))) if known is None else known.copy()
+            left = own_values[chosen] - own_terms[chosen] @ fitted
+            fitted[told] += _huber(own_terms[chosen][:, told], left, unsteady[chosen], lacking[chosen])
             # What always has the same value is not moved by anything.
             return fitted * (adjusted & ~lacking[chosen].all(axis=0))
 
         cohort, names = pd.factorize(cohort_of_row.astype(str), sort=True)
-        large = [
-            number
-            for number in range(len(names))
-            if (cohort == number).sum() >= _FEWEST_ROWS and (unsteady & (cohort == number)).sum() >= _FEWEST_UNSTEADY
-        ]
+        large = [number for number in range(len(names)) if (cohort == number).sum() >= _FEWEST_ROWS]
+        full = [number for number in large if (unsteady & (cohort == number)).sum() >= _FEWEST_UNSTEADY]
         poor = [n for n in range(len(names)) if n not in large and lacking[cohort == n].any()]
         # One thread: the order of a floating-point sum decides its last bit, and these matrices are too thin for more.
         with threadpool_limits(limits=1, user_api="blas"):
-            fitted = [effects(cohort == number) for number in large]
             fleet = effects(np.ones(len(cohort), dtype=np.bool_))
+            fitted = [effects(cohort == number, None if number in full else fleet) for number in large]
         fitted += [fleet * ~lacking[cohort == number].all(axis=0) for number in poor]
         known = tuple(str(names[number]) for number in (*large, *poor))
-        model = cls(features, limits, known, np.stack([*fitted, fleet]), np.ones(len(features)))
+        usual = np.ones((len(known) + 1, len(kinds), len(features)))
+        model = cls(features, limits, known, np.stack([*fitted, fleet]), kinds, usual)
         left = np.abs(model._subtracted(own_values, own_terms, cohort_of_row))
-        return cls(features, limits, model.cohorts, model.effects, _looseness(left, unsteady))
+        # Of unsteady windows alone there are too few to tell cohorts apart.
+        place = pd.Index(known if len(kinds) > 1 else ()).get_indexer(pd.Index(cohort_of_row.astype(str)))
+        loose = _looseness(left, kind, len(kinds), place, len(known))
+        return replace(model, looseness=np.where(adjusted, loose, 1.0))
 
     def adjust(self, rows: pd.DataFrame, values: Array) -> Array:
         """``values`` of ``rows`` as they would be at the fleet's usual operating point, shape (n, features)."""
@@ -220,14 +243,19 @@ class OperatingPoint:
 
     def scatter(self, rows: pd.DataFrame) -> Array:
         """How many times more than usual each feature scatters in each row's window, shape (n, features)."""
-        return np.where(self.limits.unsteady(rows)[:, None], self.looseness, 1.0)
+        kind = _kind_of(rows, self.limits.unsteady(rows), self.kinds)
+        usual = np.ones_like(self.looseness[:, :1])
+        place = pd.Index(self.cohorts).get_indexer(pd.Index(rows["cohort"].astype(str)))
+        found: Array = np.concatenate([self.looseness, usual], axis=1)[place, kind]
+        return found
 
     def save(self, folder: Path) -> None:
         """Write the effects as Parquet and the rest as JSON."""
         limits = {name: list(value) if isinstance(value, tuple) else value for name, value in vars(self.limits).items()}
         shape = {"features": self.features, "cohorts": self.cohorts, "terms": self.effects.shape[1]}
+        shape["kinds"] = self.kinds
         (folder / _LIMITS_FILE).write_text(json.dumps({**shape, "limits": limits}, indent=1))
-        table = np.vstack([self.effects.reshape(-1, len(self.features)), self.looseness])
+        table = np.vstack([part.reshape(-1, len(self.features)) for part in (self.effects, self.looseness)])
         pd.DataFrame(table, columns=list(self.features)).to_parquet(folder / _EFFECTS_FILE, index=False)
 
     @classmethod
@@ -237,8 +265,13 @@ class OperatingPoint:
         limits: dict[str, Any] = {n: tuple(v) if isinstance(v, list) else v for n, v in stored["limits"].items()}
         table = pd.read_parquet(folder / _EFFECTS_FILE).to_numpy(dtype=np.float64)
         features, cohorts = tuple(stored["features"]), tuple(stored["cohorts"])
-        effects = table[:-1].reshape(len(cohorts) + 1, stored["terms"], len(features))
-        return cls(features, _Limits(**limits), cohorts, effects, table[-1])
+        shape, effects = (len(cohorts) + 1, -1, len(features)), (len(cohorts) + 1) * stored["terms"]
+        # Earlier releases knew how unsteady windows scatter, of the whole fleet.
+        kinds = tuple(stored.get("kinds", (_UNSTEADY,)))
+        looseness = table[effects:] if "kinds" in stored else np.repeat(table[-1:], len(cohorts) + 1, axis=0)
+        return cls(
+            features, _Limits(**limits), cohorts, table[:effects].reshape(shape), kinds, looseness.reshape(shape)
+        )
 
     def _subtracted(self, values: Array, terms: Array, cohort: pd.Series) -> Array:
         position = pd.Index(self.cohorts).get_indexer(pd.Index(cohort.astype(str)))  # -1, unknown, is the fleet
@@ -297,14 +330,42 @@ def _huber(terms: Array, values: Array, unsteady: NDArray[np.bool_], lacking: ND
     return effects / np.where(size > 0, size, 1.0)[:, None]
 
 
-def _looseness(left: Array, unsteady: NDArray[np.bool_]) -> Array:
-    """How much further residuals reach in unsteady windows, by feature."""
-    if min(unsteady.sum(), (~unsteady).sum()) < _FEWEST_UNSTEADY:
-        return np.ones(left.shape[1])
-    steady = np.quantile(left[~unsteady], _LOOSE_QUANTILE, axis=0)
-    loose = np.quantile(left[unsteady], _LOOSE_QUANTILE, axis=0)
-    ratio = np.divide(loose, steady, out=np.ones_like(loose), where=steady > 0)
-    return np.clip(ratio, 1.0, _MAX_LOOSENESS)
+def _kind_of(rows: pd.DataFrame, unsteady: NDArray[np.bool_], kinds: tuple[str, ...]) -> NDArray[np.intp]:
+    """Where in ``kinds`` the kind of each row is; -1 where it is none of them."""
+    if len(kinds) == 1:
+        return np.where(unsteady, 0, -1)
+    state = pd.Index(kinds).get_indexer(pd.Index(rows[STATE].astype("str").fillna("")))
+    return np.where(unsteady, 0, state)
+
+
+def _looseness(left: Array, kind: NDArray[np.intp], kinds: int, place: NDArray[np.intp], cohorts: int) -> Array:
+    """How much further than usual residuals reach in each kind of window, by cohort and feature.
+
+    A cohort that has shown too few of a kind has what all cohorts together have, each measured by its own usual.
+
+    Args:
+        left: residuals without their sign, shape (n, features).
+        kind: of each row's window, -1 for none.
+        kinds: how many there are.
+        place: cohort of each row, -1 for those without effects of their own.
+        cohorts: how many there are.
+    """
+    measured = np.ones_like(left)
+    for number in range(-1, cohorts):
+        own = place == number
+        if own.any():
+            usual = np.quantile(left[own], _LOOSE_QUANTILE, axis=0)
+            measured[own] = np.divide(left[own], usual, out=np.ones_like(left[own]), where=usual > 0)
+    result = np.ones((cohorts + 1, kinds, left.shape[1]))
+    for one in range(kinds):
+        for number in (cohorts, *range(cohorts)):
+            chosen = (kind == one) & ((place == number) | (number == cohorts))
+            if chosen.sum() >= _FEWEST_UNSTEADY:
+                result[number, one] = np.quantile(measured[chosen], _LOOSE_QUANTILE, axis=0)
+            else:
+                result[number, one] = result[cohorts, one]
+    unsteady, states = np.split(result, [1], axis=1)
+    return np.concatenate([np.clip(unsteady, *_LOOSENESS_UNSTEADY), np.clip(states, *_LOOSENESS)], axis=1)
 
 
 def _in_state(rows: pd.DataFrame, state: str) -> NDArray[np.bool_]:

@@ -63,7 +63,7 @@ def model_asset(family: str) -> dg.AssetsDefinition:
             spans = known_spans(store, devices, now, settings.training)
         with warehouse.read() as connection:
             excluded = {
-                "flagged before": flagged_windows(connection, family, spans, now, settings.training),
+                "flagged before": flagged_windows(connection, family, spans, now, settings),
                 "after maintenance": after_maintenance(connection, spans, now),
                 "confirmed failures": confirmed_failures(connection, spans, now),
             }

@@ -47,6 +47,7 @@ def card_text(metadata: ModelMetadata) -> str:
         "operating states it knows": "not recorded"
         if metadata.operating_states is None
         else ", ".join(metadata.operating_states) or "none",
+        "states that a cohort has hardly shown": _hardly_shown(metadata),
         "cohorts it knows": "not recorded" if metadata.cohorts is None else ", ".join(metadata.cohorts) or "none",
         "nulls are filled from": ", then ".join(metadata.imputation),
         "seed": str(record.seed),
@@ -83,6 +84,19 @@ def card_text(metadata: ModelMetadata) -> str:
         )
         + "\n"
     )
+
+
+def _hardly_shown(metadata: ModelMetadata) -> str:
+    """Cohorts with the states that others have shown and they have not."""
+    if metadata.states_of_cohorts is None:
+        return "not recorded"
+    states = metadata.operating_states or ()
+    lacking = {
+        cohort: [state for state in states if state not in shown]
+        for cohort, shown in metadata.states_of_cohorts.items()
+        if cohort in (metadata.cohorts or ())
+    }
+    return "; ".join(f"{cohort}: {', '.join(some)}" for cohort, some in lacking.items() if some) or "none"
 
 
 def calibration_plot(calibration: Calibration, threshold: float) -> bytes:

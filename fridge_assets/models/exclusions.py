@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from fridge_assets.models.families import FAMILY_SQL
-from fridge_assets.settings import TrainingSettings
+from fridge_assets.settings import Settings, TrainingSettings
 from fridge_assets.stores.frames import query, registered
 from fridge_assets.stores.operations import incident_events, incidents, label_events, silences
 
@@ -60,9 +60,11 @@ def confirmed_failures(connection: duckdb.DuckDBPyConnection, spans: pd.DataFram
 
 
 def flagged_windows(
-    connection: duckdb.DuckDBPyConnection, family: str, spans: pd.DataFrame, now: datetime, settings: TrainingSettings
+    connection: duckdb.DuckDBPyConnection, family: str, spans: pd.DataFrame, now: datetime, settings: Settings
 ) -> pd.DataFrame:
     """``device_id`` and ``window_end`` that ``family`` flagged within the training history, strangest first.
+
+    Where a device sends so seldom that an earlier window spoke for it, it is that one.
 
     They are at most ``training.max_self_cleaning`` of what it scored: where it flags more, the fleet has changed,
     and a model that left all of that out would never learn it. What people call a false positive is healthy, and is
@@ -73,7 +75,7 @@ def flagged_windows(
         family: model family.
         spans: of :func:`known_spans`.
         now: windows that end later are not looked at.
-        settings: how far back training looks, and how much of it may be left out.
+        settings: how far back training looks, how much of it may be left out, and the longest interval.
     """
     with registered(connection, healthy_spans=spans[spans["what"] == HEALTHY]):
         return query(
@@ -82,18 +84,31 @@ def flagged_windows(
 WITH scored AS (
   SELECT device_id, window_start, window_end, anomaly_score, anomaly_flag FROM model_scores
   WHERE {FAMILY_SQL} = $family AND window_end > $since AND window_end <= $now
+),
+flagged AS (
+  SELECT device_id, window_end, anomaly_score FROM scored f
+  WHERE anomaly_flag AND NOT EXISTS (FROM healthy_spans s WHERE {TOUCHES})
+  QUALIFY row_number() OVER (ORDER BY anomaly_score DESC, device_id, window_end)
+    <= $share * (SELECT count(*) FROM scored)
+),
+-- Only of these few are windows looked for that ended before the run's.
+without AS (FROM flagged ANTI JOIN device_features USING (device_id, window_end)),
+earlier AS (SELECT device_id, window_end FROM device_features SEMI JOIN without USING (device_id)),
+spoken_for AS (
+  SELECT w.device_id, w.window_end, e.window_end AS spoke
+  FROM without w ASOF JOIN earlier e ON w.device_id = e.device_id AND w.window_end >= e.window_end
+  WHERE e.window_end >= w.window_end - $longest
 )
-SELECT device_id, window_end FROM scored f
-WHERE anomaly_flag AND NOT EXISTS (FROM healthy_spans s WHERE {TOUCHES})
-QUALIFY row_number() OVER (ORDER BY anomaly_score DESC, device_id, window_end)
-  <= $share * (SELECT count(*) FROM scored)
+SELECT device_id, coalesce(spoke, window_end) AS window_end
+FROM flagged LEFT JOIN spoken_for USING (device_id, window_end)
 ORDER BY anomaly_score DESC, device_id, window_end
 """,
             {
                 "family": family,
-                "since": now - settings.history,
+                "since": now - settings.training.history,
                 "now": now,
-                "share": settings.max_self_cleaning,
+                "share": settings.training.max_self_cleaning,
+                "longest": settings.features.longest_interval,
             },
         )
 

@@ -63,6 +63,8 @@ class ModelMetadata(_Record):
         operating_states: those that it knows; None where nobody can say, as in models of days or on windows of
             earlier releases.
         cohorts: those that it knows; None in versions of earlier releases.
+        states_of_cohorts: cohort → operating states that it has shown often enough; None in versions of earlier
+            releases, and where there are no states.
         provisional: what little it has seen, such as ``trained on 14 h of one device``, where that is too little for a
             high score; empty otherwise.
     """
@@ -80,6 +82,7 @@ class ModelMetadata(_Record):
     trained_at: datetime
     operating_states: tuple[str, ...] | None = None
     cohorts: tuple[str, ...] | None = None
+    states_of_cohorts: dict[str, tuple[str, ...]] | None = None
     provisional: str = ""
 
     @property

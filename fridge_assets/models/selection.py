@@ -33,15 +33,16 @@ what decides most of them where machines start and stop."""
 def candidates_sql(settings: Settings) -> str:
     """SELECT of the windows of active devices that nothing excludes, with their state and a column a limit.
 
-    The columns are ``device_id``, ``window_end``, ``operating_state`` and the names of :data:`LIMITS`: whether the
-    window keeps the limit. Reads what :func:`training_tables` registers; the parameters are ``now`` and ``since``.
+    The columns are ``device_id``, ``cohort``, ``window_end``, ``operating_state`` and the names of :data:`LIMITS`:
+    whether the window keeps the limit. Reads what :func:`training_tables` registers; the parameters are ``now`` and
+    ``since``.
     """
     limits, length = settings.training, settings.features.window.total_seconds()
     flags = "f.quality_flag_count - coalesce(f.range_violation_count, 0)"
     # A device without recent readings has no interval, and nothing is expected of it.
     expected = f"coalesce({limits.min_reading_share} * {length} / i.interval, 0)"
     return f"""
-    SELECT f.device_id, f.window_end, f.operating_state,
+    SELECT f.device_id, d.cohort, f.window_end, f.operating_state,
       {OWN_COMPLETENESS_SQL} >= {limits.min_completeness} AS min_completeness,
       f.reading_count >= {expected} AS min_reading_share,
       {flags} <= {limits.max_flagged_share} * f.reading_count AS max_flagged_share
@@ -76,9 +77,9 @@ def select_training_rows(
     The time from the oldest to the newest usable window is cut into as many equal spans as a device may have
     rows, and each device gives one window of each span, chosen by a hash: every device's rows are spread over
     time, times and cohorts are represented as they occur, and the same table gives the same rows. When there
-    are more devices than rows, a hash chooses the devices. An operating state of which that leaves fewer than
-    ``training.min_state_rows`` windows gets more of them, chosen by the same hash; they are too few to move what
-    is usual.
+    are more devices than rows, a hash chooses the devices. An operating state of a cohort of which that leaves fewer
+    than ``training.min_state_rows`` windows gets more of them, chosen by the same hash; they are too few to move what
+    is usual, and all together at most half as many again.
 
     Args:
         connection: an open connection with the table ``device_features``.
@@ -154,7 +155,7 @@ def _choose_windows(
     limits = settings.training
     max_rows = limits.max_day_rows if view == "day" else limits.max_rows
     kept = " AND ".join(LIMITS)
-    sql = f"SELECT device_id, window_end, operating_state FROM ({candidates_sql(settings)}) WHERE {kept}"
+    sql = f"SELECT device_id, cohort, window_end, operating_state FROM ({candidates_sql(settings)}) WHERE {kept}"
     newest = newest_candidate(connection, now, sql)
     if newest is None:
         return pd.DataFrame({"device_id": pd.Series(dtype="str"), "window_end": pd.Series(dtype="datetime64[us, UTC]")})
@@ -183,7 +184,7 @@ def _choose_windows(
             ORDER BY md5(device_id) LIMIT $max_rows
         ),
         placed AS (
-            SELECT device_id, window_end, operating_state, epoch_us(window_end) AS moment,
+            SELECT device_id, cohort, window_end, operating_state, epoch_us(window_end) AS moment,
                    round((epoch(window_end) - $oldest) / $length)::BIGINT * $per_device // $windows AS span
             FROM usable SEMI JOIN chosen_devices USING (device_id) WHERE epoch(window_end) >= $oldest
         ),
@@ -192,14 +193,19 @@ def _choose_windows(
             FROM placed GROUP BY device_id, span
         ),
         missing AS (
-            SELECT operating_state, $state_rows - count(e.window_end) AS rows
-            FROM placed LEFT JOIN even e USING (device_id, window_end)
-            GROUP BY operating_state HAVING rows > 0 AND count(*) > count(e.window_end)
+            SELECT cohort, operating_state, least($state_rows, $max_rows // (2 * count(*) OVER ())) - taken AS rows
+            FROM (
+                SELECT cohort, operating_state, count(*) AS windows, count(e.window_end) AS taken
+                FROM placed LEFT JOIN even e USING (device_id, window_end) GROUP BY ALL
+            )
+            QUALIFY rows > 0 AND windows > taken
         ),
         rare AS (
             SELECT device_id, window_end, rows,
-                   row_number() OVER (PARTITION BY operating_state ORDER BY md5(device_id || '|' || moment)) AS number
-            FROM placed JOIN missing USING (operating_state) ANTI JOIN even USING (device_id, window_end)
+                   row_number() OVER (
+                       PARTITION BY cohort, operating_state ORDER BY md5(device_id || '|' || moment)
+                   ) AS number
+            FROM placed JOIN missing USING (cohort, operating_state) ANTI JOIN even USING (device_id, window_end)
         )
         SELECT device_id, window_end FROM even
         UNION ALL

@@ -91,7 +91,8 @@ def settle_messages(operations: Operations) -> None:
 
 def _memory(settings: Settings) -> timedelta:
     """How far before the first window features are looked at by what decides about alerts."""
-    return max(settings.scoring.imputation_memory, settings.dbscan.day, settings.fleet.trend_span)
+    features, scoring = settings.features, settings.scoring
+    return max(features.interval_span, scoring.imputation_memory, settings.dbscan.day, settings.fleet.trend_span)
 
 
 def _bring_models(live: Settings, scratch: Settings) -> None:

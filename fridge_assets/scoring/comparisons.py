@@ -48,9 +48,9 @@ def compared(version: ModelVersion, rows: pd.DataFrame, scores: pd.DataFrame, se
         settings: length of a window and of a day.
 
     Returns:
-        ``score_id``, ``window_end``, ``feature``, ``measured_from`` (start of what was measured, a window or a day),
-        ``measured``, ``expected``, ``spread`` and ``deviation`` as of :class:`fridge_assets.models.base.Comparison`,
-        and ``basis``, one row per score and contributor.
+        ``score_id``, ``window_end`` and ``measured_from`` (end and start of what was measured, a window or a day),
+        ``feature``, ``measured``, ``expected``, ``spread`` and ``deviation`` as of
+        :class:`fridge_assets.models.base.Comparison`, and ``basis``, one row per score and contributor.
     """
     if rows.empty:
         return no_comparisons()
@@ -60,7 +60,7 @@ def compared(version: ModelVersion, rows: pd.DataFrame, scores: pd.DataFrame, se
     column = pd.Index(found.features).get_indexer(pd.Index(contributors))
     is_feature = column >= 0  # what the model does not know, such as the operating state, is held against nothing
     contributors, row, column = contributors[is_feature], row[is_feature], column[is_feature]
-    ends = scores["window_end"].iloc[row].reset_index(drop=True)
+    ends = rows["window_end"].iloc[row].reset_index(drop=True)
     span = settings.dbscan.day if version.model.view == "day" else settings.features.window
     values = {"measured": found.measured, "expected": found.expected, "spread": found.spread}
     frame = pd.DataFrame(

@@ -1,4 +1,4 @@
-"""What a model gets to see: the latest closed window's usable rows (SPEC 2)."""
+"""What a model gets to see: the usable rows that speak for the devices in the latest closed window (SPEC 2)."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -10,6 +10,7 @@ from fridge_assets.contracts.device_features import MODEL_FEATURES
 from fridge_assets.core.errors import FridgeError
 from fridge_assets.core.moments import OWN_TIME, spoken
 from fridge_assets.features.interval import intervals_sql
+from fridge_assets.features.latest import latest_rows
 from fridge_assets.models.base import View
 from fridge_assets.models.day_view import latest_day_means
 from fridge_assets.settings import FeatureSettings, ScoringSettings, Settings
@@ -26,8 +27,8 @@ class ModelInput:
 
     Args:
         window_end: the window.
-        rows: DEVICE_FEATURES columns and ``cohort``, one row per device; in the day view the features are means of
-            the day up to ``window_end``.
+        rows: DEVICE_FEATURES columns and ``cohort``, one row per device, of an earlier window where the device sends
+            that seldom; in the day view the features are means of the day up to ``window_end``.
         recent: most recent non-null feature values of the devices whose rows have nulls.
         active: active devices that should have been scored.
         left_out: reason → devices that cannot be scored.
@@ -83,19 +84,10 @@ def read_model_input(
         settings: completeness, memory of imputation and length of a day.
         view: what the model looks at; a device that has no usable window now has no day to score either.
     """
-    with registered(connection, devices=devices[["device_id", "cohort"]]):
-        rows = query(
-            connection,
-            "SELECT f.*, d.cohort FROM device_features f JOIN devices d USING (device_id) "
-            "WHERE window_end = $window ORDER BY device_id",
-            {"window": window_end},
-        )
-        silent = query(
-            connection,
-            "SELECT device_id FROM devices ANTI JOIN "
-            "(SELECT device_id FROM device_features WHERE window_end = $window) USING (device_id) ORDER BY device_id",
-            {"window": window_end},
-        )["device_id"]
+    rows = latest_rows(connection, window_end, devices, settings.features)
+    rows = rows.merge(devices[["device_id", "cohort"]], on="device_id")
+    silent = devices.loc[~devices["device_id"].isin(rows["device_id"]), "device_id"].sort_values()
+    with registered(connection, devices=devices[["device_id"]]):
         few = rows["device_id"].isin(_with_few_readings(connection, window_end, settings))
     limits = settings.scoring
     complete = rows["own_completeness"].fillna(rows["sensor_completeness"]) >= limits.min_completeness

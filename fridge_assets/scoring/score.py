@@ -87,9 +87,9 @@ def score_window(version: ModelVersion, given: ModelInput, now: datetime, settin
         {
             "score_id": deterministic_ids(rows["device_id"], window, metadata.model_id),
             "device_id": rows["device_id"].to_numpy(),
-            # Arrays of their own type: numpy knows no timezones and would make objects of them, a second for a fleet.
-            "window_start": rows["window_start"].array,
-            "window_end": rows["window_end"].array,
+            # Of the run, also where a row of an earlier window speaks for a device that sends seldom.
+            "window_start": pd.Timestamp(given.window_end - settings.features.window),
+            "window_end": pd.Timestamp(given.window_end),
             "model_id": metadata.model_id,
             "model_version": metadata.version,
             "granularity": metadata.granularity,
@@ -121,14 +121,20 @@ def score_window(version: ModelVersion, given: ModelInput, now: datetime, settin
 def held_scores(version: ModelVersion, rows: pd.DataFrame, settings: ScoringSettings) -> tuple[np.ndarray, np.ndarray]:
     """Scores of complete ``rows``, and what of each the version does not know: its cohort, operating state, or "".
 
-    It cannot tell what is usual there, so that such a score is at most ``scoring.unknown_state_score``. Nobody can say
+    A cohort's state is unknown where the cohort has hardly shown it, whatever others have. The version cannot tell what
+    is usual there, so that such a score is at most ``scoring.unknown_state_score``. Nobody can say
     it of the state of a row whose own is not known, nor of that of a day, nor for a version of an earlier release.
     """
     scores, unknown = version.score(rows), np.full(len(rows), "", dtype=object)
     states, cohorts = version.metadata.operating_states, version.metadata.cohorts
     if states is not None:
+        known = rows[STATE].isin(states).to_numpy(dtype=np.bool_)
+        if version.metadata.states_of_cohorts is not None:
+            shown = [(name, state) for name, own in version.metadata.states_of_cohorts.items() for state in own]
+            pairs = pd.MultiIndex.from_arrays([rows[COHORT].astype("str"), rows[STATE].astype("str")])
+            known = known & pairs.isin(shown)
         told = rows[STATE].notna() & (rows[STATE] != "unknown")
-        unknown[(told & ~rows[STATE].isin(states)).to_numpy(dtype=np.bool_)] = STATE
+        unknown[told.to_numpy(dtype=np.bool_) & ~known] = STATE
     if cohorts is not None:
         unknown[~rows[COHORT].isin(cohorts).to_numpy(dtype=np.bool_)] = COHORT
     return np.where(unknown != "", np.minimum(scores, settings.unknown_state_score), scores), unknown

@@ -72,10 +72,10 @@ class TrainingSettings(Group):
         timedelta(hours=48), description="windows this soon after maintenance are left out"
     )
     min_state_rows: int = Field(
-        100, ge=1, description="windows of each operating state that are taken at least, where the history has them"
+        100, ge=1, description="windows of each operating state of a cohort that are taken where the history has them"
     )
     known_state_rows: int = Field(
-        5, ge=1, description="windows of an operating state, or of a cohort, from which a model knows it"
+        5, ge=1, description="windows of a cohort, and of an operating state in it, from which a model knows them"
     )
     max_self_cleaning: float = Field(0.10, ge=0, le=0.10, description="at most this share is dropped as contaminated")
     seed: int = 20240615

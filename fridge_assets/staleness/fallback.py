@@ -13,8 +13,9 @@ from fridge_assets.contracts.validation import enforce
 from fridge_assets.core.errors import FridgeError
 from fridge_assets.core.moments import OWN_TIME, spoken
 from fridge_assets.features.compute import newest_window_end
+from fridge_assets.features.latest import latest_rows
 from fridge_assets.settings import FallbackSettings, FeatureSettings, Settings
-from fridge_assets.stores.frames import query, registered
+from fridge_assets.stores.frames import registered
 from fridge_assets.stores.warehouse import Warehouse
 
 LIMITED_FEATURES = ("temp_evaporator_mean", "vibration_compressor_max", "pressure_low_mean", "current_compressor_max")
@@ -71,17 +72,13 @@ def judge_by_rules(warehouse: Warehouse, devices: pd.DataFrame, now: datetime, s
     """
     with warehouse.read() as connection:
         window_end = _window_to_judge(newest_window_end(connection, now), now, settings.features)
-        with registered(connection, devices=devices[["device_id"]]):
-            features = query(
-                connection,
-                "SELECT * FROM device_features SEMI JOIN devices USING (device_id) WHERE window_end = $window "
-                "ORDER BY device_id",
-                {"window": window_end},
-            )
+        features = latest_rows(connection, window_end, devices, settings.features)
     # Where nothing was measured that has a limit nobody has judged: such a device has not recovered, nor is it healthy.
     features = features.dropna(subset=list(LIMITED_FEATURES), how="all")
     conditions = conditions_met(features, settings.fallback)
     rows = features.assign(
+        window_start=pd.Timestamp(window_end - settings.features.window),
+        window_end=pd.Timestamp(window_end),
         conditions=conditions,
         anomaly_flag=conditions.str.len() > 0,
         anomaly_score=0.0,

@@ -67,7 +67,7 @@ def learned_thresholds(version: ModelVersion, settings: Settings) -> pd.DataFram
     compared = {rule: sensor for rule, sensor in _SENSORS.items() if f"{sensor}_mean" in model.compared}
     if z is None or not compared:
         return pd.DataFrame({"device_id": [], "rule": [], "value": []}).astype({"device_id": "str", "rule": "str"})
-    expected = model.expectations[model.expectations["level"] == "device"]
+    expected = model.windows.expectations[model.windows.expectations["level"] == "device"]
     found = []
     for rule, sensor in compared.items():
         value = _threshold(rule, *_habits(model, expected, sensor), z, settings.learned_thresholds)
@@ -130,7 +130,7 @@ def _habits(model: StatisticalBaseline, expected: pd.DataFrame, sensor: str) -> 
     if std not in model.compared:  # windows of one reading, whose scatter is that of the mean
         return location, scale, np.zeros_like(location)
     # Standard deviations are measured as logarithms of their ratio to the typical one, a little enlarged.
-    typical = model.measure.reference[model.compared.index(std)]
+    typical = model.windows.measure.reference[model.compared.index(std)]
     return location, scale, typical * np.exp(expected[f"location_{std}"].to_numpy(dtype=np.float64))
 
 

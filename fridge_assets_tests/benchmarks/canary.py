@@ -42,10 +42,11 @@ from fridge_assets.readings.ingest import ingest
 from fridge_assets.registry.devices import active_devices, read_registry, with_cohort
 from fridge_assets.scoring.model_input import read_model_input
 from fridge_assets.settings import Settings
-from fridge_assets.simulation import Fleet, mixed_faults, simulate_registry, write_fleet
+from fridge_assets.simulation import Fleet, mixed_faults, write_fleet
 from fridge_assets.stores.landing import Landing
 from fridge_assets.stores.operations import Operations
 from fridge_assets.stores.warehouse import Warehouse
+from fridge_assets_tests.benchmarks.kinds import registry_of
 
 DEVICES = 20_000
 FAULTY = 0.02
@@ -100,7 +101,7 @@ def prepare(folder: Path, devices: int) -> None:
     settings = settings.model_copy(
         update={"training": settings.training.model_copy(update={"max_rows": TRAINING_ROWS})}
     )
-    fleet = Fleet(simulate_registry(devices, SEED), SEED, END - HOURS * HOUR, END, mixed_faults(FAULTY))
+    fleet = Fleet(registry_of(devices, SEED), SEED, END - HOURS * HOUR, END, mixed_faults(FAULTY))
     write_fleet(fleet, settings.landing_dir, settings.root / "device_registry.csv", folder / TRUTH)
     warehouse = Warehouse.from_settings(settings)
     landing = Landing(settings.landing_dir, Operations(settings.operations_database))

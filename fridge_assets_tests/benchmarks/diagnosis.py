@@ -31,10 +31,11 @@ from fridge_assets.diagnosis.rank import diagnose
 from fridge_assets.features.usual_values import usual_values
 from fridge_assets.registry.devices import with_cohort
 from fridge_assets.settings import Settings
-from fridge_assets.simulation import GRADUAL_FAULTS, FaultShare, FaultTiming, Fleet, simulate_registry
+from fridge_assets.simulation import GRADUAL_FAULTS, FaultShare, FaultTiming, Fleet
 from fridge_assets.stores.frames import query, registered
 from fridge_assets.stores.warehouse import Warehouse
 from fridge_assets_tests.benchmarks.hourly import CONSOLE
+from fridge_assets_tests.benchmarks.kinds import add_machines_option, held_to, kind_of, registry_of
 from fridge_assets_tests.benchmarks.shortcuts import DELIVERY, append_features, simulated_features
 
 SEED = 97
@@ -81,16 +82,17 @@ class Judged:
         return self.ranked[0] if self.clear else NOT_CLEAR
 
 
-def observe(folder: Path, devices: int, seed: int) -> pd.DataFrame:
+def observe(folder: Path, devices: int, seed: int, machines: str) -> pd.DataFrame:
     """The newest window of a fleet.
 
     Returns:
-        ``device_id``, ``right`` (the cause; null for a healthy device), ``severity``, ``sensor`` and ``judged``.
+        ``device_id``, ``kind`` of machine, ``right`` (the cause; null for a healthy device), ``severity``, ``sensor``
+        and ``judged``.
     """
     settings = Settings(data_dir=folder)
     window = settings.features.window
     warehouse = Warehouse.from_settings(settings)
-    registry = with_cohort(simulate_registry(devices, seed))
+    registry = with_cohort(registry_of(devices, seed, machines))
     shares = [FaultShare(fault, FAULTY / len(GRADUAL_FAULTS)) for fault in GRADUAL_FAULTS]
     fleet = Fleet(registry, seed, START, END, shares, TIMING, DELIVERY)
     around = [END - timedelta(days=day) for day in range(1, 8)]
@@ -107,6 +109,7 @@ def observe(folder: Path, devices: int, seed: int) -> pd.DataFrame:
     frame = pd.DataFrame({"device_id": sorted(values)})
     fault = frame["device_id"].map(truth["fault"])
     return frame.assign(
+        kind=frame["device_id"].map(kind_of(registry)),
         right=fault.map(CAUSE_OF),
         severity=frame["device_id"].map(truth["severity_at_end"]),
         sensor=frame["device_id"].map(truth["sensor"]),
@@ -161,19 +164,17 @@ def missed(found: Mapping[str, float]) -> list[str]:
     ]
 
 
-def show(observed: pd.DataFrame) -> None:
+def show(observed: pd.DataFrame, kind: str) -> None:
     """Print the confusion matrix of the faults at a third of their severity or more."""
     grown = observed[observed["severity"] >= LEAST_SEVERITY]
     said = grown["judged"].map(lambda judged: judged.said)
     counts = pd.crosstab(grown["right"], said)
-    table = Table("true cause", "said", title="Faults at a third of their severity or more")
+    table = Table("true cause", "said", title=f"{kind} machines: faults at a third of their severity or more")
     for right, row in counts.iterrows():
         others = row[(row > 0) & (row.index != right)].sort_values(ascending=False)
         wrong = ", ".join(f"{name} {count}" for name, count in others.items())
         table.add_row(str(right), f"{row.get(right, 0)} right" + (f"; {wrong}" if wrong else ""))
     CONSOLE.print(table)
-    for line in WHY_CONFUSED:
-        CONSOLE.print(f"- {line}")
 
 
 def main() -> int:
@@ -181,19 +182,24 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seed", type=int, default=SEED)
     parser.add_argument("--devices", type=int, default=DEVICES)
+    add_machines_option(parser)
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        observed = observe(Path(folder), arguments.devices, arguments.seed)
-    show(observed)
-    found = figures(observed)
-    CONSOLE.print(
-        f"Seed {arguments.seed}: of {found['faulty']} faults {found['first']:.1%} have the right cause first and "
-        f"{found['among_two']:.1%} among the first two; of {found['faint']} faint ones {found['guessed']:.1%} have a "
-        f"wrong one; of the healthy devices {found['in_vain']:.1%} have one."
-    )
+        observed = observe(Path(folder), arguments.devices, arguments.seed, arguments.machines)
+    by_kind = {}
+    for kind, rows in observed.groupby("kind"):
+        show(rows, str(kind))
+        found = by_kind[str(kind)] = figures(rows)
+        CONSOLE.print(
+            f"Seed {arguments.seed}: of {found['faulty']} faults {found['first']:.1%} have the right cause first and "
+            f"{found['among_two']:.1%} among the first two; of {found['faint']} faint ones {found['guessed']:.1%} have "
+            f"a wrong one; of the healthy devices {found['in_vain']:.1%} have one."
+        )
+    for line in WHY_CONFUSED:
+        CONSOLE.print(f"- {line}")
     RESULTS.mkdir(exist_ok=True)
-    (RESULTS / "diagnosis.json").write_text(json.dumps({"seed": arguments.seed, **found}, indent=2) + "\n")
-    problems = missed(found)
+    (RESULTS / "diagnosis.json").write_text(json.dumps({"seed": arguments.seed, **by_kind}, indent=2) + "\n")
+    problems = missed(by_kind[held_to(observed.set_index("device_id")["kind"])])
     for problem in problems:
         CONSOLE.print(f"[red]Missed:[/red] {problem}")
     return 1 if problems else 0

@@ -12,14 +12,13 @@ import pandas as pd
 from rich.console import Console
 from rich.table import Table
 
-from fridge_assets.simulation import MACHINES
 from fridge_assets.simulation.machines import EQUIPMENT_MODELS
+from fridge_assets_tests.benchmarks.kinds import KINDS
 from fridge_assets_tests.benchmarks.week import live_through, week_fleet
 from fridge_assets_tests.benchmarks.week_report import LEAST_ACUTE, LEAST_GRADUAL, by_fault, told_now
 
 FAULTY = 0.26
 """Two percent of each fleet for each of the thirteen kinds."""
-MIXES = ("continuous", "cycling")
 
 
 def observe(folder: Path, devices: int, days: int, learned: int, seed: int) -> pd.DataFrame:
@@ -30,8 +29,8 @@ def observe(folder: Path, devices: int, days: int, learned: int, seed: int) -> p
         count; one row per fault and kind of machine.
     """
     frames = []
-    for mix in MIXES:
-        fleet = week_fleet(devices, days, seed, faulty=FAULTY, learned=learned, models=MACHINES[mix])
+    for mix in KINDS:
+        fleet = week_fleet(devices, days, seed, faulty=FAULTY, learned=learned, machines=mix)
         week = live_through(folder / mix, fleet, learned)
         shown = can_be_seen(week.truth, fleet.registry)
         seen = replace(week, truth=week.truth[shown])
@@ -66,12 +65,12 @@ def report(found: pd.DataFrame, console: Console) -> tuple[dict[str, Any], list[
     """Print the table; the results, and the targets that were missed."""
     table = Table(title="Faults found before the failure; leads are medians in hours before it")
     table.add_column("fault", no_wrap=True)
-    for mix in MIXES:
+    for mix in KINDS:
         for heading in ("found", "lead"):
             table.add_column(f"{mix} {heading}", justify="right")
     for fault, rows in found.groupby("fault", sort=False):
         cells = []
-        for mix in MIXES:
+        for mix in KINDS:
             own = rows[rows["machines"] == mix]
             one = own.iloc[0] if len(own) else None
             lead = "–" if one is None or pd.isna(one["lead"]) else f"{one['lead']:.1f}"

@@ -11,7 +11,6 @@ from rich.table import Table
 
 from fridge_assets.models.families import FAMILY_SQL
 from fridge_assets.settings import Settings
-from fridge_assets.simulation import MACHINES
 from fridge_assets.stores.frames import query
 from fridge_assets.stores.warehouse import Warehouse
 from fridge_assets_tests.benchmarks.week import DAY, live_through, week_fleet
@@ -47,7 +46,7 @@ class Quiet:
 
 def observe(folder: Path, devices: int, days: int, learned: int, seed: int) -> Quiet:
     """Live through the days in ``folder``."""
-    fleet = week_fleet(devices, days, seed, faulty=0.0, learned=learned, models=MACHINES["cycling"])
+    fleet = week_fleet(devices, days, seed, faulty=0.0, learned=learned, machines="cycling")
     week = live_through(folder, fleet, learned)
     episodes = fleet.states(week.begins, week.ends)
     with Warehouse.from_settings(Settings(data_dir=folder)).read() as connection:

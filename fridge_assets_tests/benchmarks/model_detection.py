@@ -23,10 +23,11 @@ from fridge_assets.models.families import FAMILIES
 from fridge_assets.registry.devices import active_devices, with_cohort
 from fridge_assets.scoring.current import FAMILY_SQL, current_scores
 from fridge_assets.settings import Settings
-from fridge_assets.simulation import GRADUAL_FAULTS, FaultShare, FaultTiming, Fleet, simulate_registry
+from fridge_assets.simulation import GRADUAL_FAULTS, FaultShare, FaultTiming, Fleet
 from fridge_assets.stores.frames import query
 from fridge_assets.stores.warehouse import Warehouse
 from fridge_assets_tests.benchmarks.hourly import CONSOLE
+from fridge_assets_tests.benchmarks.kinds import apart, held_to, kind_of, registry_of
 from fridge_assets_tests.benchmarks.shortcuts import (
     DELIVERY,
     HOUR,
@@ -57,18 +58,20 @@ class Flags:
         truth: the simulator's ground truth.
         healthy: devices without a fault.
         flags: ``who`` (a family, or AGREEMENT), ``device_id``, ``window_end``, ``score``, ``contributors``.
+        kinds: device → its kind of machine.
     """
 
     truth: pd.DataFrame
     healthy: list[str]
     flags: pd.DataFrame
+    kinds: "pd.Series[str]"
 
 
-def observe(folder: Path, devices: int, seed: int) -> Flags:
+def observe(folder: Path, devices: int, seed: int, machines: str) -> Flags:
     """Simulate, train and score in ``folder``."""
     settings = Settings(data_dir=folder)
     warehouse = Warehouse.from_settings(settings)
-    registry = with_cohort(simulate_registry(devices, seed))
+    registry = with_cohort(registry_of(devices, seed, machines))
     shares = [
         FaultShare(fault, SINGLE_SENSOR_SHARE if fault in SINGLE_SENSOR else OTHER_SHARE) for fault in GRADUAL_FAULTS
     ]
@@ -85,7 +88,7 @@ def observe(folder: Path, devices: int, seed: int) -> Flags:
         score_families(warehouse, families_at(versions, daily=end.hour in DAILY_HOURS), end, active, settings)
     truth = fleet.ground_truth
     healthy = registry.loc[~registry["device_id"].isin(truth["device_id"]), "device_id"].tolist()
-    return Flags(truth, healthy, _flags(warehouse, ends, settings))
+    return Flags(truth, healthy, _flags(warehouse, ends, settings), kind_of(registry))
 
 
 def judge(observed: Flags) -> pd.DataFrame:
@@ -122,7 +125,7 @@ def judge(observed: Flags) -> pd.DataFrame:
 def found_shares(judged: pd.DataFrame) -> pd.DataFrame:
     """Share found, by fault (rows) and judge (columns)."""
     shares = judged.pivot_table(index="fault", columns="who", values="found", aggfunc="mean")
-    return shares.loc[[*GRADUAL_FAULTS, NO_FAULT], [*FAMILIES, AGREEMENT]]
+    return shares.reindex(index=[*GRADUAL_FAULTS, NO_FAULT], columns=[*FAMILIES, AGREEMENT])
 
 
 def named_counts(judged: pd.DataFrame) -> pd.DataFrame:
@@ -151,17 +154,23 @@ def misses(counts: pd.DataFrame) -> list[str]:
     return missed
 
 
-def report(judged: pd.DataFrame, devices: int) -> tuple[dict[str, Any], list[str]]:
-    """Print both tables; the results, and the targets that were missed."""
+def report(judged: pd.DataFrame, kinds: "pd.Series[str]") -> tuple[dict[str, Any], list[str]]:
+    """Print both tables of each kind of machine; the results, and the targets that were missed."""
+    found = {kind: _report(own, kind) for kind, own in apart(judged, kinds)}
+    results = {kind: results for kind, (results, _) in found.items()}
+    return {"devices": len(kinds), **results}, found[held_to(kinds)][1]
+
+
+def _report(judged: pd.DataFrame, kind: str) -> tuple[dict[str, Any], list[str]]:
     shares, counts = found_shares(judged), named_counts(judged)
-    number = judged.groupby("fault")["device_id"].nunique()
-    table = Table(title="Devices flagged at least once between onset and 6 h after full severity")
+    number = judged.groupby("fault")["device_id"].nunique().reindex(shares.index, fill_value=0)
+    table = Table(title=f"Machines that are {kind}: flagged at least once between onset and 6 h after full severity")
     table.add_column("fault", no_wrap=True)
     table.add_column("devices", justify="right", no_wrap=True)
     for who in shares.columns:
         table.add_column(who.replace("_", " "), justify="right")
     for fault, row in shares.iterrows():
-        table.add_row(str(fault), f"{number[fault]:,}", *(f"{share:.0%}" for share in row))
+        table.add_row(str(fault), f"{number[fault]:,}", *("–" if pd.isna(share) else f"{share:.0%}" for share in row))
     CONSOLE.print(table)
     table = Table(title="Of the flagged devices: a feature of the faulty sensor is in the top five")
     table.add_column("fault", no_wrap=True)
@@ -171,7 +180,6 @@ def report(judged: pd.DataFrame, devices: int) -> tuple[dict[str, Any], list[str
         table.add_row(fault, *(_said(*counts.loc[(family, fault)]) for family in FAMILIES))
     CONSOLE.print(table)
     results = {
-        "devices": devices,
         "found": shares.round(4).to_dict("index"),
         "named": {family: counts.loc[family].to_dict("index") for family in FAMILIES},
     }

@@ -27,11 +27,12 @@ from fridge_assets.models.families import FAMILIES, HOURLY_FAMILIES
 from fridge_assets.registry.devices import active_devices, with_cohort
 from fridge_assets.scoring.current import FAMILY_SQL
 from fridge_assets.settings import Settings
-from fridge_assets.simulation import Fleet, simulate_registry
+from fridge_assets.simulation import Fleet
 from fridge_assets.stores.frames import query
 from fridge_assets.stores.operations import Operations
 from fridge_assets.stores.warehouse import Warehouse
 from fridge_assets_tests.benchmarks.hourly import CONSOLE, gib
+from fridge_assets_tests.benchmarks.kinds import apart, kind_of, registry_of
 from fridge_assets_tests.benchmarks.shortcuts import (
     CYCLE_MINUTE,
     DAILY_FAMILIES,
@@ -74,18 +75,20 @@ class Healthy:
     Args:
         alerts: non-suppressed alerts of HIGH and CRITICAL.
         above: by family, how many scores were above each anchor's score.
+        kinds: device → its kind of machine.
     """
 
     alerts: pd.DataFrame
     above: pd.DataFrame
+    kinds: "pd.Series[str]"
 
 
-def observe(folder: Path, devices: int, seed: int) -> Healthy:
+def observe(folder: Path, devices: int, seed: int, machines: str) -> Healthy:
     """Simulate, train, score and alert in ``folder``."""
     settings = Settings(data_dir=folder)
     warehouse = Warehouse.from_settings(settings)
     operations = Operations(settings.operations_database)
-    registry = with_cohort(simulate_registry(devices, seed))
+    registry = with_cohort(registry_of(devices, seed, machines))
     fleet = Fleet(registry, seed, START, START + (TRAINED_ON + RUNS) * HOUR, delivery=DELIVERY)
     training = [START + n * HOUR for n in range(TRAINED_ON)]
     append_hours(warehouse, fleet, track(training, "simulating hours", console=CONSOLE))
@@ -99,7 +102,7 @@ def observe(folder: Path, devices: int, seed: int) -> Healthy:
         score_families(warehouse, families_at(versions, daily=number == 0), start + HOUR, active, settings)
         raise_alerts(warehouse, operations, registry, start + HOUR + CYCLE_MINUTE, settings)
     alerts = stored_alerts(operations, told=True)
-    return Healthy(alerts[alerts["severity"].isin(URGENT)], _above(warehouse, settings))
+    return Healthy(alerts[alerts["severity"].isin(URGENT)], _above(warehouse, settings), kind_of(registry))
 
 
 def predict(devices: int, settings: Settings) -> Prediction:
@@ -135,6 +138,8 @@ def report(observed: Healthy, devices: int) -> tuple[dict[str, Any], list[str]]:
     for severity in URGENT:
         table.add_row(severity, expected[severity], str(number[severity]), str(distinct.get(severity, 0)))
     CONSOLE.print(table)
+    for kind, alerts in apart(observed.alerts, observed.kinds):
+        CONSOLE.print(f"{len(alerts)} of them on the {(observed.kinds == kind).sum():,} machines that are {kind}.")
     table = Table(title="Scored windows above a score: observed (predicted)")
     table.add_column("family", no_wrap=True)
     for score in observed.above.columns:

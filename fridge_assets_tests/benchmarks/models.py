@@ -1,6 +1,9 @@
 """The four model families: how fast, what they find and name, how often they cry wolf.
 
-``python -m fridge_assets_tests.benchmarks.models [--seed N] [--part speed|detection|healthy]``
+``python -m fridge_assets_tests.benchmarks.models [--seed N] [--part speed|detection|healthy] [--machines MIX]``
+
+Old and new kinds of machine are shown apart; the targets of detection are those of machines that never stop, and the
+speed is of these too.
 
 Exit code 1 when a target is missed:
 
@@ -24,6 +27,7 @@ from typing import Any
 
 from fridge_assets_tests.benchmarks import model_detection, model_healthy, model_speed
 from fridge_assets_tests.benchmarks.hourly import CONSOLE
+from fridge_assets_tests.benchmarks.kinds import add_machines_option
 
 SEED = 33
 """Neither simulator nor models were tuned on it."""
@@ -33,26 +37,26 @@ Outcome = tuple[dict[str, Any], list[str]]
 """Results, and the targets that were missed, in words."""
 
 
-def speed(folder: Path, devices: int | None, seed: int) -> Outcome:
+def speed(folder: Path, devices: int | None, seed: int, machines: str) -> Outcome:
     """The daily cycle."""
     devices = devices or model_speed.DEVICES
     return model_speed.report(model_speed.observe(folder, devices, seed), devices)
 
 
-def detection(folder: Path, devices: int | None, seed: int) -> Outcome:
+def detection(folder: Path, devices: int | None, seed: int, machines: str) -> Outcome:
     """What is found and named."""
     devices = devices or model_detection.DEVICES
-    observed = model_detection.observe(folder, devices, seed)
-    return model_detection.report(model_detection.judge(observed), devices)
+    observed = model_detection.observe(folder, devices, seed, machines)
+    return model_detection.report(model_detection.judge(observed), observed.kinds)
 
 
-def healthy(folder: Path, devices: int | None, seed: int) -> Outcome:
+def healthy(folder: Path, devices: int | None, seed: int, machines: str) -> Outcome:
     """Urgent alerts on a healthy fleet."""
     devices = devices or model_healthy.DEVICES
-    return model_healthy.report(model_healthy.observe(folder, devices, seed), devices)
+    return model_healthy.report(model_healthy.observe(folder, devices, seed, machines), devices)
 
 
-PARTS: dict[str, Callable[[Path, int | None, int], Outcome]] = {
+PARTS: dict[str, Callable[[Path, int | None, int, str], Outcome]] = {
     "speed": speed,
     "detection": detection,
     "healthy": healthy,
@@ -65,12 +69,13 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--seed", type=int, default=SEED, help=f"of the simulated fleets (default {SEED})")
     parser.add_argument("--part", choices=list(PARTS), help="only this part")
     parser.add_argument("--devices", type=int, help="of the fleet, to try things out; targets are for the default")
+    add_machines_option(parser)
     given = parser.parse_args(arguments)
     missed = []
     for name in [given.part] if given.part else PARTS:
         began = time.monotonic()
         with tempfile.TemporaryDirectory(prefix=f"fridge-{name}-") as folder:
-            results, failures = PARTS[name](Path(folder), given.devices, given.seed)
+            results, failures = PARTS[name](Path(folder), given.devices, given.seed, given.machines)
         seconds = round(time.monotonic() - began)
         file = RESULTS / f"models-{name}.json"
         file.parent.mkdir(parents=True, exist_ok=True)

@@ -6,7 +6,7 @@ from fridge_assets_tests.benchmarks.diagnosis import CAUSE_OF, figures, missed, 
 
 
 def test_simulated_faults_are_told_apart(tmp_path: Path) -> None:
-    observed = observe(tmp_path, 150, 41)
+    observed = observe(tmp_path, 150, 41, "continuous")
     found = figures(observed)
     assert missed(found) == []
     assert set(observed["right"].dropna()) == set(CAUSE_OF.values())

@@ -25,6 +25,7 @@ from fridge_assets_tests.benchmarks.shortcuts import DELIVERY, HOUR, append_hour
 START = datetime(2026, 3, 2, tzinfo=UTC)
 FOREST = "isolation_forest"
 RIGHT, WRONG = ["superheat_mean"], ["humidity_mean"]
+NO_KINDS = pd.Series(dtype="str")
 
 
 def truth(devices: int) -> pd.DataFrame:
@@ -50,20 +51,20 @@ def one(judged: pd.DataFrame, device: str, who: str = FOREST) -> pd.Series:
 
 @pytest.mark.parametrize(("hour", "found"), [(50, False), (51, True), (66, True), (67, False)])
 def test_a_fault_counts_as_found_from_onset_to_six_hours_after_full_severity(hour: int, found: bool) -> None:
-    judged = judge(Flags(truth(1), ["well"], flags((FOREST, "faulty-0", hour, 0.9, RIGHT))))
+    judged = judge(Flags(truth(1), ["well"], flags((FOREST, "faulty-0", hour, 0.9, RIGHT)), NO_KINDS))
     assert one(judged, "faulty-0")["found"] == found
     assert not one(judged, "faulty-0", AGREEMENT)["found"]
 
 
 def test_the_highest_flag_decides_whether_the_sensor_was_named() -> None:
     said = flags((FOREST, "faulty-0", 55, 0.65, WRONG), (FOREST, "faulty-0", 60, 0.9, RIGHT))
-    assert one(judge(Flags(truth(1), [], said)), "faulty-0")["named"]
-    assert not one(judge(Flags(truth(1), [], said.assign(score=[0.9, 0.65]))), "faulty-0")["named"]
+    assert one(judge(Flags(truth(1), [], said, NO_KINDS)), "faulty-0")["named"]
+    assert not one(judge(Flags(truth(1), [], said.assign(score=[0.9, 0.65]), NO_KINDS)), "faulty-0")["named"]
 
 
 def test_healthy_devices_show_what_chance_finds_in_the_time_of_a_fault() -> None:
     said = flags((FOREST, "well", 55, 0.65, WRONG), (FOREST, "fine", 90, 0.65, WRONG))
-    judged = judge(Flags(truth(1), ["well", "fine"], said))
+    judged = judge(Flags(truth(1), ["well", "fine"], said, NO_KINDS))
     assert judged[(judged["fault"] == NO_FAULT) & judged["found"]]["device_id"].tolist() == ["well"]
     assert named_counts(judged)["flagged"].sum() == 0
 
@@ -76,7 +77,7 @@ def test_a_family_that_names_too_few_sensors_misses_the_target_unless_it_flags_t
     flagged: int, named: int, missed: bool
 ) -> None:
     rows = [(FOREST, f"faulty-{n}", 60, 0.9, RIGHT if n < named else WRONG) for n in range(flagged)]
-    lines = misses(named_counts(judge(Flags(truth(120), [], flags(*rows)))))
+    lines = misses(named_counts(judge(Flags(truth(120), [], flags(*rows), NO_KINDS))))
     assert bool(lines) == missed
     assert all(FOREST in line for line in lines)
 

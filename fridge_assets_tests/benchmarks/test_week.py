@@ -28,6 +28,9 @@ START = datetime(2026, 3, 5, tzinfo=UTC)
 HOUR = timedelta(hours=1)
 
 
+FLEET = pd.Series("continuous", index=["found", "missed", "healthy", *"abcdefg"], name="kind")
+
+
 def told(device: str, hour: float, severity: str = "MEDIUM", *, suppressed: bool = False) -> dict[str, object]:
     at = START + hour * HOUR
     return {
@@ -74,7 +77,9 @@ def week() -> Week:
         Told("found", "HIGH", (START + 15 * HOUR, START + 20 * HOUR), ("opened", "severity_rose"), 1, 12 * HOUR),
         Told("healthy", "MEDIUM", (START + 30 * HOUR, START + 31 * HOUR), ("opened", "reminder"), 0, 0 * HOUR),
     )
-    return Week(truth(found=5, missed=10), alerts, (), incidents, 10, START, START + 48 * HOUR, 48, IncidentSettings())
+    return Week(
+        truth(found=5, missed=10), alerts, (), incidents, FLEET, START, START + 48 * HOUR, 48, IncidentSettings()
+    )
 
 
 def test_a_fault_is_found_by_an_alert_between_its_onset_and_its_failure(week: Week) -> None:

@@ -2,8 +2,9 @@
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from typing import Self
 
 import pandas as pd
 from rich.table import Table
@@ -11,6 +12,7 @@ from rich.table import Table
 from fridge_assets.alert_quality.deadlines import Work
 from fridge_assets.contracts.device_alerts import SEVERITIES
 from fridge_assets.settings import IncidentSettings
+from fridge_assets_tests.benchmarks.kinds import apart
 from fridge_assets_tests.benchmarks.week_old_rules import told_by_old_rules
 from fridge_assets_tests.benchmarks.week_told import Told
 
@@ -28,7 +30,7 @@ class Week:
         alerts: all DEVICE_ALERTS rows.
         work: incidents that people were told of, as work.
         incidents: those that they got a message of.
-        devices: in the fleet.
+        kinds: device → its kind, of the whole fleet.
         begins: when the product began to speak.
         ends: end of the last hour.
         windows: scored windows.
@@ -39,11 +41,30 @@ class Week:
     alerts: pd.DataFrame
     work: Sequence[Work]
     incidents: Sequence[Told]
-    devices: int
+    kinds: "pd.Series[str]"
     begins: datetime
     ends: datetime
     windows: int
     settings: IncidentSettings
+
+    @property
+    def devices(self) -> int:
+        """How many there are."""
+        return len(self.kinds)
+
+    def apart(self) -> dict[str, Self]:
+        """Kind of machine → its own week; what was done is of the whole crew."""
+        alerts = dict(apart(self.alerts, self.kinds))
+        return {
+            kind: replace(
+                self,
+                truth=truth,
+                alerts=alerts[kind],
+                incidents=tuple(one for one in self.incidents if self.kinds[one.device_id] == kind),
+                kinds=self.kinds[self.kinds == kind],
+            )
+            for kind, truth in apart(self.truth, self.kinds)
+        }
 
 
 def told_now(week: Week) -> pd.DataFrame:
@@ -103,7 +124,8 @@ def by_fault(week: Week, told: pd.DataFrame) -> pd.DataFrame:
                 "precision": own["real"].mean() if len(own) else None,
             }
         )
-    return pd.DataFrame(rows).sort_values(["acute", "fault"], ignore_index=True)
+    columns = ["fault", "acute", "devices", "found", "recall", "lead", "lead_to_full", "told", "precision"]
+    return pd.DataFrame(rows, columns=columns).sort_values(["acute", "fault"], ignore_index=True)
 
 
 def leads(week: Week) -> pd.DataFrame:

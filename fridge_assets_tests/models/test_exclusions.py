@@ -38,7 +38,7 @@ def left_out(warehouse: Warehouse, settings: Settings, scores: pd.DataFrame, fam
         columns = ", ".join(MODEL_SCORES.column_names)
         connection.execute(f"INSERT INTO model_scores ({columns}) SELECT {columns} FROM scores")
     with warehouse.read() as connection:
-        return list(flagged_windows(connection, family, known(settings), NOW, settings.training)["device_id"])
+        return list(flagged_windows(connection, family, known(settings), NOW, settings)["device_id"])
 
 
 def scored(flagged: int, of: int, model: str = "isolation_forest_v1", window: datetime = NOW) -> pd.DataFrame:

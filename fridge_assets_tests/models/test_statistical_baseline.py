@@ -18,7 +18,7 @@ def fit(rows: pd.DataFrame) -> StatisticalBaseline:
 
 
 def expected(model: StatisticalBaseline, level: str, name: str) -> pd.Series:
-    table = model.expectations
+    table = model.windows.expectations
     return table[(table["level"] == level) & (table["name"] == name)].iloc[0]
 
 
@@ -73,7 +73,7 @@ def test_a_cohort_of_few_devices_borrows_the_fleets_statistics() -> None:
     rows.loc[rows["device_id"] == "device-000000", "cohort"] = "lonely"
     model = fit(rows)
     lonely, fleet = expected(model, "cohort", "lonely"), expected(model, "fleet", "")
-    numbers = [column for column in model.expectations.columns if column.startswith(("location_", "scale_"))]
+    numbers = [column for column in model.windows.expectations.columns if column.startswith(("location_", "scale_"))]
     assert lonely[numbers].tolist() == fleet[numbers].tolist()
 
 
@@ -83,7 +83,7 @@ def test_a_constant_sensor_does_not_explode() -> None:
     stuck = rows["device_id"] == "device-000004"
     rows.loc[stuck, ["superheat_mean", "superheat_std"]] = [8.0, 0.0]
     model = fit(rows)
-    assert (model.expectations.filter(like="scale_") > 0).all(axis=None)
+    assert (model.windows.expectations.filter(like="scale_") > 0).all(axis=None)
     assert model.raw_scores(rows).max() < SETTINGS.baseline.max_z / 2
     noisy = rows[stuck].head(1).assign(superheat_mean=8.05)
     assert model.raw_scores(noisy)[0] < 4

@@ -301,6 +301,10 @@ def test_a_version_names_the_operating_states_that_it_has_seen_enough_of(rows: p
     states[:3] = "standstill"
     trained = train(StatisticalBaseline, rows.assign(operating_state=states), SETTINGS, NOW)
     assert trained.version.metadata.operating_states == ("defrost", "running")
+    shown = trained.version.metadata.states_of_cohorts
+    assert shown is not None
+    assert set(shown) == set(rows["cohort"])
+    assert {"running"} <= set.union(*map(set, shown.values())) <= {"defrost", "running"}
     without = train(StatisticalBaseline, rows, SETTINGS, NOW)
     assert without.version.metadata.operating_states is None
     assert content_hash(without.rows) == content_hash(canonical(rows)) != content_hash(trained.rows)

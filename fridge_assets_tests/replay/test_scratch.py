@@ -55,6 +55,7 @@ def test_a_day_of_features_is_brought_and_not_all_there_are(cycled: Place, tmp_p
             "scoring": cycled.settings.scoring.model_copy(update={"imputation_memory": timedelta(hours=2)}),
             "dbscan": cycled.settings.dbscan.model_copy(update={"day": timedelta(hours=1)}),
             "fleet": cycled.settings.fleet.model_copy(update={"trend_span": timedelta(hours=1)}),
+            "features": cycled.settings.features.model_copy(update={"interval_span": timedelta(hours=1)}),
         }
     )
     scratch = scratch_of(Place(lately), tmp_path / "scratch")

@@ -130,11 +130,3 @@ def test_a_row_of_half_the_usual_readings_is_scored_and_one_of_fewer_is_counted_
     given = model_input(cycled)
     assert given.left_out == {"less than 50% of the readings that they usually send": [below]}
     assert at_limit in given.rows["device_id"].tolist()
-
-
-def test_a_device_that_sends_one_reading_an_hour_is_scored_by_it(cycled: Place) -> None:
-    device = fleet_of(cycled)["device_id"].iloc[0]
-    change(cycled, "DELETE FROM device_features WHERE device_id = ? AND window_end > ? AND window_end < ?", device,
-           WINDOW - timedelta(minutes=60), WINDOW)  # fmt: skip
-    change(cycled, "UPDATE device_features SET reading_count = 1 WHERE device_id = ?", device)
-    assert model_input(cycled).left_out == {}

@@ -49,12 +49,16 @@ def usual_rows(version: ModelVersion) -> pd.DataFrame:
     """A row per device on which every feature is where the model expects it."""
     model = version.model
     assert isinstance(model, StatisticalBaseline)
-    devices = model.expectations.query("level == 'device'").reset_index(drop=True)
+    devices = model.windows.expectations.query("level == 'device'").reset_index(drop=True)
     cohorts = feature_rows(devices=40, windows=1).set_index("device_id")["cohort"]
-    conditions = dict(zip(model.operating_point.conditions, model.operating_point.limits.centre, strict=True))
+    conditions = dict(
+        zip(model.windows.operating_point.conditions, model.windows.operating_point.limits.centre, strict=True)
+    )
     rows = pd.DataFrame({"device_id": devices["name"], "cohort": devices["name"].map(cohorts)}).assign(**conditions)
-    unusual = model.operating_point.adjust(rows, np.zeros((len(rows), len(model.compared))))
-    for position, (name, typical) in enumerate(zip(model.compared, model.measure.reference, strict=True)):
+    unusual = model.windows.operating_point.adjust(rows, np.zeros((len(rows), len(model.compared))))
+    for position, (name, typical) in enumerate(
+        zip(model.windows.compared, model.windows.measure.reference, strict=True)
+    ):
         measured = devices[f"location_{name}"].to_numpy(dtype=np.float64) - unusual[:, position]
         if typical > 0:
             measured = typical * (np.exp(measured) - 0.05)

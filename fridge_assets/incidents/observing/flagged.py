@@ -9,10 +9,12 @@ import pandas as pd
 from fridge_assets.core.identity import deterministic_id
 from fridge_assets.incidents.observing.severity import (
     BELOW_ALL,
+    LOW,
     fallback_severity_rank,
     severity_rank,
     with_provisional,
 )
+from fridge_assets.models.selection import COHORT, STATE
 from fridge_assets.settings import IncidentSettings
 
 MODELS: Final = "models"
@@ -55,7 +57,7 @@ def gather_evidence(scores: pd.DataFrame, source: str, settings: IncidentSetting
         fallback_severity_rank(evidence["top_contributors"], settings)
         if source == FALLBACK
         else with_provisional(
-            _rank(flagged, settings),
+            _rank(flagged, settings).reindex(evidence.index),
             _rank(flagged[flagged["provisional"] == ""], settings).reindex(evidence.index, fill_value=BELOW_ALL),
         )
     )
@@ -67,8 +69,15 @@ def gather_evidence(scores: pd.DataFrame, source: str, settings: IncidentSetting
 
 
 def _rank(flagged: pd.DataFrame, settings: IncidentSettings) -> pd.Series:
-    """Severity by device of what the ``flagged`` scores say together."""
-    return severity_rank(flagged.groupby("device_id")["anomaly_score"].max(), _families(flagged), settings)
+    """Severity by device of what the ``flagged`` scores say together.
+
+    A version that does not know a device's operating state or cohort, which it names first, cannot tell what is usual
+    there: it counts for LOW, and not as one that agrees.
+    """
+    unknown = flagged["top_contributors"].str[0].isin((STATE, COHORT)).astype(bool)
+    known = flagged[~unknown]
+    rank = severity_rank(known.groupby("device_id")["anomaly_score"].max(), _families(known), settings)
+    return rank.reindex(flagged["device_id"].unique(), fill_value=LOW)
 
 
 def _families(scores: pd.DataFrame) -> pd.Series:

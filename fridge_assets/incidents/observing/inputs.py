@@ -9,6 +9,7 @@ import duckdb
 import pandas as pd
 
 from fridge_assets.core.identity import deterministic_ids
+from fridge_assets.features.latest import latest_rows
 from fridge_assets.features.usual_values import usual_values
 from fridge_assets.incidents.observing.judged import LIMIT
 from fridge_assets.models.families import SPEAKING_SQL
@@ -118,11 +119,7 @@ def _with_features(
 ) -> AlertInputs:
     flagged = scores.loc[scores["anomaly_flag"], ["device_id"]].drop_duplicates()
     devices = flagged.merge(registry[["device_id", "cohort"]], on="device_id", how="left")
+    features = latest_rows(connection, window_end, devices, settings.features)
     with registered(connection, devices=devices, registry=registry[["device_id", "cohort"]]):
-        features = query(
-            connection,
-            "SELECT f.* FROM device_features f SEMI JOIN devices USING (device_id) WHERE window_end = $window",
-            {"window": window_end},
-        )
         typical = usual_values(connection, window_end, settings.features.window)
     return AlertInputs(scores, previous, features, typical, comparisons)

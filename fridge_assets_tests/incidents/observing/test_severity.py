@@ -3,6 +3,8 @@
 import pandas as pd
 import pytest
 
+from fridge_assets.contracts import MODEL_SCORES
+from fridge_assets.incidents.observing.flagged import MODELS, gather_evidence
 from fridge_assets.incidents.observing.severity import (
     BELOW_ALL,
     CRITICAL,
@@ -56,3 +58,24 @@ def test_limits_are_settings() -> None:
 )
 def test_what_provisional_versions_say_counts_as_medium_at_most(by_all: int, by_established: int, rank: int) -> None:
     assert with_provisional(pd.Series([by_all]), pd.Series([by_established])).tolist() == [rank]
+
+
+@pytest.mark.parametrize(
+    ("contributors", "severity"),
+    [
+        pytest.param(["superheat_mean", "superheat_mean"], MEDIUM, id="both know"),
+        pytest.param(["operating_state", "superheat_mean"], LOW, id="one knows the state"),
+        pytest.param(["operating_state", "cohort"], LOW, id="none knows"),
+    ],
+)
+def test_models_that_do_not_know_what_a_device_does_agree_with_nobody(contributors: list[str], severity: int) -> None:
+    scores = MODEL_SCORES.sample(2).assign(
+        device_id="d1",
+        model_id=["isolation_forest_v1", "statistical_baseline_v1"],
+        anomaly_score=0.65,
+        anomaly_flag=True,
+        top_contributors=[[name] for name in contributors],
+        carried_from=pd.Series([pd.NaT, pd.NaT], dtype="datetime64[us, UTC]"),
+        provisional="",
+    )
+    assert gather_evidence(scores, MODELS, IncidentSettings())["severity_rank"].tolist() == [severity]
