@@ -11,6 +11,7 @@ from fridge_assets.contracts.sensor_readings import SENSOR_READINGS, SENSORS
 from fridge_assets.core.errors import FridgeError
 from fridge_assets.core.moments import parse_moment
 from fridge_assets.sources.encoding import is_encoding
+from fridge_assets.sources.topics import is_topic
 from fridge_assets.sources.units import UNIT_OF, units_of
 
 Format = Literal["parquet", "csv", "jsonl", "json", "excel", "line_protocol"]
@@ -18,6 +19,9 @@ Shape = Literal["row", "wide", "long"]
 
 FILE_NAME = "{file}"
 """A constant that stands for the name of the file up to its first dot."""
+
+TOPIC, RECEIVED_AT, VALUE = "mqtt_topic", "mqtt_received_at", "value"
+"""Columns that messages of a broker have: their topic, when they came, and a payload that is a single value."""
 
 ISO = "iso"
 EPOCHS: Mapping[str, int] = {
@@ -120,7 +124,12 @@ class Source(_Part):
     tag_column: str = Field("", description="long: the column that says what was measured")
     value_column: str = Field("", description="long: the column of the value")
     tags: dict[str, Tag] = Field({}, description="wide, long: their column or tag: the sensor, and the device")
-    pattern: str = Field("", description="wide, long: regular expression with (?P<device>…) and (?P<tag>…) of a name")
+    pattern: str = Field(
+        "",
+        description="regular expression; wide, long: (?P<device>…) and (?P<tag>…) of a name; row: (?P<device>…) of "
+        "what its column says",
+    )
+    topics: tuple[str, ...] = Field((), description="topics of the MQTT broker whose messages are of this source")
     devices: dict[str, str] = Field({}, description="their name of a device: our device_id")
     units: dict[str, str] = Field({}, description="column, theirs or ours: its unit")
     offsets: dict[str, float] = Field({}, description="sensor: what is added to its values, in our unit")
@@ -168,6 +177,7 @@ class Source(_Part):
             remedy = "Choose one such as utf-8, latin-1, cp1252 or utf-16."
             raise Unfit(("encoding",), "there is no such encoding", remedy)
         self._check_shape()
+        self._check_topics()
         return self
 
     def _check_zone(self) -> None:
@@ -188,9 +198,23 @@ class Source(_Part):
             pattern = re.compile(self.pattern)
         except re.error as error:
             raise Unfit(("pattern",), f"it is no regular expression: {error}", "Correct it.") from error
-        if self.pattern and (set(pattern.groupindex) != {"device", "tag"} or pattern.groups != 2):
-            remedy = "Write one such as (?P<device>.+)_(?P<tag>.+)."
-            raise Unfit(("pattern",), "its groups are not device and tag", remedy)
+        groups = {"device"} if self.shape == "row" else {"device", "tag"}
+        if self.pattern and (set(pattern.groupindex) != groups or pattern.groups != len(groups)):
+            example = "stores/(?P<device>[^/]+)/.*" if self.shape == "row" else "(?P<device>.+)_(?P<tag>.+)"
+            raise Unfit(
+                ("pattern",),
+                f"it has not the groups {' and '.join(sorted(groups))} alone",
+                f"Write one such as {example}.",
+            )
+
+    def _check_topics(self) -> None:
+        for topic in self.topics:
+            if not is_topic(topic):
+                remedy = "Write one such as stores/+/+, where + is any level, or stores/#, all below stores."
+                raise Unfit(("topics",), f"{topic!r} is no topic", remedy)
+        if self.topics and self.format not in ("jsonl", "line_protocol"):
+            remedy = "Write jsonl for JSON of any kind and for single values, or line_protocol."
+            raise Unfit(("format",), "messages of a topic are read in no such format", remedy)
 
     def ours(self, their_column: str) -> str:
         """Our name of ``their_column``; unchanged where nothing is mapped."""
@@ -224,6 +248,13 @@ class Source(_Part):
             if found and found["tag"] in self.tags:
                 known = self.tags[found["tag"]].model_copy(update={"device": found["device"]})
         return known
+
+    @property
+    def named_columns(self) -> tuple[str, ...]:
+        """Their columns that it names."""
+        tags = self.tags if self.shape == "wide" else ()
+        named = (*self.columns, *self.time.columns, self.tag_column, self.value_column, *tags)
+        return tuple(dict.fromkeys(name for name in named if name))
 
     @property
     def has_summer_time(self) -> bool:

@@ -118,6 +118,9 @@ def _moment(file: SourceFile, text: str, *, described: bool) -> tuple[str, str, 
 def device_sql(file: SourceFile) -> str:
     """SQL of the device of a row of ``src``."""
     word = _word(file, "device_id")
+    if file.source.shape == "row" and file.source.pattern:
+        pattern = text_literal(f"^(?:{file.source.pattern})$")
+        word = f"nullif(regexp_extract({word}, {pattern}, ['device']).device, '')"
     devices = file.source.devices
     if not devices:
         return word

@@ -167,7 +167,10 @@ def test_the_history_of_home_assistant_becomes_readings_of_a_minute(tmp_path: Pa
         ),
         ({"shape": "wide"}, "--tag : a wide source says of no tag which sensor it is"),
         ({"tags": {"a": "temperature"}}, "--tag a=temperature: there is no sensor temperature"),
-        ({"pattern": "(.*)"}, "its groups are not device and tag"),
+        ({"pattern": "(.*)"}, "it has not the groups device alone"),
+        ({"shape": "wide", "tags": {"a": "humidity"}, "pattern": "(.*)"}, "it has not the groups device and tag alone"),
+        ({"topics": ["a/#/b"], "format": "jsonl"}, "'a/#/b' is no topic"),
+        ({"topics": ["a/+"], "format": "csv"}, "messages of a topic are read in no such format"),
     ],
 )
 def test_a_shape_without_what_it_needs_is_refused(fields: dict, message: str) -> None:
