@@ -143,7 +143,6 @@ def _complaint(file: SourceFile, theirs: str, type_: str, value: str, problem: s
     present = present_sql(theirs, type_, file.source)
     name = theirs.replace("'", "''")
     finite = f" AND NOT isnan({present}::DOUBLE)" if type_ in ("FLOAT", "DOUBLE") else ""
-    return (
-        f"CASE WHEN {present} IS NOT NULL{finite} AND ({value}) IS NULL "
-        f"THEN '{name} is ''' || {present}::VARCHAR || ''', {problem}' END"
-    )
+    complaint = f"'{name} is ''' || {present}::VARCHAR || ''', {problem}'"
+    # Only what has no value is looked at a second time.
+    return f"CASE WHEN ({value}) IS NULL THEN CASE WHEN {present} IS NOT NULL{finite} THEN {complaint} END END"
