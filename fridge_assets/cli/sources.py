@@ -88,11 +88,11 @@ def add(
         "value_column": value_column, "align_seconds": align, "units": pairs(unit, "--unit"),
         "offsets": _numbers(offset), "constants": pairs(constant, "--constant"), "devices": pairs(rename, "--rename"),
         "nothing": tuple(nothing or ()), "interval_seconds": interval, "pattern": pattern,
-        "topics": tuple(topic or ()),
+        "topics": tuple(topic or ()), "as_is": as_is,
     }  # fmt: skip
     with TemporaryDirectory(prefix="fridge-look-") as temporary:
         examples = _examples(place, files or [], given, listen, Path(temporary))
-        if not _proposed(place, name, examples, given, as_is=as_is, yes=yes):
+        if not _proposed(place, name, examples, given, yes=yes):
             return
     if given["topics"]:
         say(f"Next: {place.command('stream')}, which reads the topics while FRIDGE_MQTT__HOST is set")
@@ -118,7 +118,7 @@ def _examples(place: Workplace, files: list[Path], given: dict[str, Any], second
     return [file]
 
 
-def _proposed(place: Workplace, name: str, files: list[Path], given: dict[str, Any], *, as_is: bool, yes: bool) -> bool:
+def _proposed(place: Workplace, name: str, files: list[Path], given: dict[str, Any], *, yes: bool) -> bool:
     """Propose how ``files`` are read, show what comes of it, and save it; whether it was saved."""
     from fridge_assets.sources.judgement import options_of  # noqa: PLC0415
     from fridge_assets.sources.saved import save_source, yaml_of  # noqa: PLC0415
@@ -132,7 +132,7 @@ def _proposed(place: Workplace, name: str, files: list[Path], given: dict[str, A
         say_look(place, look, "can be read")
     _say_first_rows(looks[0])
     wrong = list(dict.fromkeys(misfit for look in looks for misfit in look.misfits))
-    if wrong and not as_is:
+    if wrong:
         raise FridgeError(
             f"{'; '.join(map(str, wrong))}. The source was not saved",
             f"Say the unit, as with {options_of(wrong)}, or take the values as they are with --as-is.",

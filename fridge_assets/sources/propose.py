@@ -112,7 +112,7 @@ def propose(connection: duckdb.DuckDBPyConnection, files: Sequence[Path], given:
     if given.get("topics"):
         _topics(sample, found, work)
     _device(sample, found, work)
-    for key in ("pattern", "units", "offsets", "nothing", "interval_seconds", "constants", "devices"):
+    for key in ("as_is", "pattern", "units", "offsets", "nothing", "interval_seconds", "constants", "devices"):
         if given.get(key):
             said = given[key]
             work.fields[key] = {**work.fields.get(key, {}), **said} if isinstance(said, Mapping) else said

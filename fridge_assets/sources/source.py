@@ -138,6 +138,7 @@ class Source(_Part):
     )
     nothing: tuple[str, ...] = Field((), description="values that mean that nothing was measured")
     align_seconds: int = Field(0, ge=0, description="long: values of one span of so many seconds are one reading")
+    as_is: bool = Field(False, description="take values also that fit another unit than the given one")
     interval_seconds: int = Field(0, ge=0, description="seconds expected between two readings of a device; 0: unknown")
 
     @field_validator("columns", "constants", mode="before")
