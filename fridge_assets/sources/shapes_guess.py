@@ -159,9 +159,7 @@ def _take_tags(found: Found, said: Mapping[str, Said], tags: Mapping[str, Any], 
         if one.sensor:
             known[name] = {"sensor": one.sensor, "device": one.device if needs_device else ""}
             if one.unit and units.setdefault(one.sensor, one.unit) != one.unit:
-                found.questions.append(
-                    ("unit", f"{one.sensor} comes in {units[one.sensor]} and in {one.unit}; tell them apart", (), "")
-                )
+                known[name]["unit"] = one.unit
         elif one.vague:
             _ask_vague(found, one.vague, name)
         else:

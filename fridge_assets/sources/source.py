@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping, Sequence
+from functools import cached_property
 from typing import Any, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -72,6 +73,7 @@ class Tag(_Part):
 
     sensor: str = Field(description="one of our sensors")
     device: str = Field("", description="its device; empty where a column or a constant says it")
+    unit: str = Field("", description="its unit; that of the sensor where empty")
 
 
 class TimeFormat(_Part):
@@ -168,6 +170,8 @@ class Source(_Part):
                 raise Unfit(("constants", ours), f"there is no column {ours}", _choice(_OUR_COLUMNS))
         for name, tag in self.tags.items():
             _require("tags", name, tag.sensor, "sensor", _SENSOR_NAMES)
+            if tag.unit:
+                self._unit("tags", name, tag.sensor, tag.unit)
         for sensor in self.offsets:
             if sensor not in UNIT_OF:
                 raise Unfit(("offsets", sensor), f"{sensor} is not a sensor with a unit", _choice(UNIT_OF))
@@ -223,22 +227,36 @@ class Source(_Part):
 
     def conversion(self, our_column: str) -> tuple[float, float]:
         """(factor, offset) from their values of ``our_column`` to ours."""
-        factor, offset = 1.0, 0.0
-        for column, unit in self.units.items():
-            if self.ours(column) == our_column:
-                factor, offset = self._conversion(column, unit)
-                break
+        factor, offset = (1.0, 0.0) if our_column in self.sensors_with_tag_units else self._given_unit(our_column)
         return factor, offset + self.offsets.get(our_column, 0.0)
 
+    def tag_conversion(self, tag: Tag) -> tuple[float, float]:
+        """(factor, offset) from the values of one tag to ours, where tags of its sensor have units of their own."""
+        return units_of(tag.sensor)[tag.unit] if tag.unit else self._given_unit(tag.sensor)
+
+    @cached_property
+    def sensors_with_tag_units(self) -> tuple[str, ...]:
+        """Sensors of which a tag has a unit of its own; their values are in our units once rows are readings."""
+        return tuple(dict.fromkeys(tag.sensor for tag in self.tags.values() if tag.unit))
+
+    def _given_unit(self, our_column: str) -> tuple[float, float]:
+        for column, unit in self.units.items():
+            if self.ours(column) == our_column:
+                return self._conversion(column, unit)
+        return 1.0, 0.0
+
     def _conversion(self, column: str, unit: str) -> tuple[float, float]:
-        ours = self.ours(column)
+        return self._unit("units", column, self.ours(column), unit)
+
+    @staticmethod
+    def _unit(field: str, key: str, ours: str, unit: str) -> tuple[float, float]:
         if ours not in UNIT_OF:
             raise Unfit(
-                ("units", column), f"{ours} is not a sensor with a unit", f"{_choice(UNIT_OF)[:-1]}, or map it first."
+                (field, key), f"{ours} is not a sensor with a unit", f"{_choice(UNIT_OF)[:-1]}, or map it first."
             )
         choices = units_of(ours)
         if unit not in choices:
-            raise Unfit(("units", column), f"{ours} cannot be in {unit}", _choice(choices))
+            raise Unfit((field, key), f"{ours} cannot be in {unit}", _choice(choices))
         return choices[unit]
 
     def tag(self, name: str) -> Tag | None:
