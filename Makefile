@@ -4,7 +4,7 @@ BIN := .venv/bin
 DATA ?= data/demo
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test ui lint format docs scenario-staleness scenario-stream-kills scenario-cycle-kills scenario-interrupts bench bench-hourly bench-quality bench-canary bench-models bench-stream bench-week bench-machines bench-alerts bench-diagnosis bench-sources
+.PHONY: help demo test ui lint format docs pictures scenario-staleness scenario-stream-kills scenario-cycle-kills scenario-interrupts bench bench-hourly bench-quality bench-canary bench-models bench-stream bench-week bench-machines bench-alerts bench-diagnosis bench-sources
 
 help: ## what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 22
@@ -52,6 +52,9 @@ lint: .venv/installed ## style, types and layers
 
 docs: .venv/installed ## the pages that are made of the code
 	$(BIN)/python -m fridge_assets.contracts.docs > docs/datasets.md
+
+pictures: .venv/installed ## the pictures of the tutorial about sources, from what its commands print
+	$(BIN)/python -m fridge_assets_tests.sources.tutorial
 
 format: .venv/installed ## put the code in shape
 	$(BIN)/ruff check --fix .
