@@ -2,7 +2,7 @@
 
 from datetime import timedelta
 
-from pydantic import Field, SecretStr
+from pydantic import Field, SecretStr, field_validator
 
 from fridge_assets.settings._group import Group
 
@@ -38,3 +38,12 @@ class MqttSettings(Group):
         description="messages of so long make a landing file, which the stream and ingestion then read: what is seen "
         "sooner makes more files, that are kept for FRIDGE_RETENTION__LANDING",
     )
+
+    @field_validator("host")
+    @classmethod
+    def _is_a_host(cls, host: str) -> str:
+        if "/" in host or host.count(":") == 1:
+            raise ValueError(
+                "it is a name or an address alone; the port is FRIDGE_MQTT__PORT, and encryption FRIDGE_MQTT__TLS"
+            )
+        return host

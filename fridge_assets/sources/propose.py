@@ -256,6 +256,12 @@ def _device(sample: Sample, found: Found, work: _Work) -> None:
             del columns[name]
         columns[given] = "device_id"
     elif given:
+        meant = next((name for name in sample.values if name.lower() == given.lower()), "")
+        if meant:
+            raise FridgeError(
+                f"there is no column {given!r} for --device; there is {meant!r}",
+                f"Give that, or --constant device_id={given} where it is the name of a device.",
+            )
         work.fields.setdefault("constants", {})["device_id"] = given
     elif not found.has_device and work.given.get("topics"):
         example = (sample.given(TOPIC) or [""])[0]
