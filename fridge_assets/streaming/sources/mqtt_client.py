@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from types import ModuleType
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING
 
 from fridge_assets.core.errors import FridgeError
 from fridge_assets.settings import MqttSettings
@@ -20,14 +20,27 @@ _REFUSED = 128
 """In answer to a subscription."""
 
 
-class Taken(Protocol):
-    """Messages that the broker will send again unless they are acknowledged."""
+class Taken:
+    """Messages that the broker will send again unless they are acknowledged.
 
-    messages: Sequence[Message]
-    received_at: datetime
+    Args:
+        client: that they came by.
+        messages: as they came.
+    """
+
+    def __init__(self, client: "aiomqtt.Client", messages: "Sequence[aiomqtt.Message]") -> None:
+        self.received_at = datetime.now(UTC)
+        self.messages = [Message(m.topic.value, m.payload, self.received_at) for m in messages]
+        self._client = client
+        self._theirs = messages
 
     def acknowledge(self) -> None:
         """Tell the broker that they are safe."""
+        # aiomqtt has no word for it; the client that it wraps does.
+        wrapped = self._client._client
+        for message in self._theirs:
+            if message.qos:
+                wrapped.ack(message.mid, message.qos)
 
 
 class BrokerRefuses(FridgeError):
@@ -71,22 +84,7 @@ class Connection:
             together = [first]
             while len(waiting) and len(together) < _MOST:
                 together.append(await anext(waiting))
-            yield _Taken(self._client, together)
-
-
-class _Taken:
-    def __init__(self, client: "aiomqtt.Client", messages: "Sequence[aiomqtt.Message]") -> None:
-        self.received_at = datetime.now(UTC)
-        self.messages = [Message(m.topic.value, _bytes(m.payload), self.received_at) for m in messages]
-        self._client = client
-        self._theirs = messages
-
-    def acknowledge(self) -> None:
-        # aiomqtt has no word for it; the client that it wraps does.
-        wrapped = self._client._client
-        for message in self._theirs:
-            if message.qos:
-                wrapped.ack(message.mid, message.qos)
+            yield Taken(self._client, together)
 
 
 @asynccontextmanager
@@ -127,8 +125,6 @@ async def connected(settings: MqttSettings, client_id: str, *, is_kept: bool) ->
         ) from error
     except aiomqtt.MqttError as error:
         raise ConnectionError(_reason(error)) from error
-    except ssl.SSLError as error:
-        raise ConnectionError(str(error)) from error
 
 
 def library() -> ModuleType:
@@ -163,7 +159,3 @@ def _tls(settings: MqttSettings) -> ssl.SSLContext | None:
 
 def _reason(error: Exception) -> str:
     return str(error).rstrip(".") or type(error).__name__
-
-
-def _bytes(payload: Any) -> bytes:
-    return payload if isinstance(payload, bytes) else str(payload).encode()
