@@ -4,7 +4,7 @@ BIN := .venv/bin
 DATA ?= data/demo
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test ui lint format docs scenario-staleness scenario-stream-kills scenario-cycle-kills scenario-interrupts bench bench-hourly bench-quality bench-canary bench-models bench-stream bench-week bench-machines bench-alerts bench-diagnosis
+.PHONY: help demo test ui lint format docs pictures scenario-staleness scenario-stream-kills scenario-cycle-kills scenario-interrupts bench bench-hourly bench-quality bench-canary bench-models bench-stream bench-week bench-machines bench-alerts bench-diagnosis bench-sources
 
 help: ## what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 22
@@ -53,11 +53,14 @@ lint: .venv/installed ## style, types and layers
 docs: .venv/installed ## the pages that are made of the code
 	$(BIN)/python -m fridge_assets.contracts.docs > docs/datasets.md
 
+pictures: .venv/installed ## the pictures of the tutorial about sources, from what its commands print
+	$(BIN)/python -m fridge_assets_tests.sources.tutorial
+
 format: .venv/installed ## put the code in shape
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-bench: bench-hourly bench-quality bench-week bench-machines bench-canary bench-models bench-stream bench-alerts bench-diagnosis ## every benchmark
+bench: bench-hourly bench-quality bench-week bench-machines bench-canary bench-models bench-stream bench-alerts bench-diagnosis bench-sources ## every benchmark
 
 bench-hourly: .venv/installed ## one hourly cycle of 100,000 devices, at once and in steady state, beside pandas and a bare DuckDB script
 	$(BIN)/python -m fridge_assets_tests.benchmarks.hourly
@@ -86,6 +89,9 @@ bench-stream: .venv/installed-bench ## the stream: readings a second, seconds to
 
 bench-alerts: .venv/installed ## 10,000 new alerts in one run, and `alerts list` from 1,000,000 of them
 	$(BIN)/python -m fridge_assets_tests.benchmarks.alerts
+
+bench-sources: .venv/installed ## files of each text format, 100 MB each, beside DuckDB for CSV
+	$(BIN)/python -m fridge_assets_tests.benchmarks.sources
 
 bench-diagnosis: .venv/installed ## whether the probable cause is the right one: 1,000 devices, every gradual fault
 	$(BIN)/python -m fridge_assets_tests.benchmarks.diagnosis

@@ -2,6 +2,7 @@
 
 import sys
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -29,7 +30,11 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print as JSON.")]
 def add(
     context: typer.Context,
     name: Name,
-    files: Files,
+    files: Annotated[list[Path] | None, typer.Argument(metavar="[FILE...]", help="Examples of its files.")] = None,
+    topic: Annotated[
+        Pairs, typer.Option(help="Topic of the MQTT broker, such as stores/+/+, in place of files; repeatable.")
+    ] = None,
+    listen: Annotated[int, typer.Option(min=1, help="Seconds for which messages of the topics are collected.")] = 60,
     format_: Annotated[str, typer.Option("--format", help="parquet, csv, jsonl, json, excel or line_protocol.")] = "",
     encoding: Annotated[str, typer.Option(help="How text is encoded, such as cp1252.")] = "",
     delimiter: Annotated[str, typer.Option(help="What separates the columns of a CSV file.")] = "",
@@ -50,6 +55,9 @@ def add(
     tag: Annotated[Pairs, typer.Option(help="TAG=SENSOR or TAG=DEVICE/SENSOR; repeatable.")] = None,
     tag_column: Annotated[str, typer.Option(help="Long files: the column of what was measured.")] = "",
     value_column: Annotated[str, typer.Option(help="Long files: the column of the value.")] = "",
+    pattern: Annotated[
+        str, typer.Option(help="Regular expression that takes (?P<device>…) and (?P<tag>…) out of names or topics.")
+    ] = "",
     align: Annotated[int, typer.Option(min=0, help="Long files: values of so many seconds are one reading.")] = 0,
     unit: Annotated[Pairs, typer.Option(help="COLUMN=UNIT, theirs or ours, such as evap=degF; repeatable.")] = None,
     offset: Annotated[Pairs, typer.Option(help="SENSOR=NUMBER added to its values in our unit; repeatable.")] = None,
@@ -66,8 +74,7 @@ def add(
     On a terminal what is unclear is asked; otherwise the command stops and names the option that says it. Nothing is
     guessed silently.
     """
-    from fridge_assets.sources.judgement import options_of  # noqa: PLC0415
-    from fridge_assets.sources.saved import save_source, source_names, yaml_of  # noqa: PLC0415
+    from fridge_assets.sources.saved import source_names  # noqa: PLC0415
 
     place = starting(context)
     folder = place.settings.sources_dir
@@ -80,8 +87,42 @@ def add(
         "sensor": pairs(sensor, "--sensor"), "tags": _tags(tag), "tag_column": tag_column,
         "value_column": value_column, "align_seconds": align, "units": pairs(unit, "--unit"),
         "offsets": _numbers(offset), "constants": pairs(constant, "--constant"), "devices": pairs(rename, "--rename"),
-        "nothing": tuple(nothing or ()), "interval_seconds": interval,
+        "nothing": tuple(nothing or ()), "interval_seconds": interval, "pattern": pattern,
+        "topics": tuple(topic or ()), "as_is": as_is,
     }  # fmt: skip
+    with TemporaryDirectory(prefix="fridge-look-") as temporary:
+        examples = _examples(place, files or [], given, listen, Path(temporary))
+        if not _proposed(place, name, examples, given, yes=yes):
+            return
+    if given["topics"]:
+        say(f"Next: {place.command('stream')}, which reads the topics while FRIDGE_MQTT__HOST is set")
+    else:
+        folder = place.settings.landing_dir / name
+        say(f"Next: {place.command(f'ingest FILE --source {name}')}, or put files into {folder}")
+
+
+def _examples(place: Workplace, files: list[Path], given: dict[str, Any], seconds: int, folder: Path) -> list[Path]:
+    """The files to look at: those that were given, or one of the messages of topics."""
+    if bool(files) == bool(given["topics"]):
+        raise FridgeError(
+            "a source is made from examples", "Give files of it, or --topic for what an MQTT broker sends."
+        )
+    if files:
+        return files
+    from fridge_assets.streaming.sources.mqtt_listen import listen, write_messages  # noqa: PLC0415
+
+    with working(f"listening for up to {seconds} s", False):
+        messages = listen(place.settings.mqtt, given["topics"], seconds)
+    file, given["format"] = write_messages(messages, folder, given["format"] or None)
+    say(f"{len(messages):,} messages of {len({message.topic for message in messages}):,} topics came")
+    return [file]
+
+
+def _proposed(place: Workplace, name: str, files: list[Path], given: dict[str, Any], *, yes: bool) -> bool:
+    """Propose how ``files`` are read, show what comes of it, and save it; whether it was saved."""
+    from fridge_assets.sources.judgement import options_of  # noqa: PLC0415
+    from fridge_assets.sources.saved import save_source, yaml_of  # noqa: PLC0415
+
     proposal = _answered(files, given)
     for note in proposal.notes:
         say("  ", styled("note", "yellow"), f" {note}")
@@ -91,17 +132,17 @@ def add(
         say_look(place, look, "can be read")
     _say_first_rows(looks[0])
     wrong = list(dict.fromkeys(misfit for look in looks for misfit in look.misfits))
-    if wrong and not as_is:
+    if wrong:
         raise FridgeError(
             f"{'; '.join(map(str, wrong))}. The source was not saved",
             f"Say the unit, as with {options_of(wrong)}, or take the values as they are with --as-is.",
         )
     if not yes and _is_asked() and not typer.confirm("Save it?", default=True):
         say("Nothing was saved.")
-        return
-    path = save_source(folder, name, proposal.source)
+        return False
+    path = save_source(place.settings.sources_dir, name, proposal.source)
     say(f"Saved as {path}; edit it where it is wrong, and try it with {place.command(f'sources test {name} FILE')}.")
-    say(f"Next: {place.command(f'ingest FILE --source {name}')}, or put files into {place.settings.landing_dir / name}")
+    return True
 
 
 @app.command("test", epilog="Example: fridge-assets sources test store-7 july.csv")
@@ -181,7 +222,8 @@ def _answered(files: list[Path], given: dict[str, Any]) -> "Proposal":
 
 
 def _take(given: dict[str, Any], question: "Question", answer: str) -> None:
-    key = {"map": "columns", "unit": "units", "tag": "tags", "time": "time_columns"}.get(question.field, question.field)
+    keys = {"map": "columns", "unit": "units", "tag": "tags", "time": "time_columns", "align": "align_seconds"}
+    key = keys.get(question.field, question.field)
     if question.field == "tag":
         given[key] = {**given[key], **_tags([answer])}
     elif question.field in ("map", "unit"):

@@ -41,14 +41,14 @@ def stream(
     warms for 3 minutes and is above its band. Devices with less than 20 hours of history have stricter limits, and
     devices that send less often than every 5 minutes are not watched for losses of pressure and cooling.
 
-    Reads the landing folder, or the Kafka topic that FRIDGE_KAFKA__BOOTSTRAP_SERVERS leads to. Needs no Dagster, and
-    delivers its messages itself.
+    Reads the landing folder; with FRIDGE_MQTT__HOST also the topics of that broker which sources name; or the Kafka
+    topic that FRIDGE_KAFKA__BOOTSTRAP_SERVERS leads to. Needs no Dagster, and delivers its messages itself.
     """
     if context.invoked_subcommand is not None:
         return
     place = starting(context)
     refuse_replay(place.settings.root)
-    if until_idle and place.settings.kafka.bootstrap_servers:
+    if until_idle and (place.settings.kafka.bootstrap_servers or place.settings.mqtt.host):
         raise FridgeError("--until-idle is for the landing folder; a topic never ends", "Leave it out.")
     import logging  # noqa: PLC0415
     import os  # noqa: PLC0415
@@ -103,10 +103,16 @@ def backtest(
 
 
 def _source(place: Workplace) -> "Source":
+    if place.settings.kafka.bootstrap_servers and place.settings.mqtt.host:
+        raise FridgeError("a stream reads Kafka or MQTT", "Unset FRIDGE_KAFKA__BOOTSTRAP_SERVERS or FRIDGE_MQTT__HOST.")
     if place.settings.kafka.bootstrap_servers:
         from fridge_assets.streaming.sources.kafka import KafkaSource  # noqa: PLC0415
 
         return KafkaSource(place.operations, place.settings)
+    if place.settings.mqtt.host:
+        from fridge_assets.streaming.sources.mqtt import MqttSource  # noqa: PLC0415
+
+        return MqttSource(place.landing, place.operations, place.settings)
     from fridge_assets.streaming.sources.landing import LandingSource  # noqa: PLC0415
 
     return LandingSource(place.landing, place.operations, place.settings)

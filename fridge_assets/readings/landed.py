@@ -7,6 +7,7 @@ from pathlib import Path
 import duckdb
 
 from fridge_assets.core.errors import FridgeError
+from fridge_assets.readings.fits import unfit_files
 from fridge_assets.readings.staging import create_staged, stage
 from fridge_assets.settings import ReadingSettings
 from fridge_assets.sources.file import SourceFile, UnreadableFile, probe
@@ -59,6 +60,7 @@ def stage_files(
     create_staged(engine)
     refused: dict[str, str] = {}
     warnings: list[str] = []
+    known: dict[str, SourceFile] = {}
     groups: dict[object, list[tuple[SourceFile, LandingFile]]] = defaultdict(list)
     for landed in files:
         try:
@@ -66,6 +68,8 @@ def stage_files(
         except FridgeError as error:
             refused[landed.name] = str(error)
             continue
+        if landed.source:
+            known[landed.name] = file
         if file.unknown_columns:
             warnings.append(f"{landed.name}: columns {', '.join(file.unknown_columns)} are unknown and ignored")
         # Files of one shape are read together, except where row numbers come from counting.
@@ -76,7 +80,9 @@ def stage_files(
             groups[key].append((file, landed))
     for members in groups.values():
         refused |= _stage_group(engine, members, settings)
-    return refused, warnings
+    unfit = unfit_files(engine, {name: file for name, file in known.items() if name not in refused})
+    engine.execute("DELETE FROM staged WHERE source_file IN (SELECT unnest(?::VARCHAR[]))", [list(unfit)])
+    return refused | unfit, warnings
 
 
 def _stage_group(

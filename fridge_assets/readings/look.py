@@ -9,33 +9,27 @@ from typing import Any
 import duckdb
 import pandas as pd
 
-from fridge_assets.contracts.sensor_readings import NUMERIC_SENSORS, SENSORS
+from fridge_assets.contracts.sensor_readings import SENSORS
 from fridge_assets.core.errors import FridgeError
+from fridge_assets.readings.fits import fits_of
 from fridge_assets.readings.ranges import (
     BUILT_IN_TABLES,
     RANGES_FILE,
     RangeTables,
-    bound,
     know_ranges,
-    known_bounds,
     spread_out_of_range,
 )
 from fridge_assets.readings.staging import create_staged, know_devices, stage
 from fridge_assets.settings import ReadingSettings
-from fridge_assets.sources.file import SourceFile, probe, rows_sql
-from fridge_assets.sources.judgement import Fit, Misfit, given_unit, misfits
-from fridge_assets.sources.scalars import number_sql
+from fridge_assets.sources.file import SourceFile, probe
+from fridge_assets.sources.judgement import Misfit, misfits
 from fridge_assets.sources.shapes import unknown_tags_sql
 from fridge_assets.sources.source import Source
-from fridge_assets.sources.units import units_of
-from fridge_assets.sources.values import device_sql
 from fridge_assets.stores.frames import query
 from fridge_assets.stores.warehouse import Warehouse
 
 _EXAMPLES = 5
 _FIRST_ROWS = 10
-_JUDGED_ROWS = 200_000
-"""Rows whose values decide whether a unit fits."""
 
 
 @dataclass(frozen=True)
@@ -121,7 +115,7 @@ def look_at(
             engine,
             f"SELECT {shown} FROM staged WHERE reason IS NULL ORDER BY row_number, device_id LIMIT {_FIRST_ROWS}",
         )
-        fits = _fits(engine, opened)
+        fits = fits_of(engine, opened)
         unknown = _unknown_tags(engine, opened)
         engine.execute("DROP TABLE IF EXISTS reject_errors; DROP TABLE IF EXISTS reject_scans")
     usable = int(summary["usable"])
@@ -142,42 +136,10 @@ def look_at(
         unusable=int(summary["rows"]) - usable,
         unusable_examples=examples,
         out_of_range=out_of_range,
-        misfits=misfits(fits),
+        misfits=() if source.as_is else misfits(fits),
         first_rows=first_rows,
         warnings=(*unknown, *_warnings(opened, summary, out_of_range)),
     )
-
-
-def _fits(engine: duckdb.DuckDBPyConnection, file: SourceFile) -> list[Fit]:
-    """How many values of each sensor are plausible in each unit that they may be in."""
-    bounds = known_bounds(engine)
-    read = {s.name: file.ours[s.name] for s in NUMERIC_SENSORS if s.name in file.ours}
-    if not read:
-        return []
-    numbers = ", ".join(f"{number_sql(*column, file.source)} AS {name}" for name, column in read.items())
-    counted, largest, keys = [], [], []
-    for name in read:
-        low, high = (bounds.sql[bound(name, "plausible", end)] for end in (0, 1))
-        given = given_unit(file.source, name)
-        for unit, (factor, offset) in units_of(name).items():
-            value = f"({name} * {factor!r} + {offset + file.source.offsets.get(name, 0.0)!r})"
-            counted.append(
-                f"[count({name}), count(*) FILTER ({value} BETWEEN {low} AND {high}), "
-                f"count(*) FILTER ({value} < 0), count(*) FILTER ({name} BETWEEN 0 AND 1)]"
-            )
-            largest.append(f"coalesce(max({value}) FILTER ({value} BETWEEN {low} AND {high}), 0)")
-            keys.append((name, unit, unit == given))
-    (found,) = engine.execute(
-        f"WITH taken AS (SELECT {device_sql(file)} AS device_id, {numbers} "
-        f"FROM (SELECT * FROM ({rows_sql(file)}) LIMIT {_JUDGED_ROWS}) AS src) "
-        f"SELECT {', '.join(counted)}, {', '.join(largest)} FROM taken {bounds.join}"
-    ).fetchall()
-    rows = zip(keys, found[: len(keys)], found[len(keys) :], strict=True)
-    return [
-        Fit(name, unit, is_given, values, plausible, negative, fractions, float(most))
-        for (name, unit, is_given), (values, plausible, negative, fractions), most in rows
-        if values
-    ]
 
 
 def _unknown_tags(engine: duckdb.DuckDBPyConnection, file: SourceFile) -> tuple[str, ...]:

@@ -16,6 +16,7 @@ from fridge_assets.settings.models import (
     TrainingSettings,
 )
 from fridge_assets.settings.monitoring import MonitoringSettings
+from fridge_assets.settings.mqtt import MqttSettings
 from fridge_assets.settings.notifications import (
     AnyDestination,
     Destination,
@@ -60,6 +61,7 @@ __all__ = [
     "KafkaSettings",
     "LearnedThresholdSettings",
     "MonitoringSettings",
+    "MqttSettings",
     "NotificationSettings",
     "OperatingSettings",
     "OperationsSettings",

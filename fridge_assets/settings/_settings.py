@@ -27,6 +27,7 @@ from fridge_assets.settings.models import (
     TrainingSettings,
 )
 from fridge_assets.settings.monitoring import MonitoringSettings
+from fridge_assets.settings.mqtt import MqttSettings
 from fridge_assets.settings.notifications import NotificationSettings
 from fridge_assets.settings.readings import ReadingSettings
 from fridge_assets.settings.running import UiSettings
@@ -80,6 +81,7 @@ class Settings(BaseSettings):
     streaming: StreamingSettings = StreamingSettings()
     learned_thresholds: LearnedThresholdSettings = LearnedThresholdSettings()
     kafka: KafkaSettings = KafkaSettings()
+    mqtt: MqttSettings = MqttSettings()
     fleet: FleetSettings = FleetSettings()
     notifications: NotificationSettings = NotificationSettings()
     ui: UiSettings = UiSettings()

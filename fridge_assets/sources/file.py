@@ -137,7 +137,7 @@ def damaged(path: Path, error: Exception) -> UnreadableFile:
     )
 
 
-def rows_sql(file: SourceFile, *others: SourceFile) -> str:
+def rows_sql(file: SourceFile, *others: SourceFile, most: int | None = None) -> str:
     """SELECT of the readings of ``file`` with ``__source_file``, ``__row_number`` and ``__malformed_line`` added.
 
     Columns are those of the file, or ours where the source makes readings of them; CSV and JSON values are text.
@@ -147,8 +147,11 @@ def rows_sql(file: SourceFile, *others: SourceFile) -> str:
     Args:
         file: probed.
         others: Parquet files of the same folder, columns and source, read with it.
+        most: rows of the file that are read; all where None.
     """
     rows = file.their_rows_sql if not others else _their_rows_sql(file, *others)
+    if most is not None:
+        rows = f"SELECT * FROM ({rows}) LIMIT {most}"
     return shaped_sql(rows, file.theirs, file.source)
 
 

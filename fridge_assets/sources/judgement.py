@@ -80,7 +80,7 @@ def options_of(found: Iterable[Misfit]) -> str:
 
 def given_unit(source: Source, sensor: str) -> str:
     """The unit that the source says ``sensor`` is in; ours where it says none."""
-    for column, unit in source.units.items():
+    for column, unit in source.units.items() if sensor not in source.sensors_with_tag_units else ():
         if source.ours(column) == sensor:
             return unit
     return next(unit for unit, conversion in units_of(sensor).items() if conversion == (1.0, 0.0))

@@ -14,13 +14,16 @@ from fridge_assets.core.names import unknown
 from fridge_assets.sources.prepare import head_of, prepared
 from fridge_assets.sources.sample import Sample, delimiter_of, encoding_of, format_by_content, sample_of
 from fridge_assets.sources.shapes_guess import Found, sensors_found
-from fridge_assets.sources.source import FILE_NAME, Source, source_of_options
+from fridge_assets.sources.source import FILE_NAME, RECEIVED_AT, TOPIC, Source, source_of_options
 from fridge_assets.sources.time_guess import Written, times_of
 from fridge_assets.sources.wording import NO_SENSOR
 
 _MEANT = (*(sensor.name for sensor in SENSORS), NO_SENSOR)
 _NUMBER = re.compile(r"[+-]?\d+(?:[.,]\d+)?$")
 _THOUSANDS = re.compile(r"[+-]?\d{1,3},\d{3}$")
+
+
+_EXAMPLE_PATTERN = "stores/(?P<device>[^/]+)/(?P<tag>.+)"
 
 
 @dataclass(frozen=True)
@@ -100,13 +103,16 @@ def propose(connection: duckdb.DuckDBPyConnection, files: Sequence[Path], given:
         raise FridgeError(f"{first.name} holds no rows", "Give an example with some.")
     written = _time(connection, sample, work)
     _decimal(sample, written, work)
+    _check_pattern(given)
     found = sensors_found(connection, sample, written.columns if written else (), given)
     work.fields |= found.fields
     work.notes += found.notes
     for key, text, choices, part in found.questions:
         work.ask(key, text, choices, part)
+    if given.get("topics"):
+        _topics(sample, found, work)
     _device(sample, found, work)
-    for key in ("units", "offsets", "nothing", "interval_seconds", "constants", "devices"):
+    for key in ("as_is", "pattern", "units", "offsets", "nothing", "interval_seconds", "constants", "devices"):
         if given.get(key):
             said = given[key]
             work.fields[key] = {**work.fields.get(key, {}), **said} if isinstance(said, Mapping) else said
@@ -192,6 +198,55 @@ def _decimal(sample: Sample, written: Written | None, work: _Work) -> None:
         work.fields["decimal"] = ","
 
 
+def _check_pattern(given: Mapping[str, Any]) -> None:
+    """Refuse a pattern before it is used."""
+    if given.get("pattern"):
+        try:
+            groups = set(re.compile(given["pattern"]).groupindex)
+        except re.error as error:
+            raise FridgeError(
+                f"--pattern {given['pattern']}: it is no regular expression: {error}", "Correct it."
+            ) from error
+        if "device" not in groups:
+            raise FridgeError(
+                f"--pattern {given['pattern']}: it has no group device", f"Write one such as {_EXAMPLE_PATTERN}."
+            )
+
+
+def _topics(sample: Sample, found: Found, work: _Work) -> None:
+    """What topics say of the messages of a broker."""
+    topics = work.fields["topics"] = tuple(work.given["topics"])
+    columns = work.fields.setdefault("columns", {})
+    example = (sample.given(TOPIC) or [""])[0]
+    if work.fields.get("shape") == "long":
+        if work.fields["tag_column"] == TOPIC and not work.given.get("pattern"):
+            text = (
+                f"which part of topics such as {example} is the device, and which says what was measured? "
+                f"As in {_EXAMPLE_PATTERN}"
+            )
+            work.ask("pattern", text)
+        if not work.given.get("align_seconds"):
+            work.ask("align", "values come one by one; those of how many seconds are one reading? Such as 60")
+        return
+    if work.fields.get("time", {}).get("columns") not in (None, (RECEIVED_AT,)):
+        columns.setdefault(RECEIVED_AT, "timestamp_ingested")
+    pattern = work.given.get("pattern") or _device_pattern(topics)
+    if pattern and (work.given.get("pattern") or not (found.has_device or work.given.get("device"))):
+        columns[TOPIC] = "device_id"
+        work.fields["pattern"] = pattern
+        found.has_device = True
+        parts = re.fullmatch(pattern, example)
+        work.notes.append(f"the device of {example} is {parts['device'] if parts else 'not said by it'}; see pattern")
+
+
+def _device_pattern(topics: Sequence[str]) -> str:
+    """The pattern of a device in topics of which one level alone differs; nothing where several do."""
+    levels = topics[0].split("/")
+    if len(topics) > 1 or "#" in levels or levels.count("+") != 1:
+        return ""
+    return "/".join("(?P<device>[^/]+)" if level == "+" else re.escape(level) for level in levels)
+
+
 def _device(sample: Sample, found: Found, work: _Work) -> None:
     """What says the device, where neither a column nor a tag does."""
     given = work.given.get("device")
@@ -201,7 +256,16 @@ def _device(sample: Sample, found: Found, work: _Work) -> None:
             del columns[name]
         columns[given] = "device_id"
     elif given:
+        meant = next((name for name in sample.values if name.lower() == given.lower()), "")
+        if meant:
+            raise FridgeError(
+                f"there is no column {given!r} for --device; there is {meant!r}",
+                f"Give that, or --constant device_id={given} where it is the name of a device.",
+            )
         work.fields.setdefault("constants", {})["device_id"] = given
+    elif not found.has_device and work.given.get("topics"):
+        example = (sample.given(TOPIC) or [""])[0]
+        work.ask("pattern", f"which part of topics such as {example} is the device? As in stores/(?P<device>[^/]+)/.*")
     elif not found.has_device and "device_id" not in (work.given.get("constants") or {}):
         text = f"no column says which device it is; give its name, or {FILE_NAME} for the name of its file, or a column"
         work.ask("device", text)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import duckdb
 
-from fridge_assets.sources.line_protocol import records_sql
+from fridge_assets.sources.line_protocol import columns_of, records_sql, value_sql
 from fridge_assets.sources.prepare import head_of
 from fridge_assets.sources.source import Format, Source
 from fridge_assets.stores.frames import text_literal
@@ -33,7 +33,20 @@ def identifier(name: str) -> str:
 
 
 def their_columns(connection: duckdb.DuckDBPyConnection, path: Path, format_: Format, source: Source) -> Columns:
-    """The columns of a file; text and JSON ones are VARCHAR, what is nested in JSON has the path as its name."""
+    """The columns of a file; text and JSON ones are VARCHAR, what is nested in JSON has the path as its name.
+
+    What the topics of a source have brought within some seconds is a file, too; it has every column that the source
+    names, whatever is in it.
+    """
+    if source.topics and source.shape != "wide":
+        return tuple((name, "VARCHAR") for name in source.named_columns)
+    found = _found_columns(connection, path, format_, source)
+    if not source.topics:
+        return found
+    return tuple(dict.fromkeys((*found, *((name, "VARCHAR") for name in source.named_columns))))
+
+
+def _found_columns(connection: duckdb.DuckDBPyConnection, path: Path, format_: Format, source: Source) -> Columns:
     file = text_literal(str(path))
     match format_:
         case "csv":
@@ -42,11 +55,9 @@ def their_columns(connection: duckdb.DuckDBPyConnection, path: Path, format_: Fo
             ).fetchall()
             return tuple((str(row[0]), "VARCHAR") for row in described if row[0] != _PATH)
         case "line_protocol":
-            names = f"SELECT DISTINCT names FROM ({records_sql(_read_lines(file), _PATH)}) WHERE names IS NOT NULL"
-            found = connection.execute(f"SELECT DISTINCT unnest(names) AS name FROM ({names}) ORDER BY name").fetchall()
-            return tuple((str(name), "VARCHAR") for (name,) in found)
+            return tuple((name, "VARCHAR") for name in columns_of(connection, _read_lines(file), _PATH))
         case "jsonl" | "json":
-            lines = f"(SELECT line FROM {_lines_sql([path], format_)} WHERE {_IS_OBJECT})"
+            lines = _lines_sql([path], format_)
             is_nested = format_ == "json" or source.format is not None
             return tuple((name, "VARCHAR") for name in _keys(connection, lines, "", _DEEPEST if is_nested else 0))
         case _:
@@ -57,12 +68,14 @@ def their_columns(connection: duckdb.DuckDBPyConnection, path: Path, format_: Fo
 def _keys(connection: duckdb.DuckDBPyConnection, lines: str, prefix: str, depth: int) -> list[str]:
     """Keys of the objects below ``prefix``, down to ``depth`` further levels, in order."""
     below = f", {text_literal(_json_path(prefix, is_nested=True))}" if prefix else ""
-    sql = f"SELECT DISTINCT unnest(json_keys(line{below})) AS key FROM {lines} ORDER BY key"
+    # Many records have the same keys: only what differs is taken apart.
+    keys = f"SELECT DISTINCT TRY(json_keys(line{below})) AS keys FROM {lines}"
+    sql = f"SELECT DISTINCT unnest(keys) AS key FROM ({keys}) ORDER BY key"
     names = [f"{prefix}.{key}" if prefix else str(key) for (key,) in connection.execute(sql).fetchall()]
     if not names or not depth:
         return names
     holds = ", ".join(
-        f"bool_or(json_type(line, {text_literal(_json_path(name, is_nested=True))}) = 'OBJECT')" for name in names
+        f"bool_or(TRY(json_type(line, {text_literal(_json_path(name, is_nested=True))})) = 'OBJECT')" for name in names
     )
     (nested,) = connection.execute(f"SELECT {holds} FROM (FROM {lines} LIMIT {_NESTED_ROWS})").fetchall()
     found = []
@@ -95,24 +108,15 @@ def their_rows_sql(
                 f"FROM {_read_csv(files, source)})"
             )
         case "line_protocol":
-            values = ", ".join(
-                f"entries[list_position(names, {text_literal(key)})] AS {identifier(key)}" for key, _ in columns
-            )
+            layout = [key for key, _ in columns]
+            values = ", ".join(f"{value_sql(key, layout)} AS {identifier(key)}" for key in layout)
             return (
                 f"SELECT {values}, {called} AS __source_file, row_number() OVER () AS __row_number, "
-                "CASE WHEN names IS NULL THEN line END AS __malformed_line "
-                f"FROM ({records_sql(_read_lines(files), _PATH)})"
+                "CASE WHEN names IS NULL AND NOT fits THEN line END AS __malformed_line "
+                f"FROM ({records_sql(_read_lines(files), _PATH, layout)})"
             )
         case "jsonl" | "json":
-            values = ", ".join(
-                f"CASE WHEN json_valid(line) THEN {_json_value(column)} END AS {identifier(column)}"
-                for column, _ in columns
-            )
-            return (
-                f"SELECT {values}, {called} AS __source_file, row_number() OVER () AS __row_number, "
-                "CASE WHEN NOT json_valid(line) OR json_type(line) <> 'OBJECT' THEN line END AS __malformed_line "
-                f"FROM {_lines_sql(paths, format_)} WHERE trim(line) <> ''"
-            )
+            return _json_rows_sql(_lines_sql(paths, format_), columns, called)
         case _:
             return (
                 f"SELECT * EXCLUDE ({_PATH}, file_row_number), {called} AS __source_file, "
@@ -145,21 +149,22 @@ def _lines_sql(paths: Sequence[Path], format_: Format) -> str:
     files = ", ".join(text_literal(str(path)) for path in paths)
     if format_ == "jsonl":
         return _read_lines(files)
-    documents = _read_documents(files, paths)
     if all(_LIST_OF_OBJECTS.match(head_of(path, 100)) for path in paths):
-        return f"(SELECT json AS line, {_PATH} FROM {documents})"
-    return f"({_JSON_RECORDS.format(documents=documents)})"
-
-
-def _read_documents(files: str, paths: Sequence[Path]) -> str:
-    # DuckDB sets aside twice as much as the largest document may have.
+        # DuckDB goes from one to the next, without a list as a whole.
+        return f"(SELECT json AS line, {_PATH} FROM {_read_objects(files, 'array', _LEAST_DOCUMENT_BYTES)})"
     packed = max(path.stat().st_size * (_PACKED if path.suffix == ".gz" else 1) for path in paths)
     largest = min(max(packed, _LEAST_DOCUMENT_BYTES), _MOST_DOCUMENT_BYTES)
-    return f"read_json_objects([{files}], format = 'auto', filename = '{_PATH}', maximum_object_size = {largest})"
+    return f"({_JSON_RECORDS.format(documents=_read_objects(files, 'auto', largest))})"
 
 
+def _read_objects(files: str, format_: str, largest: int) -> str:
+    # DuckDB sets aside twice as much as the largest document may have.
+    return f"read_json_objects([{files}], format = '{format_}', filename = '{_PATH}', maximum_object_size = {largest})"
+
+
+# DuckDB is slow to trim, and nearly all lines need not be.
+_IS_OBJECT = r"CASE WHEN starts_with(line, '{') THEN true ELSE regexp_matches(line, '^\s*\{') END"
 _LIST_OF_OBJECTS = re.compile(rb"\s*\[\s*\{")
-_IS_OBJECT = "json_valid(line) AND json_type(line) = 'OBJECT'"
 
 # Lists in lists are taken apart. Where an object holds lists of objects, as in {"freezer-1": [{"ts": …}, …]}, each of
 # these is a record that has the name of its list as "key".
@@ -183,11 +188,28 @@ FROM (
 """
 
 
-def _json_value(name: str) -> str:
-    literal = f"line ->> {text_literal(_json_path(name))}"
-    if "." not in name:
-        return literal
-    return f"coalesce({literal}, line ->> {text_literal(_json_path(name, is_nested=True))})"
+def _json_rows_sql(lines: str, columns: Columns, called: str) -> str:
+    """SELECT of the values of JSON records: each is parsed once, for all of them."""
+    paths: list[str] = []
+    values = []
+    for name, _ in columns:
+        places = [f"found[{len(paths) + number}]" for number, _ in enumerate(_paths_of(name), start=1)]
+        paths += _paths_of(name)
+        value = places[0] if len(places) == 1 else f"coalesce({', '.join(places)})"
+        values.append(f"{value} AS {identifier(name)}")
+    literals = ", ".join(map(text_literal, paths))
+    # What is no JSON is null; what is no object has nothing at any path.
+    return (
+        f"SELECT {', '.join([*values, ''])}{called} AS __source_file, row_number() OVER () AS __row_number, "
+        f"CASE WHEN found IS NULL OR NOT {_IS_OBJECT} THEN line END AS __malformed_line "
+        f"FROM (SELECT line, {_PATH}, TRY(json_extract_string(line, [{literals}]::VARCHAR[])) AS found "
+        f"FROM {lines} WHERE CASE WHEN starts_with(line, '{{') THEN true ELSE trim(line) <> '' END)"
+    )
+
+
+def _paths_of(name: str) -> list[str]:
+    paths = [_json_path(name)]
+    return [*paths, _json_path(name, is_nested=True)] if "." in name else paths
 
 
 def _json_path(name: str, *, is_nested: bool = False) -> str:

@@ -14,6 +14,9 @@ _LONGEST_NULL_WORD = 4
 
 def number_sql(theirs: str, type_: str, source: Source) -> str:
     """SQL of a delivered number; null where it is none."""
+    if source.decimal == "." and not is_number(type_) and not source.nothing:
+        # Words that mean nothing are no numbers: most values need no look at them.
+        return f"TRY_CAST(src.{identifier(theirs)}::VARCHAR AS DOUBLE)"
     present = present_sql(theirs, type_, source)
     if source.decimal == "." or is_number(type_):
         return f"TRY_CAST({present} AS DOUBLE)"

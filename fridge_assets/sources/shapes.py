@@ -95,7 +95,7 @@ def _wide_sql(rows: str, theirs: Columns, source: Source) -> str:
         + ", ".join(
             [f"'device_id': {text_literal(device)}"]
             + [
-                f"'{sensor}': {f'{identifier(columns[sensor])}::VARCHAR' if sensor in columns else 'NULL::VARCHAR'}"
+                f"'{sensor}': {_cell_value(columns[sensor], theirs, source) if sensor in columns else 'NULL::VARCHAR'}"
                 for sensor in sensors
             ]
         )
@@ -112,6 +112,17 @@ def _wide_sql(rows: str, theirs: Columns, source: Source) -> str:
     )
 
 
+def _cell_value(column: str, theirs: Columns, source: Source) -> str:
+    """SQL of a cell as text; in our unit where columns of its sensor have units of their own."""
+    value = identifier(column)
+    tag = source.tag(column)
+    if tag is None or tag.sensor not in source.sensors_with_tag_units:
+        return f"{value}::VARCHAR"
+    factor, summand = (f"{part!r}" for part in source.tag_conversion(tag))
+    number = number_sql(column, dict(theirs)[column], source).replace(f"src.{value}", value)
+    return _converted(value, number, factor, summand, source)
+
+
 def _long_sql(rows: str, theirs: Columns, source: Source) -> str:
     sensors = _tagged(source)
     type_ = dict(theirs)[source.value_column]
@@ -121,15 +132,19 @@ def _long_sql(rows: str, theirs: Columns, source: Source) -> str:
     readable = f"CASE WHEN {is_flag} THEN {boolean_sql(f'{present}::VARCHAR', number)}::DOUBLE ELSE {number} END"
     times, device = _time_columns(theirs, source), _device_sql(theirs, source)
     text, tagged = _time_text(times, source), _tagged_sql(rows, source)
+    if source.has_summer_time:
+        tagged = passes_sql(tagged, f"{device}, src.__tag", text, source.time, source.timezone)
     if source.align_seconds:
         span = source.align_seconds * 1_000_000
         moment, _ = moment_sql(text, source.time, source.timezone)
+        if source.has_summer_time:
+            moment = "(src.__moment - CASE WHEN src.__doubled AND NOT src.__second THEN INTERVAL 1 HOUR " + (
+                "ELSE INTERVAL 0 HOUR END)"
+            )
         bucket = f"make_timestamptz(epoch_us({moment}) // {span} * {span})"
         keys = {ALIGNED: bucket, ALIGNED_TEXT: f"CASE WHEN {moment} IS NULL THEN {text} ELSE '' END"}
     else:
         keys = {name: f"src.{identifier(name)}" for name in times}
-        if source.has_summer_time:
-            tagged = passes_sql(tagged, f"{device}, src.__tag", text, source.time, source.timezone)
     key_list = ", ".join(f"{sql} AS {identifier(name)}" for name, sql in keys.items())
     values = ", ".join(
         f"arg_min(__value::VARCHAR, __row_number) FILTER (__sensor = '{name}') AS {name}" for name in sensors
@@ -141,7 +156,7 @@ def _long_sql(rows: str, theirs: Columns, source: Source) -> str:
 SELECT {names}, device_id, {values}, any_value(__source_file) AS __source_file, min(__row_number) AS __row_number,
   any_value(__malformed_line) AS __malformed_line
 FROM (
-  SELECT {key_list}, {device} AS device_id, src.__sensor, src.{identifier(source.value_column)} AS __value,
+  SELECT {key_list}, {device} AS device_id, src.__sensor, {_long_value(source, number)} AS __value,
     src.__source_file, src.__row_number, src.__malformed_line,
     CASE WHEN src.__malformed_line IS NOT NULL OR ({present} IS NOT NULL AND ({readable}) IS NULL)
       THEN src.__row_number END AS __apart{second}
@@ -151,26 +166,51 @@ FROM (
 GROUP BY {names}, device_id, __apart{", __second" if second else ""}"""
 
 
+def _long_value(source: Source, number: str) -> str:
+    """SQL of a value; in our unit where tags of its sensor have units of their own."""
+    value = f"src.{identifier(source.value_column)}"
+    own = source.sensors_with_tag_units
+    if not own:
+        return value
+    is_own = f"src.__sensor IN ({', '.join(map(text_literal, own))})"
+    ours = _converted(value, number, "src.__factor", "src.__summand", source)
+    return f"CASE WHEN {is_own} THEN {ours} ELSE {value}::VARCHAR END"
+
+
+def _converted(value: str, number: str, factor: str, summand: str, source: Source) -> str:
+    """SQL of ``value`` as text in our unit; what is no number stays as it is."""
+    ours = f"({number} * {factor} + {summand})::VARCHAR"
+    if source.decimal == ",":
+        ours = f"replace({ours}, '.', ',')"
+    return f"coalesce({ours}, {value}::VARCHAR)"
+
+
 def _tagged_sql(rows: str, source: Source) -> str:
     """The rows with ``__tag``, its ``__sensor`` (null for an unknown one) and ``__tag_device``."""
     tag = f"trim({identifier(source.tag_column)}::VARCHAR)"
-    known = ", ".join(f"({', '.join(map(text_literal, (n, t.sensor, t.device)))})" for n, t in source.tags.items())
+    known = ", ".join(
+        f"({', '.join(map(text_literal, (name, meant.sensor, meant.device)))}, {factor!r}, {offset!r})"
+        for name, meant in source.tags.items()
+        for factor, offset in (source.tag_conversion(meant),)
+    )
     table = f"(VALUES {known})"
     if not source.pattern:
         return (
-            "SELECT whole.*, exact.sensor AS __sensor, exact.device AS __tag_device "
+            "SELECT whole.*, exact.sensor AS __sensor, exact.device AS __tag_device, exact.factor AS __factor, "
+            "exact.summand AS __summand "
             f"FROM (SELECT *, {tag} AS __tag FROM ({rows})) AS whole "
-            f"LEFT JOIN {table} AS exact(name, sensor, device) ON exact.name = whole.__tag"
+            f"LEFT JOIN {table} AS exact(name, sensor, device, factor, summand) ON exact.name = whole.__tag"
         )
     pattern = text_literal(f"^(?:{source.pattern})$")
     groups = ", ".join(map(text_literal, re.compile(source.pattern).groupindex))
     parts = f"regexp_extract({tag}, {pattern}, [{groups}])"
     return (
         "SELECT whole.*, coalesce(exact.sensor, split.sensor) AS __sensor, "
-        "CASE WHEN exact.sensor IS NOT NULL THEN exact.device ELSE __part.device END AS __tag_device "
+        "CASE WHEN exact.sensor IS NOT NULL THEN exact.device ELSE __part.device END AS __tag_device, "
+        "coalesce(exact.factor, split.factor) AS __factor, coalesce(exact.summand, split.summand) AS __summand "
         f"FROM (SELECT *, {tag} AS __tag, {parts} AS __part FROM ({rows})) AS whole "
-        f"LEFT JOIN {table} AS exact(name, sensor, device) ON exact.name = whole.__tag "
-        f"LEFT JOIN {table} AS split(name, sensor, device) ON split.name = whole.__part.tag"
+        f"LEFT JOIN {table} AS exact(name, sensor, device, factor, summand) ON exact.name = whole.__tag "
+        f"LEFT JOIN {table} AS split(name, sensor, device, factor, summand) ON split.name = whole.__part.tag"
     )
 
 

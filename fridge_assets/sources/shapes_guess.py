@@ -1,5 +1,6 @@
 """Which columns or tags of a sample are which sensors of which devices, and in what shape."""
 
+import re
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -10,6 +11,7 @@ import duckdb
 from fridge_assets.contracts.sensor_readings import SENSOR_READINGS, SENSORS
 from fridge_assets.sources.rows import identifier, their_rows_sql
 from fridge_assets.sources.sample import Sample
+from fridge_assets.sources.source import RECEIVED_AT, TOPIC
 from fridge_assets.sources.wording import NO_SENSOR, Said, said_by
 
 _DEVICE_WORDS = (
@@ -18,7 +20,7 @@ _DEVICE_WORDS = (
 )  # fmt: skip
 _TAG_WORDS = (
     "tag", "tag_name", "tagname", "sensor", "parameter", "metric", "entity_id", "point", "measurement", "signal",
-    "variable", "key", "name", "channel", "messgröße",
+    "variable", "key", "name", "channel", "messgröße", TOPIC,
 )  # fmt: skip
 _VALUE_WORDS = ("value", "val", "state", "reading", "measure_value", "wert")
 _MOST_TAGS = 20_000
@@ -62,7 +64,8 @@ def sensors_found(
     if shape == "long" or (not shape and tag and value and tag != value):
         return _long(connection, sample, tag, value, device if device != tag else "", given)
     words = given.get("sensor") or {}
-    said = {name: said_by(name, words) for name in names if name != device and name not in mapped}
+    beside = {device, TOPIC, RECEIVED_AT, *mapped}
+    said = {name: said_by(name, words) for name in names if name not in beside}
     for name in list(said):
         if name in _SENSOR_NAMES:
             said[name] = Said(name, "", "")
@@ -112,7 +115,13 @@ def _wide(
     said: Mapping[str, Said], tags: Mapping[str, Any], mapped: Mapping[str, str], given: Mapping[str, Any]
 ) -> Found:
     found = Found({"shape": "wide", "columns": dict(mapped)}, has_device=True)
-    _take_tags(found, {n: s for n, s in said.items() if n not in tags}, tags, needs_device=not given.get("device"))
+    pattern = given.get("pattern")
+    if pattern:
+        parts = [parts["tag"] for name in said if (parts := re.fullmatch(pattern, name))]
+        said = {tag: said_by(tag, given.get("sensor") or {})._replace(device="") for tag in parts}
+    _take_tags(
+        found, {n: s for n, s in said.items() if n not in tags}, tags, needs_device=not (given.get("device") or pattern)
+    )
     return found
 
 
@@ -123,13 +132,19 @@ def _long(
     found.fields["columns"] = {device: "device_id"} if device else {}
     given_tags = dict(given.get("tags") or {})
     names = [name for name in _all_tags(connection, sample, tag) if name not in given_tags]
+    pattern = given.get("pattern")
+    if pattern:
+        found.fields["pattern"] = pattern
+        # Names that it does not fit are those of something else.
+        names = sorted({parts["tag"] for name in names if (parts := re.fullmatch(pattern, name))})
     words = given.get("sensor") or {}
     said = {name: Said(name, "", "") if name in _SENSOR_NAMES else said_by(_bare(name), words) for name in names}
-    if device or given.get("device"):
+    is_said = bool(device or given.get("device") or pattern)
+    if is_said:
         said = {name: one._replace(device="") for name, one in said.items()}
-    _take_tags(found, said, given_tags, needs_device=not device and not given.get("device"))
+    _take_tags(found, said, given_tags, needs_device=not is_said)
     tagged = found.fields["tags"].values()
-    found.has_device = bool(device) or (bool(tagged) and all(one.get("device") for one in tagged))
+    found.has_device = bool(device or pattern) or (bool(tagged) and all(one.get("device") for one in tagged))
     if given.get("align_seconds"):
         found.fields["align_seconds"] = given["align_seconds"]
     return found
@@ -144,9 +159,7 @@ def _take_tags(found: Found, said: Mapping[str, Said], tags: Mapping[str, Any], 
         if one.sensor:
             known[name] = {"sensor": one.sensor, "device": one.device if needs_device else ""}
             if one.unit and units.setdefault(one.sensor, one.unit) != one.unit:
-                found.questions.append(
-                    ("unit", f"{one.sensor} comes in {units[one.sensor]} and in {one.unit}; tell them apart", (), "")
-                )
+                known[name]["unit"] = one.unit
         elif one.vague:
             _ask_vague(found, one.vague, name)
         else:

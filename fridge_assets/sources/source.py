@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping, Sequence
+from functools import cached_property
 from typing import Any, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -11,6 +12,7 @@ from fridge_assets.contracts.sensor_readings import SENSOR_READINGS, SENSORS
 from fridge_assets.core.errors import FridgeError
 from fridge_assets.core.moments import parse_moment
 from fridge_assets.sources.encoding import is_encoding
+from fridge_assets.sources.topics import is_topic
 from fridge_assets.sources.units import UNIT_OF, units_of
 
 Format = Literal["parquet", "csv", "jsonl", "json", "excel", "line_protocol"]
@@ -18,6 +20,9 @@ Shape = Literal["row", "wide", "long"]
 
 FILE_NAME = "{file}"
 """A constant that stands for the name of the file up to its first dot."""
+
+TOPIC, RECEIVED_AT, VALUE = "mqtt_topic", "mqtt_received_at", "value"
+"""Columns that messages of a broker have: their topic, when they came, and a payload that is a single value."""
 
 ISO = "iso"
 EPOCHS: Mapping[str, int] = {
@@ -68,6 +73,7 @@ class Tag(_Part):
 
     sensor: str = Field(description="one of our sensors")
     device: str = Field("", description="its device; empty where a column or a constant says it")
+    unit: str = Field("", description="its unit; that of the sensor where empty")
 
 
 class TimeFormat(_Part):
@@ -120,7 +126,12 @@ class Source(_Part):
     tag_column: str = Field("", description="long: the column that says what was measured")
     value_column: str = Field("", description="long: the column of the value")
     tags: dict[str, Tag] = Field({}, description="wide, long: their column or tag: the sensor, and the device")
-    pattern: str = Field("", description="wide, long: regular expression with (?P<device>…) and (?P<tag>…) of a name")
+    pattern: str = Field(
+        "",
+        description="regular expression; wide, long: (?P<device>…) and (?P<tag>…) of a name; row: (?P<device>…) of "
+        "what its column says",
+    )
+    topics: tuple[str, ...] = Field((), description="topics of the MQTT broker whose messages are of this source")
     devices: dict[str, str] = Field({}, description="their name of a device: our device_id")
     units: dict[str, str] = Field({}, description="column, theirs or ours: its unit")
     offsets: dict[str, float] = Field({}, description="sensor: what is added to its values, in our unit")
@@ -129,6 +140,7 @@ class Source(_Part):
     )
     nothing: tuple[str, ...] = Field((), description="values that mean that nothing was measured")
     align_seconds: int = Field(0, ge=0, description="long: values of one span of so many seconds are one reading")
+    as_is: bool = Field(False, description="take values also that fit another unit than the given one")
     interval_seconds: int = Field(0, ge=0, description="seconds expected between two readings of a device; 0: unknown")
 
     @field_validator("columns", "constants", mode="before")
@@ -158,6 +170,8 @@ class Source(_Part):
                 raise Unfit(("constants", ours), f"there is no column {ours}", _choice(_OUR_COLUMNS))
         for name, tag in self.tags.items():
             _require("tags", name, tag.sensor, "sensor", _SENSOR_NAMES)
+            if tag.unit:
+                self._unit("tags", name, tag.sensor, tag.unit)
         for sensor in self.offsets:
             if sensor not in UNIT_OF:
                 raise Unfit(("offsets", sensor), f"{sensor} is not a sensor with a unit", _choice(UNIT_OF))
@@ -168,6 +182,7 @@ class Source(_Part):
             remedy = "Choose one such as utf-8, latin-1, cp1252 or utf-16."
             raise Unfit(("encoding",), "there is no such encoding", remedy)
         self._check_shape()
+        self._check_topics()
         return self
 
     def _check_zone(self) -> None:
@@ -188,9 +203,23 @@ class Source(_Part):
             pattern = re.compile(self.pattern)
         except re.error as error:
             raise Unfit(("pattern",), f"it is no regular expression: {error}", "Correct it.") from error
-        if self.pattern and (set(pattern.groupindex) != {"device", "tag"} or pattern.groups != 2):
-            remedy = "Write one such as (?P<device>.+)_(?P<tag>.+)."
-            raise Unfit(("pattern",), "its groups are not device and tag", remedy)
+        groups = {"device"} if self.shape == "row" else {"device", "tag"}
+        if self.pattern and (set(pattern.groupindex) != groups or pattern.groups != len(groups)):
+            example = "stores/(?P<device>[^/]+)/.*" if self.shape == "row" else "(?P<device>.+)_(?P<tag>.+)"
+            raise Unfit(
+                ("pattern",),
+                f"it has not the groups {' and '.join(sorted(groups))} alone",
+                f"Write one such as {example}.",
+            )
+
+    def _check_topics(self) -> None:
+        for topic in self.topics:
+            if not is_topic(topic):
+                remedy = "Write one such as stores/+/+, where + is any level, or stores/#, all below stores."
+                raise Unfit(("topics",), f"{topic!r} is no topic", remedy)
+        if self.topics and self.format not in ("jsonl", "line_protocol"):
+            remedy = "Write jsonl for JSON of any kind and for single values, or line_protocol."
+            raise Unfit(("format",), "messages of a topic are read in no such format", remedy)
 
     def ours(self, their_column: str) -> str:
         """Our name of ``their_column``; unchanged where nothing is mapped."""
@@ -198,22 +227,36 @@ class Source(_Part):
 
     def conversion(self, our_column: str) -> tuple[float, float]:
         """(factor, offset) from their values of ``our_column`` to ours."""
-        factor, offset = 1.0, 0.0
-        for column, unit in self.units.items():
-            if self.ours(column) == our_column:
-                factor, offset = self._conversion(column, unit)
-                break
+        factor, offset = (1.0, 0.0) if our_column in self.sensors_with_tag_units else self._given_unit(our_column)
         return factor, offset + self.offsets.get(our_column, 0.0)
 
+    def tag_conversion(self, tag: Tag) -> tuple[float, float]:
+        """(factor, offset) from the values of one tag to ours, where tags of its sensor have units of their own."""
+        return units_of(tag.sensor)[tag.unit] if tag.unit else self._given_unit(tag.sensor)
+
+    @cached_property
+    def sensors_with_tag_units(self) -> tuple[str, ...]:
+        """Sensors of which a tag has a unit of its own; their values are in our units once rows are readings."""
+        return tuple(dict.fromkeys(tag.sensor for tag in self.tags.values() if tag.unit))
+
+    def _given_unit(self, our_column: str) -> tuple[float, float]:
+        for column, unit in self.units.items():
+            if self.ours(column) == our_column:
+                return self._conversion(column, unit)
+        return 1.0, 0.0
+
     def _conversion(self, column: str, unit: str) -> tuple[float, float]:
-        ours = self.ours(column)
+        return self._unit("units", column, self.ours(column), unit)
+
+    @staticmethod
+    def _unit(field: str, key: str, ours: str, unit: str) -> tuple[float, float]:
         if ours not in UNIT_OF:
             raise Unfit(
-                ("units", column), f"{ours} is not a sensor with a unit", f"{_choice(UNIT_OF)[:-1]}, or map it first."
+                (field, key), f"{ours} is not a sensor with a unit", f"{_choice(UNIT_OF)[:-1]}, or map it first."
             )
         choices = units_of(ours)
         if unit not in choices:
-            raise Unfit(("units", column), f"{ours} cannot be in {unit}", _choice(choices))
+            raise Unfit((field, key), f"{ours} cannot be in {unit}", _choice(choices))
         return choices[unit]
 
     def tag(self, name: str) -> Tag | None:
@@ -224,6 +267,13 @@ class Source(_Part):
             if found and found["tag"] in self.tags:
                 known = self.tags[found["tag"]].model_copy(update={"device": found["device"]})
         return known
+
+    @property
+    def named_columns(self) -> tuple[str, ...]:
+        """Their columns that it names."""
+        tags = self.tags if self.shape == "wide" else ()
+        named = (*self.columns, *self.time.columns, self.tag_column, self.value_column, *tags)
+        return tuple(dict.fromkeys(name for name in named if name))
 
     @property
     def has_summer_time(self) -> bool:

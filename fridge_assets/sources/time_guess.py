@@ -7,7 +7,7 @@ from typing import NamedTuple
 import duckdb
 
 from fridge_assets.sources.sample import Sample
-from fridge_assets.sources.source import ISO
+from fridge_assets.sources.source import ISO, RECEIVED_AT
 from fridge_assets.stores.frames import text_literal
 
 _NAMES = ("timestamp", "timestamp_device", "datetime", "date time", "time", "ts", "last changed", "zeit", "zeitstempel")
@@ -124,4 +124,5 @@ def _rank(columns: tuple[str, ...]) -> tuple[int, int]:
     """Two columns before one, names that mean a time before others."""
     name = re.sub(r"[^a-z]+", " ", columns[0].lower()).strip()
     place = _NAMES.index(name) if name in _NAMES else len(_NAMES) - ("time" in name or "date" in name)
-    return -len(columns), place
+    # When a message came says less than what it says itself.
+    return -len(columns), len(_NAMES) + 1 if columns == (RECEIVED_AT,) else place

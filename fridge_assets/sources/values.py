@@ -118,6 +118,9 @@ def _moment(file: SourceFile, text: str, *, described: bool) -> tuple[str, str, 
 def device_sql(file: SourceFile) -> str:
     """SQL of the device of a row of ``src``."""
     word = _word(file, "device_id")
+    if file.source.shape == "row" and file.source.pattern:
+        pattern = text_literal(f"^(?:{file.source.pattern})$")
+        word = f"nullif(regexp_extract({word}, {pattern}, ['device']).device, '')"
     devices = file.source.devices
     if not devices:
         return word
@@ -140,7 +143,6 @@ def _complaint(file: SourceFile, theirs: str, type_: str, value: str, problem: s
     present = present_sql(theirs, type_, file.source)
     name = theirs.replace("'", "''")
     finite = f" AND NOT isnan({present}::DOUBLE)" if type_ in ("FLOAT", "DOUBLE") else ""
-    return (
-        f"CASE WHEN {present} IS NOT NULL{finite} AND ({value}) IS NULL "
-        f"THEN '{name} is ''' || {present}::VARCHAR || ''', {problem}' END"
-    )
+    complaint = f"'{name} is ''' || {present}::VARCHAR || ''', {problem}'"
+    # Only what has no value is looked at a second time.
+    return f"CASE WHEN ({value}) IS NULL THEN CASE WHEN {present} IS NOT NULL{finite} THEN {complaint} END END"

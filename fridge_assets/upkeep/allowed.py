@@ -8,8 +8,6 @@ from fridge_assets.models.families import families
 from fridge_assets.settings import Settings
 from fridge_assets.streaming.rules import COOLING_LOSS, PRESSURE_LOSS, RULES
 
-_DAY = timedelta(days=1)
-
 
 def allowed(
     sensors: Collection[str], devices: int, interval: timedelta | None, history: timedelta | None, settings: Settings
@@ -46,9 +44,22 @@ def _models(devices: int, interval: timedelta | None, history: timedelta, settin
         return [f"no model can train: a reading every {spoken(interval)} leaves windows of {spoken(window)} empty"]
     said: dict[str, list[str]] = {}
     for name, family in families().items():
-        span = _DAY if family.view == "day" else window
-        there = devices * (history // span)
-        lacking = -(-needed // devices) * span - history
-        when = "can train now" if there >= needed else f"can train after {spoken(lacking)} more of these readings"
+        each = -(-needed // devices)
+        lacking = (_history_of_days(each, history, settings) if family.view == "day" else each * window) - history
+        when = (
+            f"can train after {spoken(lacking)} more of these readings" if lacking > timedelta(0) else "can train now"
+        )
         said.setdefault(when, []).append(name)
     return [f"{', '.join(names)} {when}" for when, names in said.items()]
+
+
+def _history_of_days(days: int, history: timedelta, settings: Settings) -> timedelta:
+    """The history, at least ``history``, in which training finds so many days of a device.
+
+    A day ends every ``dbscan.spacing``; of two days and more the first is left out, since it is cut short.
+    """
+    day, spacing = settings.dbscan.day, max(settings.dbscan.spacing, settings.features.window)
+    short = days * spacing
+    if history < 2 * day and short < 2 * day:
+        return max(short, history)
+    return max(short + day, 2 * day, history)

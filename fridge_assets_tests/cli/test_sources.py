@@ -115,3 +115,14 @@ def test_a_word_that_means_no_sensor_is_not_read(folder: Path, file: Path) -> No
     assert "not read: temp" in said
     assert "temp" not in read_source(folder / "sources", "a").columns
     assert "there is no sensor 'tmp'" in refused(folder, "sources", "add", "b", str(file), "--sensor", "temp=tmp")
+
+
+def test_a_device_that_differs_from_a_column_by_its_capitals_alone_is_asked_about(tmp_path: Path) -> None:
+    file = tmp_path / "a.csv"
+    file.write_text("Serial,time,evap temp\nf1,2026-06-13T12:00:00Z,-20\n")
+    said = refused(tmp_path / "data", "sources", "add", "s", str(file), "--device", "serial")
+    assert said == (
+        "there is no column 'serial' for --device; there is 'Serial'. "
+        "Give that, or --constant device_id=serial where it is the name of a device."
+    )
+    assert typed(tmp_path / "data", "sources", "add", "s", str(file), "--device", "Serial")[0] == 0

@@ -64,6 +64,8 @@ DUTY = "FRIDGE_NOTIFICATIONS__DESTINATIONS__DUTY__"
     ("given", "said"),
     [
         ({"FRIDGE_SCORING__MIN_COMPLETENESS": "7"}, "FRIDGE_SCORING__MIN_COMPLETENESS is '7': "),
+        ({"FRIDGE_MQTT__HOST": "mqtt://broker"}, "FRIDGE_MQTT__HOST is 'mqtt://broker': it is a name"),
+        ({"FRIDGE_MQTT__PORT": "many", "FRIDGE_MQTT__PASSWORD": "hunter2"}, "FRIDGE_MQTT__PORT is 'many': "),
         ({f"{DUTY}KIND": "teams", f"{DUTY}URL": "hunter2"}, f"{DUTY}URL cannot be used: it is no address"),
         ({f"{DUTY}KIND": "teams", f"{DUTY}KEY": "hunter2"}, f"{DUTY}URL cannot be used: Field required"),
         ({f"{DUTY}KIND": "pagerduty", f"{DUTY}KEY": "hunter2\n"}, ""),

@@ -294,3 +294,31 @@ def test_a_file_of_a_source_that_is_not_there_waits_until_it_is(tmp_path: Path, 
     assert "fridge-assets sources add store-7" in report.refused["store-7/june.csv"]
     assert typed(place.root, "sources", "add", "store-7", str(file))[0] == 0
     assert ingest(landing, warehouse, None, datetime.now(UTC), place).clean == 8
+
+
+def test_a_file_of_a_known_source_in_another_unit_waits_until_the_source_says_so(
+    tmp_path: Path, place: Settings
+) -> None:
+    def file(name: str, current: str) -> Path:
+        lines = (f"2026-06-13T12:{minute:02}:00Z,-20.5,21.5,{current}" for minute in range(60))
+        path = tmp_path / name
+        path.write_text("\n".join(["time,evap temp,room temp,current", *lines]) + "\n")
+        return path
+
+    june = file("june.csv", "12.5")
+    assert typed(place.root, "sources", "add", "store-7", str(june), "--device", "{file}")[0] == 0
+    landing = Landing(place.landing_dir, Operations(place.operations_database))
+    folder = place.landing_dir / "store-7"
+    folder.mkdir(parents=True)
+    (folder / "june.csv").write_bytes(june.read_bytes())
+    (folder / "july.csv").write_bytes(file("july.csv", "12500").read_bytes())
+    report = ingest(landing, Warehouse.from_settings(place), None, datetime.now(UTC), place)
+    assert report.clean == 60
+    (name, why), *others = report.refused.items()
+    assert (name, others) == ("store-7/july.csv", [])
+    assert "current_compressor is not in A (0% of its values are plausible); mA would fit" in why
+    assert "Say the unit under units in the source, or as_is: true" in why
+    source = place.sources_dir / "store-7.yaml"
+    source.write_text(source.read_text() + "as_is: true\n")
+    report = ingest(landing, Warehouse.from_settings(place), None, datetime.now(UTC), place)
+    assert (report.refused, report.rows) == ({}, 60)

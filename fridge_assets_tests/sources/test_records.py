@@ -67,6 +67,33 @@ def test_json_that_is_cut_off_is_refused_whole(tmp_path: Path) -> None:
         read(tmp_path / "a.json", format="json", time=EPOCH_MS, **NESTED)
 
 
+def test_lines_that_are_like_most_and_lines_that_are_not_are_read_alike(tmp_path: Path) -> None:
+    times = [f"{MS + 60_000 * n}000000" for n in range(10)]
+    (tmp_path / "a.lp").write_text(
+        f"fridge,host=12i evap=-20.5,rh=45i {times[0]}\n"
+        f"fridge,host=12i evap=-20.6,rh=46i {times[1]}\n"
+        f"fridge,host=12i evap=-20.7,rh=47 {times[2]}\n"
+        f"fridge,host=12i rh=48i,evap=-20.8 {times[3]}\n"
+        f"fridge,host=12i evap=-20.9 {times[4]}\n"
+        f"fridge,host=12i  evap=-21,rh=49i  {times[5]}\n"
+        f"fridge,host=12i evap=-21.1,rh=50i,amb=20 {times[6]}\n"
+        f"fridge,host=1\\2i evap=-21.2,rh=51i {times[7]}\n"
+        f"#fridge,host=12i evap=-1,rh=1i {times[8]}\n"
+        "fridge,host=12i evap=-1,rh=1i later\n"
+        "fridge,host= evap=-1,rh=1i 5\n"
+    )
+    columns = {"host": "device_id", "evap": "temperature_evaporator", "rh": "humidity", "amb": "temperature_ambient"}
+    result = read(
+        tmp_path / "a.lp", format="line_protocol", columns=columns, time={"columns": ("time",), "format": "epoch_ns"}
+    )
+    rows = result.rows.sort_values("timestamp_utc")
+    assert rows["device_id"].tolist() == ["12i"] * 8
+    assert rows["temperature_evaporator"].tolist() == [-20.5, -20.6, -20.7, -20.8, -20.9, -21.0, -21.1, -21.2]
+    assert rows["humidity"].fillna(-1).tolist() == [45, 46, 47, 48, -1, 49, 50, 51]
+    assert rows["temperature_ambient"].dropna().tolist() == [20]
+    assert result.refused["reason"].tolist() == ["ROW_MALFORMED", "DEVICE_MISSING"]
+
+
 def test_influxdb_line_protocol_with_escapes_types_and_a_damaged_line(tmp_path: Path) -> None:
     (tmp_path / "a.lp").write_text(
         "# exported\n"

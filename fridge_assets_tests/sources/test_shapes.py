@@ -123,16 +123,48 @@ def test_the_device_may_be_in_the_tag_of_a_long_file(tmp_path: Path) -> None:
     ]  # fmt: skip
 
 
+@pytest.mark.parametrize("align", [0, 60])
 @pytest.mark.parametrize("by_tag", [False, True])
-def test_a_long_file_keeps_both_passes_of_the_doubled_hour(tmp_path: Path, by_tag: bool) -> None:
+def test_a_long_file_keeps_both_passes_of_the_doubled_hour(tmp_path: Path, by_tag: bool, align: int) -> None:
     times = ("01:30", "02:00", "02:30", "02:00", "02:30", "03:00")
     values = [(tag, n, f"d1,2025-10-26 {time},{tag},{n}") for n, time in enumerate(times) for tag in ("evap", "rh")]
     lines = [line for *_, line in (sorted(values) if by_tag else values)]
     text = "\n".join(["device_id,timestamp,tag,value", *lines]) + "\n"
-    result = read(tmp_path, text, **LONG, timezone="Europe/Berlin")
+    result = read(tmp_path, text, **LONG, timezone="Europe/Berlin", align_seconds=align)
     assert found(result, "temperature_evaporator", "humidity") == [
         ("d1", 23, 0, 0), ("d1", 0, 1, 1), ("d1", 0, 2, 2), ("d1", 1, 3, 3), ("d1", 1, 4, 4), ("d1", 2, 5, 5)
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize("mark", [".", ","])
+@pytest.mark.parametrize("shape", ["wide", "long"])
+def test_a_tag_may_have_a_unit_of_its_own(tmp_path: Path, shape: str, mark: str) -> None:
+    tags = {
+        "a": {"device": "c1", "sensor": "temperature_evaporator"},
+        "b": {"device": "c2", "sensor": "temperature_evaporator", "unit": "degF"},
+        "c": {"device": "c2", "sensor": "pressure_low_side"},
+    }
+    if shape == "wide":
+        text = f"timestamp;a;b;c\n{NINE};-20.5;-4.9;1.5\n{TEN};;warm;\n"
+        fields: dict[str, object] = {"tags": tags, "shape": "wide"}
+    else:
+        text = f"timestamp;tag;value\n{NINE};a;-20.5\n{NINE};b;-4.9\n{NINE};c;1.5\n{TEN};b;warm\n"
+        fields = {"tags": tags, "shape": "long", "tag_column": "tag", "value_column": "value"}
+    text = text.replace(".", mark)
+    result = read(
+        tmp_path, text, **fields, delimiter=";", decimal=mark, units={"pressure_low_side": "bar"},
+        offsets={"temperature_evaporator": 0.5},
+    )  # fmt: skip
+    assert found(result, "temperature_evaporator", "pressure_low_side") == [
+        ("c1", 9, -20.0, None), ("c2", 9, pytest.approx(-20.0), 150.0)
+    ]  # fmt: skip
+    assert result.refused["detail"].tolist() == ["temperature_evaporator is 'warm', not a number"]
+
+
+def test_a_unit_of_a_tag_that_its_sensor_cannot_have_is_refused() -> None:
+    tags = {"a": {"sensor": "humidity", "unit": "degF"}}
+    with pytest.raises(FridgeError, match="humidity cannot be in degF"):
+        source_of_options(shape="wide", tags=tags)
 
 
 def test_the_history_of_home_assistant_becomes_readings_of_a_minute(tmp_path: Path) -> None:
@@ -167,7 +199,10 @@ def test_the_history_of_home_assistant_becomes_readings_of_a_minute(tmp_path: Pa
         ),
         ({"shape": "wide"}, "--tag : a wide source says of no tag which sensor it is"),
         ({"tags": {"a": "temperature"}}, "--tag a=temperature: there is no sensor temperature"),
-        ({"pattern": "(.*)"}, "its groups are not device and tag"),
+        ({"pattern": "(.*)"}, "it has not the groups device alone"),
+        ({"shape": "wide", "tags": {"a": "humidity"}, "pattern": "(.*)"}, "it has not the groups device and tag alone"),
+        ({"topics": ["a/#/b"], "format": "jsonl"}, "'a/#/b' is no topic"),
+        ({"topics": ["a/+"], "format": "csv"}, "messages of a topic are read in no such format"),
     ],
 )
 def test_a_shape_without_what_it_needs_is_refused(fields: dict, message: str) -> None:

@@ -31,7 +31,16 @@ def test_a_rule_without_its_sensor_or_with_rare_readings_never_fires() -> None:
 def test_models_say_how_much_more_they_need() -> None:
     said = allowed(ALL, 2, MINUTE, timedelta(hours=1), Settings())
     assert "isolation_forest, statistical_baseline, autoencoder can train after 3 h more of these readings" in said
-    assert any(sentence.startswith("dbscan_cohort can train after 15 d 23 h more") for sentence in said)
+    assert "dbscan_cohort can train after 15 h more of these readings" in said
+
+
+@pytest.mark.parametrize(
+    ("hours", "when"),
+    [(24, "after 8 h more of these readings"), (33, "now"), (48, "after 8 h more of these readings"), (56, "now")],
+)
+def test_days_are_counted_as_training_counts_them(hours: int, when: str) -> None:
+    said = allowed(ALL, 1, MINUTE, timedelta(hours=hours), Settings())
+    assert any("dbscan_cohort" in sentence and sentence.endswith(f"can train {when}") for sentence in said)
 
 
 @pytest.mark.parametrize("interval", [timedelta(minutes=20)])

@@ -1,1 +1,1 @@
-"""Where the stream's readings come from: the landing folder, or Kafka."""
+"""Where the stream's readings come from: the landing folder, an MQTT broker, or Kafka."""

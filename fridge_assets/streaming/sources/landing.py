@@ -3,9 +3,10 @@
 import logging
 import time
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import duckdb
 import sqlalchemy as sa
@@ -45,12 +46,21 @@ class LandingSource:
         landing: the folder.
         operations: the store with the ledger.
         settings: sizes and spans.
+        is_whole: whether a text file is known to be never written to again.
     """
 
     name = NAME
 
-    def __init__(self, landing: Landing, operations: Operations, settings: Settings) -> None:
+    def __init__(
+        self,
+        landing: Landing,
+        operations: Operations,
+        settings: Settings,
+        *,
+        is_whole: Callable[[Path], bool] = lambda _: False,
+    ) -> None:
         self._landing = landing
+        self._known_whole = is_whole
         self._operations = operations
         self._settings = settings
         self._taken: set[str] = set()
@@ -170,7 +180,7 @@ class LandingSource:
 
     def _is_whole(self, file: LandingFile, since: float) -> bool:
         """Parquet says itself whether it is; text is when it has been left alone for a while."""
-        if format_of(file.path) == "parquet":
+        if format_of(file.path) == "parquet" or self._known_whole(file.path):
             return True
         settle = self._settings.readings.settle
         return _age(file) >= settle or time.monotonic() - since >= settle.total_seconds()

@@ -1,0 +1,108 @@
+"""Messages of a broker as lines of a file, which is then read as any other file of their source."""
+
+import json
+import re
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import Any, NamedTuple
+
+from fridge_assets.sources.source import RECEIVED_AT, TOPIC, VALUE, Format, Source
+
+_LONGEST_LINE = 1_000_000
+_LONGEST_LETTER = 10_000
+"""Characters that are kept of what is no reading."""
+_MEASUREMENT = re.compile(r"(?:\\.|[^ ,\\])+")
+_SPECIAL = re.compile(r"([ ,=\\])")
+
+
+class Message(NamedTuple):
+    """One message.
+
+    Args:
+        topic: what it was published under.
+        payload: what it says.
+        received_at: when it came.
+    """
+
+    topic: str
+    payload: bytes
+    received_at: datetime
+
+
+def takes_values(source: Source) -> bool:
+    """Whether a payload that is a single value is a reading of ``source``."""
+    return VALUE in (source.value_column, *source.columns)
+
+
+def lines_of(message: Message, format_: Format, *, values: bool) -> list[str]:
+    """The records of ``message``, a line each, with its topic and time of arrival as further columns.
+
+    Args:
+        message: with a payload of line protocol, or of JSON: an object, a list of them, lists of them under the names
+            of devices or keys, or a single value.
+        format_: jsonl or line_protocol.
+        values: whether a single value is a record, with the column ``value``.
+
+    Returns:
+        Lines; what is no record is one that reading sets aside as ROW_MALFORMED, with its text.
+    """
+    received = message.received_at.astimezone(UTC).isoformat()
+    try:
+        text = message.payload.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        return [_letter(message.payload.decode(errors="backslashreplace"))]
+    if format_ == "line_protocol":
+        lines = [line for line in map(str.strip, text.splitlines()) if line and not line.startswith("#")]
+        return [_tagged(line, {TOPIC: message.topic, RECEIVED_AT: received}) for line in lines]
+    about = {TOPIC: message.topic, RECEIVED_AT: received}
+    try:
+        parsed = json.loads(text)
+    except (ValueError, RecursionError):
+        parsed = text
+    if isinstance(parsed, dict | list):
+        lines = [_line(record, about, values=values) for record in _records(parsed)]
+        return [line if len(line) <= _LONGEST_LINE else _letter(line) for line in lines]
+    return [json.dumps({VALUE: text, **about}) if values and len(text) <= _LONGEST_LETTER else _letter(text)]
+
+
+def _line(record: Any, about: dict[str, str], *, values: bool) -> str:
+    if isinstance(record, dict):
+        return json.dumps(record | about)
+    return json.dumps({VALUE: record, **about}) if values else _letter(json.dumps(record))
+
+
+def _records(parsed: Any) -> Iterator[Any]:
+    """Lists are taken apart; what is in a list of an object has the name of that list as ``key``."""
+    if isinstance(parsed, list):
+        for item in parsed:
+            yield from _records(item)
+        return
+    lists = {}
+    if isinstance(parsed, dict):
+        lists = {n: items for n, items in parsed.items() if isinstance(items, list) and items[:1] and _is_object(items)}
+    if not lists:
+        yield parsed
+    for name, items in lists.items():
+        yield from ({"key": name, **item} if isinstance(item, dict) else item for item in items)
+
+
+def _is_object(items: list[Any]) -> bool:
+    return isinstance(items[0], dict)
+
+
+def _tagged(line: str, tags: dict[str, str]) -> str:
+    """A line of the protocol with further tags."""
+    measurement = _MEASUREMENT.match(line)
+    if measurement is None or len(line) > _LONGEST_LINE:
+        return line[:_LONGEST_LETTER]
+    added = "".join(f",{name}={_SPECIAL.sub(_escaped, value)}" for name, value in tags.items())
+    return f"{measurement.group()}{added}{line[measurement.end() :]}"
+
+
+def _escaped(found: re.Match[str]) -> str:
+    return f"\\{found.group()}"
+
+
+def _letter(text: str) -> str:
+    """A line that is no record, of what nobody can read."""
+    return json.dumps(text[:_LONGEST_LETTER])

@@ -1,0 +1,67 @@
+"""Messages of a broker as lines of a file of their source."""
+
+import json
+from datetime import UTC, datetime
+
+import pytest
+
+from fridge_assets.sources.messages import Message, lines_of
+from fridge_assets.sources.topics import fits, is_topic
+
+NOON = datetime(2026, 6, 1, 12, tzinfo=UTC)
+ABOUT = {"mqtt_topic": "a/b c", "mqtt_received_at": "2026-06-01T12:00:00+00:00"}
+
+
+def records(payload: str, *, values: bool = False) -> list[object]:
+    message = Message("a/b c", payload.encode(), NOON)
+    return [json.loads(line) for line in lines_of(message, "jsonl", values=values)]
+
+
+def test_objects_lists_and_lists_under_names_become_records_with_topic_and_time_of_arrival() -> None:
+    assert records('{"t": 1}') == [{"t": 1, **ABOUT}]
+    assert records('[{"t": 1}, [{"t": 2}]]') == [{"t": 1, **ABOUT}, {"t": 2, **ABOUT}]
+    telemetry = '{"case 1": [{"ts": 1, "values": {"t": 3}}], "case 2": [{"ts": 2}]}'
+    assert records(telemetry) == [
+        {"key": "case 1", "ts": 1, "values": {"t": 3}, **ABOUT},
+        {"key": "case 2", "ts": 2, **ABOUT},
+    ]
+
+
+@pytest.mark.parametrize("payload", ["-20.50", "open", "", "true"])
+def test_a_single_value_is_a_record_where_the_source_takes_values(payload: str) -> None:
+    assert records(payload, values=True) == [{"value": payload, **ABOUT}]
+    assert records(payload) == [payload], "a text, which is no record"
+
+
+def test_what_is_too_long_or_no_text_is_no_record() -> None:
+    assert records("x" * 20_000, values=True) == ["x" * 10_000]
+    message = Message("a", b"\xff", NOON)
+    assert lines_of(message, "jsonl", values=True) == ['"\\\\xff"']
+
+
+def test_lines_of_the_protocol_have_topic_and_time_of_arrival_as_tags() -> None:
+    message = Message("a/b c", b"# comment\nfridge\\ 1,host=x temp=1 5\ntemp=1\n", NOON)
+    received = "2026-06-01T12:00:00+00:00"
+    assert lines_of(message, "line_protocol", values=False) == [
+        f"fridge\\ 1,mqtt_topic=a/b\\ c,mqtt_received_at={received},host=x temp=1 5",
+        f"temp=1,mqtt_topic=a/b\\ c,mqtt_received_at={received}",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("wanted", "topic", "does"),
+    [
+        ("a/b", "a/b", True), ("a/+", "a/b", True), ("a/+", "a/b/c", False), ("a/#", "a/b/c", True), ("a/#", "a", True),
+        ("#", "a/b", True), ("#", "$SYS/x", False), ("+/b", "$SYS/b", False), ("$share/g/a/+", "a/b", True),
+        ("a/+/c", "a/b/d", False), ("+/+", "/b", True),
+    ],
+)  # fmt: skip
+def test_a_topic_fits_as_the_protocol_says(wanted: str, topic: str, does: bool) -> None:
+    assert fits(wanted, topic) is does
+
+
+@pytest.mark.parametrize(
+    ("text", "is_one"), [("a/b", True), ("+/#", True), ("", False), ("a/#/b", False), ("a+/b", False)]
+)
+def test_wildcards_are_whole_levels(text: str, is_one: bool) -> None:
+    assert is_topic(text) is is_one
