@@ -70,7 +70,7 @@ def test_status_judges_ages_at_the_moment_asked_for(place: Place) -> None:
 
 
 def test_alerts_for_programs_and_the_story_of_one(place: Place) -> None:
-    alerts = said_json(place, "alerts", "list")
+    alerts = said_json(place, "alerts", "list", "--all")
     assert isinstance(alerts, list)
     assert len(alerts) >= 2
     trace = said_json(place, "alerts", "show", alerts[0]["alert_id"][:8])
@@ -79,7 +79,7 @@ def test_alerts_for_programs_and_the_story_of_one(place: Place) -> None:
     story = said_json(place, "incidents", "show", alerts[0]["incident_id"][:8])
     assert isinstance(story, dict)
     assert {event["to_status"] for event in story["events"]} == {"OPEN"}
-    one_device = said_json(place, "alerts", "list", "--device", alerts[0]["device_id"])
+    one_device = said_json(place, "alerts", "list", "--all", "--device", alerts[0]["device_id"])
     assert isinstance(one_device, list)
     assert {alert["device_id"] for alert in one_device} == {alerts[0]["device_id"]}
 
