@@ -7,12 +7,7 @@ import struct
 import subprocess
 import sys
 import termios
-from collections.abc import Sequence
 from pathlib import Path
-from tempfile import TemporaryFile
-from typing import NoReturn
-
-from fridge_assets.cli import main
 
 PROGRAM = [sys.executable, "-c", "from fridge_assets.cli import main; main()"]
 _LONGEST = 60
@@ -37,31 +32,13 @@ def on_terminal(folder: Path, columns: int, *words: str, **variables: str) -> st
 
 
 def into_closed_pipe(folder: Path, *words: str) -> tuple[int, str]:
-    """Exit code and standard error of a command whose reader has gone before it prints.
-
-    Its process is a fork of this one, which has imported what commands need.
-    """
+    """Exit code and standard error of a command whose reader has gone before it prints."""
     reader, writer = os.pipe()
     os.close(reader)
-    with TemporaryFile() as said:
-        child = os.fork()
-        if not child:
-            _become_command(folder, words, writer, said.fileno())
-        os.close(writer)
-        _, status = os.waitpid(child, 0)
-        said.seek(0)
-        return os.waitstatus_to_exitcode(status), said.read().decode()
-
-
-def _become_command(folder: Path, words: Sequence[str], out: int, error: int) -> NoReturn:
-    try:
-        os.dup2(out, 1)
-        os.dup2(error, 2)
-        sys.stdout, sys.stderr = os.fdopen(1, "w"), os.fdopen(2, "w")
-        sys.argv = ["fridge-assets", "--data-dir", str(folder), *words]
-        main()
-    finally:
-        os._exit(70)  # it never comes back
+    command = [*PROGRAM, "--data-dir", str(folder), *words]
+    ended = subprocess.run(command, stdout=writer, stderr=subprocess.PIPE, text=True, timeout=_LONGEST, check=False)
+    os.close(writer)
+    return ended.returncode, ended.stderr
 
 
 def _read(terminal: int) -> bytes:

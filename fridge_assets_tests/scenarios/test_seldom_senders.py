@@ -38,6 +38,8 @@ def send_seldom(place: Place, devices: list[str]) -> None:
     change(place, "UPDATE device_features SET reading_count = 1 WHERE list_contains(?, device_id)", devices)
     for file in (place.root / "later").iterdir():
         rows = pd.read_parquet(file)
+        # So hard that one reading an hour, after half a day of history, leaves no doubt.
+        rows.loc[rows["device_id"] == devices[0], "vibration_compressor"] *= 3
         rows[~rows["device_id"].isin(devices) | (rows["timestamp_device"].dt.minute == 37)].to_parquet(file)
 
 
