@@ -248,6 +248,18 @@ def test_values_of_one_span_are_one_reading_however_many_files_are_made(broker: 
     assert stored[["temperature_evaporator", "current_compressor"]].to_numpy().tolist() == [[-20.5, 12.0]]
 
 
+def test_a_value_that_the_broker_has_kept_is_no_reading_of_now(broker: Broker, settings: Settings) -> None:
+    broker.publish([("stores/f1/sensor/evap", "-20.5"), state("freezer-1")], retain=True)
+    save_source(settings.sources_dir, "values", VALUES)
+    process = Process(settings)
+    process.until(lambda: process.usable == [("freezer-1", -20.5)])
+    broker.publish([("stores/f1/sensor/amps", "12")])
+    wait_for(lambda: process.source.behind() > 0, Path(os.devnull))
+    process.close()
+    (growing,) = (settings.landing_dir / "values").iterdir()
+    assert [json.loads(line)["value"] for line in growing.read_text().splitlines()] == ["12"]
+
+
 def test_what_cannot_be_stored_is_not_acknowledged_and_comes_again(
     broker: Broker, settings: Settings, process: Process, caplog: pytest.LogCaptureFixture
 ) -> None:
