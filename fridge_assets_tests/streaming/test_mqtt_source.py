@@ -135,6 +135,15 @@ def test_messages_become_readings_of_the_stream_and_of_ingestion(
     assert sorted(stored_readings(warehouse)["device_id"]) == [f"freezer-{number}" for number in range(5)]
 
 
+def test_values_that_have_our_names_need_not_be_mapped(broker: Broker, settings: Settings, process: Process) -> None:
+    broker.publish([state("freezer-1", pressure_low_side=201.5, door_open_close=True, event_id="e-1")])
+    process.until(lambda: len(process.usable) == 1)
+    warehouse = Warehouse.from_settings(settings)
+    ingest(Landing(settings.landing_dir, process.operations), warehouse, None, NOON, settings)
+    (reading,) = stored_readings(warehouse).to_dict("records")
+    assert (reading["pressure_low_side"], reading["door_open_close"], reading["event_id"]) == (201.5, True, "e-1")
+
+
 def test_what_cannot_be_read_is_set_aside_and_harms_nothing_else(broker: Broker, process: Process) -> None:
     bad = [
         "no JSON",
