@@ -69,11 +69,11 @@ def lines_of(message: Message, format_: Format, *, values: bool) -> list[str]:
         return [_tagged(line, {TOPIC: message.topic, RECEIVED_AT: received}) for line in lines]
     about = {TOPIC: message.topic, RECEIVED_AT: received}
     try:
-        lines = _lines_of_json(json.loads(text), about, values=values)
+        written = _lines_of_json(json.loads(text), about, values=values)
     except (ValueError, RecursionError):  # also of what can just be parsed, and is too deep to be written
-        lines = None
-    if lines is not None:
-        return [line if len(line) <= _LONGEST_LINE else _letter(line) for line in lines]
+        written = None
+    if written is not None:
+        return [line if len(line) <= _LONGEST_LINE else _letter(line) for line in written]
     return [json.dumps({VALUE: text, **about}) if values and len(text) <= _LONGEST_LETTER else _letter(text)]
 
 
@@ -89,22 +89,25 @@ def _line(record: Any, about: dict[str, str], *, values: bool) -> str:
 
 
 def _records(parsed: Any) -> Iterator[Any]:
-    """Lists are taken apart; what is in a list of an object has the name of that list as ``key``."""
+    """Lists are taken apart; what is in a list of an object has its name as ``key``, and what is beside the list.
+
+    So nothing is lost of a gateway that says device and time once for all, nor of a reading with a list of alarms.
+    """
     if isinstance(parsed, list):
         for item in parsed:
             yield from _records(item)
         return
-    lists = {}
-    if isinstance(parsed, dict):
-        lists = {n: items for n, items in parsed.items() if isinstance(items, list) and items[:1] and _is_object(items)}
+    lists = {n: items for n, items in parsed.items() if _is_of_objects(items)} if isinstance(parsed, dict) else {}
     if not lists:
         yield parsed
+        return
+    beside = {name: value for name, value in parsed.items() if name not in lists}
     for name, items in lists.items():
-        yield from ({"key": name, **item} if isinstance(item, dict) else item for item in items)
+        yield from ({**beside, "key": name, **item} if isinstance(item, dict) else item for item in items)
 
 
-def _is_object(items: list[Any]) -> bool:
-    return isinstance(items[0], dict)
+def _is_of_objects(items: Any) -> bool:
+    return isinstance(items, list) and bool(items) and isinstance(items[0], dict)
 
 
 def _tagged(line: str, tags: dict[str, str]) -> str:

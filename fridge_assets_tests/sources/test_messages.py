@@ -28,6 +28,14 @@ def test_objects_lists_and_lists_under_names_become_records_with_topic_and_time_
     ]
 
 
+def test_what_is_beside_a_list_of_records_is_said_of_each() -> None:
+    gateway = '{"device": "f1", "ts": 1, "readings": [{"t": 2}, {"t": 3, "ts": 4}]}'
+    assert records(gateway) == [
+        {"device": "f1", "ts": 1, "key": "readings", "t": 2, **ABOUT},
+        {"device": "f1", "ts": 4, "key": "readings", "t": 3, **ABOUT},
+    ]
+
+
 @pytest.mark.parametrize("payload", ["-20.50", "open", "", "true"])
 def test_a_single_value_is_a_record_where_the_source_takes_values(payload: str) -> None:
     assert records(payload, values=True) == [{"value": payload, **ABOUT}]
