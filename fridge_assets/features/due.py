@@ -42,9 +42,14 @@ def due_batches(connection: duckdb.DuckDBPyConnection, now: datetime, settings: 
         now: what becomes due later does not count.
         settings: window length and batch size.
     """
+    # A late device is computed in its later windows of a batch too: these count from its first one on.
     due = connection.execute(
-        "SELECT window_start, bool_or(device_id IS NULL), count(DISTINCT device_id) FROM due_windows "
-        "WHERE due_at <= $now GROUP BY window_start ORDER BY window_start",
+        "WITH due AS (SELECT window_start, device_id FROM due_windows WHERE due_at <= $now), "
+        "firsts AS (SELECT device_id, min(window_start) AS window_start FROM due "
+        "WHERE device_id IS NOT NULL GROUP BY device_id) "
+        "SELECT window_start, bool_or(due.device_id IS NULL), "
+        "sum(count(DISTINCT firsts.device_id)) OVER (ORDER BY window_start)::BIGINT "
+        "FROM due LEFT JOIN firsts USING (window_start, device_id) GROUP BY window_start ORDER BY window_start",
         {"now": now},
     ).fetchall()
     if not due:

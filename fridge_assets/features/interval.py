@@ -12,21 +12,22 @@ def intervals_sql(settings: FeatureSettings, windows: str = "device_features") -
     The median over the windows of the last ``interval_span``: the time since the window before, shared among the
     window's readings, each taken together with the three windows before it. So readings that come once an hour have an
     interval of an hour, although a window holds one; those that come every twenty minutes one of about twenty, although
-    most windows hold one; and a silence in between does not count. It is kept between ``shortest_interval`` and
-    ``longest_interval``.
+    most windows hold one; and a silence in between, which is in four of these, counts for no more than the longest
+    interval. It is kept between ``shortest_interval`` and ``longest_interval``.
 
     Args:
         settings: group ``features``.
         windows: relation of the windows to look at, with ``device_id``, ``window_start`` and ``reading_count``.
     """
-    length = settings.window.total_seconds()
+    length, longest = settings.window.total_seconds(), settings.longest_interval.total_seconds()
     together = f"OVER (PARTITION BY device_id ORDER BY window_start ROWS {_TOGETHER - 1} PRECEDING)"
     return f"""
 SELECT device_id, greatest({settings.shortest_interval.total_seconds()}, least(
-  {settings.longest_interval.total_seconds()}, coalesce(median(measured), {length} / max(reading_count)))) AS interval
+  {longest}, coalesce(median(measured), {length} / max(reading_count)))) AS interval
 FROM (
   SELECT device_id, reading_count,
-    sum(apart) {together} / sum(reading_count) FILTER (apart IS NOT NULL) {together} AS measured
+    sum(CASE WHEN apart > {longest} THEN {longest} ELSE apart END) {together}
+      / sum(reading_count) FILTER (apart IS NOT NULL) {together} AS measured
   FROM (
     SELECT device_id, window_start, reading_count,
       epoch(window_start) - epoch(lag(window_start) OVER (PARTITION BY device_id ORDER BY window_start)) AS apart

@@ -21,7 +21,7 @@ class MqttSettings(Group):
     client_id: str = Field(
         "",
         description="under which the broker keeps what was not taken yet; empty: one made of this machine and the data "
-        "folder. Two clients of one id drive each other away",
+        "folder, which is another one after each start of a container. Two clients of one id drive each other away",
     )
     keep_alive: timedelta = Field(
         timedelta(seconds=60), gt=timedelta(0), description="without a word for this long a connection counts as lost"

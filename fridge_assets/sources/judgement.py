@@ -37,6 +37,7 @@ class Fit(NamedTuple):
         is_given: whether the values are said to be in it.
         values: how many there are.
         plausible: how many of them are plausible in it.
+        possible: how many of them a sensor can read at all.
         negative: how many of them are below zero, in our unit.
         fractions: how many of them are from 0 to 1 as they are written.
         largest: of the plausible ones, in our unit; 0 without one.
@@ -47,6 +48,7 @@ class Fit(NamedTuple):
     is_given: bool
     values: int
     plausible: int
+    possible: int
     negative: int
     fractions: int
     largest: float

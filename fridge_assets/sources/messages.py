@@ -22,16 +22,29 @@ class Message(NamedTuple):
         topic: what it was published under.
         payload: what it says.
         received_at: when it came.
+        is_retained: whether it is the last one of its topic, which a broker keeps and sends to who subscribes.
     """
 
     topic: str
     payload: bytes
     received_at: datetime
+    is_retained: bool = False
 
 
 def takes_values(source: Source) -> bool:
     """Whether a payload that is a single value is a reading of ``source``."""
     return VALUE in (source.value_column, *source.columns)
+
+
+def has_time(message: Message, source: Source) -> bool:
+    """Whether the time of a reading of ``message`` is known.
+
+    A broker sends what it keeps at every connection: when that comes says nothing of when it was measured.
+    """
+    is_timed_by_arrival = source.time.columns == (RECEIVED_AT,) or (
+        not source.time.columns and source.columns.get(RECEIVED_AT) == "timestamp_device"
+    )
+    return not (message.is_retained and is_timed_by_arrival)
 
 
 def lines_of(message: Message, format_: Format, *, values: bool) -> list[str]:
@@ -56,13 +69,17 @@ def lines_of(message: Message, format_: Format, *, values: bool) -> list[str]:
         return [_tagged(line, {TOPIC: message.topic, RECEIVED_AT: received}) for line in lines]
     about = {TOPIC: message.topic, RECEIVED_AT: received}
     try:
-        parsed = json.loads(text)
-    except (ValueError, RecursionError):
-        parsed = text
-    if isinstance(parsed, dict | list):
-        lines = [_line(record, about, values=values) for record in _records(parsed)]
-        return [line if len(line) <= _LONGEST_LINE else _letter(line) for line in lines]
+        written = _lines_of_json(json.loads(text), about, values=values)
+    except (ValueError, RecursionError):  # also of what can just be parsed, and is too deep to be written
+        written = None
+    if written is not None:
+        return [line if len(line) <= _LONGEST_LINE else _letter(line) for line in written]
     return [json.dumps({VALUE: text, **about}) if values and len(text) <= _LONGEST_LETTER else _letter(text)]
+
+
+def _lines_of_json(parsed: Any, about: dict[str, str], *, values: bool) -> list[str] | None:
+    """A line of each object, or value in lists; None of a single value, which is kept as it was written."""
+    return [_line(one, about, values=values) for one in _records(parsed)] if isinstance(parsed, dict | list) else None
 
 
 def _line(record: Any, about: dict[str, str], *, values: bool) -> str:
@@ -72,22 +89,25 @@ def _line(record: Any, about: dict[str, str], *, values: bool) -> str:
 
 
 def _records(parsed: Any) -> Iterator[Any]:
-    """Lists are taken apart; what is in a list of an object has the name of that list as ``key``."""
+    """Lists are taken apart; what is in a list of an object has its name as ``key``, and what is beside the list.
+
+    So nothing is lost of a gateway that says device and time once for all, nor of a reading with a list of alarms.
+    """
     if isinstance(parsed, list):
         for item in parsed:
             yield from _records(item)
         return
-    lists = {}
-    if isinstance(parsed, dict):
-        lists = {n: items for n, items in parsed.items() if isinstance(items, list) and items[:1] and _is_object(items)}
+    lists = {n: items for n, items in parsed.items() if _is_of_objects(items)} if isinstance(parsed, dict) else {}
     if not lists:
         yield parsed
+        return
+    beside = {name: value for name, value in parsed.items() if name not in lists}
     for name, items in lists.items():
-        yield from ({"key": name, **item} if isinstance(item, dict) else item for item in items)
+        yield from ({**beside, "key": name, **item} if isinstance(item, dict) else item for item in items)
 
 
-def _is_object(items: list[Any]) -> bool:
-    return isinstance(items[0], dict)
+def _is_of_objects(items: Any) -> bool:
+    return isinstance(items, list) and bool(items) and isinstance(items[0], dict)
 
 
 def _tagged(line: str, tags: dict[str, str]) -> str:

@@ -36,10 +36,10 @@ def their_columns(connection: duckdb.DuckDBPyConnection, path: Path, format_: Fo
     """The columns of a file; text and JSON ones are VARCHAR, what is nested in JSON has the path as its name.
 
     What the topics of a source have brought within some seconds is a file, too; it has every column that the source
-    names, whatever is in it.
+    expects, whatever is in it.
     """
     if source.topics and source.shape != "wide":
-        return tuple((name, "VARCHAR") for name in source.named_columns)
+        return tuple((name, "VARCHAR") for name in source.expected_columns)
     found = _found_columns(connection, path, format_, source)
     if not source.topics:
         return found

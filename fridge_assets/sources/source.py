@@ -276,6 +276,15 @@ class Source(_Part):
         return tuple(dict.fromkeys(name for name in named if name))
 
     @property
+    def expected_columns(self) -> tuple[str, ...]:
+        """Their columns that it names and, where a row is a reading, those that may have our names."""
+        named = self.named_columns
+        if self.shape != "row":
+            return named
+        known = {*map(self.ours, named), *self.constants, "timestamp_device"}  # the time has two names of ours
+        return (*named, *(name for name in _OUR_COLUMNS if name not in known))
+
+    @property
     def has_summer_time(self) -> bool:
         """Whether clocks of the zone are set, so that an hour a year is doubled and another is missing."""
         return self.timezone not in ("UTC", "Etc/UTC", "GMT", "Etc/GMT")

@@ -96,6 +96,20 @@ def test_a_device_that_is_late_is_computed_together_with_its_later_windows_of_th
     ]  # fmt: skip
 
 
+def test_later_windows_that_are_computed_with_a_late_one_count_for_the_size_of_a_batch(
+    settings: Settings, warehouse: Warehouse
+) -> None:
+    devices, minutes = ("d1", "d2", "d3"), (1, 16, 31, 46)
+    deliver(settings, "a.csv", [reading(m, d, timestamp_ingested=at(m)) for m in minutes for d in devices])
+    compute(settings, 62)
+    late = [*((2, d) for d in devices), *((m + 1, "d1") for m in minutes[1:])]
+    deliver(settings, "b.csv", [reading(m, d, timestamp_ingested=at(63)) for m, d in late])
+    with warehouse.read() as connection:
+        # Eighteen readings in the hour are about four in each window, of all three devices.
+        batches = due_batches(connection, moment(64), FeatureSettings(readings_per_batch=8))
+    assert [batch.windows for batch in batches] == [(moment(0), moment(15)), (moment(30), moment(45))]
+
+
 def test_outage_of_many_hours_is_caught_up_in_one_run_whatever_the_batch_size(settings: Settings) -> None:
     minutes = range(0, 30 * 60, 5)
     rows = [

@@ -75,6 +75,13 @@ def test_the_last_window_of_a_device_that_sends_every_minute_speaks_for_no_later
     assert age(warehouse, settings) is None
 
 
-def test_a_silence_of_hours_is_no_interval(warehouse: Warehouse, settings: Settings) -> None:
-    store(warehouse, [*range(15, 60, 15), *range(300, 540, 15)], readings=15)
+@pytest.mark.parametrize(
+    "ages",
+    [
+        pytest.param([*range(15, 60, 15), *range(300, 540, 15)], id="after many windows"),
+        pytest.param([*range(15, 75, 15), *range(1380, 1425, 15)], id="after few windows"),
+    ],
+)
+def test_a_silence_of_hours_is_no_interval(warehouse: Warehouse, settings: Settings, ages: Iterable[float]) -> None:
+    store(warehouse, ages, readings=15)
     assert age(warehouse, settings) is None

@@ -15,6 +15,8 @@ import sqlalchemy as sa
 from fridge_assets.readings.ingest import ingest
 from fridge_assets.registry.devices import effective_registry
 from fridge_assets.settings import ReadingSettings, Settings, StreamingSettings
+from fridge_assets.sources.saved import save_source
+from fridge_assets.sources.source import Source
 from fridge_assets.status.compute import device_activity, device_scores, device_status
 from fridge_assets.status.refresh import open_incidents
 from fridge_assets.stores.landing import Landing
@@ -322,3 +324,39 @@ def test_a_file_of_a_known_source_in_another_unit_waits_until_the_source_says_so
     source.write_text(source.read_text() + "as_is: true\n")
     report = ingest(landing, Warehouse.from_settings(place), None, datetime.now(UTC), place)
     assert (report.refused, report.rows) == ({}, 60)
+
+
+@pytest.mark.parametrize(
+    ("high", "low", "evaporator"),
+    [
+        pytest.param(400, 395, -5, id="it stands, and its sides have equalised"),
+        pytest.param(900, 30, -20, id="it has leaked"),
+        pytest.param(300, 30, -20, id="nothing is left in it"),
+        pytest.param(1200, 300, 40, id="it is warm"),
+    ],
+)
+def test_what_a_machine_at_fault_reads_is_taken_though_another_unit_would_fit(
+    place: Settings, high: float, low: float, evaporator: float
+) -> None:
+    columns = {"high": "pressure_high_side", "low": "pressure_low_side", "evap": "temperature_evaporator"}
+    save_source(place.sources_dir, "store-7", Source(format="csv", columns=columns, constants={"device_id": "f1"}))
+    folder = place.landing_dir / "store-7"
+    folder.mkdir(parents=True)
+    lines = (f"{at(minute)},{high},{low},{evaporator}" for minute in range(60))
+    (folder / "june.csv").write_text("\n".join(["timestamp,high,low,evap", *lines]) + "\n")
+    landing = Landing(place.landing_dir, Operations(place.operations_database))
+    report = ingest(landing, Warehouse.from_settings(place), None, datetime.now(UTC), place)
+    assert (report.clean, report.refused) == (60, {})
+
+
+def test_a_file_of_several_devices_whose_pressures_are_all_in_another_unit_is_refused(place: Settings) -> None:
+    columns = {"case": "device_id", "high": "pressure_high_side", "low": "pressure_low_side"}
+    save_source(place.sources_dir, "store-7", Source(format="csv", columns=columns))
+    folder = place.landing_dir / "store-7"
+    folder.mkdir(parents=True)
+    lines = (f"{at(minute)},{case},200,15" for minute in range(60) for case in ("f1", "f2"))
+    (folder / "june.csv").write_text("\n".join(["timestamp,case,high,low", *lines]) + "\n")
+    landing = Landing(place.landing_dir, Operations(place.operations_database))
+    report = ingest(landing, Warehouse.from_settings(place), None, datetime.now(UTC), place)
+    assert report.clean == 0
+    assert "psig" in report.refused["store-7/june.csv"]

@@ -5,7 +5,8 @@ from datetime import UTC, datetime
 
 import pytest
 
-from fridge_assets.sources.messages import Message, lines_of
+from fridge_assets.sources.messages import Message, has_time, lines_of
+from fridge_assets.sources.source import Source
 from fridge_assets.sources.topics import fits, is_topic
 
 NOON = datetime(2026, 6, 1, 12, tzinfo=UTC)
@@ -27,6 +28,14 @@ def test_objects_lists_and_lists_under_names_become_records_with_topic_and_time_
     ]
 
 
+def test_what_is_beside_a_list_of_records_is_said_of_each() -> None:
+    gateway = '{"device": "f1", "ts": 1, "readings": [{"t": 2}, {"t": 3, "ts": 4}]}'
+    assert records(gateway) == [
+        {"device": "f1", "ts": 1, "key": "readings", "t": 2, **ABOUT},
+        {"device": "f1", "ts": 4, "key": "readings", "t": 3, **ABOUT},
+    ]
+
+
 @pytest.mark.parametrize("payload", ["-20.50", "open", "", "true"])
 def test_a_single_value_is_a_record_where_the_source_takes_values(payload: str) -> None:
     assert records(payload, values=True) == [{"value": payload, **ABOUT}]
@@ -37,6 +46,26 @@ def test_what_is_too_long_or_no_text_is_no_record() -> None:
     assert records("x" * 20_000, values=True) == ["x" * 10_000]
     message = Message("a", b"\xff", NOON)
     assert lines_of(message, "jsonl", values=True) == ['"\\\\xff"']
+
+
+def test_what_is_too_deep_is_no_record_at_whatever_depth_that_is_noticed() -> None:
+    for depth in range(900, 1100):
+        assert records('{"a":' * depth + "1" + "}" * depth)
+
+
+@pytest.mark.parametrize(
+    ("said", "is_known"),
+    [
+        ({"time": {"columns": ["mqtt_received_at"]}}, False),
+        ({"columns": {"mqtt_received_at": "timestamp"}}, False),
+        ({"columns": {"mqtt_received_at": "timestamp", "ts": "sequence_number"}, "time": {"columns": ["ts"]}}, True),
+        ({"columns": {"mqtt_received_at": "timestamp_ingested", "ts": "timestamp"}}, True),
+    ],
+)
+def test_what_a_broker_has_kept_has_no_time_but_its_own(said: dict[str, object], is_known: bool) -> None:
+    source = Source.model_validate({"format": "jsonl", "topics": ["a/#"], **said})
+    assert has_time(Message("a/b", b"1", NOON, is_retained=True), source) is is_known
+    assert has_time(Message("a/b", b"1", NOON), source)
 
 
 def test_lines_of_the_protocol_have_topic_and_time_of_arrival_as_tags() -> None:

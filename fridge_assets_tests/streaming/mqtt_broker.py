@@ -79,14 +79,14 @@ class Broker:
             self._process.wait(PATIENCE)
             self._process = None
 
-    def publish(self, messages: Iterable[tuple[str, bytes | str]]) -> None:
+    def publish(self, messages: Iterable[tuple[str, bytes | str]], *, retain: bool = False) -> None:
         """Publish (topic, payload) with QoS 1; each has reached the broker when this returns."""
 
         async def send() -> None:
             gateway = aiomqtt.Client("127.0.0.1", self.port, username=USER, password=PASSWORD)
             async with gateway as client:
                 for topic, payload in messages:
-                    await client.publish(topic, payload, qos=1)
+                    await client.publish(topic, payload, qos=1, retain=retain)
 
         asyncio.run(send())
 

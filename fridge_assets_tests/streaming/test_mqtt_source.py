@@ -135,6 +135,15 @@ def test_messages_become_readings_of_the_stream_and_of_ingestion(
     assert sorted(stored_readings(warehouse)["device_id"]) == [f"freezer-{number}" for number in range(5)]
 
 
+def test_values_that_have_our_names_need_not_be_mapped(broker: Broker, settings: Settings, process: Process) -> None:
+    broker.publish([state("freezer-1", pressure_low_side=201.5, door_open_close=True, event_id="e-1")])
+    process.until(lambda: len(process.usable) == 1)
+    warehouse = Warehouse.from_settings(settings)
+    ingest(Landing(settings.landing_dir, process.operations), warehouse, None, NOON, settings)
+    (reading,) = stored_readings(warehouse).to_dict("records")
+    assert (reading["pressure_low_side"], reading["door_open_close"], reading["event_id"]) == (201.5, True, "e-1")
+
+
 def test_what_cannot_be_read_is_set_aside_and_harms_nothing_else(broker: Broker, process: Process) -> None:
     bad = [
         "no JSON",
@@ -246,6 +255,18 @@ def test_values_of_one_span_are_one_reading_however_many_files_are_made(broker: 
     stored = stored_readings(warehouse)
     assert stored["device_id"].tolist() == ["f1"]
     assert stored[["temperature_evaporator", "current_compressor"]].to_numpy().tolist() == [[-20.5, 12.0]]
+
+
+def test_a_value_that_the_broker_has_kept_is_no_reading_of_now(broker: Broker, settings: Settings) -> None:
+    broker.publish([("stores/f1/sensor/evap", "-20.5"), state("freezer-1")], retain=True)
+    save_source(settings.sources_dir, "values", VALUES)
+    process = Process(settings)
+    process.until(lambda: process.usable == [("freezer-1", -20.5)])
+    broker.publish([("stores/f1/sensor/amps", "12")])
+    wait_for(lambda: process.source.behind() > 0, Path(os.devnull))
+    process.close()
+    (growing,) = (settings.landing_dir / "values").iterdir()
+    assert [json.loads(line)["value"] for line in growing.read_text().splitlines()] == ["12"]
 
 
 def test_what_cannot_be_stored_is_not_acknowledged_and_comes_again(

@@ -38,7 +38,7 @@ def gather_evidence(scores: pd.DataFrame, source: str, settings: IncidentSetting
         ``model_id``, ``anomaly_score``, ``top_contributors`` and ``provisional``; ``score_ids`` of all flagged rows,
         strongest first; ``models_flagging`` and ``models_scored`` in distinct families; ``carried_from``: window
         of the latest daily model among the flagging ones, null when all are of this window; ``agreeing``: families that
-        flag this window itself; ``severity_rank``; ``alert_id``; ``source``.
+        flag this window itself and know what the device does; ``severity_rank``; ``alert_id``; ``source``.
     """
     flagged = scores[scores["anomaly_flag"].astype(bool)]
     flagged = flagged.sort_values(["device_id", "anomaly_score", "model_id"], ascending=[True, False, True])
@@ -50,7 +50,7 @@ def gather_evidence(scores: pd.DataFrame, source: str, settings: IncidentSetting
     evidence["score_ids"] = [[score for _, score in own] for _, own in groupby(ids, key=itemgetter(0))]
     evidence["carried_from"] = by_device["carried_from"].max()
     evidence["models_flagging"] = _families(flagged)
-    of_window = _families(flagged[flagged["carried_from"].isna()])
+    of_window = _families(flagged[flagged["carried_from"].isna() & ~_is_unknown(flagged)])
     evidence["agreeing"] = of_window.reindex(evidence.index, fill_value=0)
     evidence["models_scored"] = _families(scores[scores["device_id"].isin(evidence.index)])
     evidence["severity_rank"] = (
@@ -74,10 +74,14 @@ def _rank(flagged: pd.DataFrame, settings: IncidentSettings) -> pd.Series:
     A version that does not know a device's operating state or cohort, which it names first, cannot tell what is usual
     there: it counts for LOW, and not as one that agrees.
     """
-    unknown = flagged["top_contributors"].str[0].isin((STATE, COHORT)).astype(bool)
-    known = flagged[~unknown]
+    known = flagged[~_is_unknown(flagged)]
     rank = severity_rank(known.groupby("device_id")["anomaly_score"].max(), _families(known), settings)
     return rank.reindex(flagged["device_id"].unique(), fill_value=LOW)
+
+
+def _is_unknown(flagged: pd.DataFrame) -> pd.Series:
+    """Whether the version of each score does not know the operating state or the cohort, which it then names first."""
+    return flagged["top_contributors"].str[0].isin((STATE, COHORT)).astype(bool)
 
 
 def _families(scores: pd.DataFrame) -> pd.Series:

@@ -19,7 +19,7 @@ from sqlalchemy.engine import Connection as StoreConnection
 from fridge_assets.core.errors import FridgeError
 from fridge_assets.core.identity import deterministic_id
 from fridge_assets.settings import Settings
-from fridge_assets.sources.messages import Message, lines_of, takes_values
+from fridge_assets.sources.messages import Message, has_time, lines_of, takes_values
 from fridge_assets.sources.saved import read_source, source_names
 from fridge_assets.sources.source import Source as HowToRead
 from fridge_assets.sources.topics import fits
@@ -243,7 +243,7 @@ class _Receiver:
             lines: dict[str, list[str]] = defaultdict(list)
             for message in taken.messages:
                 name = self._source_of(message)
-                if name:
+                if name and has_time(message, self._sources[name]):
                     source = self._sources[name]
                     format_ = source.format or "jsonl"
                     lines[name] += lines_of(message, format_, values=takes_values(source))

@@ -30,7 +30,7 @@ class Taken:
 
     def __init__(self, client: "aiomqtt.Client", messages: "Sequence[aiomqtt.Message]") -> None:
         self.received_at = datetime.now(UTC)
-        self.messages = [Message(m.topic.value, m.payload, self.received_at) for m in messages]
+        self.messages = [Message(m.topic.value, m.payload, self.received_at, m.retain) for m in messages]
         self._client = client
         self._theirs = messages
 

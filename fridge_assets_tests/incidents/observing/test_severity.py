@@ -61,14 +61,16 @@ def test_what_provisional_versions_say_counts_as_medium_at_most(by_all: int, by_
 
 
 @pytest.mark.parametrize(
-    ("contributors", "severity"),
+    ("contributors", "severity", "agreeing"),
     [
-        pytest.param(["superheat_mean", "superheat_mean"], MEDIUM, id="both know"),
-        pytest.param(["operating_state", "superheat_mean"], LOW, id="one knows the state"),
-        pytest.param(["operating_state", "cohort"], LOW, id="none knows"),
+        pytest.param(["superheat_mean", "superheat_mean"], MEDIUM, 2, id="both know"),
+        pytest.param(["operating_state", "superheat_mean"], LOW, 1, id="one knows the state"),
+        pytest.param(["operating_state", "cohort"], LOW, 0, id="none knows"),
     ],
 )
-def test_models_that_do_not_know_what_a_device_does_agree_with_nobody(contributors: list[str], severity: int) -> None:
+def test_models_that_do_not_know_what_a_device_does_agree_with_nobody(
+    contributors: list[str], severity: int, agreeing: int
+) -> None:
     scores = MODEL_SCORES.sample(2).assign(
         device_id="d1",
         model_id=["isolation_forest_v1", "statistical_baseline_v1"],
@@ -78,4 +80,5 @@ def test_models_that_do_not_know_what_a_device_does_agree_with_nobody(contributo
         carried_from=pd.Series([pd.NaT, pd.NaT], dtype="datetime64[us, UTC]"),
         provisional="",
     )
-    assert gather_evidence(scores, MODELS, IncidentSettings())["severity_rank"].tolist() == [severity]
+    (evidence,) = gather_evidence(scores, MODELS, IncidentSettings()).to_dict("records")
+    assert (evidence["severity_rank"], evidence["agreeing"]) == (severity, agreeing)
