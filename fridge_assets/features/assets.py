@@ -60,7 +60,7 @@ def device_features(
     report = compute_features(warehouse, now, settings.features)
     with warehouse.read() as connection:
         newest = newest_window_end(connection, now)
-    if newest is not None and report.rows:
+    if newest is not None and (report.rows or report.late_rows):
         publish_usual_vibration(warehouse, published.folder, newest, settings.streaming.running_vibration)
     up_to_date = newest is not None and now - newest <= settings.features.max_age
     result: dg.MaterializeResult[None] = dg.MaterializeResult(

@@ -243,16 +243,18 @@ FROM delivered LEFT JOIN removed USING (source_file) ORDER BY source_file
 """
 
 
-def due_windows_sql(arrivals: str, computed: str = "SELECT NULL::TIMESTAMPTZ") -> str:
+def due_windows_sql(arrivals: str, computed: str = "SELECT NULL::TIMESTAMPTZ", devices: str = "SELECT 0") -> str:
     """SELECT of the windows that readings make due: ``window_start``, ``device_id`` (null: all) and ``due_at``.
 
     A window is due for every device once it has closed; readings that arrive later, or that are delivered when it has
-    been computed, make it due again for their own device only. Whole minutes keep the number of recomputations small.
+    been computed, make it due again for their own device only, unless these are much of the fleet. Whole minutes keep
+    the number of recomputations small.
 
     Args:
         arrivals: SELECT of ``device_id``, ``timestamp_utc`` and ``timestamp_ingested``. The parameters are ``window``
             and ``lateness``, in seconds.
         computed: SELECT of the starts of windows that have been computed; none of them by default.
+        devices: SELECT of the number of devices of the fleet; a small one by default.
     """
     return f"""
 WITH arrivals AS ({arrivals}),
@@ -265,13 +267,24 @@ timed AS (
       make_timestamptz((epoch_us(timestamp_ingested) // 60000000 + 1) * 60000000), timestamp_ingested
     ) AS arrived_at
   FROM arrivals
+),
+due AS (
+  SELECT DISTINCT window_start,
+    CASE WHEN arrived_at > closes_at OR window_start IN ({computed}) THEN device_id END AS device_id,
+    CASE WHEN arrived_at > closes_at THEN arrived_at ELSE closes_at END AS due_at
+  FROM timed
 )
+-- A row for each device of a bulk delivery would be millions, and its windows no quicker to compute.
 SELECT DISTINCT window_start,
-  CASE WHEN arrived_at > closes_at OR window_start IN ({computed}) THEN device_id END AS device_id,
-  CASE WHEN arrived_at > closes_at THEN arrived_at ELSE closes_at END AS due_at
-FROM timed
+  CASE WHEN count(*) OVER (PARTITION BY window_start, due_at) <= greatest({_MANY}, {_MUCH} * ({devices}))
+    THEN device_id END AS device_id,
+  due_at
+FROM due
 """
 
+
+_MANY, _MUCH = 1000, 0.25
+"""More than so many devices, and than this share of the fleet, are worth computing a window whole."""
 
 _DUE_SQL = due_windows_sql(
     """
@@ -281,4 +294,5 @@ _DUE_SQL = due_windows_sql(
   FROM repeated_now JOIN repeats USING (event_id) JOIN usable USING (row_id)
 """,
     computed="SELECT window_start FROM computed_windows",
+    devices="SELECT count(*) FROM device_last_seen",
 )

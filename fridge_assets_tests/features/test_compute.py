@@ -80,6 +80,20 @@ def test_readings_that_are_delivered_after_their_window_was_computed_change_only
     assert counts(warehouse) == [("d1", 0, 2), ("d2", 0, 1)]
 
 
+def test_a_window_of_which_much_of_a_large_fleet_delivers_more_is_computed_whole(
+    settings: Settings, warehouse: Warehouse
+) -> None:
+    fleet = [f"d{number:04d}" for number in range(1_201)]
+    deliver(settings, "a.csv", [reading(1, device, timestamp_ingested=at(1)) for device in fleet])
+    assert compute(settings, 17).rows == len(fleet)
+    deliver(settings, "b.csv", [reading(2, device, timestamp_ingested=at(2)) for device in fleet[:1_001]])
+    deliver(settings, "c.csv", [reading(3, device, timestamp_ingested=at(3)) for device in fleet[:1_000]])
+    due = rows_of(warehouse, "SELECT device_id IS NULL, count(*) FROM due_windows GROUP BY ALL ORDER BY 1")
+    assert due == [(False, 1_000), (True, 1)]
+    assert compute(settings, 18) == FeatureReport(1, len(fleet), 0, moment(15))
+    assert {row[2] for row in counts(warehouse)} == {1, 2, 3}
+
+
 def test_a_device_that_is_late_is_computed_together_with_its_later_windows_of_the_batch(
     settings: Settings, warehouse: Warehouse
 ) -> None:
