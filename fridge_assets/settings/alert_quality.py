@@ -1,8 +1,9 @@
 """Settings of the quality of the alerts, and of how many people can keep up with."""
 
 from datetime import timedelta
+from typing import Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from fridge_assets.settings._group import Group
 
@@ -34,3 +35,11 @@ class AlarmHealthSettings(Group):
     )
     worst_devices: int = Field(10, ge=1, description="devices whose share of the notifications is looked at")
     worst_share: float = Field(0.05, gt=0, le=1, description="share that they may have together")
+
+    @model_validator(mode="after")
+    def _floods_end(self) -> Self:
+        if self.flood_ends > self.peak:
+            raise ValueError(
+                f"flood_ends {self.flood_ends} is above peak {self.peak}: a flood would end before it has begun"
+            )
+        return self

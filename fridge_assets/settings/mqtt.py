@@ -27,10 +27,12 @@ class MqttSettings(Group):
         timedelta(seconds=60), gt=timedelta(0), description="without a word for this long a connection counts as lost"
     )
     answer_within: timedelta = Field(
-        timedelta(seconds=30), description="how long the broker may take to answer at the start"
+        timedelta(seconds=30), gt=timedelta(0), description="how long the broker may take to answer at the start"
     )
     longest_pause: timedelta = Field(
-        timedelta(minutes=1), description="longest of the growing pauses between two attempts to connect again"
+        timedelta(minutes=1),
+        gt=timedelta(0),
+        description="longest of the growing pauses between two attempts to connect again",
     )
     file_every: timedelta = Field(
         timedelta(seconds=30),

@@ -13,6 +13,8 @@ _LONGEST_LETTER = 10_000
 """Characters that are kept of what is no reading."""
 _MEASUREMENT = re.compile(r"(?:\\.|[^ ,\\])+")
 _SPECIAL = re.compile(r"([ ,=\\])")
+_LINE_BREAKS = str.maketrans("\n\r", "  ")
+"""In a topic they would end the line."""
 
 
 class Message(NamedTuple):
@@ -115,7 +117,7 @@ def _tagged(line: str, tags: dict[str, str]) -> str:
     measurement = _MEASUREMENT.match(line)
     if measurement is None or len(line) > _LONGEST_LINE:
         return line[:_LONGEST_LETTER]
-    added = "".join(f",{name}={_SPECIAL.sub(_escaped, value)}" for name, value in tags.items())
+    added = "".join(f",{name}={_SPECIAL.sub(_escaped, value.translate(_LINE_BREAKS))}" for name, value in tags.items())
     return f"{measurement.group()}{added}{line[measurement.end() :]}"
 
 

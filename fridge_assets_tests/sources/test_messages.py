@@ -77,6 +77,11 @@ def test_lines_of_the_protocol_have_topic_and_time_of_arrival_as_tags() -> None:
     ]
 
 
+def test_a_line_break_in_a_topic_ends_no_line() -> None:
+    (line,) = lines_of(Message("a\nb", b"fridge temp=1", NOON), "line_protocol", values=False)
+    assert line.startswith("fridge,mqtt_topic=a\\ b,")
+
+
 @pytest.mark.parametrize(
     ("wanted", "topic", "does"),
     [

@@ -262,8 +262,11 @@ class _Receiver:
         return ""
 
     def _finish_files(self) -> None:
-        if self._files.finish(time.time()):
-            self._finished_file.set()
+        try:
+            if self._files.finish(time.time()):
+                self._finished_file.set()
+        except OSError as error:
+            self._note(f"a file of messages cannot be finished: {error}")
 
     def _sources_with_topics(self) -> dict[str, HowToRead]:
         folder = self._settings.sources_dir

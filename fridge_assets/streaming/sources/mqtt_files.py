@@ -51,6 +51,8 @@ class MessageFiles:
         self._landing = landing
         self._file_every = file_every.total_seconds()
         self._growing: dict[str, _Growing] = {}
+        self._ended: dict[Path, bool] = {}
+        """Files that nothing is added to and that are not finished; whether others are not to see them yet."""
 
     @staticmethod
     def is_whole(path: Path) -> bool:
@@ -101,7 +103,12 @@ class MessageFiles:
         growing.lines += len(lines)
 
     def finish(self, now: float) -> bool:
-        """Let others see the files whose time is over at ``now``, seconds since 1970; whether there was one."""
+        """Let others see the files whose time is over at ``now``, seconds since 1970; whether there was one.
+
+        Raises:
+            OSError: one cannot be finished; the next call tries again.
+        """
+        self._finish_ended()
         due = [source for source, growing in self._growing.items() if now >= growing.until]
         for source in due:
             self._end(source)
@@ -116,7 +123,7 @@ class MessageFiles:
         start, until = self._span(at, align)
         path = writable_folder(folder) / _name(start)
         number = 1
-        while path.with_name(path.name[1:]).exists():
+        while path in self._ended or path.with_name(path.name[1:]).exists():
             number += 1
             path = path.with_name(_name(start, f"-{number}"))
         growing = _Growing(path, path.open("ab"), until, is_aligned=align > 0)
@@ -136,10 +143,16 @@ class MessageFiles:
     def _end(self, source: str, *, keep: bool = False) -> None:
         growing = self._growing.pop(source, None)
         if growing is not None:
+            self._ended[growing.path] = keep
             try:
                 growing.file.close()
             finally:
-                _finish(growing.path, keep=keep)
+                self._finish_ended()
+
+    def _finish_ended(self) -> None:
+        for path, keep in list(self._ended.items()):
+            _finish(path, keep=keep)
+            del self._ended[path]
 
 
 def _name(start: float, suffix: str = "") -> str:
