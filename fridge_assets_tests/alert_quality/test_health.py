@@ -155,6 +155,12 @@ def test_ten_devices_are_no_worst_ones_where_there_are_no_others() -> None:
     assert measure(health(told(0, 100, 200)), "share of").within
 
 
+def test_the_worst_of_a_few_devices_that_are_told_alike_are_no_worse_than_the_others() -> None:
+    alike = [one for number in range(13) for one in told(60.0 * number, device=f"d{number}")]
+    said = measure(health([*alike, *told(1000, device="d0")]), "share of")
+    assert (said.value, said.limit, said.within) == ("79 %", "96 %", True)
+
+
 @pytest.mark.parametrize("notifications", [[], told(*range(0, 1400, 7)), told(*[60] * 40)])
 def test_the_picture_is_drawn_whatever_was_told(notifications: list[Notification]) -> None:
     found = replace(health(notifications), chattering=(("d1", 3),))
