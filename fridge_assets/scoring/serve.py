@@ -160,8 +160,13 @@ def _restricted(given: ModelInput, devices: pd.Series) -> ModelInput:
     left_out = {reason: [d for d in left if d in wanted] for reason, left in given.left_out.items()}
     return replace(
         given,
-        rows=given.rows[given.rows["device_id"].isin(wanted)].reset_index(drop=True),
-        recent=given.recent[given.recent["device_id"].isin(wanted)].reset_index(drop=True),
+        rows=_of(given.rows, devices),
+        recent=_of(given.recent, devices),
         active=len(wanted),
         left_out={reason: left for reason, left in left_out.items() if left},
     )
+
+
+def _of(rows: pd.DataFrame, devices: pd.Series) -> pd.DataFrame:
+    found: pd.DataFrame = rows[pd.Index(devices).get_indexer(pd.Index(rows["device_id"])) >= 0]
+    return found.reset_index(drop=True)
