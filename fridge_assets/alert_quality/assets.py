@@ -78,7 +78,7 @@ def _assessed(rows: pd.DataFrame, health: AlarmHealth, settings: Settings) -> dg
     from fridge_assets.alert_quality.plots import precision_picture  # noqa: PLC0415 (matplotlib)
 
     measures = measures_of(health, settings)
-    passed = [f"{one.name} {one.value}, limit {one.limit}: {one.advice}" for one in measures if not one.within]
+    exceeded = [f"{one.name} {one.value}, limit {one.limit}: {one.advice}" for one in measures if not one.within]
     advice = rows.loc[rows["advice"] != "", "advice"].tolist()
     return dg.MaterializeResult(
         metadata={
@@ -91,21 +91,20 @@ def _assessed(rows: pd.DataFrame, health: AlarmHealth, settings: Settings) -> dg
         },
         check_results=[
             contract_kept(len(rows), ALERT_QUALITY.name),
-            dg.AssetCheckResult(
-                passed=not advice,
-                asset_key=ALERT_QUALITY.name,
-                check_name=THRESHOLDS_CHECK,
-                severity=dg.AssetCheckSeverity.WARN,
-                description="; ".join(advice) or None,
-            )
+            _warned(THRESHOLDS_CHECK, advice)
             if rows["labelled"].sum()
             else not_made(ALERT_QUALITY.name, THRESHOLDS_CHECK, "nobody has said of an alert whether it was right"),
-            dg.AssetCheckResult(
-                passed=not passed,
-                asset_key=ALERT_QUALITY.name,
-                check_name=HEALTH_CHECK,
-                severity=dg.AssetCheckSeverity.WARN,
-                description="; ".join(passed) or None,
-            ),
+            _warned(HEALTH_CHECK, exceeded),
         ],
+    )
+
+
+def _warned(check: str, advice: list[str]) -> dg.AssetCheckResult:
+    """A warning with the advice; passed where there is none."""
+    return dg.AssetCheckResult(
+        passed=not advice,
+        asset_key=ALERT_QUALITY.name,
+        check_name=check,
+        severity=dg.AssetCheckSeverity.WARN,
+        description="; ".join(advice) or None,
     )

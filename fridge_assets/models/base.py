@@ -45,6 +45,16 @@ class Comparison:
     spread: NDArray[np.float64]
     deviation: NDArray[np.float64]
 
+    def beside(self, other: "Comparison") -> "Comparison":
+        """These features and those of ``other``, of the same rows."""
+        return Comparison(
+            (*self.features, *other.features),
+            np.hstack([self.measured, other.measured]),
+            np.hstack([self.expected, other.expected]),
+            np.hstack([self.spread, other.spread]),
+            np.hstack([self.deviation, other.deviation]),
+        )
+
 
 class ScoreModel(Protocol):
     """A fitted model of one family, immutable.

@@ -126,11 +126,7 @@ class StatisticalBaseline:
     def compare(self, rows: pd.DataFrame) -> Comparison:
         """What was expected of each row, and how far off it is without the limit of ``max_z``."""
         found = self.windows.compare(rows)
-        if self.running is None:
-            return found
-        more = self.running.compare(rows)
-        pairs = zip(list(vars(found).items())[1:], list(vars(more).values())[1:], strict=True)
-        return Comparison(self.compared, **{name: np.hstack([ours, theirs]) for (name, ours), theirs in pairs})
+        return found if self.running is None else found.beside(self.running.compare(rows))
 
     def save(self, folder: Path) -> None:
         """Write what is expected into files of its own, that of running levels into a folder, the rest as JSON."""

@@ -86,7 +86,7 @@ def train(model_class: type[ScoreModel], rows: pd.DataFrame, settings: Settings,
         metrics=_metrics(calibration, unseen, settings.calibration),
         trained_at=now,
         operating_states=known_states(kept, settings.training),
-        cohorts=_often(kept[COHORT], settings.training.known_state_rows),
+        cohorts=_often(kept[COHORT], settings.training),
         states_of_cohorts=states_of_cohorts(kept, settings.training),
         provisional=provisional(calibration.overall, record, settings),
     )
@@ -100,7 +100,7 @@ def known_states(rows: pd.DataFrame, settings: TrainingSettings) -> tuple[str, .
         rows: what a model is fitted on.
         settings: from how many rows on a state is known.
     """
-    return _often(rows[STATE], settings.known_state_rows) if _tell_state(rows) else None
+    return _often(rows[STATE], settings) if _tell_state(rows) else None
 
 
 def states_of_cohorts(rows: pd.DataFrame, settings: TrainingSettings) -> dict[str, tuple[str, ...]] | None:
@@ -108,16 +108,16 @@ def states_of_cohorts(rows: pd.DataFrame, settings: TrainingSettings) -> dict[st
     if not _tell_state(rows):
         return None
     cohorts = rows[STATE].groupby(rows[COHORT].astype(str))
-    return {str(name): _often(states, settings.known_state_rows) for name, states in cohorts}
+    return {str(name): _often(states, settings) for name, states in cohorts}
 
 
 def _tell_state(rows: pd.DataFrame) -> bool:
     return STATE in rows.columns and not bool((rows[STATE] == "").any())
 
 
-def _often(values: pd.Series, least: int) -> tuple[str, ...]:
+def _often(values: pd.Series, settings: TrainingSettings) -> tuple[str, ...]:
     count = values.value_counts()
-    return tuple(sorted(count.index[count >= least]))
+    return tuple(sorted(count.index[count >= settings.known_state_rows]))
 
 
 def usable_features(rows: pd.DataFrame) -> tuple[str, ...]:

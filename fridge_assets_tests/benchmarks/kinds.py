@@ -5,10 +5,14 @@ Speed alone is measured on machines that send a reading a minute and never stop:
 
 import argparse
 from collections.abc import Iterator
+from dataclasses import replace
+from typing import TypeVar
 
 import pandas as pd
 
 from fridge_assets.simulation import MACHINES, simulate_registry
+
+_Shown = TypeVar("_Shown")
 
 MIX = "mixed"
 KINDS = ("continuous", "cycling")
@@ -38,6 +42,15 @@ def apart(frame: pd.DataFrame, kinds: "pd.Series[str]") -> Iterator[tuple[str, p
     for kind in KINDS:
         if (kinds == kind).any():
             yield kind, frame[of_row == kind]
+
+
+def shown_apart(shown: _Shown) -> dict[str, _Shown]:
+    """Kind of machine → a dataclass with ``truth``, ``alerts`` and ``kinds`` of its devices, and the fleet's rest."""
+    alerts = dict(apart(shown.alerts, shown.kinds))
+    return {
+        kind: replace(shown, truth=truth, alerts=alerts[kind], kinds=shown.kinds[shown.kinds == kind])
+        for kind, truth in apart(shown.truth, shown.kinds)
+    }
 
 
 def held_to(kinds: "pd.Series[str]") -> str:

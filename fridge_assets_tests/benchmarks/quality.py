@@ -36,7 +36,7 @@ from fridge_assets.running.instance import open_instance
 from fridge_assets.settings import Settings
 from fridge_assets.simulation import Fleet, mixed_faults, write_fleet
 from fridge_assets.stores.operations import Operations
-from fridge_assets_tests.benchmarks.kinds import MIX, add_machines_option, apart, held_to, kind_of, registry_of
+from fridge_assets_tests.benchmarks.kinds import MIX, add_machines_option, held_to, kind_of, registry_of, shown_apart
 from fridge_assets_tests.incidents.observing.stored import stored_alerts
 
 DEVICES = 1000
@@ -75,11 +75,7 @@ class Replay:
 
     def apart(self) -> dict[str, Self]:
         """Kind of machine → what was true and said of it."""
-        alerts = dict(apart(self.alerts, self.kinds))
-        return {
-            kind: type(self)(truth, alerts[kind], self.kinds[self.kinds == kind])
-            for kind, truth in apart(self.truth, self.kinds)
-        }
+        return shown_apart(self)
 
 
 def replay(folder: Path, seed: int, devices: int = DEVICES, machines: str = MIX) -> Replay:

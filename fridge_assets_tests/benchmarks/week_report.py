@@ -12,7 +12,7 @@ from rich.table import Table
 from fridge_assets.alert_quality.deadlines import Work
 from fridge_assets.contracts.device_alerts import SEVERITIES
 from fridge_assets.settings import IncidentSettings
-from fridge_assets_tests.benchmarks.kinds import apart
+from fridge_assets_tests.benchmarks.kinds import shown_apart
 from fridge_assets_tests.benchmarks.week_old_rules import told_by_old_rules
 from fridge_assets_tests.benchmarks.week_told import Told
 
@@ -54,16 +54,9 @@ class Week:
 
     def apart(self) -> dict[str, Self]:
         """Kind of machine → its own week; what was done is of the whole crew."""
-        alerts = dict(apart(self.alerts, self.kinds))
         return {
-            kind: replace(
-                self,
-                truth=truth,
-                alerts=alerts[kind],
-                incidents=tuple(one for one in self.incidents if self.kinds[one.device_id] == kind),
-                kinds=self.kinds[self.kinds == kind],
-            )
-            for kind, truth in apart(self.truth, self.kinds)
+            kind: replace(own, incidents=tuple(one for one in self.incidents if one.device_id in own.kinds.index))
+            for kind, own in shown_apart(self).items()
         }
 
 

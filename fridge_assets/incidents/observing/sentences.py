@@ -114,6 +114,7 @@ def describe(
         )
         for anomaly in anomalies
     ]
+    signs = [signs_in_words(diagnosis) for diagnosis in diagnoses]
     told = list(zip(anomalies, diagnoses, drafts["refrigerant"], strict=True))
     return drafts.assign(
         title=[_title_with_cause(anomaly, diagnosis) for anomaly, diagnosis, _ in told],
@@ -122,8 +123,8 @@ def describe(
             for anomaly, diagnosis, refrigerant in told
         ],
         cause=[cause_in_words(diagnosis) for _, diagnosis, _ in told],
-        signs_for=_objects((signs_in_words(diagnosis)[0] for diagnosis in diagnoses), drafts.index),
-        signs_against=_objects((signs_in_words(diagnosis)[1] for diagnosis in diagnoses), drafts.index),
+        signs_for=_objects((seen for seen, _ in signs), drafts.index),
+        signs_against=_objects((missing for _, missing in signs), drafts.index),
         sign=_objects((sign_of(anomaly) for anomaly in anomalies), drafts.index),
     )
 
